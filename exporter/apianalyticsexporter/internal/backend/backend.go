@@ -1,0 +1,90 @@
+// Copyright The apispan Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Package backend is the contract between the exporter and one API-analytics
+// vendor. A backend is a pure translation plus a few facts (path, limits, what an
+// answer means); it opens no connection and knows no pdata. Packing, sending and
+// retrying are the exporter's, so that they exist once.
+package backend
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/exchange"
+)
+
+// Drop is why an exchange became no event. Values are metric attributes: keep
+// them short, stable and free of data.
+type Drop string
+
+const (
+	// Keep is the zero value: the exchange was encoded.
+	Keep Drop = ""
+	// DropDirection: the backend has no place for outgoing exchanges.
+	DropDirection Drop = "direction"
+	// DropMethod: the backend never wants this method (OPTIONS).
+	DropMethod Drop = "method"
+	// DropNoStatus: the backend needs a response and there was none.
+	DropNoStatus Drop = "no_status"
+	// DropNoIdentity: the backend needs a consumer and there was none.
+	DropNoIdentity Drop = "no_identity"
+	// DropSelfTraffic: the exchange is a call to the backend itself.
+	DropSelfTraffic Drop = "self_traffic"
+)
+
+// Encoder translates exchanges. It must be safe for concurrent use and must not
+// retain ex or dst.
+type Encoder interface {
+	// Spec returns the constant facts of the backend.
+	Spec() Spec
+	// Append appends exactly one item to dst and returns it, or returns dst
+	// unchanged and the reason why there is no item. It never fails: a value
+	// that cannot be represented is left out.
+	Append(dst []byte, ex *exchange.Exchange) ([]byte, Drop)
+	// SetHeader adds the backend's own request headers (authentication, user
+	// agent), never Content-Encoding.
+	SetHeader(h http.Header)
+	// Classify says what an answer means. It sees the status only: a response
+	// body never decides about success.
+	Classify(status int) Class
+}
+
+// Spec holds the facts that the exporter needs to pack and send.
+type Spec struct {
+	// Name is the configuration key, such as "moesif".
+	Name string
+	// Path is appended to the configured endpoint.
+	Path string
+	// ContentType of a request.
+	ContentType string
+	// Prefix, Separator and Suffix frame the items of one request.
+	Prefix, Separator, Suffix string
+	// MaxItems is the most items in a request.
+	MaxItems int
+	// MaxItemBytes is the most bytes in one item, uncompressed. A larger item
+	// is encoded again with its bodies cut (see exchange.Shrink).
+	MaxItemBytes int
+	// MaxRequestBytes is the most bytes in one request, uncompressed.
+	MaxRequestBytes int
+	// MinBackoff is the shortest wait after a retryable answer without
+	// Retry-After; 0 means that the configured backoff decides.
+	MinBackoff time.Duration
+}
+
+// Class is what an answer means for the events of that request.
+type Class uint8
+
+const (
+	// Delivered: the backend took the events.
+	Delivered Class = iota
+	// Retry: a transient fault; send again later with the same ids.
+	Retry
+	// Reject: the backend will never take this request as it is. The exporter
+	// bisects to find the offending event, drops that and delivers the rest.
+	Reject
+	// Outage: the backend refuses us, not the data (bad key, unpaid, moved).
+	// It is retried like a fault and reported as component status, so that a
+	// rotated key does not empty the queue.
+	Outage
+)

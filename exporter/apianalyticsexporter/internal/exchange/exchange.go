@@ -1,0 +1,155 @@
+// Copyright The apispan Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Package exchange is the neutral model of one HTTP exchange (RFC 9110: a
+// request and its response). FromSpan fills it once; every backend encoder reads
+// it. It holds copies, never references into pdata, because a span's memory may
+// be reused as soon as the exporter has returned.
+package exchange
+
+import "time"
+
+// Direction says who made the call, seen from the service that was traced.
+type Direction uint8
+
+const (
+	// Incoming is an exchange that the service answered (a SERVER span).
+	Incoming Direction = iota
+	// Outgoing is an exchange that the service started (a CLIENT span).
+	Outgoing
+)
+
+// Exchange is one request and its response. Zero values mean "unknown" unless a
+// field says otherwise.
+type Exchange struct {
+	// ID is the event id: apispan.event.id if that is a UUID, else a UUID
+	// (version 5 shape) derived from trace and span id, so that a retry has the
+	// same id. Always 36 characters.
+	ID string
+
+	TraceID      [16]byte
+	SpanID       [8]byte
+	ParentSpanID [8]byte
+	SpanName     string
+
+	Direction Direction
+	Start     time.Time // UTC
+	End       time.Time // UTC
+
+	Method string // upper case
+	Scheme string // "http" or "https"; "http" if unknown
+	Host   string // host[:port] without a default port; may be empty
+	Path   string // begins with "/", still percent-encoded
+	Query  string // raw, without "?"
+	Route  string // template such as "/users/{id}"
+
+	// Status is the response status code; 0 means no response was received.
+	Status int
+
+	Request  Message
+	Response Message
+
+	// Protocol is the HTTP version as "1.1", "2" or "3"; empty if unknown.
+	Protocol string
+
+	ClientAddress string
+	ClientPort    int
+	PeerAddress   string
+	PeerPort      int
+	LocalAddress  string
+	LocalPort     int
+	UserAgent     string
+
+	UserID         string
+	UserEmail      string
+	UserName       string // user.full_name, else user.name
+	SessionID      string
+	CompanyID      string
+	SubscriptionID string
+	ConsumerID     string
+	ConsumerLabel  string
+	ConsumerEmail  string
+
+	// Metadata is in key order. A value is a string, bool, int64, float64,
+	// []any or map[string]any of the same.
+	Metadata []KeyValue
+
+	ServiceName    string
+	ServiceVersion string
+	Environment    string // deployment.environment.name
+	APIVersion     string
+	BlockedBy      string
+
+	// Weight is how many exchanges this one stands for; always >= 1.
+	Weight int64
+
+	// RedactionPolicy is the stamp of the redaction processor; empty if the
+	// span was not redacted.
+	RedactionPolicy string
+	RedactionCount  int64
+}
+
+// KeyValue is one typed metadata entry.
+type KeyValue struct {
+	Key   string
+	Value any
+}
+
+// Message is the header section and content of one side of the exchange.
+type Message struct {
+	// Headers is ordered by name; names are lower case.
+	Headers []Header
+	Body    Body
+}
+
+// Header is one field with its values in order.
+type Header struct {
+	Name   string
+	Values []string
+}
+
+// Get returns the first value of the named field (lower case), or "".
+func (m *Message) Get(name string) string {
+	for i := range m.Headers {
+		if m.Headers[i].Name == name && len(m.Headers[i].Values) > 0 {
+			return m.Headers[i].Values[0]
+		}
+	}
+	return ""
+}
+
+// Body is captured content with content codings removed.
+type Body struct {
+	// Data is the captured content, a prefix if Truncated. Empty and not
+	// Captured means that nothing was recorded.
+	Data     string
+	Captured bool
+	// Binary is true if the attribute was a byte slice: Data need not be UTF-8.
+	Binary bool
+	// Truncated is true if a size limit cut Data.
+	Truncated bool
+	// Incomplete is true if the producer stopped reading or writing early.
+	Incomplete bool
+	// Size is the body's size in bytes on the wire; -1 means unknown.
+	Size int64
+}
+
+// URL returns the absolute URL of the request.
+func (e *Exchange) URL() string {
+	n := len(e.Scheme) + 3 + len(e.Host) + len(e.Path) + 1 + len(e.Query)
+	b := make([]byte, 0, n)
+	return string(e.AppendURL(b))
+}
+
+// AppendURL appends the absolute URL of the request to dst.
+func (e *Exchange) AppendURL(dst []byte) []byte {
+	dst = append(dst, e.Scheme...)
+	dst = append(dst, "://"...)
+	dst = append(dst, e.Host...)
+	dst = append(dst, e.Path...)
+	if e.Query != "" {
+		dst = append(dst, '?')
+		dst = append(dst, e.Query...)
+	}
+	return dst
+}

@@ -1,0 +1,102 @@
+// Copyright The apispan Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package httpattr
+
+// Semantic-convention keys (checked 2026-11-20 against semantic-conventions main).
+const (
+	RequestMethod         = "http.request.method"
+	RequestMethodOriginal = "http.request.method_original"
+	ResponseStatusCode    = "http.response.status_code"
+	Route                 = "http.route"
+
+	// RequestHeaderPrefix and ResponseHeaderPrefix are followed by the
+	// lower-case header name; the value is a string array.
+	RequestHeaderPrefix  = "http.request.header."
+	ResponseHeaderPrefix = "http.response.header."
+
+	// RequestBody and ResponseBody hold a string if the content is textual and
+	// a byte slice otherwise. Content codings are removed; never base64.
+	RequestBody  = "http.request.body.content"
+	ResponseBody = "http.response.body.content"
+
+	// RequestBodySize and ResponseBodySize count bytes on the wire.
+	RequestBodySize  = "http.request.body.size"
+	ResponseBodySize = "http.response.body.size"
+
+	URLFull     = "url.full"
+	URLScheme   = "url.scheme"
+	URLPath     = "url.path"
+	URLQuery    = "url.query"
+	URLTemplate = "url.template"
+
+	ServerAddress        = "server.address"
+	ServerPort           = "server.port"
+	ClientAddress        = "client.address"
+	ClientPort           = "client.port"
+	NetworkPeerAddress   = "network.peer.address"
+	NetworkPeerPort      = "network.peer.port"
+	NetworkLocalAddress  = "network.local.address"
+	NetworkLocalPort     = "network.local.port"
+	NetworkProtocolName  = "network.protocol.name"
+	NetworkProtocolVer   = "network.protocol.version"
+	UserAgent            = "user_agent.original"
+	UserID               = "user.id"
+	UserName             = "user.name"
+	UserEmail            = "user.email"
+	UserFullName         = "user.full_name"
+	EndUserID            = "enduser.id"
+	SessionID            = "session.id"
+	ErrorType            = "error.type"
+	ServiceName          = "service.name"
+	ServiceVersion       = "service.version"
+	DeploymentEnv        = "deployment.environment.name"
+	LegacyDeploymentEnv  = "deployment.environment"
+	TelemetrySDKLanguage = "telemetry.sdk.language"
+)
+
+// Own keys. docs/attributes.md explains each.
+const (
+	// RequestBodyTruncated and ResponseBodyTruncated are true if the content
+	// attribute holds only a prefix because of the size limit.
+	RequestBodyTruncated  = "apispan.request.body.truncated"
+	ResponseBodyTruncated = "apispan.response.body.truncated"
+	// RequestBodyIncomplete and ResponseBodyIncomplete are true if reading or
+	// writing stopped before the end of the body (error, early close, unread).
+	RequestBodyIncomplete  = "apispan.request.body.incomplete"
+	ResponseBodyIncomplete = "apispan.response.body.incomplete"
+	// Hijacked is true if the handler took the connection over.
+	Hijacked = "apispan.hijacked"
+
+	CompanyID      = "apispan.company.id"
+	SubscriptionID = "apispan.subscription.id"
+	// ConsumerID, ConsumerLabel and ConsumerEmail name the API consumer (the
+	// owner of the API key that made the call; ReadMe's group).
+	ConsumerID    = "apispan.consumer.id"
+	ConsumerLabel = "apispan.consumer.label"
+	ConsumerEmail = "apispan.consumer.email"
+
+	// MetadataPrefix is followed by a key chosen by the application.
+	MetadataPrefix = "apispan.metadata."
+
+	EventID    = "apispan.event.id"
+	APIVersion = "apispan.api.version"
+	// Weight is how many exchanges this one stands for (int, >= 1).
+	Weight = "apispan.weight"
+	// Skip is true if the exchange must not be exported as an API event.
+	Skip      = "apispan.skip"
+	BlockedBy = "apispan.blocked_by"
+
+	GuardAction = "apispan.guard.action"
+	GuardRule   = "apispan.guard.rule"
+
+	// RedactionPolicy is the hash of the policy that was applied; the exporter
+	// refuses spans without it unless require_redaction is false.
+	RedactionPolicy = "apispan.redaction.policy"
+	// RedactionCount is how many values the policy masked, dropped, hashed,
+	// encrypted or truncated in this span.
+	RedactionCount = "apispan.redaction.count"
+)
+
+// OwnPrefix starts every key that this project adds.
+const OwnPrefix = "apispan."
