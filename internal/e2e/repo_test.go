@@ -1,0 +1,64 @@
+// Copyright The apispan Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package e2e
+
+import (
+	"bufio"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// repoRoot returns the directory that holds the root go.mod.
+func repoRoot(t testing.TB) string {
+	t.Helper()
+	dir, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return filepath.Dir(filepath.Dir(dir))
+}
+
+// trackedFiles lists what git tracks, or skips where there is no checkout (a
+// module download).
+func trackedFiles(t *testing.T) []string {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "git", "ls-files", "-z")
+	cmd.Dir = repoRoot(t)
+	out, err := cmd.Output()
+	if err != nil {
+		t.Skip("not a git checkout")
+	}
+	return strings.Split(strings.TrimSuffix(string(out), "\x00"), "\x00")
+}
+
+// TestGoFilesHaveHeader keeps the two-line licence header in every Go file, so
+// that tooling need not guess.
+func TestGoFilesHaveHeader(t *testing.T) {
+	t.Parallel()
+	for _, name := range trackedFiles(t) {
+		if !strings.HasSuffix(name, ".go") {
+			continue
+		}
+		f, err := os.Open(filepath.Join(repoRoot(t), name))
+		if os.IsNotExist(err) {
+			continue // deleted in the work tree, not yet committed
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		sc := bufio.NewScanner(f)
+		sc.Scan()
+		first := sc.Text()
+		if strings.HasPrefix(first, "// Code generated") {
+			first = "// Copyright The apispan Authors"
+		}
+		if first != "// Copyright The apispan Authors" {
+			t.Errorf("%s: first line is not the licence header", name)
+		}
+		f.Close()
+	}
+}

@@ -1,0 +1,10 @@
+// Copyright The apispan Authors
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build !unix
+
+package harness
+
+import "syscall"
+
+func ownGroup() *syscall.SysProcAttr { return nil }
