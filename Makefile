@@ -1,0 +1,74 @@
+# Copyright The apispan Authors
+# SPDX-License-Identifier: Apache-2.0
+
+# Everything a contributor types. Tools are pinned in internal/tools/go.mod or
+# below, and go to .tmp/bin; nothing is installed outside the checkout.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+export GOTOOLCHAIN ?= local
+
+BIN := $(CURDIR)/.tmp/bin
+GOLANGCI_LINT_VERSION := v2.15.0
+MANIFEST ?= manifest.yaml
+FUZZTIME ?= 30s
+BENCH ?= .
+BENCHTIME ?= 1s
+PKG ?= ./...
+
+.PHONY: help
+help: ## Show this list
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: ## Build and run the whole path against fake backends (DEMO_SECONDS=20 ends it by itself)
+	@go run ./internal/demo
+
+.PHONY: build
+build: ## Compile every package and the apispan command (.tmp/bin/apispan)
+	go build ./...
+	go build -o $(BIN)/apispan ./cmd/apispan
+
+.PHONY: test
+test: ## Unit, race, golden and end-to-end tests (builds the real collector)
+	go vet ./...
+	go test -race -timeout 30m ./...
+
+.PHONY: lint
+lint: $(BIN)/golangci-lint-$(GOLANGCI_LINT_VERSION) ## Run all linters
+	$(BIN)/golangci-lint-$(GOLANGCI_LINT_VERSION) run
+
+$(BIN)/golangci-lint-$(GOLANGCI_LINT_VERSION):
+	GOBIN=$(BIN) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT_VERSION)
+	mv $(BIN)/golangci-lint $@
+
+.PHONY: bench
+bench: ## Run benchmarks (BENCH=regexp PKG=./redact BENCHTIME=2s)
+	go test -run '^$$' -bench '$(BENCH)' -benchtime $(BENCHTIME) -benchmem -cpu 1 $(PKG)
+
+.PHONY: fuzz
+fuzz: ## Run every fuzz target for FUZZTIME (30s) each
+	@set -e; for pkg in $$(go list ./...); do \
+		for f in $$(go test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
+			echo "== $$pkg $$f"; \
+			go test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) $$pkg; \
+		done; \
+	done
+
+.PHONY: tools
+tools:
+	cd internal/tools && go build -o $(BIN)/ go.opentelemetry.io/collector/cmd/mdatagen go.opentelemetry.io/collector/cmd/builder
+
+.PHONY: generate
+generate: tools ## Regenerate component metadata
+	PATH="$(BIN):$$PATH" go generate ./...
+
+.PHONY: check
+check: generate ## Fail if generated files, formatting or go.mod differ from what is committed
+	go mod tidy
+	gofmt -l -w $$(git ls-files '*.go')
+	@git diff --exit-code -- . || (echo "the tree differs from what the tools produce: commit the changes above" >&2; exit 1)
+
+.PHONY: collector
+collector: ## Build otelcol-apispan with OCB (MANIFEST=manifest.yaml)
+	go run ./internal/demo -build-only -manifest $(MANIFEST)
