@@ -3,33 +3,6 @@
 
 package redact
 
-import "errors"
-
-// Policy is a compiled policy.
-type Policy struct{}
-
-// Stats counts what was done since Begin.
-type Stats struct {
-	// Masked, Dropped, Hashed, Encrypted and Truncated count values by action;
-	// FailedClosed counts values replaced because they could not be read.
-	Masked, Dropped, Hashed, Encrypted, Truncated, FailedClosed int
-}
-
-// Total is the number of values that a rule changed or removed.
-func (s Stats) Total() int {
-	return s.Masked + s.Dropped + s.Hashed + s.Encrypted + s.Truncated + s.FailedClosed
-}
-
-// Compile compiles a policy in YAML. Unknown fields, unusable patterns and short
-// keys are errors that name the line and the key.
-func Compile(yaml []byte) (*Policy, error) { return nil, errors.New("redact: not built yet") }
-
-// Hash identifies the policy: 16 hex digits, equal for equal policies.
-func (p *Policy) Hash() string { return "" }
-
-// NewScratch returns working memory from a pool.
-func (p *Policy) NewScratch() *Scratch { return &Scratch{} }
-
 // Scratch is the working memory of one goroutine. Take it from
 // Policy.NewScratch, call Begin for each exchange, and Release it when done. It
 // is not safe for concurrent use.
@@ -37,10 +10,31 @@ func (p *Policy) NewScratch() *Scratch { return &Scratch{} }
 // Attribute is the one entry that span attributes go through in the wrapper and
 // in the Collector alike; it sorts by key and calls the specific methods, which
 // are exported for values that are not attributes.
-type Scratch struct{}
+type Scratch struct {
+	p  *Policy
+	ex Exchange
+
+	lv    level
+	edits []edit
+	arena []byte
+
+	stats Stats
+}
+
+// NewScratch returns working memory from a pool.
+func (p *Policy) NewScratch() *Scratch { return &Scratch{p: p} }
 
 // Begin starts an exchange: it selects the scoped rules and clears Stats.
-func (s *Scratch) Begin(ex Exchange) {}
+func (s *Scratch) Begin(ex Exchange) {
+	s.ex = ex
+	s.stats = Stats{}
+}
+
+// Stats returns the counts since Begin.
+func (s *Scratch) Stats() Stats { return s.stats }
+
+// Release gives the memory back. The Scratch must not be used afterwards.
+func (s *Scratch) Release() {}
 
 // Attribute redacts a span, resource, scope or log attribute by its key.
 func (s *Scratch) Attribute(key, value string) (string, Effect) { return "", Removed }
@@ -74,9 +68,3 @@ func (s *Scratch) ClientIP(addr string) (string, Effect) { return "", Removed }
 
 // Text redacts free text: span names, status messages, exception texts.
 func (s *Scratch) Text(value string) (string, Effect) { return "", Removed }
-
-// Stats returns the counts since Begin.
-func (s *Scratch) Stats() Stats { return Stats{} }
-
-// Release gives the memory back. The Scratch must not be used afterwards.
-func (s *Scratch) Release() {}
