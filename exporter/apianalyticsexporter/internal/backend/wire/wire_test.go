@@ -1,0 +1,292 @@
+// Copyright The apispan Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package wire
+
+import (
+	"encoding/json"
+	"math"
+	"net/url"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/exchange"
+)
+
+var nastyStrings = []string{
+	"", "plain", "seven77", "eight888", `quote " and \ backslash`, "tab\tnl\ncr\r",
+	"\x00\x01\x1f\x7f", "<script>&amp;</script>", "ünïcödé", "日本語テキスト", "😀😀",
+	"bad \xff\xfe byte", "\xed\xa0\x80 encoded surrogate", "cut \xe2\x82", "\xc0\xaf overlong",
+	"\u2028\u2029\ufeff\ufffd", strings.Repeat("a", 15) + `"`, strings.Repeat("é", 9),
+}
+
+func TestAppendStringDecodesToInput(t *testing.T) {
+	t.Parallel()
+	for _, s := range nastyStrings {
+		checkString(t, s)
+	}
+}
+
+func FuzzAppendString(f *testing.F) {
+	for _, s := range nastyStrings {
+		f.Add(s)
+	}
+	f.Fuzz(checkString)
+}
+
+func checkString(t *testing.T, s string) {
+	t.Helper()
+	out := AppendString([]byte("x"), s)
+	if out[0] != 'x' {
+		t.Fatal("dst was overwritten")
+	}
+	var got string
+	if err := json.Unmarshal(out[1:], &got); err != nil {
+		t.Fatalf("AppendString(%q) is not JSON: %v", s, err)
+	}
+	// One U+FFFD a byte: what ranging over the string does.
+	if want := string([]rune(s)); got != want {
+		t.Errorf("AppendString(%q) reads back as %q, want %q", s, got, want)
+	}
+}
+
+var documents = []string{
+	`{}`, `[]`, ` { } `, "\n[\t]\r", `{"a":1}`, `[1,-0,0.5,1e9,1E+9,-1.5e-7]`, `{"a":{"b":[{"c":null}]}}`,
+	`[true,false,null]`, `["\u00e9\n\"\\\/\b\f\r\t"]`, `["\ud83d\ude00"]`, `["\uD83D\uDE00"]`,
+	`["\ud83d"]`, `["\ude00"]`, `["\ud83dx"]`, `["\ud83d\n"]`, `["\ud83d\ud83d"]`, `["\ud83d\u00e9"]`,
+	`{"\ud800":1}`, `["\\ud800"]`, `"text"`, `12`, `true`, `null`, ``, ` `, `{`, `[`, `}`, `]`, `{]`, `[}`,
+	`{"a"}`, `{"a":}`, `{"a":1,}`, `[1,]`, `[,1]`, `{,}`, `{1:2}`, `[1 2]`, `{"a" 1}`, `{"a":1 "b":2}`,
+	`[01]`, `[-]`, `[1.]`, `[.5]`, `[1e]`, `[1e+]`, `[+1]`, `[0x1]`, `[1e999]`, `[NaN]`, `[tru]`, `[nul`, `[falsy]`,
+	`[12345678901234567890123456789]`, `{"a":1}{}`, `{"a":1}x`, `["unterminated`, `["\`, `["\u12`, `["\x"]`,
+	"[\"raw\ncontrol\"]", "[\"\x00\"]", "[\"\xff\"]", "\xef\xbb\xbf{}", `{"a":1,"a":2}`, "[\"日本語テキスト\"]",
+	`["` + strings.Repeat("a", 100) + `\"` + strings.Repeat("b", 7) + `"]`,
+	strings.Repeat("[", MaxDepth) + strings.Repeat("]", MaxDepth),
+	strings.Repeat("[", MaxDepth+1) + strings.Repeat("]", MaxDepth+1),
+	strings.Repeat(`{"a":[`, MaxDepth/2) + strings.Repeat("]}", MaxDepth/2),
+	strings.Repeat(`[{"a":`, MaxDepth/2) + "1" + strings.Repeat("]}", MaxDepth/2),
+}
+
+func TestEmbeddableAgreesWithEncodingJSON(t *testing.T) {
+	t.Parallel()
+	accepted := 0
+	for _, s := range documents {
+		checkEmbeddable(t, s)
+		if Embeddable(s) {
+			accepted++
+		}
+		for i := range len(s) {
+			if i < 200 {
+				checkEmbeddable(t, s[:i])
+			}
+		}
+	}
+	if accepted < 12 {
+		t.Errorf("only %d of the documents were accepted", accepted)
+	}
+}
+
+func FuzzEmbeddable(f *testing.F) {
+	for _, s := range documents {
+		f.Add(s)
+	}
+	f.Fuzz(checkEmbeddable)
+}
+
+var pairedSurrogates = regexp.MustCompile(`(?i)\\ud[89ab][0-9a-f]{2}\\ud[c-f][0-9a-f]{2}`)
+
+// checkEmbeddable compares with the slow definition in the doc comment.
+func checkEmbeddable(t *testing.T, s string) {
+	t.Helper()
+	want := slowEmbeddable(s)
+	if got := Embeddable(s); got != want {
+		t.Errorf("Embeddable(%.200q) = %v, want %v", s, got, want)
+	}
+}
+
+func slowEmbeddable(s string) bool {
+	trimmed := strings.Trim(s, " \t\r\n")
+	if !json.Valid([]byte(s)) || !strings.HasPrefix(trimmed, "{") && !strings.HasPrefix(trimmed, "[") {
+		return false
+	}
+	if strings.ToValidUTF8(s, "") != s {
+		return false
+	}
+	dec := json.NewDecoder(strings.NewReader(s))
+	for depth := 0; ; {
+		tok, err := dec.Token()
+		if err != nil {
+			break
+		}
+		switch tok {
+		case json.Delim('{'), json.Delim('['):
+			depth++
+		case json.Delim('}'), json.Delim(']'):
+			depth--
+		}
+		if depth > MaxDepth {
+			return false
+		}
+	}
+	// In valid JSON a backslash stands only before an escape; drop escaped
+	// backslashes, then pairs, and see whether a surrogate is left.
+	rest := strings.ReplaceAll(s, `\\`, "\x00")
+	rest = pairedSurrogates.ReplaceAllString(rest, "\x00")
+	return !regexp.MustCompile(`(?i)\\ud[89a-f]`).MatchString(rest)
+}
+
+func TestAppendValue(t *testing.T) {
+	t.Parallel()
+	deep := any("leaf")
+	for range maxValueDepth + 1 {
+		deep = []any{deep}
+	}
+	tests := []struct {
+		in   any
+		want string // "" means not representable
+	}{
+		{"a\"b", `"a\"b"`},
+		{true, `true`},
+		{int64(math.MinInt64), `-9223372036854775808`},
+		{1.5, `1.5`},
+		{1e21, `1e+21`},
+		{-0.0, `0`},
+		{math.NaN(), ``},
+		{math.Inf(-1), ``},
+		{[]any{}, `[]`},
+		{[]any{int64(1), "x", nil, math.NaN(), []any{false}}, `[1,"x",null,null,[false]]`},
+		{map[string]any{}, `{}`},
+		{map[string]any{"b": int64(2), "a": math.NaN(), "c": map[string]any{"d": 0.25}}, `{"b":2,"c":{"d":0.25}}`},
+		{map[string]any{"z": math.NaN()}, `{}`},
+		{nil, ``},
+		{[]byte("x"), ``},
+		{struct{}{}, ``},
+	}
+	for _, tt := range tests {
+		got, ok := AppendValue([]byte("x"), tt.in)
+		if ok != (tt.want != "") || string(got) != "x"+tt.want {
+			t.Errorf("AppendValue(%v) = %s, %v; want x%s", tt.in, got, ok, tt.want)
+		}
+	}
+	if got, ok := AppendValue(nil, deep); !ok || !json.Valid(got) || strings.Contains(string(got), "leaf") {
+		t.Errorf("a value that is too deep: %s, %v; want null at the limit", got, ok)
+	}
+}
+
+func TestAppendTime(t *testing.T) {
+	t.Parallel()
+	east := time.FixedZone("east", 2*3600)
+	tests := []struct {
+		in   time.Time
+		want string
+	}{
+		{time.Date(2026, 1, 31, 10, 11, 12, 345_999_999, time.UTC), `"2026-01-31T10:11:12.345Z"`},
+		{time.Date(2026, 1, 1, 1, 0, 0, 1_000_000, east), `"2025-12-31T23:00:00.001Z"`},
+		{time.Unix(0, 0), `"1970-01-01T00:00:00.000Z"`},
+		{time.Time{}, `"0001-01-01T00:00:00.000Z"`},
+		{time.Date(12026, 1, 1, 0, 0, 0, 0, time.UTC), `"9999-01-01T00:00:00.000Z"`},
+		{time.Date(-5, 1, 1, 0, 0, 0, 0, time.UTC), `"0000-01-01T00:00:00.000Z"`},
+	}
+	for _, tt := range tests {
+		if got := string(AppendTime(nil, tt.in)); got != tt.want {
+			t.Errorf("AppendTime(%v) = %s, want %s", tt.in, got, tt.want)
+		}
+	}
+}
+
+func TestAppendIP(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		in   []string
+		want string
+	}{
+		{[]string{"203.0.113.7"}, `"203.0.113.7"`},
+		{[]string{"203.0.113.7:443"}, `"203.0.113.7"`},
+		{[]string{"2001:DB8::1"}, `"2001:db8::1"`},
+		{[]string{"[2001:db8::1]"}, `"2001:db8::1"`},
+		{[]string{"[2001:db8::1]:80"}, `"2001:db8::1"`},
+		{[]string{"fe80::1%eth0"}, `"fe80::1"`},
+		{[]string{"::ffff:192.0.2.1"}, `"192.0.2.1"`},
+		{[]string{"", "hmac:k1:AAAAAAAAAAAAAAAAAAAAAA", "192.0.2.9"}, `"192.0.2.9"`},
+		{[]string{"host.example", "/run/app.sock", "[REDACTED]"}, ``},
+		{nil, ``},
+	}
+	for _, tt := range tests {
+		got, ok := AppendIP(nil, tt.in...)
+		if string(got) != tt.want || ok != (tt.want != "") {
+			t.Errorf("AppendIP(%q) = %s, %v; want %s", tt.in, got, ok, tt.want)
+		}
+	}
+}
+
+func TestAppendURL(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		scheme, host, path, query string
+		want                      string
+	}{
+		{"https", "api.example.com", "/v1/items", "limit=2", "https://api.example.com/v1/items?limit=2"},
+		{"", "", "", "", "http://unknown.invalid/"},
+		{"HTTPS", "h:8443", "/a%20b/%zz/%4", "", "https://h:8443/a%20b/%25zz/%254"},
+		{"ftp", "h", "*", "", "http://h/*"},
+		{"http", "[2001:DB8::1]:8080", "/", "", "http://[2001:db8::1]:8080/"},
+		{"http", "2001:db8::1", "/", "", "http://[2001:db8::1]/"},
+		{"http", "[fe80::1%25eth0]", "/", "", "http://[fe80::1]/"},
+		{"http", "[::1", "/", "", "http://unknown.invalid/"},
+		{"http", "h:port", "/", "", "http://unknown.invalid/"},
+		{"http", "h:", "/", "", "http://h/"},
+		{"http", ":80", "/", "", "http://unknown.invalid/"},
+		{"http", "a b", "/", "", "http://unknown.invalid/"},
+		{"http", "user@h", "/", "", "http://unknown.invalid/"},
+		{"http", "h/../x", "/", "", "http://unknown.invalid/"},
+		{"http", "bücher.example", "/ü", "ü=ü", "http://b%C3%BCcher.example/%C3%BC?%C3%BC=%C3%BC"},
+		{"http", "h", "/a?b#c", "x[]=1&y=a b\"<>#z", "http://h/a%3Fb%23c?x%5B%5D=1&y=a%20b%22%3C%3E%23z"},
+		{"http", "h", "/\xff\n", "?", "http://h/%FF%0A??"},
+	}
+	for _, tt := range tests {
+		ex := &exchange.Exchange{Scheme: tt.scheme, Host: tt.host, Path: tt.path, Query: tt.query}
+		if got := string(AppendURL(nil, ex)); got != tt.want {
+			t.Errorf("AppendURL(%q %q %q %q) = %s, want %s", tt.scheme, tt.host, tt.path, tt.query, got, tt.want)
+		}
+	}
+}
+
+func FuzzAppendURL(f *testing.F) {
+	f.Add("https", "example.com:8080", "/a%2Fb", "x=1&x=%zz")
+	f.Add("", "[::1%25lo]:1", "", "\"\\\n")
+	f.Add("http", "1:2:3", "//x", "?#")
+	f.Fuzz(func(t *testing.T, scheme, host, path, query string) {
+		out := AppendURL(nil, &exchange.Exchange{Scheme: scheme, Host: host, Path: path, Query: query})
+		for _, c := range out {
+			if c <= ' ' || c > '~' || c == '"' || c == '\\' {
+				t.Fatalf("byte %#x in %q", c, out)
+			}
+		}
+		u, err := url.Parse(string(out))
+		if err != nil {
+			t.Fatalf("%q does not parse: %v", out, err)
+		}
+		if u.Host == "" || u.User != nil || u.Fragment != "" || u.Scheme != "http" && u.Scheme != "https" {
+			t.Errorf("%q parses as %#v", out, u)
+		}
+	})
+}
+
+func TestIsUUID(t *testing.T) {
+	t.Parallel()
+	for s, want := range map[string]bool{
+		"0190b5a4-7c1e-4d3a-9f00-0123456789ab":   true,
+		"0190B5A4-7C1E-4D3A-9F00-0123456789AB":   true,
+		"0190b5a47c1e4d3a9f000123456789ab":       false,
+		"0190b5a4-7c1e-4d3a-9f00-0123456789ag":   false,
+		"0190b5a4-7c1e-4d3a-9f00+0123456789ab":   false,
+		"{0190b5a4-7c1e-4d3a-9f00-0123456789a}":  false,
+		"0190b5a4-7c1e-4d3a-9f00-0123456789ab\n": false,
+		"":                                       false,
+	} {
+		if got := IsUUID(s); got != want {
+			t.Errorf("IsUUID(%q) = %v, want %v", s, got, want)
+		}
+	}
+}
