@@ -1,0 +1,231 @@
+// Copyright The apispan Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package backendtest
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+)
+
+// Settings adjusts a fake. The zero value is usable.
+type Settings struct {
+	// Credential is the application id or API key that requests must carry;
+	// empty means that any non-empty one will do.
+	Credential string
+	// MaxItems is the most events in a request; 0 means the backend's default
+	// (Moesif 200, ReadMe 30).
+	MaxItems int
+	// OnEvent, if set, gets each event of an accepted request, in order, before
+	// the answer is sent. Calls do not overlap.
+	OnEvent func(Event)
+	// OnViolation, if set, gets each violation. Calls do not overlap.
+	OnViolation func(string)
+	// Discard keeps events and violations out of Events and Violations, for
+	// long runs. Ids are remembered in any case.
+	Discard bool
+}
+
+// Event is one accepted event.
+type Event struct {
+	Backend    string          // "moesif" or "readme"
+	ID         string          // transaction_id or _id
+	Duplicate  bool            // an event with this id was accepted before
+	JSON       json.RawMessage // as received
+	ReceivedAt time.Time
+}
+
+// Stats counts since the start. Accepted counts distinct events, so that
+// Accepted plus Duplicates is what was taken.
+type Stats struct {
+	Requests   int `json:"requests"`
+	Accepted   int `json:"accepted"`
+	Duplicates int `json:"duplicates"`
+	Violations int `json:"violations"`
+}
+
+// Fault is a scripted misbehaviour. Fields combine: with Take and Reset the
+// events are taken and the connection is reset instead of answering.
+type Fault struct {
+	// Count is how many requests it hits; 0 means 1, negative means all.
+	Count int
+	// Delay is how long the answer is held back.
+	Delay time.Duration
+	// Take checks and records the events before misbehaving; without it they
+	// are not looked at.
+	Take bool
+	// Status is the answer; 0 means the proper one (and implies Take) unless
+	// Reset is set.
+	Status int
+	// RetryAfter is sent as that header if not empty.
+	RetryAfter string
+	// Body replaces the answer's body if not empty.
+	Body string
+	// Reset closes the connection without an answer.
+	Reset bool
+}
+
+// Fake is an ingestion endpoint. It is safe for concurrent use.
+type Fake struct {
+	vendor   vendor
+	settings Settings
+
+	mu         sync.Mutex
+	changed    chan struct{} // closed and replaced when events arrive
+	stats      Stats
+	seen       map[string]struct{}
+	events     []Event
+	violations []string
+	faults     []Fault
+}
+
+// vendor is what differs between the endpoints.
+type vendor struct {
+	name         string
+	path         string
+	maxItems     int
+	maxItemBytes int
+	maxBytes     int // uncompressed, the whole request
+	idField      string
+	success      int
+	authorized   func(h http.Header, credential string) bool
+	check        func(event []byte) []string
+}
+
+func newFake(v vendor, s Settings) *Fake {
+	if s.MaxItems > 0 {
+		v.maxItems = s.MaxItems
+	}
+	return &Fake{
+		vendor:   v,
+		settings: s,
+		changed:  make(chan struct{}),
+		seen:     make(map[string]struct{}),
+	}
+}
+
+// Script appends faults; each is used up before the next one begins.
+func (f *Fake) Script(faults ...Fault) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, fault := range faults {
+		if fault.Count == 0 {
+			fault.Count = 1
+		}
+		f.faults = append(f.faults, fault)
+	}
+}
+
+// Heal drops the faults that are left.
+func (f *Fake) Heal() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.faults = nil
+}
+
+// Stats returns the counters.
+func (f *Fake) Stats() Stats {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.stats
+}
+
+// Events returns the accepted events in order of arrival, duplicates included.
+func (f *Fake) Events() []Event {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.events)
+}
+
+// Violations returns what was wrong with requests, in order. The texts name
+// fields and rules and hold no values.
+func (f *Fake) Violations() []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.violations)
+}
+
+// Wait returns once n distinct events were accepted, or with an error when ctx
+// ends first.
+func (f *Fake) Wait(ctx context.Context, n int) error {
+	for {
+		f.mu.Lock()
+		got, changed := f.stats.Accepted, f.changed
+		f.mu.Unlock()
+		if got >= n {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return fmt.Errorf("backendtest: %d of %d events accepted: %w", got, n, ctx.Err())
+		}
+	}
+}
+
+// nextFault takes the fault for this request and counts the request.
+func (f *Fake) nextFault() *Fault {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.stats.Requests++
+	if len(f.faults) == 0 {
+		return nil
+	}
+	fault := f.faults[0]
+	switch {
+	case fault.Count < 0:
+	case fault.Count == 1:
+		f.faults = f.faults[1:]
+	default:
+		f.faults[0].Count--
+	}
+	return &fault
+}
+
+func (f *Fake) violate(texts ...string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.stats.Violations += len(texts)
+	for _, text := range texts {
+		if !f.settings.Discard {
+			f.violations = append(f.violations, text)
+		}
+		if f.settings.OnViolation != nil {
+			f.settings.OnViolation(text)
+		}
+	}
+}
+
+func (f *Fake) accept(items []json.RawMessage) {
+	now := time.Now().UTC()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, item := range items {
+		var fields map[string]json.RawMessage
+		var id string
+		// The item has passed the check, so both are there.
+		_ = json.Unmarshal(item, &fields)
+		_ = json.Unmarshal(fields[f.vendor.idField], &id)
+		_, dup := f.seen[id]
+		if dup {
+			f.stats.Duplicates++
+		} else {
+			f.stats.Accepted++
+			f.seen[id] = struct{}{}
+		}
+		ev := Event{Backend: f.vendor.name, ID: id, Duplicate: dup, JSON: item, ReceivedAt: now}
+		if !f.settings.Discard {
+			f.events = append(f.events, ev)
+		}
+		if f.settings.OnEvent != nil {
+			f.settings.OnEvent(ev)
+		}
+	}
+	close(f.changed)
+	f.changed = make(chan struct{})
+}

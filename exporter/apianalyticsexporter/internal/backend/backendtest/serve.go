@@ -1,0 +1,182 @@
+// Copyright The apispan Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package backendtest
+
+import (
+	"bytes"
+	"compress/gzip"
+	"encoding/json"
+	"fmt"
+	"io"
+	"mime"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// ServeHTTP checks, records and answers one request. A request is taken or
+// refused as a whole: one bad event makes it a 400 and nothing is recorded.
+func (f *Fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	fault := f.nextFault()
+	if fault == nil {
+		status, text := f.handle(r)
+		answer(w, status, text)
+		return
+	}
+	status, text := fault.Status, ""
+	switch {
+	case fault.Take || fault.Status == 0 && !fault.Reset:
+		taken, answerText := f.handle(r)
+		if status == 0 {
+			status, text = taken, answerText
+		}
+	default:
+		// Read the request, as a server does that fails later on.
+		_, _ = io.Copy(io.Discard, io.LimitReader(r.Body, int64(f.vendor.maxBytes)))
+	}
+	if fault.Delay > 0 {
+		timer := time.NewTimer(fault.Delay)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+		case <-r.Context().Done():
+		}
+	}
+	if fault.Reset {
+		reset(w)
+		return
+	}
+	if fault.RetryAfter != "" {
+		w.Header().Set("Retry-After", fault.RetryAfter)
+	}
+	if fault.Body != "" {
+		text = fault.Body
+	}
+	answer(w, status, text)
+}
+
+// answer writes text as it is if that is JSON or garbage by order, and an empty
+// object otherwise.
+func answer(w http.ResponseWriter, status int, text string) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	if text == "" {
+		text = "{}"
+	}
+	_, _ = io.WriteString(w, text)
+}
+
+// reset closes the connection such that the peer sees a reset, not an orderly
+// end of file.
+func reset(w http.ResponseWriter) {
+	conn, _, err := http.NewResponseController(w).Hijack()
+	if err != nil { // HTTP/2 or a recorder: the nearest thing
+		panic(http.ErrAbortHandler)
+	}
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		_ = tcp.SetLinger(0)
+	}
+	_ = conn.Close()
+}
+
+// handle returns the answer to a request that meets no fault.
+func (f *Fake) handle(r *http.Request) (status int, text string) {
+	refuse := func(status int, problems ...string) (int, string) {
+		f.violate(problems...)
+		body, _ := json.Marshal(map[string]any{"errors": problems})
+		return status, string(body)
+	}
+	v := f.vendor
+	if r.URL.Path != v.path || r.URL.RawQuery != "" {
+		return refuse(http.StatusNotFound, "request: not to "+v.path)
+	}
+	if r.Method != http.MethodPost {
+		return refuse(http.StatusMethodNotAllowed, "request: method is not POST")
+	}
+	if !v.authorized(r.Header, f.settings.Credential) {
+		return refuse(http.StatusUnauthorized, "request: credential missing or wrong")
+	}
+	var problems []string
+	mediaType, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil || mediaType != "application/json" {
+		problems = append(problems, "request: Content-Type is not application/json")
+	}
+	if c := params["charset"]; c != "" && !strings.EqualFold(c, "utf-8") {
+		problems = append(problems, "request: charset is not utf-8")
+	}
+	if r.UserAgent() == "" || strings.HasPrefix(r.UserAgent(), "Go-http-client") {
+		problems = append(problems, "request: no User-Agent of its own")
+	}
+	body, tooLarge, err := f.read(r)
+	switch {
+	case tooLarge:
+		return refuse(http.StatusRequestEntityTooLarge,
+			fmt.Sprintf("request: more than %d bytes uncompressed", v.maxBytes))
+	case err != nil:
+		return refuse(http.StatusBadRequest, append(problems, "request: "+err.Error())...)
+	}
+	items, err := splitArray(body)
+	if err != nil {
+		return refuse(http.StatusBadRequest, append(problems, "request: "+err.Error())...)
+	}
+	if len(items) > v.maxItems {
+		return refuse(http.StatusRequestEntityTooLarge,
+			fmt.Sprintf("request: %d events, at most %d allowed", len(items), v.maxItems))
+	}
+	for i, item := range items {
+		if len(item) > v.maxItemBytes {
+			return refuse(http.StatusRequestEntityTooLarge,
+				fmt.Sprintf("event %d: %d bytes, at most %d allowed", i, len(item), v.maxItemBytes))
+		}
+		for _, p := range v.check(item) {
+			problems = append(problems, fmt.Sprintf("event %d: %s", i, p))
+		}
+	}
+	if len(problems) > 0 {
+		return refuse(http.StatusBadRequest, problems...)
+	}
+	f.accept(items)
+	return v.success, ""
+}
+
+// read returns the body without its content coding. Errors hold no data.
+func (f *Fake) read(r *http.Request) (body []byte, tooLarge bool, err error) {
+	var src io.Reader = r.Body
+	switch coding := r.Header.Get("Content-Encoding"); coding {
+	case "":
+	case "gzip":
+		gz, err := gzip.NewReader(r.Body)
+		if err != nil {
+			return nil, false, fmt.Errorf("body is not gzip as declared")
+		}
+		defer gz.Close()
+		src = gz
+	default:
+		return nil, false, fmt.Errorf("content coding is neither absent nor gzip")
+	}
+	body, err = io.ReadAll(io.LimitReader(src, int64(f.vendor.maxBytes)+1))
+	if err != nil {
+		return nil, false, fmt.Errorf("body cannot be read")
+	}
+	return body, len(body) > f.vendor.maxBytes, nil
+}
+
+// splitArray returns the elements of the JSON array that body consists of.
+func splitArray(body []byte) ([]json.RawMessage, error) {
+	if !json.Valid(body) {
+		return nil, fmt.Errorf("body is not JSON")
+	}
+	if !bytes.HasPrefix(bytes.TrimLeft(body, " \t\r\n"), []byte("[")) {
+		return nil, fmt.Errorf("body is not a bare array")
+	}
+	var items []json.RawMessage
+	if err := json.Unmarshal(body, &items); err != nil {
+		return nil, fmt.Errorf("body cannot be split into events")
+	}
+	if len(items) == 0 {
+		return nil, fmt.Errorf("array is empty")
+	}
+	return items, nil
+}
