@@ -2,9 +2,14 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package exchange is the neutral model of one HTTP exchange (RFC 9110: a
-// request and its response). FromSpan fills it once; every backend encoder reads
-// it. It holds copies, never references into pdata, because a span's memory may
-// be reused as soon as the exporter has returned.
+// request and its response). Package fromspan fills it once; every backend
+// encoder reads it. The model imports the standard library only, so that an
+// encoder cannot reach pdata through it.
+//
+// Guarantees that encoders may rely on: every string is valid UTF-8 except
+// Body.Data of a body whose Binary is true; Path begins with "/"; Path and Query
+// hold only visible ASCII; no number in Metadata is NaN or infinite; End is not
+// before Start; Weight is at least 1.
 package exchange
 
 import "time"
@@ -124,7 +129,8 @@ type Body struct {
 	// Captured means that nothing was recorded.
 	Data     string
 	Captured bool
-	// Binary is true if the attribute was a byte slice: Data need not be UTF-8.
+	// Binary is true if the attribute was a byte slice, or a string that is not
+	// UTF-8: only then Data need not be UTF-8.
 	Binary bool
 	// Truncated is true if a size limit cut Data.
 	Truncated bool

@@ -1,0 +1,148 @@
+// Copyright The apispan Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package fromspan
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+
+	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/exchange"
+	"github.com/apispan/apispan/internal/httpattr"
+)
+
+// rawHeader is a header before sorting. rewritten is true if the name had to be
+// changed to be a header name, so that the exact one wins over it.
+type rawHeader struct {
+	exchange.Header
+	rewritten bool
+	order     int
+}
+
+// headerSet collects one side's headers; it is reused from span to span.
+type headerSet struct {
+	raw []rawHeader
+	out []exchange.Header
+}
+
+func (h *headerSet) reset() {
+	clear(h.raw)
+	clear(h.out)
+	h.raw, h.out = h.raw[:0], h.out[:0]
+}
+
+// addHeaderAttribute files the attribute if it is a header of either side.
+func (r *Reader) addHeaderAttribute(key string, v pcommon.Value) bool {
+	switch {
+	case strings.HasPrefix(key, httpattr.RequestHeaderPrefix):
+		r.addHeader(&r.request, key[len(httpattr.RequestHeaderPrefix):], v)
+	case strings.HasPrefix(key, httpattr.ResponseHeaderPrefix):
+		r.addHeader(&r.response, key[len(httpattr.ResponseHeaderPrefix):], v)
+	case strings.HasPrefix(key, reqHeadersPrefix):
+		r.addHeader(&r.request, key[len(reqHeadersPrefix):], v)
+	case strings.HasPrefix(key, respHeadersPrefix):
+		r.addHeader(&r.response, key[len(respHeadersPrefix):], v)
+	case key == reqHeadersMap && v.Type() == pcommon.ValueTypeMap:
+		for name, value := range v.Map().All() {
+			r.addHeader(&r.request, name, value)
+		}
+	case key == respHeadersMap && v.Type() == pcommon.ValueTypeMap:
+		for name, value := range v.Map().All() {
+			r.addHeader(&r.response, name, value)
+		}
+	default:
+		return false
+	}
+	return true
+}
+
+func (r *Reader) addHeader(set *headerSet, name string, v pcommon.Value) {
+	name, rewritten, ok := headerName(name)
+	if !ok {
+		return
+	}
+	start := len(r.values)
+	switch v.Type() {
+	case pcommon.ValueTypeSlice:
+		for _, e := range v.Slice().All() {
+			switch e.Type() {
+			case pcommon.ValueTypeSlice, pcommon.ValueTypeMap, pcommon.ValueTypeEmpty:
+			default:
+				r.values = append(r.values, scalar(e))
+			}
+		}
+	case pcommon.ValueTypeMap, pcommon.ValueTypeEmpty:
+	default:
+		r.values = append(r.values, scalar(v))
+	}
+	if len(r.values) == start {
+		return
+	}
+	set.raw = append(set.raw, rawHeader{
+		Header:    exchange.Header{Name: name, Values: r.values[start:len(r.values):len(r.values)]},
+		rewritten: rewritten,
+		order:     len(set.raw),
+	})
+}
+
+// sorted returns the headers in name order, one entry a name.
+func (h *headerSet) sorted() []exchange.Header {
+	slices.SortFunc(h.raw, func(a, b rawHeader) int {
+		if c := strings.Compare(a.Name, b.Name); c != 0 {
+			return c
+		}
+		if a.rewritten != b.rewritten {
+			if a.rewritten {
+				return 1
+			}
+			return -1
+		}
+		return cmp.Compare(a.order, b.order)
+	})
+	for i := range h.raw {
+		if i > 0 && h.raw[i].Name == h.raw[i-1].Name {
+			continue
+		}
+		h.out = append(h.out, h.raw[i].Header)
+	}
+	if len(h.out) == 0 {
+		return nil
+	}
+	return h.out
+}
+
+// headerName returns the lower-case name with '-' for '_' (the spelling of
+// instrumentation before semantic conventions v1.21), and false if that is no
+// header name (RFC 9110 section 5.1: a token).
+func headerName(s string) (name string, rewritten, ok bool) {
+	if s == "" {
+		return "", false, false
+	}
+	for i := range len(s) {
+		c := s[i]
+		switch {
+		case 'a' <= c && c <= 'z', '0' <= c && c <= '9', c == '-':
+		case c == '_', 'A' <= c && c <= 'Z':
+			rewritten = true
+		case strings.IndexByte("!#$%&'*+.^`|~", c) >= 0:
+		default:
+			return "", false, false
+		}
+	}
+	if !rewritten {
+		return s, false, true
+	}
+	b := []byte(s)
+	for i, c := range b {
+		switch {
+		case c == '_':
+			b[i] = '-'
+		case 'A' <= c && c <= 'Z':
+			b[i] = c + 'a' - 'A'
+		}
+	}
+	return string(b), true, true
+}

@@ -1,0 +1,396 @@
+// Copyright The apispan Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package fromspan
+
+import (
+	"cmp"
+	"encoding/base64"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+
+	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/exchange"
+	"github.com/apispan/apispan/internal/httpattr"
+)
+
+// Skip is why a span is no exchange. Values are metric attributes.
+type Skip string
+
+const (
+	// Taken is the zero value: the span is an exchange.
+	Taken Skip = ""
+	// SkipKind: the span is neither SERVER nor CLIENT.
+	SkipKind Skip = "span_kind"
+	// SkipNotHTTP: the span has no request method.
+	SkipNotHTTP Skip = "not_http"
+	// SkipRequested: the application set apispan.skip.
+	SkipRequested Skip = "requested"
+)
+
+// Read reads one span. A loop over many spans should use a Reader, which reuses
+// memory.
+func Read(res pcommon.Resource, span ptrace.Span) (exchange.Exchange, Skip) {
+	var r Reader
+	r.SetResource(res)
+	ex, skip := r.Read(span)
+	if skip != Taken {
+		return exchange.Exchange{}, skip
+	}
+	return *ex, Taken
+}
+
+// Reader reads spans. The zero value is ready; it is not safe for concurrent use.
+type Reader struct {
+	ex exchange.Exchange
+
+	serviceName, serviceVersion, environment string
+
+	values   []string // backing of all header values of one span
+	request  headerSet
+	response headerSet
+	metadata []exchange.KeyValue
+
+	have [numFields]uint8 // rank+1 of the attribute that brought the field; 0 = none
+	attr [numFields]pcommon.Value
+}
+
+// SetResource sets the resource that the next spans belong to.
+func (r *Reader) SetResource(res pcommon.Resource) {
+	attrs := res.Attributes()
+	r.serviceName = first(attrs, serviceNameKeys)
+	r.serviceVersion = first(attrs, serviceVersionKeys)
+	r.environment = first(attrs, environmentKeys)
+}
+
+func first(attrs pcommon.Map, keys []string) string {
+	for _, k := range keys {
+		if v, ok := attrs.Get(k); ok {
+			if s := text(v); s != "" {
+				return s
+			}
+		}
+	}
+	return ""
+}
+
+// Read reads a span. The result, and all it points to, is valid until the next
+// call. It is nil unless the Skip is Taken.
+func (r *Reader) Read(span ptrace.Span) (*exchange.Exchange, Skip) {
+	var dir exchange.Direction
+	switch span.Kind() {
+	case ptrace.SpanKindServer:
+		dir = exchange.Incoming
+	case ptrace.SpanKindClient:
+		dir = exchange.Outgoing
+	default:
+		return nil, SkipKind
+	}
+	r.reset()
+	r.collect(span.Attributes())
+
+	method := r.method()
+	switch {
+	case method == "":
+		return nil, SkipNotHTTP
+	case r.have[fieldSkip] != 0 && flag(r.attr[fieldSkip]):
+		return nil, SkipRequested
+	}
+
+	ex := &r.ex
+	*ex = exchange.Exchange{
+		TraceID:        span.TraceID(),
+		SpanID:         span.SpanID(),
+		ParentSpanID:   span.ParentSpanID(),
+		SpanName:       validUTF8(span.Name()),
+		Direction:      dir,
+		Start:          span.StartTimestamp().AsTime(),
+		End:            span.EndTimestamp().AsTime(),
+		Method:         method,
+		Route:          r.text(fieldRoute),
+		Status:         r.status(),
+		Protocol:       protocol(r.text(fieldProtocol)),
+		UserID:         r.text(fieldUserID),
+		UserEmail:      r.text(fieldUserEmail),
+		UserName:       r.text(fieldUserFullName),
+		SessionID:      r.text(fieldSessionID),
+		CompanyID:      r.text(fieldCompanyID),
+		SubscriptionID: r.text(fieldSubscriptionID),
+		ConsumerID:     r.text(fieldConsumerID),
+		ConsumerLabel:  r.text(fieldConsumerLabel),
+		ConsumerEmail:  r.text(fieldConsumerEmail),
+		ServiceName:    r.serviceName,
+		ServiceVersion: r.serviceVersion,
+		Environment:    r.environment,
+		APIVersion:     r.text(fieldAPIVersion),
+		BlockedBy:      r.text(fieldBlockedBy),
+
+		RedactionPolicy: r.text(fieldPolicy),
+	}
+	if span.StartTimestamp() == 0 {
+		ex.Start = ex.End
+	}
+	if ex.End.Before(ex.Start) {
+		ex.End = ex.Start
+	}
+	if ex.UserName == "" {
+		ex.UserName = r.text(fieldUserName)
+	}
+	ex.RedactionCount, _ = r.integer(fieldRedactionCount)
+
+	ex.Request.Headers = r.request.sorted()
+	ex.Response.Headers = r.response.sorted()
+	r.readBody(&ex.Request.Body, fieldReqBody, fieldReqBodyBase64, fieldReqBodySize, fieldReqTruncated, fieldReqIncomplete)
+	r.readBody(&ex.Response.Body, fieldRespBody, fieldRespBodyBase64, fieldRespBodySize, fieldRespTruncated, fieldRespIncomplete)
+
+	if ex.UserAgent = r.text(fieldUserAgent); ex.UserAgent == "" {
+		ex.UserAgent = ex.Request.Get("user-agent")
+	}
+	r.readURL(ex)
+	r.readPeers(ex)
+	r.readMetadata(ex)
+
+	ex.Weight = 1
+	if n, ok := adjustedCount(span.TraceState().AsRaw()); ok {
+		ex.Weight = n
+	} else if n, ok := r.integer(fieldWeight); ok {
+		ex.Weight = max(1, n)
+	}
+	ex.ID = eventID(r.text(fieldEventID), ex)
+	return ex, Taken
+}
+
+func (r *Reader) reset() {
+	r.request.reset()
+	r.response.reset()
+	clear(r.values)
+	clear(r.metadata)
+	r.values, r.metadata = r.values[:0], r.metadata[:0]
+	r.have = [numFields]uint8{}
+}
+
+// collect files every attribute once: as a header, as metadata, or as the field
+// of the alias table.
+func (r *Reader) collect(attrs pcommon.Map) {
+	for key, v := range attrs.All() {
+		if a, ok := aliasByKey[key]; ok {
+			if isUnset(v, a.field) {
+				continue
+			}
+			if have := r.have[a.field]; have == 0 || a.rank+1 < have {
+				r.have[a.field] = a.rank + 1
+				r.attr[a.field] = v
+			}
+			continue
+		}
+		if strings.HasPrefix(key, headerKeyStart) && r.addHeaderAttribute(key, v) {
+			continue
+		}
+		if name, ok := strings.CutPrefix(key, httpattr.MetadataPrefix); ok && name != "" {
+			if x, ok := metadataValue(v, 0); ok {
+				r.metadata = append(r.metadata, exchange.KeyValue{Key: validUTF8(name), Value: x})
+			}
+		}
+	}
+}
+
+// isUnset reports whether v says nothing, so that an alias may speak instead. An
+// empty body is a body.
+func isUnset(v pcommon.Value, f field) bool {
+	switch v.Type() {
+	case pcommon.ValueTypeEmpty:
+		return true
+	case pcommon.ValueTypeStr:
+		return v.Str() == "" && f != fieldReqBody && f != fieldRespBody
+	case pcommon.ValueTypeMap:
+		return true // no field is a structure
+	default:
+		return false
+	}
+}
+
+func (r *Reader) text(f field) string {
+	if r.have[f] == 0 {
+		return ""
+	}
+	return text(r.attr[f])
+}
+
+func (r *Reader) integer(f field) (int64, bool) {
+	if r.have[f] == 0 {
+		return 0, false
+	}
+	return integer(r.attr[f])
+}
+
+func (r *Reader) port(f field) int {
+	if r.have[f] == 0 {
+		return 0
+	}
+	return port(r.attr[f])
+}
+
+func (r *Reader) method() string {
+	m := r.text(fieldMethod)
+	if m == "_OTHER" {
+		if original := r.text(fieldMethodOriginal); original != "" {
+			m = original
+		}
+	}
+	return strings.ToUpper(strings.TrimSpace(m))
+}
+
+func (r *Reader) status() int {
+	n, ok := r.integer(fieldStatus)
+	if !ok || n < 100 || n > 999 {
+		return 0
+	}
+	return int(n)
+}
+
+// protocol turns the spellings of http.flavor ("HTTP/1.1", "2.0") into "1.1", "2".
+func protocol(s string) string {
+	if len(s) > 5 && strings.EqualFold(s[:5], "http/") {
+		s = s[5:]
+	}
+	if s != "1.0" {
+		s = strings.TrimSuffix(s, ".0")
+	}
+	if len(s) > 8 {
+		return ""
+	}
+	return s
+}
+
+func (r *Reader) readBody(b *exchange.Body, content, encoded, size, truncated, incomplete field) {
+	b.Size = -1
+	if n, ok := r.integer(size); ok && n >= 0 {
+		b.Size = n
+	}
+	b.Incomplete = r.have[incomplete] != 0 && flag(r.attr[incomplete])
+	b.Truncated = r.have[truncated] != 0 && flag(r.attr[truncated])
+	switch {
+	case r.have[content] != 0:
+		v := r.attr[content]
+		switch v.Type() {
+		case pcommon.ValueTypeStr:
+			b.Data = v.Str()
+			b.Binary = !utf8.ValidString(b.Data)
+		case pcommon.ValueTypeBytes:
+			b.Data = string(v.Bytes().AsRaw())
+			b.Binary = true
+		case pcommon.ValueTypeSlice:
+			return // the convention forbids parsed structures
+		default:
+			b.Data = scalar(v)
+		}
+		b.Captured = true
+	case r.have[encoded] != 0:
+		raw, err := base64.StdEncoding.DecodeString(r.text(encoded))
+		if err != nil {
+			return
+		}
+		b.Data, b.Binary, b.Captured = string(raw), true, true
+	}
+}
+
+// readURL composes the URL. On a server the parts are what the standard says and
+// the Host header names the host; a full URL fills what is missing, and on a
+// client it is the standard.
+func (r *Reader) readURL(ex *exchange.Exchange) {
+	full := parseURL(r.text(fieldURLFull))
+	if t := r.text(fieldTarget); t != "" {
+		part := parseURL(t)
+		if full.path == "" {
+			full.path = part.path
+		}
+		if !full.hasQuery {
+			full.query = part.query
+		}
+		if full.host == "" {
+			full.scheme, full.host = part.scheme, part.host
+		}
+	}
+	server := withPort(r.text(fieldServerAddress), r.port(fieldServerPort))
+	if server == "" {
+		server = cleanHost(r.text(fieldHTTPHost))
+	}
+	path, hasPath := r.text(fieldURLPath), r.have[fieldURLPath] != 0
+	query := r.text(fieldURLQuery)
+	scheme := strings.ToLower(r.text(fieldURLScheme))
+
+	if ex.Direction == exchange.Incoming {
+		if server == "" {
+			server = withPort(r.text(fieldNetHostName), r.port(fieldNetHostPort))
+		}
+		ex.Host = firstOf(withPort(ex.Request.Get("host"), 0), server, full.host)
+		ex.Scheme = firstOf(scheme, full.scheme)
+	} else {
+		if server == "" {
+			server = withPort(r.text(fieldNetPeerName), r.port(fieldNetPeerPort))
+		}
+		ex.Host = firstOf(full.host, server)
+		ex.Scheme = firstOf(full.scheme, scheme)
+		if full.path != "" {
+			path, hasPath = full.path, true
+		}
+	}
+	if !hasPath {
+		path = full.path
+	}
+	if p, q, ok := strings.Cut(path, "?"); ok {
+		path = p
+		query = firstOf(query, q)
+	}
+	query = strings.TrimPrefix(firstOf(query, full.query), "?")
+
+	if ex.Scheme != "https" {
+		ex.Scheme = "http"
+	}
+	ex.Host = withoutDefaultPort(ex.Scheme, ex.Host)
+	if !strings.HasPrefix(path, "/") {
+		path = "/" + path
+	}
+	ex.Path = escape(path, "?#")
+	ex.Query = escape(query, "#")
+}
+
+func (r *Reader) readPeers(ex *exchange.Exchange) {
+	ex.PeerAddress = bareAddress(r.text(fieldPeerAddress))
+	ex.PeerPort = r.port(fieldPeerPort)
+	ex.LocalAddress = bareAddress(r.text(fieldLocalAddress))
+	ex.LocalPort = r.port(fieldLocalPort)
+	ex.ClientAddress = bareAddress(r.text(fieldClientAddress))
+	ex.ClientPort = r.port(fieldClientPort)
+	if ex.PeerPort == 0 {
+		ex.PeerPort = r.port(fieldNetPeerPort)
+	}
+	if ex.Direction == exchange.Incoming && ex.ClientAddress == "" {
+		// The socket's peer is the client, or the last proxy before us.
+		ex.ClientAddress = ex.PeerAddress
+		if ex.ClientPort == 0 {
+			ex.ClientPort = ex.PeerPort
+		}
+	}
+}
+
+// readMetadata puts the entries in key order; of equal keys the first stays.
+func (r *Reader) readMetadata(ex *exchange.Exchange) {
+	if len(r.metadata) == 0 {
+		return
+	}
+	slices.SortStableFunc(r.metadata, func(a, b exchange.KeyValue) int { return cmp.Compare(a.Key, b.Key) })
+	ex.Metadata = slices.CompactFunc(r.metadata, func(a, b exchange.KeyValue) bool { return a.Key == b.Key })
+}
+
+func firstOf(s ...string) string {
+	for _, x := range s {
+		if x != "" {
+			return x
+		}
+	}
+	return ""
+}

@@ -1,0 +1,150 @@
+// Copyright The apispan Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package fromspan
+
+import (
+	"encoding/base64"
+	"math"
+	"net"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+)
+
+// maxDepth bounds the nesting of a metadata value; what lies deeper is left out.
+const maxDepth = 16
+
+func validUTF8(s string) string {
+	if utf8.ValidString(s) {
+		return s
+	}
+	return strings.ToValidUTF8(s, "\uFFFD")
+}
+
+// scalar returns the text of a value that is no container; containers give "".
+func scalar(v pcommon.Value) string {
+	switch v.Type() {
+	case pcommon.ValueTypeStr:
+		return validUTF8(v.Str())
+	case pcommon.ValueTypeInt:
+		return strconv.FormatInt(v.Int(), 10)
+	case pcommon.ValueTypeBool:
+		return strconv.FormatBool(v.Bool())
+	case pcommon.ValueTypeDouble:
+		return strconv.FormatFloat(v.Double(), 'g', -1, 64)
+	case pcommon.ValueTypeBytes:
+		return validUTF8(string(v.Bytes().AsRaw()))
+	default:
+		return ""
+	}
+}
+
+// text is scalar, or the first element of a list.
+func text(v pcommon.Value) string {
+	if v.Type() == pcommon.ValueTypeSlice {
+		if s := v.Slice(); s.Len() > 0 {
+			return scalar(s.At(0))
+		}
+		return ""
+	}
+	return scalar(v)
+}
+
+// integer reads a number or a string of decimal digits.
+func integer(v pcommon.Value) (int64, bool) {
+	switch v.Type() {
+	case pcommon.ValueTypeInt:
+		return v.Int(), true
+	case pcommon.ValueTypeDouble:
+		d := v.Double()
+		if d != math.Trunc(d) || math.Abs(d) > 1<<53 {
+			return 0, false
+		}
+		return int64(d), true
+	default:
+		n, err := strconv.ParseInt(strings.TrimSpace(text(v)), 10, 64)
+		return n, err == nil
+	}
+}
+
+// flag reads a boolean or the string "true".
+func flag(v pcommon.Value) bool {
+	if v.Type() == pcommon.ValueTypeBool {
+		return v.Bool()
+	}
+	return text(v) == "true"
+}
+
+// port returns a valid port number or 0.
+func port(v pcommon.Value) int {
+	n, ok := integer(v)
+	if !ok || n < 1 || n > 65535 {
+		return 0
+	}
+	return int(n)
+}
+
+// bareAddress strips a port and the brackets of an IPv6 literal.
+func bareAddress(s string) string {
+	s = strings.TrimSpace(s)
+	if strings.Count(s, ":") == 1 || strings.HasPrefix(s, "[") {
+		if host, _, err := net.SplitHostPort(s); err == nil {
+			return host
+		}
+	}
+	return strings.TrimSuffix(strings.TrimPrefix(s, "["), "]")
+}
+
+// metadataValue converts to the types that exchange.KeyValue allows. A value
+// that none of them can hold is left out.
+func metadataValue(v pcommon.Value, depth int) (any, bool) {
+	switch v.Type() {
+	case pcommon.ValueTypeStr:
+		return validUTF8(v.Str()), true
+	case pcommon.ValueTypeBool:
+		return v.Bool(), true
+	case pcommon.ValueTypeInt:
+		return v.Int(), true
+	case pcommon.ValueTypeDouble:
+		d := v.Double()
+		return d, !math.IsNaN(d) && !math.IsInf(d, 0)
+	case pcommon.ValueTypeBytes:
+		b := v.Bytes().AsRaw()
+		if utf8.Valid(b) {
+			return string(b), true
+		}
+		return base64.StdEncoding.EncodeToString(b), true
+	case pcommon.ValueTypeSlice:
+		if depth >= maxDepth {
+			return nil, false
+		}
+		s := v.Slice()
+		list := make([]any, 0, s.Len())
+		for _, e := range s.All() {
+			if x, ok := metadataValue(e, depth+1); ok {
+				list = append(list, x)
+			}
+		}
+		return list, true
+	case pcommon.ValueTypeMap:
+		if depth >= maxDepth {
+			return nil, false
+		}
+		m := make(map[string]any, v.Map().Len())
+		for k, e := range v.Map().All() {
+			k = validUTF8(k)
+			if _, dup := m[k]; dup {
+				continue
+			}
+			if x, ok := metadataValue(e, depth+1); ok {
+				m[k] = x
+			}
+		}
+		return m, true
+	default:
+		return nil, false
+	}
+}

@@ -1,0 +1,50 @@
+// Copyright The apispan Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package fromspan
+
+import (
+	"math"
+	"strconv"
+	"strings"
+)
+
+// thresholdDigits is the size of a sampling threshold in hexadecimal digits
+// (https://opentelemetry.io/docs/specs/otel/trace/tracestate-probability-sampling/).
+const thresholdDigits = 14
+
+// adjustedCount returns how many spans this one stands for according to the "ot"
+// entry of a tracestate ("ot=th:c" was kept with probability 1/4, so 4), rounded
+// to an integer, and false if there is no usable threshold.
+func adjustedCount(tracestate string) (int64, bool) {
+	for tracestate != "" {
+		var entry string
+		entry, tracestate, _ = strings.Cut(tracestate, ",")
+		key, value, _ := strings.Cut(strings.TrimSpace(entry), "=")
+		if key != "ot" {
+			continue
+		}
+		for value != "" {
+			var sub string
+			sub, value, _ = strings.Cut(value, ";")
+			if th, ok := strings.CutPrefix(sub, "th:"); ok {
+				return countFromThreshold(th)
+			}
+		}
+		return 0, false
+	}
+	return 0, false
+}
+
+func countFromThreshold(th string) (int64, bool) {
+	if th == "" || len(th) > thresholdDigits {
+		return 0, false
+	}
+	t, err := strconv.ParseUint(th, 16, 64)
+	if err != nil {
+		return 0, false
+	}
+	t <<= 4 * (thresholdDigits - len(th)) // trailing zeros are left out
+	const all = 1 << (4 * thresholdDigits)
+	return max(1, int64(math.Round(float64(all)/float64(all-t)))), true
+}
