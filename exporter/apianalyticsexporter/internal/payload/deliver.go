@@ -1,0 +1,74 @@
+// Copyright The apispan Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package payload
+
+// Verdict is what became of one request.
+type Verdict uint8
+
+const (
+	// Taken: all items of the request are delivered.
+	Taken Verdict = iota
+	// Refused: the request will never be taken as it is.
+	Refused
+	// Stopped: nothing is known to be delivered; try again later.
+	Stopped
+)
+
+// Deliver sends items in order, in as few requests as the frame allows. send gets
+// the indices [lo, hi) of one request. A refused request is halved until the
+// refused item stands alone; refused then gets its index and the others are sent
+// without it. One refused item among n costs about 2·log2(n) requests more, at
+// most 2n-1 if all are refused.
+//
+// Deliver returns how many of the first items are settled (taken or refused). It
+// is len(items) unless send answered Stopped.
+func Deliver(f Frame, items [][]byte, send func(lo, hi int) Verdict, refused func(i int)) int {
+	for lo := 0; lo < len(items); {
+		hi := lo + f.Fit(items[lo:])
+		if done := deliverRange(lo, hi, send, refused); done < hi {
+			return done
+		}
+		lo = hi
+	}
+	return len(items)
+}
+
+// span is a range still to be sent. The stack holds ranges from right to left.
+type span struct {
+	lo, hi int
+	// first is true if the next range on the stack is the other half of one that
+	// was refused.
+	first bool
+	// bad is true if the range must hold a refused item, because it is the other
+	// half of a refused range whose first half was taken. It is halved unsent.
+	bad bool
+}
+
+func deliverRange(lo, hi int, send func(lo, hi int) Verdict, refused func(i int)) int {
+	stack := append(make([]span, 0, 16), span{lo: lo, hi: hi})
+	for len(stack) > 0 {
+		r := stack[len(stack)-1]
+		stack = stack[:len(stack)-1]
+		verdict := Refused
+		if single := r.hi-r.lo == 1; single || !r.bad {
+			verdict = send(r.lo, r.hi)
+		}
+		switch verdict {
+		case Taken:
+			if r.first {
+				stack[len(stack)-1].bad = true
+			}
+		case Stopped:
+			return r.lo
+		case Refused:
+			if r.hi-r.lo == 1 {
+				refused(r.lo)
+				continue
+			}
+			mid := r.lo + (r.hi-r.lo)/2
+			stack = append(stack, span{lo: mid, hi: r.hi}, span{lo: r.lo, hi: mid, first: true})
+		}
+	}
+	return hi
+}
