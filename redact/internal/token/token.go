@@ -4,95 +4,125 @@
 package token
 
 import (
+	"bytes"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
 	"errors"
-	"net/netip"
+	"hash"
+	"strings"
 )
 
-// MinKeyBytes is the shortest key that is accepted.
-const MinKeyBytes = 32
+const (
+	prefixToken   = "hmac:"
+	prefixEncrypt = "enc:v1:"
+	tokenBytes    = 16 // of the HMAC; 22 characters
+)
 
-// KeyConfig is one key. Exactly one of File, Env and Value is set.
-type KeyConfig struct {
-	// ID labels tokens: 1 to 32 of [A-Za-z0-9_-]. Empty = derived from the key.
-	ID string
-	// File is read at start and by Reload. One line end at its end is not part of
-	// the key.
-	File string
-	// Env names an environment variable.
-	Env string
-	// Value is the key itself.
-	Value string
+// Hasher makes tokens for one goroutine. It follows reloads and rotation of its
+// Keyring by itself.
+type Hasher struct {
+	ring *Keyring
+	sec  *secret // what mac was made for
+	mac  hash.Hash
+	sum  [sha256.Size]byte
+	zero [1]byte
 }
 
-// Config is the `hmac` section of a policy.
-type Config struct {
-	// Active is the ID of the key that makes new tokens. Empty = the first key.
-	Active string
-	Keys   []KeyConfig
+// NewHasher returns a Hasher. A nil Keyring gives one that makes nothing.
+func (r *Keyring) NewHasher() *Hasher { return &Hasher{ring: r} }
+
+// active returns the secret in force, with mac set up for it.
+func (h *Hasher) active() *secret {
+	if h.ring == nil {
+		return nil
+	}
+	sec := h.ring.snapshot().active
+	if sec != h.sec {
+		h.sec, h.mac = sec, nil
+		if sec != nil {
+			h.mac = hmac.New(sha256.New, sec.key)
+		}
+	}
+	return sec
 }
-
-// Keyring holds the keys of a policy. It is safe for concurrent use.
-type Keyring struct{}
-
-// New reads the keys. A key that is there but unusable (short, two keys with one
-// id, bad id) is an error. A file or variable that is not there is not: the
-// Keyring starts without that key, Status says so, and AppendToken returns false
-// until Reload finds it.
-func New(cfg Config) (*Keyring, error) { return nil, errors.New("token: not built yet") }
-
-// Reload reads files and variables again. A key that has vanished or become
-// unusable keeps its last good state and is reported in the error.
-func (r *Keyring) Reload() (changed bool, err error) { return false, nil }
-
-// Ready reports whether the active key is loaded.
-func (r *Keyring) Ready() bool { return false }
-
-// KeyStatus describes one key without its secret.
-type KeyStatus struct {
-	ID     string // empty while a derived id is not known
-	Source string // "file NAME", "environment variable NAME" or "value"
-	Active bool
-	Loaded bool
-}
-
-// Status lists the keys in configuration order.
-func (r *Keyring) Status() []KeyStatus { return nil }
-
-// Token makes the token of value under the key kid, active or retired: to search
-// for tokens that were made before a rotation. Empty kid = active key.
-func (r *Keyring) Token(kid, scope string, value []byte) (string, error) { return "", nil }
-
-// Decrypt opens what AppendEncrypted made, under any key of the ring.
-func (r *Keyring) Decrypt(text string) ([]byte, error) { return nil, nil }
-
-// State is the working memory of one goroutine for one Keyring.
-type State struct{}
-
-// NewState returns a State. It follows the Keyring's reloads by itself.
-func (r *Keyring) NewState() *State { return &State{} }
 
 // AppendToken appends `hmac:<kid>:<22 characters>`: the first 16 bytes of
 // HMAC-SHA256(key, scope ‖ 0x00 ‖ value) in unpadded base64url. ok is false, and
 // dst unchanged, if the active key is missing, value is empty, or scope contains
 // a NUL. It does not allocate beyond dst.
-func (s *State) AppendToken(dst []byte, scope string, value []byte) (out []byte, ok bool) {
-	return dst, false
+func (h *Hasher) AppendToken(dst, scope, value []byte) (out []byte, ok bool) {
+	sec := h.active()
+	if sec == nil || len(value) == 0 || bytes.IndexByte(scope, 0) >= 0 {
+		return dst, false
+	}
+	h.mac.Reset()
+	if len(scope) > 0 {
+		h.mac.Write(scope)
+	}
+	h.mac.Write(h.zero[:])
+	h.mac.Write(value)
+	h.mac.Sum(h.sum[:0])
+	dst = append(dst, prefixToken...)
+	dst = append(dst, sec.kid...)
+	dst = append(dst, ':')
+	return base64.RawURLEncoding.AppendEncode(dst, h.sum[:tokenBytes]), true
 }
 
-// AppendEncrypted appends `enc:<kid>:<base64url(nonce ‖ ciphertext ‖ tag)>`
-// (AES-256-GCM, random 12-byte nonce, the label as associated data). ok is false,
-// and dst unchanged, as for AppendToken and after 2^32 values under one key.
-func (s *State) AppendEncrypted(dst []byte, value []byte) (out []byte, ok bool) {
-	return dst, false
+// AppendEncrypted appends `enc:v1:<kid>:<base64url(nonce ‖ ciphertext ‖ tag)>`:
+// AES-256-GCM with a random 12-byte nonce and the label before it as associated
+// data. ok is false, and dst unchanged, if the active key is missing, value is
+// empty, or 2^32 values were encrypted under the key by this process.
+func (h *Hasher) AppendEncrypted(dst, value []byte) (out []byte, ok bool) {
+	sec := h.active()
+	if sec == nil || len(value) == 0 || sec.sealed.Add(1) > maxSealed {
+		return dst, false
+	}
+	m := len(dst)
+	dst = append(dst, prefixEncrypt...)
+	dst = append(dst, sec.kid...)
+	dst = append(dst, ':')
+	sealed := sec.aead.Seal(nil, nil, value, dst[m:])
+	return base64.RawURLEncoding.AppendEncode(dst, sealed), true
 }
 
-// ParseIP reads a client address as it stands in logs and headers: with port,
-// brackets, quotes, zone, or as IPv4-mapped IPv6.
-func ParseIP(text []byte) (netip.Addr, bool) { return netip.Addr{}, false }
+// Token makes the token of value under the key kid, active or retired: to search
+// for tokens that were made before a rotation. Empty kid = active key.
+func (r *Keyring) Token(kid, scope string, value []byte) (string, error) {
+	sec, err := r.find(kid)
+	if err != nil {
+		return "", err
+	}
+	if len(value) == 0 {
+		return "", errors.New("token: the value is empty; empty values are never tokenised")
+	}
+	if strings.IndexByte(scope, 0) >= 0 {
+		return "", errors.New("token: a scope must not contain a NUL")
+	}
+	mac := hmac.New(sha256.New, sec.key)
+	mac.Write([]byte(scope + "\x00"))
+	mac.Write(value)
+	return prefixToken + sec.kid + ":" + base64.RawURLEncoding.EncodeToString(mac.Sum(nil)[:tokenBytes]), nil
+}
 
-// AppendIP appends the canonical text of an address, the one that tokens are
-// made of: unmapped, lower case, compressed, without zone.
-func AppendIP(dst []byte, a netip.Addr) []byte { return dst }
-
-// TruncateIP keeps the first v4Bits of an IPv4 or v6Bits of an IPv6 address.
-func TruncateIP(a netip.Addr, v4Bits, v6Bits int) netip.Addr { return a }
+// Decrypt opens what AppendEncrypted made, under the key that its label names.
+func (r *Keyring) Decrypt(text string) ([]byte, error) {
+	rest, ok := strings.CutPrefix(text, prefixEncrypt)
+	kid, data, ok2 := strings.Cut(rest, ":")
+	if !ok || !ok2 {
+		return nil, errors.New("token: not an encrypted value, which begins with enc:v1:<key id>:")
+	}
+	sealed, err := base64.RawURLEncoding.DecodeString(data)
+	if err != nil {
+		return nil, errors.New("token: the encrypted value is damaged: not base64url")
+	}
+	sec, err := r.find(kid)
+	if err != nil {
+		return nil, err
+	}
+	plain, err := sec.aead.Open(nil, nil, sealed, []byte(text[:len(text)-len(data)]))
+	if err != nil {
+		return nil, errors.New("token: cannot decrypt: wrong key under this id, or the value was changed")
+	}
+	return plain, nil
+}
