@@ -1,0 +1,200 @@
+// Copyright The apispan Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package markup
+
+import "bytes"
+
+// Byte classes inside tags.
+const (
+	nameByte = iota // anything else
+	spaceByte
+	endByte   // > / and what ends a name
+	quoteByte // " ' and =
+	badByte   // < and NUL
+)
+
+var class = [256]uint8{
+	' ': spaceByte, '\t': spaceByte, '\n': spaceByte, '\r': spaceByte, '\f': spaceByte,
+	'>': endByte, '/': endByte,
+	'"': quoteByte, '\'': quoteByte, '=': quoteByte,
+	'<': badByte, 0: badByte,
+}
+
+func (s *Scanner) endTag(t *Token) {
+	t.Kind, t.Name = End, s.pos+2
+	src := s.src
+	i := t.Name
+	for i < len(src) && class[src[i]] == nameByte {
+		i++
+	}
+	t.NameEnd = i
+	j := bytes.IndexByte(src[i:], '>')
+	if j < 0 {
+		t.Cut = true
+		s.pos = len(src)
+		return
+	}
+	if !s.html {
+		t.Bad = t.NameEnd == t.Name || len(bytes.TrimSpace(src[i:i+j])) > 0
+	}
+	s.pos = i + j + 1
+}
+
+func (s *Scanner) startTag(t *Token) {
+	t.Kind, t.Name = Start, s.pos+1
+	src := s.src
+	i := t.Name
+	for i < len(src) && class[src[i]] == nameByte {
+		i++
+	}
+	t.NameEnd, t.End = i, i
+	t.Cut = i == len(src)
+	t.Bad = !s.html && (i == t.Name || i < len(src) && class[src[i]] >= quoteByte)
+	s.pos = i
+	s.inTag, s.selfClose, s.bad = true, false, false
+	s.name, s.nameEnd = t.Name, t.NameEnd
+}
+
+// Attr is one attribute: src[Name:NameEnd] and its value src[Val:End], still with
+// references. Quote is the quote round the value, or 0; without a value Val and
+// End equal NameEnd.
+type Attr struct {
+	Name, NameEnd, Val, End int
+	Quote                   byte
+	// Cut is set if the input ends inside the attribute.
+	Cut bool
+}
+
+// Attr reads the next attribute of the start tag read last. ok is false at the
+// end of the tag; then Closed tells how it ended.
+func (s *Scanner) Attr() (a Attr, ok bool) {
+	src := s.src
+	i := s.pos
+	for s.inTag {
+		slash := false
+		for i < len(src) && (class[src[i]] == spaceByte || src[i] == '/') {
+			slash = src[i] == '/'
+			i++
+		}
+		if i >= len(src) {
+			return s.endOfTag(i, false, true)
+		}
+		if src[i] == '>' {
+			return s.endOfTag(i+1, slash, s.bad)
+		}
+		a.Name = i
+		if s.html && src[i] == '=' {
+			i++ // HTML takes a leading "=" into the name
+		}
+		for i < len(src) && (class[src[i]] == nameByte || s.html && class[src[i]] == quoteByte && src[i] != '=' || s.html && class[src[i]] == badByte) {
+			i++
+		}
+		if i == a.Name { // XML: a quote, "=" or "<" where a name must stand
+			s.bad = true
+			return s.endOfTag(i, false, true)
+		}
+		a.NameEnd, a.Val, a.End = i, i, i
+		j := i
+		for j < len(src) && class[src[j]] == spaceByte {
+			j++
+		}
+		if j >= len(src) || src[j] != '=' {
+			if !s.html && j < len(src) {
+				s.bad = true
+			}
+			a.Cut = j >= len(src)
+			s.pos = i
+			return a, true
+		}
+		for j++; j < len(src) && class[src[j]] == spaceByte; j++ {
+		}
+		s.value(&a, j)
+		return a, true
+	}
+	return a, false
+}
+
+// value reads an attribute value that starts at j.
+func (s *Scanner) value(a *Attr, j int) {
+	src := s.src
+	if j < len(src) && (src[j] == '"' || src[j] == '\'') {
+		a.Quote = src[j]
+		a.Val = j + 1
+		if k := bytes.IndexByte(src[a.Val:], a.Quote); k >= 0 {
+			a.End = a.Val + k
+			s.pos = a.End + 1
+			return
+		}
+		a.End, a.Cut = len(src), true
+		s.pos = len(src)
+		return
+	}
+	if !s.html {
+		s.bad = true
+	}
+	a.Val = j
+	for j < len(src) && class[src[j]] != spaceByte && src[j] != '>' {
+		j++
+	}
+	a.End, a.Cut = j, j >= len(src)
+	s.pos = j
+}
+
+func (s *Scanner) endOfTag(pos int, selfClose, bad bool) (Attr, bool) {
+	s.inTag = false
+	s.pos = pos
+	s.selfClose, s.bad = selfClose, bad
+	if s.html && !bad {
+		s.raw = rawKind(s.src[s.name:s.nameEnd]) != Text
+	}
+	return Attr{}, false
+}
+
+// Closed tells how the start tag ended whose attributes were all read: whether it
+// was self-closing, and whether it broke the grammar or the input ended in it.
+func (s *Scanner) Closed() (selfClose, bad bool) { return s.selfClose, s.bad }
+
+// rawKind is the kind of the content of an HTML element, Text if it is markup.
+func rawKind(name []byte) Kind {
+	if len(name) < 3 || len(name) > 9 {
+		return Text
+	}
+	for _, w := range [...]string{"script", "style", "xmp", "iframe", "noembed", "noframes", "plaintext"} {
+		if len(name) == len(w) && bytes.EqualFold(name, []byte(w)) {
+			return Raw
+		}
+	}
+	for _, w := range [...]string{"textarea", "title"} {
+		if len(name) == len(w) && bytes.EqualFold(name, []byte(w)) {
+			return RawRefs
+		}
+	}
+	return Text
+}
+
+// rawText reads the content of a raw text element up to its end tag; ok is false
+// if it is empty.
+func (s *Scanner) rawText() (t Token, ok bool) {
+	src := s.src
+	name := src[s.name:s.nameEnd]
+	t = Token{Kind: rawKind(name), Start: s.pos, Body: s.pos, Name: s.name, NameEnd: s.nameEnd}
+	i := s.pos
+	for {
+		j := bytes.Index(src[i:], []byte("</"))
+		if j < 0 {
+			i = len(src)
+			t.Cut = true
+			break
+		}
+		i += j
+		k := i + 2 + len(name)
+		if k <= len(src) && bytes.EqualFold(src[i+2:k], name) && (k == len(src) || class[src[k]] == spaceByte || class[src[k]] == endByte) {
+			break
+		}
+		i += 2
+	}
+	t.BodyEnd, t.End = i, i
+	s.pos = i
+	return t, i > t.Start
+}
