@@ -11,13 +11,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
-
-// delivered is one line of the fake endpoints: an event as the backend got it.
-type delivered struct {
-	Backend string          `json:"backend"`
-	Event   json.RawMessage `json:"event"`
-}
 
 // summary is what the demo prints of an event.
 type summary struct {
@@ -86,18 +81,13 @@ type harEvent struct {
 	}
 }
 
-// summarize reads one delivered event. It never fails on a well-formed record of
-// a backend that it knows.
-func summarize(line []byte) (summary, error) {
-	var d delivered
-	if err := json.Unmarshal(line, &d); err != nil {
-		return summary{}, err
-	}
-	s := summary{Backend: d.Backend}
-	switch d.Backend {
+// summarize reads an event as the backend received it.
+func summarize(backend string, event []byte) (summary, error) {
+	s := summary{Backend: backend}
+	switch backend {
 	case "moesif":
 		var e moesifEvent
-		if err := json.Unmarshal(d.Event, &e); err != nil {
+		if err := json.Unmarshal(event, &e); err != nil {
 			return s, err
 		}
 		s.Method, s.URL, s.Who = e.Request.Verb, pathOf(e.Request.URI), e.UserID
@@ -106,7 +96,7 @@ func summarize(line []byte) (summary, error) {
 		}
 	case "readme":
 		var e harEvent
-		if err := json.Unmarshal(d.Event, &e); err != nil {
+		if err := json.Unmarshal(event, &e); err != nil {
 			return s, err
 		}
 		if len(e.Request.Log.Entries) == 1 {
@@ -116,10 +106,10 @@ func summarize(line []byte) (summary, error) {
 		}
 		s.Who = e.Group.Label
 	default:
-		return s, fmt.Errorf("unknown backend %q", d.Backend)
+		return s, fmt.Errorf("unknown backend %q", backend)
 	}
 	var tree any
-	if err := json.Unmarshal(d.Event, &tree); err != nil {
+	if err := json.Unmarshal(event, &tree); err != nil {
 		return s, err
 	}
 	s.Redacted = redactedPlaces(tree)
@@ -196,4 +186,16 @@ func join(path, key string) string {
 		return key
 	}
 	return shorten.Replace(path + "." + key)
+}
+
+func millisBetween(from, to string) int64 {
+	a, err := time.Parse(time.RFC3339Nano, from)
+	if err != nil {
+		return 0
+	}
+	b, err := time.Parse(time.RFC3339Nano, to)
+	if err != nil {
+		return 0
+	}
+	return b.Sub(a).Milliseconds()
 }

@@ -1,0 +1,47 @@
+// Copyright The apispan Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package e2e
+
+import (
+	"context"
+	"os"
+	"sync"
+	"testing"
+
+	"github.com/apispan/apispan/internal/harness"
+)
+
+type binaries struct{ collector, fakes, shop, traffic string }
+
+var built struct {
+	once sync.Once
+	bin  binaries
+	err  error
+}
+
+// programs builds the real programs once for all tests of the package. The
+// collector is the small one of the demo; APISPAN_COLLECTOR names another.
+func programs(t *testing.T) binaries {
+	t.Helper()
+	built.once.Do(func() {
+		b := &harness.Builder{Root: repoRoot(t), Progress: t.Logf}
+		ctx := context.WithoutCancel(t.Context())
+		steps := []struct {
+			into *string
+			pkg  string
+		}{{&built.bin.fakes, harness.FakeVendor}, {&built.bin.shop, harness.Shop}, {&built.bin.traffic, harness.Traffic}}
+		for _, s := range steps {
+			if *s.into, built.err = b.Program(ctx, s.pkg); built.err != nil {
+				return
+			}
+		}
+		if built.bin.collector = os.Getenv("APISPAN_COLLECTOR"); built.bin.collector == "" {
+			built.bin.collector, built.err = b.Collector(ctx, "manifest-demo.yaml")
+		}
+	})
+	if built.err != nil {
+		t.Fatal(built.err)
+	}
+	return built.bin
+}

@@ -1,0 +1,136 @@
+// Copyright The apispan Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package harness
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// CollectorOptions says how to run otelcol-apispan.
+type CollectorOptions struct {
+	// Config is a file below collectorbuild/config.
+	Config string
+	// State is a directory for the persistent queue.
+	State string
+	// Moesif and ReadMe are the base URLs to deliver to.
+	Moesif, ReadMe string
+	// Env and Args are added to what the configuration needs.
+	Env, Args []string
+}
+
+// Collector is a running otelcol-apispan.
+type Collector struct {
+	*Process
+	OTLPHTTP, OTLPGRPC string // host:port
+	Metrics            string // URL of the Prometheus endpoint
+}
+
+// StartCollector runs the collector on free loopback ports and returns when it
+// takes OTLP, or when wait is done. The program lives as long as ctx.
+func StartCollector(wait, ctx context.Context, binary string, opt CollectorOptions) (*Collector, error) {
+	var ports [3]int
+	for i := range ports {
+		p, err := FreePort()
+		if err != nil {
+			return nil, err
+		}
+		ports[i] = p
+	}
+	c := &Collector{
+		OTLPHTTP: fmt.Sprintf("127.0.0.1:%d", ports[0]),
+		OTLPGRPC: fmt.Sprintf("127.0.0.1:%d", ports[1]),
+		Metrics:  fmt.Sprintf("http://127.0.0.1:%d/metrics", ports[2]),
+	}
+	env := append([]string{
+		"OTLP_HTTP=" + c.OTLPHTTP,
+		"OTLP_GRPC=" + c.OTLPGRPC,
+		"METRICS_PORT=" + strconv.Itoa(ports[2]),
+		"STATE_DIR=" + opt.State,
+		"MOESIF_ENDPOINT=" + opt.Moesif,
+		"README_ENDPOINT=" + opt.ReadMe,
+	}, opt.Env...)
+	p, err := Start(ctx, binary, StartOptions{
+		Args: append([]string{"--config", opt.Config}, opt.Args...),
+		Env:  env,
+	})
+	if err != nil {
+		return nil, err
+	}
+	c.Process = p
+	return c, p.Wait(wait, "listening for OTLP", func() error {
+		for _, addr := range []string{c.OTLPHTTP, c.OTLPGRPC} {
+			conn, err := net.DialTimeout("tcp", addr, time.Second)
+			if err != nil {
+				return errors.New("not listening")
+			}
+			conn.Close()
+		}
+		return nil
+	})
+}
+
+// HTTPEnv makes an SDK send OTLP over HTTP to the collector.
+func (c *Collector) HTTPEnv() []string {
+	return []string{"OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf", "OTEL_EXPORTER_OTLP_ENDPOINT=http://" + c.OTLPHTTP}
+}
+
+// GRPCEnv makes an SDK send OTLP over gRPC to the collector.
+func (c *Collector) GRPCEnv() []string {
+	return []string{"OTEL_EXPORTER_OTLP_PROTOCOL=grpc", "OTEL_EXPORTER_OTLP_ENDPOINT=http://" + c.OTLPGRPC}
+}
+
+// ScrapeMetrics returns the collector's own metrics in Prometheus text form.
+func (c *Collector) ScrapeMetrics(ctx context.Context) (string, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.Metrics, nil)
+	if err != nil {
+		return "", err
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return "", err
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(io.LimitReader(resp.Body, 16<<20))
+	return string(b), err
+}
+
+// StartShop runs the example shop on a free loopback port and returns its
+// address when it listens.
+func StartShop(wait, ctx context.Context, binary, mode string, env []string) (*Process, string, error) {
+	addr := make(chan string, 1)
+	p, err := Start(ctx, binary, StartOptions{
+		Args: []string{"-listen", "127.0.0.1:0", "-mode", mode},
+		Env:  env,
+		Line: func(line string) {
+			var m struct{ Msg, Addr string }
+			if strings.HasPrefix(line, "{") && json.Unmarshal([]byte(line), &m) == nil && m.Msg == "listening" {
+				select {
+				case addr <- m.Addr:
+				default:
+				}
+			}
+		},
+	})
+	if err != nil {
+		return nil, "", err
+	}
+	select {
+	case a := <-addr:
+		return p, a, nil
+	case <-p.Done():
+		return nil, "", fmt.Errorf("the shop ended at once: %w\n%s", p.Err(), p.Log())
+	case <-wait.Done():
+		p.Kill()
+		return nil, "", wait.Err()
+	}
+}
