@@ -1,0 +1,116 @@
+// Copyright The apispan Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Command shop is a small net/http API with API analytics: every exchange is
+// captured on the span that OpenTelemetry records for it.
+//
+// Read instrument.go first (the few lines that a service needs), then
+// telemetry.go (the OpenTelemetry SDK), then shopapi (the application).
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"go.opentelemetry.io/otel"
+
+	"github.com/apispan/apispan/examples/shop/shopapi"
+)
+
+func main() {
+	listen := flag.String("listen", "127.0.0.1:8080", "address to listen on; port 0 takes a free one")
+	mode := flag.String("mode", modeDropIn, "instrumentation: dropin (httpcapture instead of otelhttp) or alongside (httpcapture within otelhttp)")
+	flag.Parse()
+	if flag.NArg() > 0 {
+		fmt.Fprintf(os.Stderr, "shop: unexpected argument; see shop -help\n")
+		os.Exit(2)
+	}
+
+	// The first signal starts the shutdown, a second one ends the process.
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop)
+	if err := run(ctx, *listen, *mode, os.Stdout); err != nil {
+		fmt.Fprintf(os.Stderr, "shop: %v\n", err)
+		os.Exit(1)
+	}
+}
+
+// run serves until ctx ends, then finishes the open requests and sends the
+// spans that are still queued.
+func run(ctx context.Context, listen, mode string, stdout io.Writer) (err error) {
+	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) {
+		slog.Warn("telemetry", "error", err)
+	}))
+	tp, err := newTracerProvider(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		flush, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		err = errors.Join(err, tp.Shutdown(flush))
+	}()
+
+	// The payment service is a stub of our own on a second port.
+	payListener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	payments := newServer(shopapi.PaymentStub())
+	defer payments.Close()
+
+	client, wrap, err := instrument(mode, tp)
+	if err != nil {
+		return err
+	}
+	shop := shopapi.New(shopapi.Config{
+		PaymentURL: "http://" + payListener.Addr().String(),
+		Client:     client,
+	})
+	listener, err := net.Listen("tcp", listen)
+	if err != nil {
+		_ = payListener.Close()
+		return err
+	}
+	server := newServer(wrap(shop.Handler()))
+
+	failed := make(chan error, 2)
+	go func() { failed <- payments.Serve(payListener) }()
+	go func() { failed <- server.Serve(listener) }()
+
+	// One line of JSON for whoever started us; logs go to standard error.
+	if err := json.NewEncoder(stdout).Encode(map[string]string{
+		"msg": "listening", "addr": listener.Addr().String(), "mode": mode,
+	}); err != nil {
+		return err
+	}
+
+	select {
+	case err = <-failed:
+	case <-ctx.Done():
+	}
+	shop.Close()
+	grace, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	return errors.Join(err, server.Shutdown(grace))
+}
+
+func newServer(h http.Handler) *http.Server {
+	return &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       30 * time.Second,
+		IdleTimeout:       60 * time.Second,
+	}
+}
