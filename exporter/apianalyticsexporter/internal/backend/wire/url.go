@@ -21,6 +21,7 @@ const (
 	inHost = 1 << iota
 	inPath
 	inQuery
+	inRoute // inPath and what frameworks mark parameters with
 )
 
 var urlClass = func() (t [256]uint8) {
@@ -28,11 +29,13 @@ var urlClass = func() (t [256]uint8) {
 		switch b := byte(c); {
 		case b >= '0' && b <= '9', b|0x20 >= 'a' && b|0x20 <= 'z',
 			strings.IndexByte("-._~!$&'()*+,;=", b) >= 0:
-			t[c] = inHost | inPath | inQuery
+			t[c] = inHost | inPath | inQuery | inRoute
 		case b == ':' || b == '@' || b == '/':
-			t[c] = inPath | inQuery
+			t[c] = inPath | inQuery | inRoute
 		case b == '?':
 			t[c] = inQuery
+		case strings.IndexByte("{}<>[]^|", b) >= 0:
+			t[c] = inRoute
 		}
 	}
 	return t
@@ -44,11 +47,7 @@ var urlClass = func() (t [256]uint8) {
 func AppendURL(dst []byte, ex *exchange.Exchange) []byte {
 	dst = AppendBaseURL(dst, ex)
 	dst = AppendPath(dst, ex.Path)
-	if ex.Query != "" {
-		dst = append(dst, '?')
-		dst = appendURLPart(dst, ex.Query, inQuery)
-	}
-	return dst
+	return AppendQuery(dst, ex.Query)
 }
 
 // AppendBaseURL appends scheme, "://" and host[:port] of the request.
@@ -67,6 +66,24 @@ func AppendPath(dst []byte, path string) []byte {
 		dst = append(dst, '/')
 	}
 	return appendURLPart(dst, path, inPath)
+}
+
+// AppendQuery appends "?" and a raw query, or nothing for an empty one.
+func AppendQuery(dst []byte, query string) []byte {
+	if query == "" {
+		return dst
+	}
+	dst = append(dst, '?')
+	return appendURLPart(dst, query, inQuery)
+}
+
+// AppendRoute appends a route template like AppendPath; marks of parameters such
+// as "{id}" and "<int:id>" stay readable.
+func AppendRoute(dst []byte, route string) []byte {
+	if route == "" || route[0] != '/' {
+		dst = append(dst, '/')
+	}
+	return appendURLPart(dst, route, inRoute)
 }
 
 func appendURLPart(dst []byte, s string, class uint8) []byte {

@@ -252,6 +252,20 @@ func TestAppendURL(t *testing.T) {
 	}
 }
 
+func TestAppendRoute(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]string{
+		"":                     "/",
+		"/users/{id}":          "/users/{id}",
+		"/users/<int:id>/:x/*": "/users/<int:id>/:x/*",
+		"GET /a b?c#\"\\":      "/GET%20/a%20b%3Fc%23%22%5C",
+	} {
+		if got := string(AppendRoute(nil, in)); got != want {
+			t.Errorf("AppendRoute(%q) = %s, want %s", in, got, want)
+		}
+	}
+}
+
 func FuzzAppendURL(f *testing.F) {
 	f.Add("https", "example.com:8080", "/a%2Fb", "x=1&x=%zz")
 	f.Add("", "[::1%25lo]:1", "", "\"\\\n")

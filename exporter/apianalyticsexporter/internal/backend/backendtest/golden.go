@@ -1,0 +1,169 @@
+// Copyright The apispan Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package backendtest
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend"
+	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/exchange"
+)
+
+// SharedCases returns the exchanges that every backend encodes, by name.
+func SharedCases(t testing.TB) map[string]*exchange.Exchange {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(sharedDir(t), "*.json"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no shared cases: %v", err)
+	}
+	cases := make(map[string]*exchange.Exchange, len(files))
+	for _, file := range files {
+		ex, err := LoadExchange(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		cases[strings.TrimSuffix(filepath.Base(file), ".json")] = ex
+	}
+	return cases
+}
+
+// sharedDir returns the directory of the shared cases. Tests of other packages
+// need it, and their working directory is elsewhere.
+func sharedDir(t testing.TB) string {
+	t.Helper()
+	_, file, _, ok := runtime.Caller(0)
+	if !ok {
+		t.Fatal("no caller information")
+	}
+	dir := filepath.Join(filepath.Dir(file), "testdata")
+	if _, err := os.Stat(dir); err != nil { // built with -trimpath: from backend/<name>
+		dir = filepath.Join("..", "backendtest", "testdata")
+	}
+	return dir
+}
+
+// Golden compares what a backend makes of every case with testdata/<case>/want.json
+// of its package, or rewrites those files if update is set.
+//
+// The cases are the shared ones and testdata/<case>/exchange.json. newEncoder gets
+// the content of testdata/<case>/settings.json, or "{}".
+func Golden(t *testing.T, update bool, newEncoder func(t testing.TB, settings []byte) backend.Encoder) {
+	t.Helper()
+	cases := SharedCases(t)
+	own, err := filepath.Glob(filepath.Join("testdata", "*", "exchange.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range own {
+		name := filepath.Base(filepath.Dir(file))
+		if cases[name] != nil {
+			t.Fatalf("case %s is shared; choose another name", name)
+		}
+		if cases[name], err = LoadExchange(file); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, name := range sortedKeys(cases) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			golden(t, update, filepath.Join("testdata", name), cases[name], newEncoder)
+		})
+	}
+	wants, err := filepath.Glob(filepath.Join("testdata", "*", "want.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range wants {
+		if name := filepath.Base(filepath.Dir(file)); cases[name] == nil {
+			t.Errorf("%s belongs to no case; delete it", file)
+		}
+	}
+}
+
+func golden(t *testing.T, update bool, dir string, ex *exchange.Exchange, newEncoder func(testing.TB, []byte) backend.Encoder) {
+	settings, err := os.ReadFile(filepath.Join(dir, "settings.json"))
+	if errors.Is(err, fs.ErrNotExist) {
+		settings = []byte("{}")
+	} else if err != nil {
+		t.Fatal(err)
+	}
+	enc := newEncoder(t, settings)
+	out, drop := enc.Append(nil, ex)
+	if drop != backend.Keep {
+		out, _ = json.Marshal(map[string]backend.Drop{"drop": drop})
+	} else {
+		for _, problem := range check(t, enc.Spec().Name)(out) {
+			t.Error(problem)
+		}
+	}
+	var got bytes.Buffer
+	// Indent keeps order, numbers and escapes, so the file shows every byte
+	// but white space.
+	if err := json.Indent(&got, out, "", "  "); err != nil {
+		t.Fatalf("%v in %s", err, out)
+	}
+	got.WriteByte('\n')
+	file := filepath.Join(dir, "want.json")
+	if update {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, got.Bytes(), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatalf("%v; run the test with -update and review the file", err)
+	}
+	if line, g, w := firstDifference(got.Bytes(), want); line > 0 {
+		t.Errorf("%s differs at line %d:\n got %s\nwant %s", file, line, g, w)
+	}
+}
+
+// firstDifference returns the number of the first line that differs, or 0.
+func firstDifference(got, want []byte) (line int, g, w string) {
+	gots, wants := strings.Split(string(got), "\n"), strings.Split(string(want), "\n")
+	if slices.Equal(gots, wants) {
+		return 0, "", ""
+	}
+	for i := range max(len(gots), len(wants)) {
+		g, w = "<end>", "<end>"
+		if i < len(gots) {
+			g = gots[i]
+		}
+		if i < len(wants) {
+			w = wants[i]
+		}
+		if g != w {
+			return i + 1, g, w
+		}
+	}
+	return 0, "", ""
+}
+
+// check returns the schema check of a backend; one without a fake gets none but
+// that it is JSON.
+func check(t testing.TB, name string) func([]byte) []string {
+	t.Helper()
+	switch name {
+	case "moesif":
+		return CheckMoesif
+	case "readme":
+		return CheckReadMe
+	}
+	return func(item []byte) []string {
+		return checkEvent(item, anyValue)
+	}
+}

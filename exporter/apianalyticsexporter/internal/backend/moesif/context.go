@@ -1,0 +1,124 @@
+// Copyright The apispan Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package moesif
+
+import (
+	"strconv"
+
+	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/wire"
+	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/exchange"
+)
+
+// ownMetadata is the metadata member that holds what the event has no field
+// for. An application's metadata of that name is left out.
+const ownMetadata = "apispan"
+
+// appendActionName appends "METHOD /route", which has few different values, or
+// the span's name where no route is known.
+func appendActionName(dst []byte, ex *exchange.Exchange) []byte {
+	if ex.Route == "" {
+		return appendText(dst, `,"action_name":`, ex.SpanName)
+	}
+	dst = append(dst, `,"action_name":"`...)
+	dst = wire.AppendEscaped(dst, ex.Method)
+	dst = append(dst, ' ')
+	dst = wire.AppendEscaped(dst, ex.Route)
+	return append(dst, '"')
+}
+
+// appendSpan appends trace_id and span. The documentation's table says parent_id
+// and its example parent_span_id, so both are sent.
+func appendSpan(dst []byte, ex *exchange.Exchange) []byte {
+	if ex.TraceID != [16]byte{} {
+		dst = append(dst, `,"trace_id":`...)
+		dst = wire.AppendHex(dst, ex.TraceID[:])
+	}
+	if ex.SpanID == [8]byte{} {
+		return dst
+	}
+	dst = append(dst, `,"span":{"id":`...)
+	dst = wire.AppendHex(dst, ex.SpanID[:])
+	if ex.ParentSpanID != [8]byte{} {
+		dst = append(dst, `,"parent_id":`...)
+		dst = wire.AppendHex(dst, ex.ParentSpanID[:])
+		dst = append(dst, `,"parent_span_id":`...)
+		dst = wire.AppendHex(dst, ex.ParentSpanID[:])
+	}
+	return append(dst, '}')
+}
+
+// appendMetadata appends the application's metadata and, under ownMetadata, the
+// service, the trace (trace_id and span are documented, but in no SDK) and what
+// is known to be missing from this event.
+func appendMetadata(dst []byte, ex *exchange.Exchange, queryCut bool) []byte {
+	dst = append(dst, `,"metadata":{`...)
+	start := len(dst)
+	for i := range ex.Metadata {
+		kv := &ex.Metadata[i]
+		if kv.Key == ownMetadata || kv.Key == "" || i > 0 && kv.Key == ex.Metadata[i-1].Key {
+			continue
+		}
+		mark := len(dst)
+		if len(dst) > start {
+			dst = append(dst, ',')
+		}
+		dst = wire.AppendString(dst, kv.Key)
+		dst = append(dst, ':')
+		var ok bool
+		if dst, ok = wire.AppendValue(dst, kv.Value); !ok {
+			dst = dst[:mark]
+		}
+	}
+	mark := len(dst)
+	if len(dst) > start {
+		dst = append(dst, ',')
+	}
+	dst = append(dst, `"`+ownMetadata+`":{`...)
+	own := len(dst)
+	if dst = appendOwn(dst, ex, queryCut); len(dst) == own {
+		dst = dst[:mark]
+	} else {
+		dst = append(dst[:own], dst[own+1:]...) // without its first comma
+		dst = append(dst, '}')
+	}
+	if len(dst) == start {
+		return dst[:start-len(`,"metadata":{`)]
+	}
+	return append(dst, '}')
+}
+
+// appendOwn appends members, each with a comma before it.
+func appendOwn(dst []byte, ex *exchange.Exchange, queryCut bool) []byte {
+	dst = appendText(dst, `,"service_name":`, ex.ServiceName)
+	dst = appendText(dst, `,"service_version":`, ex.ServiceVersion)
+	dst = appendText(dst, `,"environment":`, ex.Environment)
+	dst = appendText(dst, `,"route":`, ex.Route)
+	dst = appendText(dst, `,"protocol":`, ex.Protocol)
+	if ex.TraceID != [16]byte{} {
+		dst = append(dst, `,"trace_id":`...)
+		dst = wire.AppendHex(dst, ex.TraceID[:])
+	}
+	if ex.SpanID != [8]byte{} {
+		dst = append(dst, `,"span_id":`...)
+		dst = wire.AppendHex(dst, ex.SpanID[:])
+	}
+	dst = appendFlag(dst, `,"query_truncated":true`, queryCut)
+	dst = appendFlag(dst, `,"request_body_truncated":true`, ex.Request.Body.Truncated)
+	dst = appendFlag(dst, `,"request_body_incomplete":true`, ex.Request.Body.Incomplete)
+	dst = appendFlag(dst, `,"response_body_truncated":true`, ex.Response.Body.Truncated)
+	dst = appendFlag(dst, `,"response_body_incomplete":true`, ex.Response.Body.Incomplete)
+	dst = appendText(dst, `,"redaction_policy":`, ex.RedactionPolicy)
+	if ex.RedactionCount > 0 {
+		dst = append(dst, `,"redaction_count":`...)
+		dst = strconv.AppendInt(dst, ex.RedactionCount, 10)
+	}
+	return dst
+}
+
+func appendFlag(dst []byte, member string, set bool) []byte {
+	if set {
+		return append(dst, member...)
+	}
+	return dst
+}

@@ -1,0 +1,239 @@
+// Copyright The apispan Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package moesif
+
+import (
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend"
+	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/wire"
+	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/exchange"
+)
+
+// Append implements [backend.Encoder]. It drops calls to Moesif itself and
+// nothing else.
+func (e *Encoder) Append(dst []byte, ex *exchange.Exchange) ([]byte, backend.Drop) {
+	if ex.Direction == exchange.Outgoing && toMoesif(ex) {
+		return dst, backend.DropSelfTraffic
+	}
+	query, queryCut := limitQuery(ex.Query)
+	dst = e.appendRequest(dst, ex, query)
+	dst = e.appendResponse(dst, ex)
+	dst = appendText(dst, `,"user_id":`, ex.UserID)
+	dst = appendText(dst, `,"company_id":`, ex.CompanyID)
+	dst = appendText(dst, `,"subscription_id":`, ex.SubscriptionID)
+	if e.settings.SessionIDAsToken {
+		dst = appendText(dst, `,"session_token":`, ex.SessionID)
+	}
+	dst = appendText(dst, `,"transaction_id":`, e.transactionID(ex))
+	dst = appendActionName(dst, ex)
+	dst = appendText(dst, `,"blocked_by":`, ex.BlockedBy)
+	dst = appendSpan(dst, ex)
+	if ex.Direction == exchange.Outgoing {
+		dst = append(dst, `,"direction":"Outgoing"`...)
+	} else {
+		dst = append(dst, `,"direction":"Incoming"`...)
+	}
+	dst = append(dst, `,"weight":`...)
+	dst = strconv.AppendInt(dst, max(ex.Weight, 1), 10)
+	dst = appendMetadata(dst, ex, queryCut)
+	return append(dst, '}'), backend.Keep
+}
+
+// toMoesif reports whether an outgoing call reports to Moesif, by host or by the
+// headers of its SDKs, which also go to its proxies. Such a call would cause an
+// event, which would cause a call.
+func toMoesif(ex *exchange.Exchange) bool {
+	host := strings.ToLower(ex.Host)
+	if i := strings.LastIndexByte(host, ':'); i >= 0 {
+		host = host[:i]
+	}
+	host = strings.TrimSuffix(host, ".")
+	if host == "moesif.net" || strings.HasSuffix(host, ".moesif.net") {
+		return true
+	}
+	for i := range ex.Request.Headers {
+		switch ex.Request.Headers[i].Name {
+		case "x-moesif-application-id", "x-moesif-sdk":
+			return true
+		}
+	}
+	return false
+}
+
+// limitQuery cuts a query to the number of parameters that Moesif takes.
+func limitQuery(query string) (string, bool) {
+	if strings.Count(query, "&") < maxQueryKeys {
+		return query, false
+	}
+	end := 0
+	for range maxQueryKeys {
+		end += strings.IndexByte(query[end:], '&') + 1
+	}
+	return query[:end-1], true
+}
+
+func (e *Encoder) appendRequest(dst []byte, ex *exchange.Exchange, query string) []byte {
+	dst = append(dst, `{"request":{"time":`...)
+	dst = wire.AppendTime(dst, ex.Start)
+	dst = append(dst, `,"uri":"`...)
+	dst = wire.AppendBaseURL(dst, ex)
+	dst = wire.AppendPath(dst, ex.Path)
+	dst = wire.AppendQuery(dst, query)
+	dst = append(dst, `","verb":`...)
+	if ex.Method != "" {
+		dst = wire.AppendString(dst, ex.Method)
+	} else {
+		dst = append(dst, `"_OTHER"`...) // semconv's name for it; the field is required
+	}
+	apiVersion := ex.APIVersion
+	if apiVersion == "" {
+		apiVersion = e.settings.APIVersion
+	}
+	if apiVersion == "" && e.settings.ServiceVersionAsAPIVersion {
+		apiVersion = ex.ServiceVersion
+	}
+	dst = appendText(dst, `,"api_version":`, apiVersion)
+	dst = append(dst, `,"ip_address":`...)
+	dst = appendCallerIP(dst, ex)
+	return append(appendMessage(dst, &ex.Request), '}')
+}
+
+// appendCallerIP appends who sent the request. Left out, Moesif would record the
+// sender of the event: the Collector. The peer of an outgoing call is the server.
+func appendCallerIP(dst []byte, ex *exchange.Exchange) []byte {
+	var ok bool
+	if ex.Direction == exchange.Outgoing {
+		dst, ok = wire.AppendIP(dst, ex.LocalAddress)
+	} else {
+		dst, ok = wire.AppendIP(dst, ex.ClientAddress, ex.PeerAddress)
+	}
+	if !ok {
+		dst = append(dst, `"`+wire.UnknownIP+`"`...)
+	}
+	return dst
+}
+
+func (e *Encoder) appendResponse(dst []byte, ex *exchange.Exchange) []byte {
+	status := ex.Status
+	if status < 100 || status > 999 {
+		if status = e.settings.NoResponseStatus; status == 0 {
+			return dst
+		}
+	}
+	dst = append(dst, `,"response":{"time":`...)
+	dst = wire.AppendTime(dst, latest(ex.Start, ex.End))
+	dst = append(dst, `,"status":`...)
+	dst = strconv.AppendInt(dst, int64(status), 10)
+	address := ex.LocalAddress
+	if ex.Direction == exchange.Outgoing {
+		address = ex.PeerAddress
+	}
+	mark := len(dst)
+	dst = append(dst, `,"ip_address":`...)
+	var ok bool
+	if dst, ok = wire.AppendIP(dst, address); !ok {
+		dst = dst[:mark]
+	}
+	return append(appendMessage(dst, &ex.Response), '}')
+}
+
+func latest(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
+
+// appendMessage appends headers and body, which both sides have alike.
+func appendMessage(dst []byte, m *exchange.Message) []byte {
+	dst = append(dst, `,"headers":{`...)
+	start := len(dst)
+	for i := 0; i < len(m.Headers); {
+		h := &m.Headers[i]
+		if h.Name == "" {
+			i++
+			continue
+		}
+		if len(dst) > start {
+			dst = append(dst, ',')
+		}
+		dst = wire.AppendString(dst, h.Name)
+		dst = append(dst, ':')
+		dst = wire.AppendJoined(dst, h.Values, ", ")
+		// Fields of one name stand together; a map has room for one.
+		for i++; i < len(m.Headers) && m.Headers[i].Name == h.Name; i++ {
+			dst = append(dst[:len(dst)-1], ", "...)
+			joined := len(dst)
+			dst = wire.AppendJoined(dst, m.Headers[i].Values, ", ")
+			dst = append(dst[:joined], dst[joined+1:]...) // its opening quotation mark
+		}
+	}
+	dst = append(dst, '}')
+	dst = appendBody(dst, &m.Body)
+	if n := contentLength(m); n >= 0 {
+		dst = append(dst, `,"content_length":`...)
+		dst = strconv.AppendInt(dst, n, 10)
+	}
+	return dst
+}
+
+// appendBody appends body and transfer_encoding: a complete JSON object or array
+// as it is, everything else as base64, nothing for no body.
+func appendBody(dst []byte, b *exchange.Body) []byte {
+	switch {
+	case b.Data == "":
+		return dst
+	case !b.Truncated && wire.Embeddable(b.Data):
+		dst = append(dst, `,"body":`...)
+		dst = append(dst, b.Data...)
+		return append(dst, `,"transfer_encoding":"json"`...)
+	}
+	dst = append(dst, `,"body":`...)
+	dst = wire.AppendBase64(dst, b.Data)
+	return append(dst, `,"transfer_encoding":"base64"`...)
+}
+
+// contentLength returns the size of the body on the wire, or -1. A captured
+// length stands in only if the capture is whole.
+func contentLength(m *exchange.Message) int64 {
+	if m.Body.Size >= 0 {
+		return m.Body.Size
+	}
+	if v := m.Get("content-length"); v != "" && len(v) <= 18 {
+		if n, err := strconv.ParseUint(v, 10, 63); err == nil {
+			return int64(n)
+		}
+	}
+	if m.Body.Captured && !m.Body.Truncated && !m.Body.Incomplete {
+		return int64(len(m.Body.Data))
+	}
+	return -1
+}
+
+// transactionID returns the event's id: that which Moesif's own SDKs would
+// use, else the exchange's, else none.
+func (e *Encoder) transactionID(ex *exchange.Exchange) string {
+	if !e.settings.IgnoreTransactionID {
+		if id := ex.Request.Get("x-moesif-transaction-id"); wire.IsUUID(id) {
+			return id
+		}
+	}
+	if wire.IsUUID(ex.ID) {
+		return ex.ID
+	}
+	return ""
+}
+
+// appendText appends a member that is left out when empty. key holds the comma,
+// the quoted name and the colon.
+func appendText(dst []byte, key, value string) []byte {
+	if value == "" {
+		return dst
+	}
+	dst = append(dst, key...)
+	return wire.AppendString(dst, value)
+}

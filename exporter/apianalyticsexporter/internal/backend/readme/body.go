@@ -1,0 +1,224 @@
+// Copyright The apispan Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package readme
+
+import (
+	"encoding/base64"
+	"io"
+	"mime"
+	"mime/multipart"
+	"net/url"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/wire"
+	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/exchange"
+)
+
+// notUTF8 stands for content that is not text, as in ReadMe's Python SDK.
+const notUTF8 = "[NOT VALID UTF-8]"
+
+const (
+	typeForm      = "application/x-www-form-urlencoded"
+	typeMultipart = "multipart/form-data"
+	typeJSON      = "application/json"
+	typeText      = "text/plain"
+	typeBinary    = "application/octet-stream"
+)
+
+// appendPostData appends the member postData, or nothing without a body.
+func appendPostData(dst []byte, m *exchange.Message) []byte {
+	b := &m.Body
+	if b.Data == "" {
+		return dst
+	}
+	contentType := m.Get("content-type")
+	essence := mediaType(contentType, b)
+	dst = append(dst, `,"postData":{"mimeType":`...)
+	dst = wire.AppendString(dst, essence)
+	switch {
+	case essence == typeForm && utf8.ValidString(b.Data):
+		dst = append(dst, `,"params":`...)
+		dst = appendPairs(dst, b.Data)
+		return append(dst, '}')
+	case essence == typeMultipart && !b.Truncated:
+		mark := len(dst)
+		dst = append(dst, `,"params":`...)
+		var ok bool
+		if dst, ok = appendMultipart(dst, b.Data, contentType); ok {
+			return append(dst, '}')
+		}
+		dst = dst[:mark]
+	}
+	dst = append(dst, `,"text":`...)
+	dst = appendText(dst, b)
+	return append(dst, '}')
+}
+
+// appendContent appends the member content of a response.
+func appendContent(dst []byte, m *exchange.Message) []byte {
+	b := &m.Body
+	dst = append(dst, `,"content":{"text":`...)
+	dst = appendText(dst, b)
+	dst = append(dst, `,"size":`...)
+	// The length without content coding is known if the capture is whole;
+	// otherwise the length on the wire is the nearest.
+	size := int64(len(b.Data))
+	if (b.Truncated || b.Incomplete || !b.Captured) && b.Size > size {
+		size = b.Size
+	}
+	dst = strconv.AppendInt(dst, size, 10)
+	dst = append(dst, `,"mimeType":`...)
+	if contentType := strings.TrimSpace(m.Get("content-type")); contentType != "" {
+		dst = wire.AppendString(dst, contentType)
+	} else {
+		dst = append(dst, `"`+typeText+`"`...)
+	}
+	return append(dst, '}')
+}
+
+// appendText appends content as a JSON string. A character that truncation has
+// cut in two is left out.
+func appendText(dst []byte, b *exchange.Body) []byte {
+	text := b.Data
+	if b.Truncated {
+		text = trimPartialRune(text)
+	}
+	if !utf8.ValidString(text) {
+		text = notUTF8
+	}
+	return wire.AppendString(dst, text)
+}
+
+func trimPartialRune(s string) string {
+	for i := len(s) - 1; i >= 0 && i >= len(s)-utf8.UTFMax; i-- {
+		if utf8.RuneStart(s[i]) {
+			if !utf8.FullRuneInString(s[i:]) {
+				return s[:i]
+			}
+			break
+		}
+	}
+	return s
+}
+
+// mediaType returns the lower-case essence of a Content-Type, or a guess from
+// the content if there is none that HAR could carry.
+func mediaType(contentType string, b *exchange.Body) string {
+	essence, _, _ := strings.Cut(contentType, ";")
+	essence = strings.ToLower(strings.TrimSpace(essence))
+	main, sub, ok := strings.Cut(essence, "/")
+	if ok && token(main) && token(sub) {
+		return essence
+	}
+	switch {
+	case !b.Truncated && wire.Embeddable(b.Data):
+		return typeJSON
+	case utf8.ValidString(b.Data):
+		return typeText
+	}
+	return typeBinary
+}
+
+// token reports whether s is a token of RFC 9110 §5.6.2.
+func token(s string) bool {
+	for i := range len(s) {
+		c := s[i]
+		if c <= ' ' || c > '~' || strings.IndexByte(`"(),/:;<=>?@[\]{}`, c) >= 0 {
+			return false
+		}
+	}
+	return s != ""
+}
+
+// appendPairs appends the decoded pairs of a query or form in order, repeated
+// names as separate entries. A part with a bad escape stays as it is.
+func appendPairs(dst []byte, s string) []byte {
+	dst = append(dst, '[')
+	first := true
+	for s != "" {
+		var pair string
+		pair, s, _ = strings.Cut(s, "&")
+		if pair == "" {
+			continue
+		}
+		if !first {
+			dst = append(dst, ',')
+		}
+		first = false
+		name, value, _ := strings.Cut(pair, "=")
+		dst = append(dst, `{"name":`...)
+		dst = wire.AppendString(dst, unescape(name))
+		dst = append(dst, `,"value":`...)
+		dst = wire.AppendString(dst, unescape(value))
+		dst = append(dst, '}')
+	}
+	return append(dst, ']')
+}
+
+func unescape(s string) string {
+	if u, err := url.QueryUnescape(s); err == nil {
+		return u
+	}
+	return s
+}
+
+// appendMultipart appends the parts of a form: text as it is, files as data
+// URLs. It reports false if the body is not what its type says; dst then holds
+// rubbish from its old length on.
+func appendMultipart(dst []byte, body, contentType string) ([]byte, bool) {
+	_, params, err := mime.ParseMediaType(contentType)
+	if err != nil || params["boundary"] == "" {
+		return dst, false
+	}
+	r := multipart.NewReader(strings.NewReader(body), params["boundary"])
+	dst = append(dst, '[')
+	for n := 0; ; n++ {
+		part, err := r.NextRawPart()
+		if err == io.EOF { // not wrapped: the final boundary was there
+			return append(dst, ']'), n > 0
+		}
+		if err != nil {
+			return dst, false
+		}
+		data, err := io.ReadAll(part)
+		if err != nil {
+			return dst, false
+		}
+		if n > 0 {
+			dst = append(dst, ',')
+		}
+		dst = appendPart(dst, part, string(data))
+	}
+}
+
+func appendPart(dst []byte, part *multipart.Part, data string) []byte {
+	dst = append(dst, `{"name":`...)
+	dst = wire.AppendString(dst, part.FormName())
+	file := part.FileName()
+	if file == "" {
+		if !utf8.ValidString(data) {
+			data = notUTF8
+		}
+		dst = append(dst, `,"value":`...)
+		dst = wire.AppendString(dst, data)
+		return append(dst, '}')
+	}
+	contentType := part.Header.Get("Content-Type")
+	if contentType == "" {
+		contentType = typeBinary
+	}
+	dst = append(dst, `,"value":"data:`...)
+	dst = wire.AppendEscaped(dst, contentType)
+	dst = append(dst, `;name=`...)
+	dst = wire.AppendEscaped(dst, url.PathEscape(file))
+	dst = append(dst, `;base64,`...)
+	dst = base64.StdEncoding.AppendEncode(dst, []byte(data))
+	dst = append(dst, `","fileName":`...)
+	dst = wire.AppendString(dst, file)
+	dst = append(dst, `,"contentType":`...)
+	dst = wire.AppendString(dst, contentType)
+	return append(dst, '}')
+}

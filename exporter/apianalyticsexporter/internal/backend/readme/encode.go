@@ -1,0 +1,217 @@
+// Copyright The apispan Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package readme
+
+import (
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend"
+	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/wire"
+	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/exchange"
+)
+
+// Append implements [backend.Encoder].
+func (e *Encoder) Append(dst []byte, ex *exchange.Exchange) ([]byte, backend.Drop) {
+	switch {
+	case ex.Direction != exchange.Incoming:
+		return dst, backend.DropDirection
+	case ex.Method == http.MethodOptions:
+		return dst, backend.DropMethod
+	case ex.Status < 100 || ex.Status > 999:
+		return dst, backend.DropNoStatus
+	}
+	g := groupOf(ex)
+	if g.id == "" {
+		return dst, backend.DropNoIdentity
+	}
+	dst = append(dst, '{')
+	dst = appendID(dst, ex.ID)
+	dst = append(dst, `"_version":3,`...)
+	dst = g.append(dst)
+	dst = append(dst, `,"clientIPAddress":`...)
+	var ok bool
+	if dst, ok = wire.AppendIP(dst, ex.ClientAddress, ex.PeerAddress); !ok {
+		dst = append(dst, `"`+wire.UnknownIP+`"`...)
+	}
+	dst = append(dst, `,"development":`...)
+	dst = strconv.AppendBool(dst, e.isDevelopment(ex.Environment))
+	dst = append(dst, `,"request":{"log":{"version":"1.2","creator":`...)
+	dst = append(dst, e.creator...)
+	dst = append(dst, `,"entries":[`...)
+	dst = appendEntry(dst, ex)
+	return append(dst, `]}}}`...), backend.Keep
+}
+
+// appendID appends the member _id, with a version that the vendor's tests know.
+func appendID(dst []byte, id string) []byte {
+	if !wire.IsUUID(id) {
+		return dst
+	}
+	const version = 14 // position of the digit in the text form
+	dst = append(dst, `"_id":"`...)
+	start := len(dst)
+	dst = append(dst, id...)
+	if v := id[version]; v < '0' || v > '5' {
+		dst[start+version] = '5'
+	}
+	return append(dst, `",`...)
+}
+
+// group is the API consumer.
+type group struct {
+	id, label, email string
+}
+
+// groupOf returns the consumer of an exchange: the one that was set, else the
+// user. What redaction has left of an id names nobody, except a token, which
+// still tells consumers apart. Label and email are taken from where the id is
+// from, so that one group is not shown under the names of several users.
+func groupOf(ex *exchange.Exchange) group {
+	if identifies(ex.ConsumerID) {
+		g := group{ex.ConsumerID, ex.ConsumerLabel, ex.ConsumerEmail}
+		if ex.ConsumerID == ex.UserID {
+			g = g.or(ex.UserName, ex.UserEmail)
+		}
+		return g
+	}
+	if identifies(ex.UserID) {
+		return group{ex.UserID, ex.ConsumerLabel, ex.ConsumerEmail}.or(ex.UserName, ex.UserEmail)
+	}
+	return group{}
+}
+
+func identifies(id string) bool {
+	const token = "hmac:"
+	return id != "" && (!isRedacted(id) || len(id) > len(token) && id[:len(token)] == token)
+}
+
+func (g group) or(label, email string) group {
+	if g.label == "" {
+		g.label = label
+	}
+	if g.email == "" {
+		g.email = email
+	}
+	return g
+}
+
+func (g group) append(dst []byte) []byte {
+	dst = append(dst, `"group":{"id":`...)
+	if isMasked(g.id) {
+		dst = wire.AppendString(dst, g.id)
+	} else {
+		dst = appendMask(dst, g.id)
+	}
+	if g.label != "" {
+		dst = append(dst, `,"label":`...)
+		dst = wire.AppendString(dst, g.label)
+	}
+	if g.email != "" {
+		dst = append(dst, `,"email":`...)
+		dst = wire.AppendString(dst, g.email)
+	}
+	return append(dst, '}')
+}
+
+// appendEntry appends the HAR entry.
+func appendEntry(dst []byte, ex *exchange.Exchange) []byte {
+	elapsed := max(ex.End.Sub(ex.Start)/time.Millisecond, 0)
+	dst = append(dst, `{"pageref":"`...)
+	dst = wire.AppendBaseURL(dst, ex)
+	if ex.Route != "" {
+		dst = wire.AppendRoute(dst, ex.Route)
+	} else {
+		dst = wire.AppendPath(dst, ex.Path)
+	}
+	dst = append(dst, `","startedDateTime":`...)
+	dst = wire.AppendTime(dst, ex.Start)
+	dst = append(dst, `,"time":`...)
+	dst = strconv.AppendInt(dst, int64(elapsed), 10)
+	dst = appendRequest(dst, ex)
+	dst = appendResponse(dst, ex)
+	dst = append(dst, `,"cache":{},"timings":{"wait":0,"receive":`...)
+	dst = strconv.AppendInt(dst, int64(elapsed), 10)
+	return append(dst, '}', '}')
+}
+
+func appendRequest(dst []byte, ex *exchange.Exchange) []byte {
+	dst = append(dst, `,"request":{"method":`...)
+	if ex.Method != "" {
+		dst = wire.AppendString(dst, ex.Method)
+	} else {
+		dst = append(dst, `"_OTHER"`...) // semconv's name for it; the field is required
+	}
+	dst = append(dst, `,"url":"`...)
+	dst = wire.AppendURL(dst, ex)
+	dst = append(dst, '"')
+	dst = appendVersion(dst, ex.Protocol)
+	dst = appendHeaders(dst, &ex.Request, true)
+	dst = append(dst, `,"queryString":`...)
+	dst = appendPairs(dst, ex.Query)
+	dst = append(dst, `,"cookies":[]`...)
+	dst = appendSizes(dst, &ex.Request.Body)
+	dst = appendPostData(dst, &ex.Request)
+	return append(dst, '}')
+}
+
+func appendResponse(dst []byte, ex *exchange.Exchange) []byte {
+	dst = append(dst, `,"response":{"status":`...)
+	dst = strconv.AppendInt(dst, int64(ex.Status), 10)
+	dst = append(dst, `,"statusText":`...)
+	dst = wire.AppendString(dst, http.StatusText(ex.Status))
+	dst = appendVersion(dst, ex.Protocol)
+	dst = appendHeaders(dst, &ex.Response, false)
+	dst = append(dst, `,"cookies":[],"redirectURL":""`...)
+	dst = appendContent(dst, &ex.Response)
+	dst = appendSizes(dst, &ex.Response.Body)
+	return append(dst, '}')
+}
+
+func appendVersion(dst []byte, protocol string) []byte {
+	switch protocol {
+	case "1.0", "1.1", "2", "3":
+	case "2.0", "3.0":
+		protocol = protocol[:1]
+	default:
+		protocol = "1.1"
+	}
+	dst = append(dst, `,"httpVersion":"HTTP/`...)
+	dst = append(dst, protocol...)
+	return append(dst, '"')
+}
+
+// appendSizes appends headersSize and bodySize: bytes on the wire, -1 unknown.
+func appendSizes(dst []byte, b *exchange.Body) []byte {
+	dst = append(dst, `,"headersSize":-1,"bodySize":`...)
+	return strconv.AppendInt(dst, max(b.Size, -1), 10)
+}
+
+// appendHeaders appends one entry per value. Credentials in a request that
+// redaction has not replaced are masked.
+func appendHeaders(dst []byte, m *exchange.Message, request bool) []byte {
+	dst = append(dst, `,"headers":[`...)
+	first := true
+	for i := range m.Headers {
+		h := &m.Headers[i]
+		credential := request && (h.Name == "authorization" || h.Name == "proxy-authorization")
+		for _, v := range h.Values {
+			if !first {
+				dst = append(dst, ',')
+			}
+			first = false
+			dst = append(dst, `{"name":`...)
+			dst = wire.AppendString(dst, h.Name)
+			dst = append(dst, `,"value":`...)
+			if credential && v != "" && !isRedacted(v) && !isMasked(v) {
+				dst = appendMask(dst, v)
+			} else {
+				dst = wire.AppendString(dst, v)
+			}
+			dst = append(dst, '}')
+		}
+	}
+	return append(dst, ']')
+}

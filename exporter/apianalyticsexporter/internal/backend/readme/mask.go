@@ -1,0 +1,92 @@
+// Copyright The apispan Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package readme
+
+import (
+	"crypto/sha512"
+	"encoding/base64"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/wire"
+)
+
+const (
+	maskPrefix = "sha512-"
+	// maskHashLen is the length of a SHA-512 sum in padded base64.
+	maskHashLen = (sha512.Size + 2) / 3 * 4
+	// minTail is how many characters a value must have for its last four to be
+	// shown.
+	minTail = 8
+	tailLen = 4
+)
+
+// appendMask appends value as the SDKs mask it, as a JSON string: "sha512-", the
+// SHA-512 of the value in base64, "?" and its last four characters.
+func appendMask(dst []byte, value string) []byte {
+	sum := sha512.Sum512([]byte(value))
+	dst = append(dst, '"')
+	dst = append(dst, maskPrefix...)
+	dst = base64.StdEncoding.AppendEncode(dst, sum[:])
+	dst = append(dst, '?')
+	if utf8.RuneCountInString(value) >= minTail {
+		tail := len(value)
+		for range tailLen {
+			_, size := utf8.DecodeLastRuneInString(value[:tail])
+			tail -= size
+		}
+		dst = wire.AppendEscaped(dst, value[tail:])
+	}
+	return append(dst, '"')
+}
+
+// isMasked reports whether value has been masked by the application already.
+func isMasked(value string) bool {
+	hash, ok := strings.CutPrefix(value, maskPrefix)
+	if !ok || len(hash) <= maskHashLen || hash[maskHashLen] != '?' ||
+		utf8.RuneCountInString(hash[maskHashLen+1:]) > tailLen {
+		return false
+	}
+	sum, err := base64.StdEncoding.Strict().DecodeString(hash[:maskHashLen])
+	return err == nil && len(sum) == sha512.Size
+}
+
+// isRedacted reports whether redaction has left nothing of value but what stands
+// for it: "[REDACTED]" or a variant with a short reason, asterisks, or a token
+// "hmac:<key id>:<22 characters>". A scheme may stand before it.
+//
+// The forms leave no room for a credential, so it does no harm that a client can
+// send them.
+func isRedacted(value string) bool {
+	if scheme, rest, ok := strings.Cut(value, " "); ok && len(scheme) <= 16 && letters(scheme) {
+		value = rest
+	}
+	if inner, ok := strings.CutPrefix(value, "[REDACTED"); ok {
+		inner, ok = strings.CutSuffix(inner, "]")
+		return ok && (inner == "" || len(inner) <= 24 && (inner[0] == ':' || inner[0] == ' ') && wordChars(inner[1:]))
+	}
+	if token, ok := strings.CutPrefix(value, "hmac:"); ok {
+		id, mac, ok := strings.Cut(token, ":")
+		return ok && len(id) > 0 && len(id) <= 32 && len(mac) == 22 && wordChars(id) && wordChars(mac)
+	}
+	return len(value) >= 3 && strings.Trim(value, "*") == ""
+}
+
+func letters(s string) bool {
+	for i := range len(s) {
+		if c := s[i] | 0x20; c < 'a' || c > 'z' {
+			return false
+		}
+	}
+	return s != ""
+}
+
+func wordChars(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; c != '-' && c != '_' && c-'0' > 9 && (c|0x20 < 'a' || c|0x20 > 'z') {
+			return false
+		}
+	}
+	return true
+}
