@@ -59,7 +59,9 @@ func run(ctx context.Context, listen, mode string, stdout io.Writer) (err error)
 	defer func() {
 		flush, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 		defer cancel()
-		err = errors.Join(err, tp.Shutdown(flush))
+		if lost := tp.Shutdown(flush); lost != nil {
+			err = errors.Join(err, fmt.Errorf("spans were not delivered: %w", lost))
+		}
 	}()
 
 	// The payment service is a stub of our own on a second port.
