@@ -60,7 +60,9 @@ func TestManifestVersions(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var gomod struct{ Require []struct{ Path, Version string } }
+	var gomod struct {
+		Require []struct{ Path, Version string }
+	}
 	if err := json.Unmarshal(out, &gomod); err != nil {
 		t.Fatal(err)
 	}
