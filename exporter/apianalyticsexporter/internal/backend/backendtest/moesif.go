@@ -60,7 +60,7 @@ var (
 		// Optional to the vendor; retries are safe only with it.
 		"transaction_id": required(isUUID),
 		"direction":      required(oneOf("Incoming", "Outgoing")),
-		"weight":         required(intBetween(1, 1<<62)),
+		"weight":         required(intBetween(1, 1<<63-1)),
 		"metadata":       optional(isObject),
 		"blocked_by":     optional(isFilled),
 		"action_name":    optional(isFilled),
@@ -77,13 +77,13 @@ var (
 		// Optional to the vendor, who then records the sender: the Collector.
 		"ip_address": required(isIP), "headers": required(moesifHeaders),
 		"body": optional(anyValue), "transfer_encoding": optional(oneOf("json", "base64")),
-		"content_length": optional(intBetween(0, 1<<62)),
+		"content_length": optional(intBetween(0, 1<<63-1)),
 	})
 
 	moesifResponseSchema = object(fields{
 		"time": required(isTime), "status": required(intBetween(100, 999)), "ip_address": optional(isIP),
 		"headers": required(moesifHeaders), "body": optional(anyValue),
-		"transfer_encoding": optional(oneOf("json", "base64")), "content_length": optional(intBetween(0, 1<<62)),
+		"transfer_encoding": optional(oneOf("json", "base64")), "content_length": optional(intBetween(0, 1<<63-1)),
 	})
 )
 

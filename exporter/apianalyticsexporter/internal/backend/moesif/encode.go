@@ -55,9 +55,13 @@ func toMoesif(ex *exchange.Exchange) bool {
 	if host == "moesif.net" || strings.HasSuffix(host, ".moesif.net") {
 		return true
 	}
-	for i := range ex.Request.Headers {
-		switch ex.Request.Headers[i].Name {
-		case "x-moesif-application-id", "x-moesif-sdk":
+	return hasHeader(&ex.Request, "x-moesif-application-id") || hasHeader(&ex.Request, "x-moesif-sdk")
+}
+
+// hasHeader reports whether a field is there, be it without a value.
+func hasHeader(m *exchange.Message, name string) bool {
+	for i := range m.Headers {
+		if m.Headers[i].Name == name {
 			return true
 		}
 	}
@@ -99,7 +103,7 @@ func (e *Encoder) appendRequest(dst []byte, ex *exchange.Exchange, query string)
 	dst = appendText(dst, `,"api_version":`, apiVersion)
 	dst = append(dst, `,"ip_address":`...)
 	dst = appendCallerIP(dst, ex)
-	return append(appendMessage(dst, &ex.Request), '}')
+	return append(appendMessage(dst, &ex.Request, ex.UserAgent), '}')
 }
 
 // appendCallerIP appends who sent the request. Left out, Moesif would record the
@@ -138,7 +142,7 @@ func (e *Encoder) appendResponse(dst []byte, ex *exchange.Exchange) []byte {
 	if dst, ok = wire.AppendIP(dst, address); !ok {
 		dst = dst[:mark]
 	}
-	return append(appendMessage(dst, &ex.Response), '}')
+	return append(appendMessage(dst, &ex.Response, ""), '}')
 }
 
 func latest(a, b time.Time) time.Time {
@@ -148,8 +152,9 @@ func latest(a, b time.Time) time.Time {
 	return a
 }
 
-// appendMessage appends headers and body, which both sides have alike.
-func appendMessage(dst []byte, m *exchange.Message) []byte {
+// appendMessage appends headers and body, which both sides have alike. userAgent
+// stands in for a header that was not captured as one.
+func appendMessage(dst []byte, m *exchange.Message, userAgent string) []byte {
 	dst = append(dst, `,"headers":{`...)
 	start := len(dst)
 	for i := 0; i < len(m.Headers); {
@@ -171,6 +176,13 @@ func appendMessage(dst []byte, m *exchange.Message) []byte {
 			dst = wire.AppendJoined(dst, m.Headers[i].Values, ", ")
 			dst = append(dst[:joined], dst[joined+1:]...) // its opening quotation mark
 		}
+	}
+	if userAgent != "" && !hasHeader(m, "user-agent") {
+		if len(dst) > start {
+			dst = append(dst, ',')
+		}
+		dst = append(dst, `"user-agent":`...)
+		dst = wire.AppendString(dst, userAgent)
 	}
 	dst = append(dst, '}')
 	dst = appendBody(dst, &m.Body)

@@ -170,14 +170,17 @@ func unescape(s string) string {
 // rubbish from its old length on.
 func appendMultipart(dst []byte, body, contentType string) ([]byte, bool) {
 	_, params, err := mime.ParseMediaType(contentType)
-	if err != nil || params["boundary"] == "" {
+	boundary := params["boundary"]
+	// The reader takes the end of its input for the end of the form, so look
+	// for the final boundary first.
+	if err != nil || boundary == "" || !strings.Contains(body, "--"+boundary+"--") {
 		return dst, false
 	}
-	r := multipart.NewReader(strings.NewReader(body), params["boundary"])
+	r := multipart.NewReader(strings.NewReader(body), boundary)
 	dst = append(dst, '[')
 	for n := 0; ; n++ {
 		part, err := r.NextRawPart()
-		if err == io.EOF { // not wrapped: the final boundary was there
+		if err == io.EOF { // wrapped, it would be the end within a part
 			return append(dst, ']'), n > 0
 		}
 		if err != nil {

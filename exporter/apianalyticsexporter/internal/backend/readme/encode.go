@@ -148,7 +148,7 @@ func appendRequest(dst []byte, ex *exchange.Exchange) []byte {
 	dst = wire.AppendURL(dst, ex)
 	dst = append(dst, '"')
 	dst = appendVersion(dst, ex.Protocol)
-	dst = appendHeaders(dst, &ex.Request, true)
+	dst = appendHeaders(dst, &ex.Request, ex.UserAgent, true)
 	dst = append(dst, `,"queryString":`...)
 	dst = appendPairs(dst, ex.Query)
 	dst = append(dst, `,"cookies":[]`...)
@@ -163,7 +163,7 @@ func appendResponse(dst []byte, ex *exchange.Exchange) []byte {
 	dst = append(dst, `,"statusText":`...)
 	dst = wire.AppendString(dst, http.StatusText(ex.Status))
 	dst = appendVersion(dst, ex.Protocol)
-	dst = appendHeaders(dst, &ex.Response, false)
+	dst = appendHeaders(dst, &ex.Response, "", false)
 	dst = append(dst, `,"cookies":[],"redirectURL":""`...)
 	dst = appendContent(dst, &ex.Response)
 	dst = appendSizes(dst, &ex.Response.Body)
@@ -190,28 +190,36 @@ func appendSizes(dst []byte, b *exchange.Body) []byte {
 }
 
 // appendHeaders appends one entry per value. Credentials in a request that
-// redaction has not replaced are masked.
-func appendHeaders(dst []byte, m *exchange.Message, request bool) []byte {
+// redaction has not replaced are masked. userAgent stands in for a header that
+// was not captured as one.
+func appendHeaders(dst []byte, m *exchange.Message, userAgent string, request bool) []byte {
 	dst = append(dst, `,"headers":[`...)
-	first := true
+	start := len(dst)
 	for i := range m.Headers {
 		h := &m.Headers[i]
 		credential := request && (h.Name == "authorization" || h.Name == "proxy-authorization")
 		for _, v := range h.Values {
-			if !first {
-				dst = append(dst, ',')
-			}
-			first = false
-			dst = append(dst, `{"name":`...)
-			dst = wire.AppendString(dst, h.Name)
-			dst = append(dst, `,"value":`...)
-			if credential && v != "" && !isRedacted(v) && !isMasked(v) {
-				dst = appendMask(dst, v)
-			} else {
-				dst = wire.AppendString(dst, v)
-			}
-			dst = append(dst, '}')
+			dst = appendHeader(dst, h.Name, v, credential && v != "" && !isRedacted(v) && !isMasked(v), start)
 		}
 	}
+	if userAgent != "" && m.Get("user-agent") == "" {
+		dst = appendHeader(dst, "user-agent", userAgent, false, start)
+	}
 	return append(dst, ']')
+}
+
+// appendHeader appends an entry of the list that begins at start.
+func appendHeader(dst []byte, name, value string, masked bool, start int) []byte {
+	if len(dst) > start {
+		dst = append(dst, ',')
+	}
+	dst = append(dst, `{"name":`...)
+	dst = wire.AppendString(dst, name)
+	dst = append(dst, `,"value":`...)
+	if masked {
+		dst = appendMask(dst, value)
+	} else {
+		dst = wire.AppendString(dst, value)
+	}
+	return append(dst, '}')
 }

@@ -90,12 +90,17 @@ func appendValue(dst []byte, v any, depth int) ([]byte, bool) {
 }
 
 // AppendTime appends t as a JSON string: RFC 3339, UTC, milliseconds, "Z". A
-// year that RFC 3339 cannot write is moved to the nearest that it can.
+// time that RFC 3339 cannot write becomes the nearest that it can.
 func AppendTime(dst []byte, t time.Time) []byte {
 	t = t.UTC()
 	year, month, day := t.Date()
+	switch {
+	case year < 0:
+		return append(dst, `"0000-01-01T00:00:00.000Z"`...)
+	case year > 9999:
+		return append(dst, `"9999-12-31T23:59:59.999Z"`...)
+	}
 	hour, minute, sec := t.Clock()
-	year = min(max(year, 0), 9999)
 	dst = append(dst, '"')
 	dst = append2(dst, year/100)
 	dst = append2(dst, year%100)

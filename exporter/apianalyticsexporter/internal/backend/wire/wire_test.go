@@ -185,8 +185,8 @@ func TestAppendTime(t *testing.T) {
 		{time.Date(2026, 1, 1, 1, 0, 0, 1_000_000, east), `"2025-12-31T23:00:00.001Z"`},
 		{time.Unix(0, 0), `"1970-01-01T00:00:00.000Z"`},
 		{time.Time{}, `"0001-01-01T00:00:00.000Z"`},
-		{time.Date(12026, 1, 1, 0, 0, 0, 0, time.UTC), `"9999-01-01T00:00:00.000Z"`},
-		{time.Date(-5, 1, 1, 0, 0, 0, 0, time.UTC), `"0000-01-01T00:00:00.000Z"`},
+		{time.Date(12026, 1, 1, 0, 0, 0, 0, time.UTC), `"9999-12-31T23:59:59.999Z"`},
+		{time.Date(-5, 6, 1, 0, 0, 0, 0, time.UTC), `"0000-01-01T00:00:00.000Z"`},
 	}
 	for _, tt := range tests {
 		if got := string(AppendTime(nil, tt.in)); got != tt.want {

@@ -1,0 +1,355 @@
+// Copyright The apispan Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package backendtest
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"reflect"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"unsafe"
+
+	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend"
+	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/exchange"
+)
+
+// hostileCases is how many generated exchanges each test of the suite encodes.
+const hostileCases = 500
+
+// Run is the conformance suite. newEncoder returns an encoder that is set up to
+// be accepted by the backend's fake with any credential; each call returns a new
+// one with the same settings.
+func Run(t *testing.T, newEncoder func(testing.TB) backend.Encoder) {
+	t.Helper()
+	s := &suite{newEncoder: newEncoder, cases: SharedCases(t)}
+	rnd := rand.NewPCG(1, 2)
+	for i := range hostileCases {
+		data := make([]byte, 64+i*4)
+		for j := range data {
+			data[j] = byte(rnd.Uint64())
+		}
+		s.cases[fmt.Sprintf("hostile%03d", i)] = Hostile(data)
+	}
+	s.cases["huge"] = huge(s.cases["full"])
+	s.names = sortedKeys(s.cases)
+	t.Run("Spec", s.spec)
+	t.Run("Items", s.items)
+	t.Run("Deterministic", s.deterministic)
+	t.Run("KeepsNothing", s.keepsNothing)
+	t.Run("Concurrent", s.concurrent)
+	t.Run("Framing", s.framing)
+	t.Run("Classify", s.classify)
+	t.Run("Headers", s.headers)
+}
+
+type suite struct {
+	newEncoder func(testing.TB) backend.Encoder
+	cases      map[string]*exchange.Exchange
+	names      []string
+}
+
+// huge returns ex with everything large.
+func huge(ex *exchange.Exchange) *exchange.Exchange {
+	big := *ex
+	big.Request.Body = exchange.Body{Data: `{"a":"` + strings.Repeat("x\\n", 1<<20) + `"}`, Captured: true, Size: -1}
+	big.Response.Body = exchange.Body{Data: strings.Repeat("\xff\"\x00", 1<<18), Captured: true, Binary: true, Size: -1}
+	for i := range 5000 {
+		big.Response.Headers = append(big.Response.Headers,
+			exchange.Header{Name: fmt.Sprintf("x-%05d", i), Values: []string{"v", "w"}})
+	}
+	big.Path = "/" + strings.Repeat("é", 1<<16)
+	return &big
+}
+
+func (s *suite) spec(t *testing.T) {
+	t.Parallel()
+	spec := s.newEncoder(t).Spec()
+	if spec.Name == "" || spec.Name != strings.ToLower(spec.Name) {
+		t.Errorf("Name %q is not a configuration key", spec.Name)
+	}
+	if !strings.HasPrefix(spec.Path, "/") {
+		t.Errorf("Path %q does not begin with /", spec.Path)
+	}
+	if spec.ContentType == "" {
+		t.Error("ContentType is empty")
+	}
+	frame := len(spec.Prefix) + len(spec.Suffix)
+	if spec.MaxItems < 1 || spec.MaxItemBytes < 1024 || spec.MaxRequestBytes < spec.MaxItemBytes+frame {
+		t.Errorf("limits do not fit each other: %d items, %d bytes an item, %d bytes a request",
+			spec.MaxItems, spec.MaxItemBytes, spec.MaxRequestBytes)
+	}
+	if spec.MinBackoff < 0 {
+		t.Errorf("MinBackoff is %v", spec.MinBackoff)
+	}
+}
+
+// items: what is appended is one valid item behind what was there, and a drop
+// appends nothing and has a known reason.
+func (s *suite) items(t *testing.T) {
+	t.Parallel()
+	known := []backend.Drop{
+		backend.DropDirection, backend.DropMethod, backend.DropNoStatus, backend.DropNoIdentity, backend.DropSelfTraffic,
+	}
+	enc := s.newEncoder(t)
+	problems := check(t, enc.Spec().Name)
+	kept := 0
+	for _, name := range s.names {
+		before := []byte("before")
+		out, drop := enc.Append(before[:len(before):len(before)], s.cases[name])
+		if !bytes.HasPrefix(out, before) {
+			t.Fatalf("%s: what was in dst is gone", name)
+		}
+		out = out[len(before):]
+		switch {
+		case drop != backend.Keep:
+			if len(out) > 0 || !slices.Contains(known, drop) {
+				t.Errorf("%s: dropped as %q with %d bytes appended", name, drop, len(out))
+			}
+			continue
+		case len(out) == 0:
+			t.Errorf("%s: nothing appended and not dropped", name)
+			continue
+		}
+		kept++
+		if bytes.ContainsAny(out[:1], " \n") || bytes.ContainsAny(out[len(out)-1:], " \n,") {
+			t.Errorf("%s: the item begins or ends with white space or a comma", name)
+		}
+		for _, p := range problems(out) {
+			t.Errorf("%s: %s", name, p)
+		}
+		// The room that the caller left must not change the bytes.
+		if again, _ := enc.Append(make([]byte, 0, len(out)), s.cases[name]); !bytes.Equal(again, out) {
+			t.Errorf("%s: different with room in dst", name)
+		}
+	}
+	if kept < len(s.names)/10 {
+		t.Errorf("only %d of %d exchanges were encoded", kept, len(s.names))
+	}
+	if _, drop := enc.Append(nil, s.cases["full"]); drop != backend.Keep {
+		t.Errorf("the complete exchange was dropped: %s", drop)
+	}
+}
+
+func (s *suite) deterministic(t *testing.T) {
+	t.Parallel()
+	a, b := s.newEncoder(t), s.newEncoder(t)
+	for _, name := range s.names {
+		first, drop1 := a.Append(nil, s.cases[name])
+		second, drop2 := b.Append(nil, s.cases[name])
+		third, drop3 := a.Append(nil, s.cases[name])
+		if !bytes.Equal(first, second) || !bytes.Equal(first, third) || drop1 != drop2 || drop1 != drop3 {
+			t.Errorf("%s: not the same twice", name)
+		}
+	}
+}
+
+// keepsNothing: the encoder neither changes the exchange nor remembers its
+// memory. The strings of a copy are overwritten after use; an encoder that kept
+// one would show it in a later item or trip the race detector.
+func (s *suite) keepsNothing(t *testing.T) {
+	t.Parallel()
+	enc, fresh := s.newEncoder(t), s.newEncoder(t)
+	for _, name := range s.names {
+		want, _ := fresh.Append(nil, s.cases[name])
+		var arena [][]byte
+		own := cloneInto(reflect.ValueOf(s.cases[name]).Elem(), &arena).Addr().Interface().(*exchange.Exchange)
+		got, _ := enc.Append(nil, own)
+		if !bytes.Equal(got, want) {
+			t.Fatalf("%s: a copy gives other bytes", name)
+		}
+		if !equalExchange(own, s.cases[name]) {
+			t.Errorf("%s: the exchange was changed", name)
+		}
+		for _, b := range arena {
+			for i := range b {
+				b[i] = '#'
+			}
+		}
+		if !bytes.Equal(got, want) {
+			t.Errorf("%s: the item shares memory with the exchange", name)
+		}
+	}
+}
+
+// equalExchange compares like DeepEqual, but NaN with NaN.
+func equalExchange(a, b *exchange.Exchange) bool {
+	return fmt.Sprintf("%#v", a) == fmt.Sprintf("%#v", b)
+}
+
+// cloneInto copies a value deeply; each string lies in a buffer of its own,
+// which is added to arena.
+func cloneInto(v reflect.Value, arena *[][]byte) reflect.Value {
+	out := reflect.New(v.Type()).Elem()
+	switch v.Kind() {
+	case reflect.String:
+		if v.Len() > 0 {
+			b := []byte(v.String())
+			*arena = append(*arena, b)
+			out.SetString(unsafe.String(&b[0], len(b)))
+		}
+	case reflect.Struct:
+		if v.Type().PkgPath() == "time" {
+			out.Set(v)
+			break
+		}
+		for i := range v.NumField() {
+			if out.Field(i).CanSet() {
+				out.Field(i).Set(cloneInto(v.Field(i), arena))
+			}
+		}
+	case reflect.Slice:
+		if v.IsNil() {
+			break
+		}
+		out.Set(reflect.MakeSlice(v.Type(), v.Len(), v.Len()))
+		for i := range v.Len() {
+			out.Index(i).Set(cloneInto(v.Index(i), arena))
+		}
+	case reflect.Map:
+		// Keys keep their memory: overwriting them would break the map.
+		out.Set(reflect.MakeMapWithSize(v.Type(), v.Len()))
+		for it := v.MapRange(); it.Next(); {
+			out.SetMapIndex(it.Key(), cloneInto(it.Value(), arena))
+		}
+	case reflect.Interface:
+		if !v.IsNil() {
+			out.Set(cloneInto(v.Elem(), arena))
+		}
+	default:
+		out.Set(v)
+	}
+	return out
+}
+
+func (s *suite) concurrent(t *testing.T) {
+	t.Parallel()
+	enc := s.newEncoder(t)
+	want := make([][]byte, len(s.names))
+	for i, name := range s.names {
+		want[i], _ = enc.Append(nil, s.cases[name])
+	}
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			var dst []byte
+			for i, name := range s.names {
+				dst, _ = enc.Append(dst[:0], s.cases[name])
+				if !bytes.Equal(dst, want[i]) {
+					t.Errorf("%s: different when encoded concurrently", name)
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// framing: items put together as Spec says are a request that the fake takes.
+func (s *suite) framing(t *testing.T) {
+	t.Parallel()
+	enc := s.newEncoder(t)
+	spec := enc.Spec()
+	for _, n := range []int{1, 2, spec.MaxItems} {
+		body := []byte(spec.Prefix)
+		count := 0
+		for i := 0; count < n; i++ {
+			out := body
+			if count > 0 {
+				out = append(out, spec.Separator...)
+			}
+			ex := *s.cases["full"]
+			ex.ID = fmt.Sprintf("5f0c2c2e-8b1a-5d3e-9a77-%012x", i)
+			out, drop := enc.Append(out, &ex)
+			if drop != backend.Keep {
+				t.Fatalf("dropped: %s", drop)
+			}
+			body = out
+			count++
+		}
+		body = append(body, spec.Suffix...)
+		if !json.Valid(body) && spec.ContentType == "application/json" {
+			t.Fatalf("%d items are not JSON together", n)
+		}
+		fake := fakeFor(spec.Name)
+		if fake == nil {
+			continue
+		}
+		w := httptest.NewRecorder()
+		r := httptest.NewRequest(http.MethodPost, spec.Path, bytes.NewReader(body))
+		enc.SetHeader(r.Header)
+		r.Header.Set("Content-Type", spec.ContentType)
+		fake.ServeHTTP(w, r)
+		if class := enc.Classify(w.Code); class != backend.Delivered {
+			t.Errorf("%d items: answered %d: %q", n, w.Code, fake.Violations())
+		}
+		if got := fake.Stats().Accepted; got != n {
+			t.Errorf("%d items: %d accepted", n, got)
+		}
+	}
+}
+
+// fakeFor returns the fake of a backend, or nil if there is none.
+func fakeFor(name string) *Fake {
+	switch name {
+	case "moesif":
+		return NewMoesif(Settings{})
+	case "readme":
+		return NewReadMe(Settings{})
+	}
+	return nil
+}
+
+func (s *suite) classify(t *testing.T) {
+	t.Parallel()
+	enc := s.newEncoder(t)
+	for status := -1; status <= 1000; status++ {
+		class := enc.Classify(status)
+		if class > backend.Outage {
+			t.Errorf("%d: unknown class %d", status, class)
+		}
+		if success := status >= 200 && status < 300; success != (class == backend.Delivered) {
+			t.Errorf("%d: class %d; 2xx and nothing else is delivered", status, class)
+		}
+		if (status >= 500 || status < 200) && class != backend.Retry {
+			t.Errorf("%d: class %d, want Retry", status, class)
+		}
+	}
+	for status, want := range map[int]backend.Class{
+		400: backend.Reject, 413: backend.Reject, 422: backend.Reject, 401: backend.Outage, 402: backend.Outage,
+		403: backend.Outage, 404: backend.Outage, 301: backend.Outage, 408: backend.Retry, 429: backend.Retry,
+	} {
+		if got := enc.Classify(status); got != want {
+			t.Errorf("%d: class %d, want %d", status, got, want)
+		}
+	}
+}
+
+func (s *suite) headers(t *testing.T) {
+	t.Parallel()
+	enc := s.newEncoder(t)
+	h := http.Header{"Content-Encoding": {"gzip"}, "X-Kept": {"1"}}
+	enc.SetHeader(h)
+	first := h.Clone()
+	enc.SetHeader(h)
+	if !reflect.DeepEqual(h, first) {
+		t.Error("setting the headers twice changes them: use Set, not Add")
+	}
+	if h.Get("Content-Encoding") != "gzip" || h.Get("X-Kept") != "1" {
+		t.Error("a header that is not the backend's was changed")
+	}
+	if h.Get("User-Agent") == "" {
+		t.Error("no User-Agent")
+	}
+	h = make(http.Header)
+	enc.SetHeader(h)
+	if h.Get("Content-Encoding") != "" || h.Get("Content-Type") != "" {
+		t.Error("Content-Encoding or Content-Type set; they are the sender's")
+	}
+}
