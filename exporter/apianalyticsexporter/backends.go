@@ -1,0 +1,127 @@
+// Copyright The apispan Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package apianalyticsexporter
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"go.opentelemetry.io/collector/config/configcompression"
+	"go.opentelemetry.io/collector/config/configopaque"
+
+	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend"
+	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/moesif"
+	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/readme"
+)
+
+// choice is one backend block of the configuration with what depends on it.
+type choice struct {
+	name  string // the block's key
+	gates Gates
+	// secretKey and secret are the required credential.
+	secretKey string
+	secret    configopaque.String
+	// endpoint is used if the configuration has none; "" means that the key
+	// endpoint is required.
+	endpoint string
+	// compression is used if the configuration has none.
+	compression configcompression.Type
+	// newEncoder returns the encoder, or an error that names the key.
+	newEncoder func(version string) (backend.Encoder, error)
+}
+
+// choices is the exporter's one switch over backends: it lists those whose block
+// is set. A new backend is added here, in Config and in Config.Unmarshal.
+func (cfg *Config) choices() (list []choice) {
+	if cfg.Moesif.HasValue() {
+		c := cfg.Moesif.Get()
+		list = append(list, choice{
+			name: "moesif", gates: c.Gates, secretKey: "application_id", secret: c.ApplicationID,
+			endpoint: "https://api.moesif.net", compression: configcompression.TypeGzip,
+			newEncoder: func(version string) (backend.Encoder, error) {
+				return moesif.New(moesif.Settings{
+					ApplicationID:    string(c.ApplicationID),
+					UserAgent:        userAgent(version),
+					APIVersion:       c.APIVersion,
+					NoResponseStatus: c.NoResponseStatus,
+				})
+			},
+		})
+	}
+	if cfg.ReadMe.HasValue() {
+		c := cfg.ReadMe.Get()
+		list = append(list, choice{
+			name: "readme", gates: c.Gates, secretKey: "api_key", secret: c.APIKey,
+			// No SDK of ReadMe's compresses; whether the server could is unknown.
+			endpoint: "https://metrics.readme.io", compression: "none",
+			newEncoder: func(version string) (backend.Encoder, error) {
+				return readme.New(readme.Settings{
+					APIKey:                 string(c.APIKey),
+					UserAgent:              userAgent(version),
+					Version:                version,
+					Development:            string(c.Development),
+					ProductionEnvironments: c.ProductionEnvironments,
+				})
+			},
+		})
+	}
+	return list
+}
+
+const backendKeys = "`moesif` or `readme`"
+
+func userAgent(version string) string {
+	if version == "" {
+		return "apispan"
+	}
+	return "apispan/" + version
+}
+
+// choice returns the one backend block.
+func (cfg *Config) choice() (choice, error) {
+	list := cfg.choices()
+	switch len(list) {
+	case 1:
+		return list[0], nil
+	case 0:
+		return choice{}, errors.New("no backend is chosen: write one of the blocks " + backendKeys)
+	}
+	names := make([]string, len(list))
+	for i, c := range list {
+		names[i] = "`" + c.name + "`"
+	}
+	return choice{}, fmt.Errorf("%s are set together: keep one of them, and configure one exporter for each backend, such as api_analytics/%s and api_analytics/%s",
+		strings.Join(names, " and "), list[0].name, list[1].name)
+}
+
+// validate checks the block; cfg is for what the block requires of other keys.
+func (c *choice) validate(cfg *Config) (errs []error) {
+	key := func(k string) string { return "`" + c.name + "::" + k + "`" }
+	env := strings.ToUpper(c.name + "_" + c.secretKey)
+	switch secret := string(c.secret); {
+	case secret == "":
+		errs = append(errs, fmt.Errorf("%s is empty: write \"${env:%s}\" and set that environment variable (one that is not set reads as empty, too)", key(c.secretKey), env))
+	case strings.ContainsFunc(secret, func(r rune) bool { return r <= ' ' || r > '~' }):
+		errs = append(errs, fmt.Errorf("%s holds a blank, a control character or one beyond ASCII: copy it again without line breaks", key(c.secretKey)))
+	default:
+		enc, err := c.newEncoder("")
+		if err != nil {
+			errs = append(errs, err)
+			break
+		}
+		if n, limit := c.gates.MaxEventSize, enc.Spec().MaxItemBytes; n != 0 && (n < minEventSize || n > limit) {
+			errs = append(errs, fmt.Errorf("%s is %d: write a number of bytes from %d to %d, or 0 for the most", key("max_event_size"), n, minEventSize, limit))
+		}
+	}
+	switch c.gates.Bodies {
+	case BodiesNone, BodiesErrors, BodiesAll:
+	default:
+		errs = append(errs, fmt.Errorf("%s is %q: write none, errors or all", key("bodies"), c.gates.Bodies))
+	}
+	if c.endpoint == "" && cfg.ClientConfig.Endpoint == "" {
+		errs = append(errs, fmt.Errorf("`endpoint` is empty: the backend %s has no address of its own, write its URL", c.name))
+	}
+	return errs
+}

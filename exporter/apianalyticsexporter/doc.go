@@ -1,0 +1,26 @@
+// Copyright The apispan Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// mdatagen comes from internal/tools; "make generate" builds it into .tmp/bin,
+// puts that on PATH and runs this line.
+
+//go:generate mdatagen metadata.yaml
+
+// Package apianalyticsexporter is the Collector exporter api_analytics. It
+// translates the HTTP exchanges that spans carry into the events of one
+// API-analytics backend and delivers them.
+//
+// The way of an exchange: internal/fromspan reads it out of the span, the
+// encoder in internal/backend/* turns it into one item, and that item, not the
+// span, waits in the exporterhelper's queue; internal/payload packs items into
+// requests, and sender.go posts them and reads what the answer means. Queueing,
+// batching, persistence and retry timing are the exporterhelper's.
+//
+// Guarantees: a span that was not redacted is not sent unless require_redaction
+// is false; an event keeps its id through every attempt; an event the backend
+// refuses is dropped alone; every event that is not delivered is counted with a
+// reason; no error, log line or metric holds a URL, a secret or captured content.
+//
+// It does not redact, does not change spans, and opens no connection before
+// Start or in dry run.
+package apianalyticsexporter

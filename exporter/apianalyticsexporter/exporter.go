@@ -1,0 +1,203 @@
+// Copyright The apispan Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package apianalyticsexporter
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/component/componentstatus"
+	"go.opentelemetry.io/collector/consumer"
+	"go.opentelemetry.io/collector/exporter"
+	"go.opentelemetry.io/collector/exporter/exporterhelper"
+	"go.opentelemetry.io/collector/exporter/exporterhelper/xexporterhelper"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+	"go.uber.org/zap"
+
+	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend"
+)
+
+// tracesExporter stands around the exporterhelper's exporter. It translates
+// before the queue, returns early when there is nothing to send, and closes the
+// books at shutdown.
+type tracesExporter struct {
+	exporter.Traces // the exporterhelper's
+
+	cfg        *Config
+	set        exporter.Settings
+	choice     choice
+	tel        *telemetry
+	translator *translator
+	sender     *sender
+
+	// sync: ConsumeTraces returns what became of the events.
+	sync bool
+	// persistent: the queue outlives the process.
+	persistent bool
+	// pending is how many events wait in the queue in memory or are being sent.
+	pending atomic.Int64
+
+	rejected limitedLog
+	host     component.Host
+	outage   atomic.Bool
+	stopping atomic.Bool
+}
+
+func newTracesExporter(ctx context.Context, set exporter.Settings, cfg *Config) (*tracesExporter, error) {
+	c, err := cfg.choice()
+	if err != nil {
+		return nil, err
+	}
+	enc, err := c.newEncoder(set.BuildInfo.Version)
+	if err != nil {
+		return nil, err
+	}
+	return newWithEncoder(ctx, set, cfg, c, enc)
+}
+
+// newWithEncoder is newTracesExporter with any encoder.
+func newWithEncoder(ctx context.Context, set exporter.Settings, cfg *Config, c choice, enc backend.Encoder) (*tracesExporter, error) {
+	tel, err := newTelemetry(set.TelemetrySettings, set.ID)
+	if err != nil {
+		return nil, err
+	}
+	e := &tracesExporter{
+		cfg:        cfg,
+		set:        set,
+		choice:     c,
+		tel:        tel,
+		translator: newTranslator(enc, c, cfg.RequireRedaction, tel, set.Logger),
+		sender:     newSender(c, cfg.ClientConfig.Endpoint, enc, tel),
+		sync:       !cfg.QueueConfig.HasValue() || cfg.QueueConfig.Get().WaitForResult,
+		persistent: cfg.QueueConfig.HasValue() && cfg.QueueConfig.Get().StorageID != nil,
+	}
+	e.rejected.now = now
+	retry := cfg.RetryConfig
+	if !e.sync {
+		// We decide ourselves when to give up, or nobody would count it.
+		retry.MaxElapsedTime = 0
+	}
+	e.Traces, err = xexporterhelper.NewTracesRequest(ctx, set, fromHandoff, e.push,
+		exporterhelper.WithStart(e.startSender),
+		// The client's timeout covers each attempt.
+		exporterhelper.WithTimeout(exporterhelper.TimeoutConfig{Timeout: 0}),
+		exporterhelper.WithRetry(retry),
+		xexporterhelper.WithQueueBatch(cfg.QueueConfig, xexporterhelper.QueueBatchSettings{Encoding: requestEncoding{}}),
+	)
+	if err != nil {
+		return nil, err
+	}
+	return e, nil
+}
+
+// Capabilities implements consumer.Traces. The exporterhelper claims to change
+// data when it batches; our batches hold encoded events, so with several
+// exporters in a pipeline the spans need not be copied for each.
+func (e *tracesExporter) Capabilities() consumer.Capabilities {
+	return consumer.Capabilities{MutatesData: false}
+}
+
+// startSender runs inside Start, before the queue starts.
+func (e *tracesExporter) startSender(ctx context.Context, host component.Host) error {
+	e.host = host
+	if e.cfg.DryRun {
+		e.set.Logger.Warn("dry_run is true: events are translated and counted, and not sent", zap.String("backend", e.choice.name))
+		return nil
+	}
+	return e.sender.start(ctx, host, e.cfg.ClientConfig, e.choice, e.set.TelemetrySettings)
+}
+
+// Shutdown implements component.Component. Afterwards every event is sent,
+// counted as dropped, or in the storage.
+func (e *tracesExporter) Shutdown(ctx context.Context) error {
+	e.stopping.Store(true)
+	err := e.Traces.Shutdown(ctx)
+	if lost := e.pending.Swap(0); lost > 0 {
+		e.tel.dropped(ctx, reasonShutdown, int(lost))
+		e.set.Logger.Warn("events in the queue in memory could not be delivered before shutdown: use sending_queue::storage to keep them",
+			zap.String("backend", e.choice.name), zap.Int64("events", lost))
+	}
+	e.tel.b.Shutdown()
+	return err
+}
+
+// handoff carries the translated request to the exporterhelper's converter.
+type handoff struct {
+	context.Context
+	req *request
+}
+
+var errNoHandoff = errors.New("api_analytics: the exporter was called without its wrapper")
+
+// fromHandoff is the converter. It lets go of the request, since the queue keeps
+// the context.
+func fromHandoff(ctx context.Context, _ ptrace.Traces) (xexporterhelper.Request, error) {
+	h, ok := ctx.(*handoff)
+	if !ok || h.req == nil {
+		return nil, errNoHandoff
+	}
+	req := h.req
+	h.req = nil
+	return req, nil
+}
+
+// ConsumeTraces implements consumer.Traces.
+func (e *tracesExporter) ConsumeTraces(ctx context.Context, td ptrace.Traces) error {
+	req := e.translator.translate(ctx, td)
+	n := len(req.items)
+	if n == 0 {
+		return nil
+	}
+	if e.sync {
+		return e.consumeSync(ctx, td, req)
+	}
+	if !e.persistent {
+		e.pending.Add(int64(n))
+	}
+	if err := e.Traces.ConsumeTraces(&handoff{ctx, req}, td); err != nil {
+		if !e.persistent {
+			e.pending.Add(int64(-n))
+		}
+		e.tel.dropped(ctx, reasonRefused, n)
+		return err
+	}
+	return nil
+}
+
+// consumeSync waits for the result. What is not settled when an error comes back
+// is the caller's again.
+func (e *tracesExporter) consumeSync(ctx context.Context, td ptrace.Traces, req *request) error {
+	n := len(req.items)
+	l := new(ledger)
+	l.open.Store(int64(n))
+	req.ledgers = make([]*ledger, n)
+	for i := range req.ledgers {
+		req.ledgers[i] = l
+	}
+	err := e.Traces.ConsumeTraces(&handoff{ctx, req}, td)
+	if err != nil {
+		e.tel.dropped(ctx, reasonRefused, int(l.open.Load()))
+	}
+	return err
+}
+
+// report tells the Collector when the backend refuses us, and when it does no
+// longer.
+func (e *tracesExporter) report(a answer) {
+	if e.stopping.Load() || e.host == nil {
+		return
+	}
+	switch a.outcome {
+	case outcomeOutage:
+		if !e.outage.Swap(true) {
+			componentstatus.ReportStatus(e.host, componentstatus.NewRecoverableErrorEvent(a.err))
+		}
+	case outcomeDelivered:
+		if e.outage.Load() && e.outage.Swap(false) {
+			componentstatus.ReportStatus(e.host, componentstatus.NewEvent(componentstatus.StatusOK))
+		}
+	}
+}

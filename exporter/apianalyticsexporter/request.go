@@ -1,0 +1,170 @@
+// Copyright The apispan Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package apianalyticsexporter
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"go.opentelemetry.io/collector/exporter/exporterhelper"
+	"go.opentelemetry.io/collector/exporter/exporterhelper/xexporterhelper"
+)
+
+// request is what waits in the queue: the encoded events of one backend. A merged
+// request shares the events of the ones it was made from; no event is changed
+// once it is encoded.
+type request struct {
+	backend string
+	items   [][]byte
+	size    int // bytes in items
+	// ledgers is parallel to items where callers wait for the result, else nil.
+	ledgers []*ledger
+	// unreadable lists the sizes of stored requests that could not be read.
+	unreadable []int
+	// firstTry is when delivery was first tried; zero means not yet.
+	firstTry time.Time
+}
+
+var _ interface {
+	xexporterhelper.Request
+	OnError(error) xexporterhelper.Request
+} = (*request)(nil)
+
+// ledger counts the events of one ConsumeTraces call that are not settled.
+type ledger struct{ open atomic.Int64 }
+
+func newRequest(backend string, items [][]byte) *request {
+	r := &request{backend: backend, items: items}
+	for _, it := range items {
+		r.size += len(it)
+	}
+	return r
+}
+
+// ItemsCount implements xexporterhelper.Request: the number of events. A request
+// that could not be read counts as one, or the queue would skip it unseen.
+func (r *request) ItemsCount() int { return len(r.items) + len(r.unreadable) }
+
+// BytesSize implements xexporterhelper.Request: the bytes of the events as they
+// are sent, without frame and compression.
+func (r *request) BytesSize() int {
+	n := r.size
+	for _, u := range r.unreadable {
+		n += u
+	}
+	return n
+}
+
+// MergeSplit implements xexporterhelper.Request. An event larger than maxSize
+// stands alone: its size was settled when it was encoded, and dropping it here
+// would not be counted. Neither request is changed.
+func (r *request) MergeSplit(_ context.Context, maxSize int, sizer exporterhelper.RequestSizerType, other xexporterhelper.Request) ([]xexporterhelper.Request, error) {
+	all := r
+	if other != nil {
+		o, ok := other.(*request)
+		if !ok {
+			return nil, fmt.Errorf("api_analytics: cannot merge a request of type %T", other)
+		}
+		if o.backend != r.backend {
+			// Stored under another configuration: never mix formats.
+			return []xexporterhelper.Request{r, o}, nil
+		}
+		all = merge(r, o)
+	}
+	var size func(item []byte) int
+	switch sizer {
+	case exporterhelper.RequestSizerTypeItems:
+		size = func([]byte) int { return 1 }
+	case exporterhelper.RequestSizerTypeBytes:
+		size = func(item []byte) int { return len(item) }
+	default:
+		return nil, fmt.Errorf("api_analytics: cannot split by sizer %q", sizer.String())
+	}
+	if maxSize <= 0 || len(all.items) == 0 {
+		return []xexporterhelper.Request{all}, nil
+	}
+	var out []xexporterhelper.Request
+	lo, sum := 0, 0
+	for i, it := range all.items {
+		n := size(it)
+		if i > lo && sum+n > maxSize {
+			out = append(out, all.part(lo, i))
+			lo, sum = i, 0
+		}
+		sum += n
+	}
+	if lo == 0 {
+		return []xexporterhelper.Request{all}, nil
+	}
+	last := all.part(lo, len(all.items))
+	last.unreadable = all.unreadable
+	return append(out, last), nil
+}
+
+// merge returns a request with the events of both. Spare capacity of a merged
+// request is used by the next merge, so each merged request may be merged once;
+// requests from elsewhere have no spare capacity.
+func merge(a, b *request) *request {
+	m := &request{
+		backend:    a.backend,
+		items:      append(a.items, b.items...),
+		size:       a.size + b.size,
+		unreadable: append(a.unreadable[:len(a.unreadable):len(a.unreadable)], b.unreadable...),
+	}
+	if a.ledgers != nil || b.ledgers != nil {
+		m.ledgers = append(a.allLedgers(), b.allLedgers()...)
+	}
+	return m
+}
+
+func (r *request) allLedgers() []*ledger {
+	if r.ledgers == nil {
+		return make([]*ledger, len(r.items))
+	}
+	return r.ledgers
+}
+
+// part returns the events [lo, hi) as a request without spare capacity.
+func (r *request) part(lo, hi int) *request {
+	p := newRequest(r.backend, r.items[lo:hi:hi])
+	if r.ledgers != nil {
+		p.ledgers = r.ledgers[lo:hi:hi]
+	}
+	p.firstTry = r.firstTry
+	return p
+}
+
+// settle takes the events [lo, hi) off the ledgers.
+func (r *request) settle(lo, hi int) {
+	if r.ledgers == nil {
+		return
+	}
+	for _, l := range r.ledgers[lo:hi] {
+		if l != nil {
+			l.open.Add(-1)
+		}
+	}
+}
+
+// undelivered is the error of a request of which some events must be sent again.
+type undelivered struct {
+	rest  *request
+	cause error
+}
+
+func (u *undelivered) Error() string { return u.cause.Error() }
+func (u *undelivered) Unwrap() error { return u.cause }
+
+// OnError implements xexporterhelper's RequestErrorHandler: the next attempt is
+// made with what is left.
+func (r *request) OnError(err error) xexporterhelper.Request {
+	var u *undelivered
+	if errors.As(err, &u) {
+		return u.rest
+	}
+	return r
+}

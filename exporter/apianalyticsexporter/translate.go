@@ -1,0 +1,189 @@
+// Copyright The apispan Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package apianalyticsexporter
+
+import (
+	"context"
+	"sync"
+
+	"go.opentelemetry.io/collector/pdata/ptrace"
+	"go.uber.org/zap"
+
+	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend"
+	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/exchange"
+	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/fromspan"
+)
+
+// translator turns spans into encoded events. It only reads the spans.
+type translator struct {
+	enc              backend.Encoder
+	name             string
+	gates            Gates
+	maxItem          int
+	requireRedaction bool
+	tel              *telemetry
+	logger           *zap.Logger
+	unredacted       limitedLog
+	scratch          sync.Pool // *scratch
+}
+
+// scratch is what one translation needs and the next can reuse.
+type scratch struct {
+	reader fromspan.Reader
+	buf    []byte
+	ends   []int
+}
+
+// maxScratch bounds the buffers kept for reuse.
+const maxScratch = 8 << 20
+
+func newTranslator(enc backend.Encoder, c choice, requireRedaction bool, tel *telemetry, logger *zap.Logger) *translator {
+	spec := enc.Spec()
+	t := &translator{
+		enc: enc, name: spec.Name, gates: c.gates, maxItem: spec.MaxItemBytes,
+		requireRedaction: requireRedaction, tel: tel, logger: logger,
+	}
+	if c.gates.MaxEventSize > 0 {
+		t.maxItem = min(t.maxItem, c.gates.MaxEventSize)
+	}
+	t.unredacted.now = now
+	t.scratch.New = func() any { return new(scratch) }
+	return t
+}
+
+// tally counts one call.
+type tally struct {
+	translated, truncated int
+	drops                 map[string]int
+	skips                 map[string]int
+}
+
+func count(m *map[string]int, key string) {
+	if *m == nil {
+		*m = make(map[string]int, 4)
+	}
+	(*m)[key]++
+}
+
+// translate encodes the exchanges in td. The result shares no memory with td.
+func (t *translator) translate(ctx context.Context, td ptrace.Traces) *request {
+	s := t.scratch.Get().(*scratch)
+	s.buf, s.ends = s.buf[:0], s.ends[:0]
+	var n tally
+	for _, rs := range td.ResourceSpans().All() {
+		s.reader.SetResource(rs.Resource())
+		for _, ss := range rs.ScopeSpans().All() {
+			for _, span := range ss.Spans().All() {
+				t.span(s, span, &n)
+			}
+		}
+	}
+
+	// One allocation of the exact size for all events of the request.
+	data := make([]byte, len(s.buf))
+	copy(data, s.buf)
+	items := make([][]byte, len(s.ends))
+	start := 0
+	for i, end := range s.ends {
+		items[i] = data[start:end:end]
+		start = end
+	}
+	if cap(s.buf) <= maxScratch {
+		t.scratch.Put(s)
+	}
+	t.report(ctx, &n)
+	return newRequest(t.name, items)
+}
+
+func (t *translator) report(ctx context.Context, n *tally) {
+	t.tel.translated(ctx, n.translated)
+	t.tel.truncated(ctx, n.truncated)
+	for reason, k := range n.drops {
+		t.tel.dropped(ctx, reason, k)
+	}
+	for reason, k := range n.skips {
+		t.tel.skipped(ctx, reason, k)
+	}
+	t.unredacted.warn(t.logger,
+		"dropped events that the http_redaction processor has not stamped: put the processor into this pipeline, or set require_redaction to false",
+		n.drops[reasonUnredacted])
+}
+
+// span appends the span's event to s, or counts why there is none.
+func (t *translator) span(s *scratch, span ptrace.Span, n *tally) {
+	start, translated := len(s.buf), n.translated
+	defer func() {
+		// One span must not take its neighbours along.
+		if recover() != nil {
+			s.buf = s.buf[:start]
+			n.translated = translated + 1
+			count(&n.drops, reasonInternal)
+		}
+	}()
+	ex, skip := s.reader.Read(span)
+	if skip != fromspan.Taken {
+		count(&n.skips, string(skip))
+		return
+	}
+	n.translated++
+	if t.requireRedaction && ex.RedactionPolicy == "" {
+		count(&n.drops, reasonUnredacted)
+		return
+	}
+	t.gate(ex)
+	buf, drop := t.enc.Append(s.buf, ex)
+	if drop != backend.Keep {
+		count(&n.drops, string(drop))
+		return
+	}
+	if len(buf)-start > t.maxItem {
+		var ok bool
+		if buf, ok = t.shrink(buf, start, ex); !ok {
+			s.buf = buf[:start]
+			count(&n.drops, reasonTooLarge)
+			return
+		}
+		n.truncated++
+	}
+	s.buf = buf
+	s.ends = append(s.ends, len(buf))
+}
+
+func (t *translator) gate(ex *exchange.Exchange) {
+	if t.gates.Bodies == BodiesNone || t.gates.Bodies == BodiesErrors && ex.Status != 0 && ex.Status < 400 {
+		ex.Request.Body = exchange.Body{Size: ex.Request.Body.Size}
+		ex.Response.Body = exchange.Body{Size: ex.Response.Body.Size}
+	}
+	if !t.gates.Headers {
+		ex.Request.Headers, ex.Response.Headers = nil, nil
+	}
+}
+
+// shrink encodes ex again with bodies cut until the event fits, and reports false
+// if it does not even without them. buf holds the event that is too large.
+func (t *translator) shrink(buf []byte, start int, ex *exchange.Exchange) ([]byte, bool) {
+	full := len(buf) - start
+	bare := *ex
+	bare.Shrink(0)
+	buf, drop := t.enc.Append(buf[:start], &bare)
+	rest := len(buf) - start // everything but the bodies
+	if drop != backend.Keep || rest > t.maxItem {
+		return buf, false
+	}
+	longest := max(len(ex.Request.Body.Data), len(ex.Response.Body.Data))
+	if full <= rest || longest == 0 {
+		return buf, true
+	}
+	// What is left for bodies, in bytes before encoding. A cut body may be encoded
+	// otherwise (base64 instead of JSON), hence the reserve of a third.
+	n := int(float64(longest) * float64(t.maxItem-rest) / float64(full-rest) * 2 / 3)
+	for ; n > 0; n /= 2 {
+		ex.Shrink(n)
+		if buf, drop = t.enc.Append(buf[:start], ex); drop == backend.Keep && len(buf)-start <= t.maxItem {
+			return buf, true
+		}
+	}
+	buf, drop = t.enc.Append(buf[:start], &bare)
+	return buf, drop == backend.Keep
+}
