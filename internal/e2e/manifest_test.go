@@ -125,8 +125,8 @@ func TestManifestsAgree(t *testing.T) {
 		t.Errorf("want one name and two output paths, got %+v and %+v", full.Dist, demo.Dist)
 	}
 	for _, m := range []*manifest{full, demo} {
-		if !strings.HasPrefix(m.Dist.OutputPath, "collectorbuild/_build/") || len(m.Replaces) != 1 {
-			t.Errorf("output %q, replaces %v: the build must stay below _build and use this checkout", m.Dist.OutputPath, m.Replaces)
+		if !strings.HasPrefix(m.Dist.OutputPath, "collectorbuild/_build") || len(m.Replaces) != 1 {
+			t.Errorf("output %q, replaces %v: the build must stay in _build… and use this checkout", m.Dist.OutputPath, m.Replaces)
 		}
 	}
 }
