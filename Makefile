@@ -22,7 +22,7 @@ help: ## Show this list
 
 .PHONY: demo
 demo: ## Build and run the whole path against fake backends (DEMO_SECONDS=20 ends it by itself)
-	@go run ./internal/demo
+	@CGO_ENABLED=0 go run -trimpath ./internal/demo
 
 .PHONY: build
 build: ## Compile every package and the apispan command (.tmp/bin/apispan)
@@ -71,4 +71,4 @@ check: generate ## Fail if generated files, formatting or go.mod differ from wha
 
 .PHONY: collector
 collector: ## Build otelcol-apispan with OCB (MANIFEST=manifest.yaml)
-	go run ./internal/demo -build-only -manifest $(MANIFEST)
+	CGO_ENABLED=0 go run -trimpath ./internal/demo -build-only -manifest $(MANIFEST)
