@@ -230,3 +230,5 @@ func (h *testHost) reported() []componentstatus.Status {
 	defer h.mu.Unlock()
 	return append([]componentstatus.Status(nil), h.statuses...)
 }
+
+var itemsSizer = exporterhelper.RequestSizerTypeItems
