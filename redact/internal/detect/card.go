@@ -1,0 +1,386 @@
+// Copyright The apispan Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package detect
+
+// iin maps the first four digits of a card number to the lengths that its issuer
+// uses, as bits (length 13 = bit 0). slideIIN has the one length that is looked
+// for inside a longer run of digits, where chance hits are frequent.
+var iin, slideIIN = func() (t [10000]uint8, slide [10000]uint8) {
+	set := func(from, to int, lens ...int) {
+		for p := from; p <= to; p++ {
+			for _, l := range lens {
+				t[p] |= 1 << (l - 13)
+			}
+		}
+	}
+	set(4000, 4999, 13, 16, 19)                 // Visa
+	set(5100, 5599, 16)                         // Mastercard
+	set(2221, 2720, 16)                         // Mastercard
+	set(2200, 2204, 16, 17, 18, 19)             // Mir
+	set(3400, 3499, 15)                         // American Express
+	set(3700, 3799, 15)                         // American Express
+	set(3000, 3059, 14, 16)                     // Diners Club
+	set(3095, 3095, 14, 16)                     // Diners Club
+	set(3600, 3699, 14, 16, 19)                 // Diners Club
+	set(3800, 3999, 14, 16, 19)                 // Diners Club
+	set(3528, 3589, 16, 17, 18, 19)             // JCB
+	set(6011, 6011, 16, 19)                     // Discover
+	set(6440, 6599, 16, 19)                     // Discover
+	set(6200, 6299, 16, 17, 18, 19)             // UnionPay
+	set(8100, 8171, 16, 17, 18, 19)             // UnionPay
+	set(5000, 5099, 13, 14, 15, 16, 17, 18, 19) // Maestro, Verve, RuPay
+	set(5600, 5899, 13, 14, 15, 16, 17, 18, 19) // Maestro
+	set(6304, 6304, 13, 14, 15, 16, 17, 18, 19) // Maestro
+	set(6700, 6799, 13, 14, 15, 16, 17, 18, 19) // Maestro
+	set(6360, 6399, 16, 17, 18, 19)             // InterPayment, InstaPayment
+	set(6054, 6062, 16, 19)                     // NPS, RuPay, Hipercard
+	set(6000, 6010, 16)                         // RuPay and others
+	set(6521, 6522, 16)                         // RuPay
+	set(8200, 8299, 16)                         // RuPay
+	set(8600, 8600, 16)                         // Uzcard
+	set(9792, 9792, 16)                         // Troy
+	set(9860, 9860, 16)                         // Humo
+	for p := range slide {
+		switch {
+		case p/1000 == 4, p >= 5100 && p <= 5599, p >= 2221 && p <= 2720, p >= 3528 && p <= 3589, p == 6011, p >= 6440 && p <= 6599,
+			p >= 6200 && p <= 6299:
+			slide[p] = 16
+		case p/100 == 34, p/100 == 37:
+			slide[p] = 15
+		}
+	}
+	return t, slide
+}()
+
+const (
+	minCard   = 13
+	maxCard   = 19
+	cardChunk = 128 // digits that are looked at in one go
+	cutDigits = 7   // of a cut card: one more than the issuer prefix that may be shown
+)
+
+// cardQueue holds the cards of the digit sequence that was read last, which ends
+// (or was read) up to end.
+type cardQueue struct {
+	spans [8]span
+	n, i  int
+	end   int
+}
+
+// next returns the first card that starts at p or later.
+func (q *cardQueue) next(p int) span {
+	for ; q.i < q.n; q.i++ {
+		if q.spans[q.i].start >= p {
+			return q.spans[q.i]
+		}
+	}
+	return none
+}
+
+// shortSequence reads the digit sequence at p, whose first run ends at e. If it
+// has too few digits for a card it notes its end and reports true.
+func (f *finder) shortSequence(p, e int) bool {
+	src := f.src
+	n, at, end := e-p, e, max(e, p+1)
+	for n < minCard {
+		at, _ = gapAt(src, at)
+		_, l := digitAt(src, at)
+		if l == 0 {
+			if f.cut && at == len(src) && n >= cutDigits {
+				return false
+			}
+			f.cards.i, f.cards.n, f.cards.end = 0, 0, end
+			return true
+		}
+		for l > 0 && n < minCard {
+			at += l
+			n++
+			_, l = digitAt(src, at)
+		}
+		end = at
+	}
+	return false
+}
+
+// digitSeq is a piece of a sequence of digits.
+type digitSeq struct {
+	n    int
+	open bool                     // the sequence goes on after the piece
+	pos  [cardChunk]int32         // where each digit starts
+	ends [cardChunk]int32         // where it ends
+	val  [cardChunk]uint8         // its value
+	gap  [cardChunk + 1]uint8     // what stands before it; [n] is what follows
+	sums [2][cardChunk + 1]uint16 // Luhn sums of the first k digits, for both parities
+}
+
+// findCards reads the sequence at p into the queue.
+func (f *finder) findCards(p int) {
+	src := f.src
+	q := &f.cards
+	q.i, q.n = 0, 0
+	var s digitSeq
+	s.gap[0] = gapShow
+	if p > f.floor && isDigit(src[p-1]) {
+		s.gap[0] = gapNone // goes on inside the run of an earlier piece
+	} else if p-1 > f.floor && src[p-1] == '.' && isDigit(src[p-2]) {
+		s.gap[0] = gapPoint
+	}
+	at := p
+	for {
+		d, l := digitAt(src, at)
+		if l == 0 {
+			break
+		}
+		if s.n == cardChunk {
+			s.open = true
+			break
+		}
+		s.push(d, at, at+l)
+		at += l
+		if at < len(src) && isDigit(src[at]) {
+			continue // gapNone
+		}
+		at, s.gap[s.n] = gapAt(src, at)
+	}
+	limit := s.n - minCard // last start that can be decided here
+	if s.open {
+		limit = s.n - maxCard - 1
+	} else {
+		s.gap[s.n] = gapShow
+	}
+	k, unbroken, runEnd := 0, 0, -1
+	for k <= limit && q.n < len(q.spans)-1 {
+		if k > runEnd {
+			runEnd, unbroken = s.runAt(k)
+		}
+		if n := s.cardAt(k, unbroken); n > 0 {
+			q.spans[q.n] = span{int(s.pos[k]), int(s.ends[k+n-1]), detCard}
+			q.n++
+			k += n
+			continue
+		}
+		k++
+	}
+	switch {
+	case s.open || k <= limit:
+		q.end = int(s.pos[k])
+	default:
+		q.end = int(s.ends[s.n-1])
+		if f.cut && at == len(src) {
+			f.cutCard(&s)
+		} else {
+			f.exponentCard(&s)
+		}
+	}
+}
+
+// push appends a digit.
+func (s *digitSeq) push(d uint8, at, end int) {
+	double := d * 2
+	if double > 9 {
+		double -= 9
+	}
+	k := s.n
+	s.val[k] = d
+	s.pos[k] = int32(at)
+	s.ends[k] = int32(end)
+	s.sums[k&1][k+1] = s.sums[k&1][k] + uint16(d)
+	s.sums[k&1^1][k+1] = s.sums[k&1^1][k] + uint16(double)
+	s.n++
+}
+
+// luhn checks digits [k, k+n).
+func (s *digitSeq) luhn(k, n int) bool {
+	t := &s.sums[(k+n-1)&1] // the last digit counts once
+	return (t[k+n]-t[k])%10 == 0
+}
+
+// runAt returns the last digit index of the unbroken run that holds k, and the
+// run's number of digits.
+func (s *digitSeq) runAt(k int) (last, n int) {
+	first := k
+	for first > 0 && s.gap[first] == gapNone {
+		first--
+	}
+	last = k
+	for last+1 < s.n && s.gap[last+1] == gapNone {
+		last++
+	}
+	n = last - first + 1
+	if s.gap[first] == gapNone || s.open && last == s.n-1 { // longer than the piece
+		n += cardChunk
+	}
+	return last, n
+}
+
+// cardAt returns the number of digits of a card that starts with digit k, or 0.
+// unbroken is the number of digits of the run that holds k.
+func (s *digitSeq) cardAt(k, unbroken int) int {
+	prefix := int(s.val[k])*1000 + int(s.val[k+1])*100 + int(s.val[k+2])*10 + int(s.val[k+3])
+	lens := iin[prefix]
+	if lens == 0 {
+		return 0
+	}
+	if g := s.gap[k]; g != gapNone {
+		if g == gapPoint && unbroken > 7 {
+			return 0 // the decimals of a number
+		}
+		for n := maxCard; n >= minCard; n-- {
+			if lens>>(n-minCard)&1 != 0 && k+n <= s.n && s.gap[k+n] != gapNone && s.luhn(k, n) && s.grouped(k, n) {
+				return n
+			}
+		}
+	}
+	if unbroken < 16 || s.timestamp(k, unbroken) {
+		return 0
+	}
+	n := int(slideIIN[prefix])
+	if n == 0 || k+n > s.n || unbroken <= n || !s.luhn(k, n) {
+		return 0
+	}
+	for j := k + 1; j < k+n; j++ {
+		if s.gap[j] != gapNone {
+			return 0
+		}
+	}
+	return n
+}
+
+// timestamp reports whether the run that holds k is a time in nanoseconds or a
+// date with digits of the time after it, or an id made from a time: no card is
+// looked for inside those.
+func (s *digitSeq) timestamp(k, unbroken int) bool {
+	if unbroken > 20 {
+		return false
+	}
+	for k > 0 && s.gap[k] == gapNone {
+		k--
+	}
+	if s.gap[k] == gapPoint {
+		return true // decimals
+	}
+	return s.val[k] == 1 || s.val[k] == 2 && s.val[k+1] == 0
+}
+
+// grouped reports whether digits [k, k+n) are grouped as people group card
+// numbers: in one run, in equal groups with a shorter or one-off last one, or as
+// 4-6-5, 4-6-4, 4-4-5, 6-13.
+func (s *digitSeq) grouped(k, n int) bool {
+	var g [maxCard]uint8
+	groups := 1
+	for j := k; j < k+n; j++ {
+		if j > k && s.gap[j] >= gapShow {
+			groups++
+		}
+		g[groups-1]++
+	}
+	if groups == 1 {
+		return true
+	}
+	equal := true
+	for _, x := range g[1 : groups-1] {
+		equal = equal && x == g[0]
+	}
+	last := g[groups-1]
+	switch {
+	case equal && last <= g[0]:
+		return true
+	case equal && groups == 3 && g[0] == 4 && last == 5:
+		return true
+	case groups == 3 && g[0] == 4 && g[1] == 6 && (last == 5 || last == 4):
+		return true
+	case groups == 2 && g[0] == 6 && last > 6:
+		return true
+	}
+	return false
+}
+
+// cutCard looks for the head of a card at the end of a sequence that touches the
+// end of a cut value.
+func (f *finder) cutCard(s *digitSeq) {
+	k := max(0, s.n-maxCard+1)
+	if q := &f.cards; q.n > 0 { // not inside a whole card
+		for k < s.n && int(s.pos[k]) < q.spans[q.n-1].end {
+			k++
+		}
+	}
+	for ; k+cutDigits <= s.n; k++ {
+		if s.gap[k] == gapNone {
+			continue
+		}
+		if s.gap[k] == gapPoint {
+			if _, n := s.runAt(k); n > 7 {
+				continue
+			}
+		}
+		prefix := int(s.val[k])*1000 + int(s.val[k+1])*100 + int(s.val[k+2])*10 + int(s.val[k+3])
+		if iin[prefix]>>max(s.n-k-minCard, 0) != 0 && s.groupedHead(k) {
+			f.cards.spans[f.cards.n] = span{int(s.pos[k]), len(f.src), detCard}
+			f.cards.n++
+			f.cards.end = len(f.src)
+			return
+		}
+	}
+}
+
+// groupedHead reports whether the digits from k could be the head of a grouped
+// card.
+func (s *digitSeq) groupedHead(k int) bool {
+	var g [maxCard]uint8
+	groups := 1
+	for j := k; j < s.n; j++ {
+		if j > k && s.gap[j] >= gapShow {
+			groups++
+		}
+		g[groups-1]++
+	}
+	if groups <= 1 {
+		return true
+	}
+	if g[0] == 4 && g[1] <= 6 || g[0] == 6 {
+		return true
+	}
+	for _, x := range g[1 : groups-1] {
+		if x != g[0] {
+			return false
+		}
+	}
+	return g[groups-1] <= g[0]
+}
+
+// exponentCard looks for a card that was written as a number with an exponent:
+// 4.111111111111111e15.
+func (f *finder) exponentCard(s *digitSeq) {
+	end := int(s.ends[s.n-1])
+	if f.cards.n > 0 || s.n < minCard || s.n > maxCard || s.gap[1] != gapPoint || end >= len(f.src) || lower(f.src[end]) != 'e' {
+		return
+	}
+	e := end + 1
+	if e < len(f.src) && f.src[e] == '+' {
+		e++
+	}
+	x := 0
+	b := e
+	for e < len(f.src) && isDigit(f.src[e]) && e-b < 3 {
+		x = x*10 + int(f.src[e]-'0')
+		e++
+	}
+	for j := 2; j < s.n; j++ {
+		if s.gap[j] != gapNone {
+			return
+		}
+	}
+	// Trailing zeros of the number may be left out of the mantissa.
+	n := x + 1
+	if n < s.n || n > maxCard || n < minCard {
+		return
+	}
+	t := &s.sums[(n-1)&1]
+	prefix := int(s.val[0])*1000 + int(s.val[1])*100 + int(s.val[2])*10 + int(s.val[3])
+	if iin[prefix]>>(n-minCard)&1 != 0 && t[s.n]%10 == 0 {
+		f.cards.spans[0] = span{int(s.pos[0]), e, detCard}
+		f.cards.n = 1
+		f.cards.end = e
+	}
+}

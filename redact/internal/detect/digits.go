@@ -1,0 +1,282 @@
+// Copyright The apispan Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package detect
+
+// digitAt decodes a digit at p: ASCII, or full-width (U+FF10 to U+FF19). n is its
+// length, 0 if there is none.
+func digitAt(src []byte, p int) (d uint8, n int) {
+	if p >= len(src) {
+		return 0, 0
+	}
+	c := src[p]
+	if c-'0' <= 9 {
+		return c - '0', 1
+	}
+	if c == 0xEF && p+2 < len(src) && src[p+1] == 0xBC && src[p+2]-0x90 <= 9 {
+		return src[p+2] - 0x90, 3
+	}
+	return 0, 0
+}
+
+func isDigit(c byte) bool { return c-'0' <= 9 }
+
+// gap kinds between two digits of a sequence.
+const (
+	gapNone  uint8 = iota
+	gapHide        // only invisible characters
+	gapShow        // a blank, dash or dot
+	gapPoint       // one ASCII dot and nothing else
+)
+
+// gapAt reads up to three visible separators and any invisible ones at p.
+func gapAt(src []byte, p int) (end int, kind uint8) {
+	seen := 0
+	for end = p; end < len(src); {
+		c := src[end]
+		n, visible := 0, true
+		switch {
+		case c == ' ' || c == '-' || c == '.' || c == '\t' || c == '_':
+			n = 1
+		case c < 0x80:
+		case c == 0xC2 && end+1 < len(src):
+			switch src[end+1] {
+			case 0xA0, 0xB7: // no-break space, middle dot
+				n = 2
+			case 0xAD: // soft hyphen
+				n, visible = 2, false
+			}
+		case end+2 >= len(src):
+		case c == 0xE2 && src[end+1] == 0x80:
+			switch x := src[end+2]; {
+			case x <= 0x8A || x >= 0x90 && x <= 0x95 || x == 0xAF: // spaces, dashes, narrow space
+				n = 3
+			case x >= 0x8B && x <= 0x8F || x >= 0xAA && x <= 0xAE: // zero-width, bidi
+				n, visible = 3, false
+			}
+		case c == 0xE2 && src[end+1] == 0x81 && (src[end+2] >= 0xA0 || src[end+2] == 0x9F): // word joiner ...
+			n, visible = 3, src[end+2] == 0x9F
+		case c == 0xE2 && src[end+1] == 0x88 && src[end+2] == 0x92: // minus
+			n = 3
+		case c == 0xE3 && src[end+1] == 0x80 && src[end+2] == 0x80: // ideographic space
+			n = 3
+		case c == 0xEF && src[end+1] == 0xBB && src[end+2] == 0xBF: // zero-width no-break space
+			n, visible = 3, false
+		case c == 0xEF && src[end+1] == 0xBC && (src[end+2] == 0x8D || src[end+2] == 0x8E): // full-width - .
+			n = 3
+		}
+		if n == 0 {
+			break
+		}
+		if visible {
+			if seen++; seen > 3 {
+				break
+			}
+			kind = gapShow
+		} else if kind == gapNone {
+			kind = gapHide
+		}
+		end += n
+	}
+	if end == p+1 && src[p] == '.' {
+		kind = gapPoint
+	}
+	return end, kind
+}
+
+// digits looks for what begins with a digit at the pair at i, and returns where
+// the scan may go on if there is nothing.
+func (f *finder) digits(i int) (m span, next int) {
+	src := f.src
+	p := i
+	switch {
+	case isDigit(src[i]):
+	case i+1 < len(src) && isDigit(src[i+1]):
+		p = i + 1
+	case src[i] == 0xBC && i > f.floor:
+		p = i - 1
+		fallthrough
+	default:
+		if _, n := digitAt(src, p); n == 0 {
+			return none, i + 2
+		}
+	}
+	e := p
+	for e < len(src) && isDigit(src[e]) {
+		e++
+	}
+	next = max(e, i+1)
+	if f.s.on&(1<<detIP|1<<detSSN|1<<detPhone|1<<detIBAN) != 0 {
+		m = f.otherDigits(p, e)
+	}
+	if !f.s.has(detCard) {
+		return m, next
+	}
+	if p >= f.cards.end {
+		if m.end == 0 && f.s.on&(1<<detIP|1<<detSSN|1<<detPhone|1<<detIBAN) == 0 {
+			// Short runs are by far the most frequent, and nobody else wants them.
+			if f.shortSequence(p, e) {
+				return none, max(f.cards.end, i+1)
+			}
+		}
+		f.findCards(p)
+	}
+	c := f.cards.next(p)
+	if c.end == 0 {
+		if f.s.on&(1<<detIP|1<<detSSN|1<<detPhone|1<<detIBAN) == 0 {
+			next = max(f.cards.end, i+1)
+		}
+		return m, next
+	}
+	if m.end == 0 {
+		return c, max(min(next, c.start), i+1)
+	}
+	return m.or(c), next
+}
+
+// otherDigits tries the detectors that are off by default on the digits src[p:e].
+func (f *finder) otherDigits(p, e int) (m span) {
+	if f.s.has(detIBAN) {
+		m = m.or(f.iban(p))
+	}
+	if f.s.has(detIP) {
+		m = m.or(f.ip4(p))
+	}
+	if f.s.has(detSSN) && e-p == 3 {
+		m = m.or(f.ssn(p))
+	}
+	if f.s.has(detPhone) {
+		m = m.or(f.phone(p))
+	}
+	return m
+}
+
+// ssn looks for AAA-GG-SSSS at p, under the rules for valid numbers of the Social
+// Security Administration: area not 000, 666 or 9xx, group not 00, serial not
+// 0000.
+func (f *finder) ssn(p int) span {
+	src := f.src
+	if p > f.floor && (is(src[p-1], chAlnum) || p-1 > f.floor && is(src[p-1], chDash|chDot) && isDigit(src[p-2])) {
+		return none
+	}
+	num := func(at, n int) (v int) {
+		for k := range n {
+			if at+k >= len(src) {
+				return -2
+			}
+			if !isDigit(src[at+k]) {
+				return -1
+			}
+			v = v*10 + int(src[at+k]-'0')
+		}
+		return v
+	}
+	area := num(p, 3)
+	if area <= 0 || area == 666 || area >= 900 {
+		return none
+	}
+	q, kind := gapAt(src, p+3)
+	if kind < gapShow || q-p > 3+3 {
+		return none
+	}
+	group := num(q, 2)
+	if group <= 0 {
+		return none
+	}
+	r, kind2 := gapAt(src, q+2)
+	if kind2 < gapShow {
+		if f.cut && q+2 == len(src) {
+			return span{p, q + 2, detSSN}
+		}
+		return none
+	}
+	serial := num(r, 4)
+	switch {
+	case serial == -2 && f.cut && run(src, r, chDigit) == len(src):
+		return span{p, len(src), detSSN}
+	case serial <= 0 || string(src[p+3:q]) != string(src[q+2:r]):
+		return none
+	}
+	e := r + 4
+	if e < len(src) && (isDigit(src[e]) || is(src[e], chDash|chDot) && e+1 < len(src) && isDigit(src[e+1])) {
+		return none
+	}
+	return span{p, e, detSSN}
+}
+
+// phone looks for +CC..., 00CC... and North American numbers at p.
+func (f *finder) phone(p int) span {
+	src := f.src
+	if p < f.phoneSkip {
+		return none
+	}
+	start := p
+	intl := false
+	for start > f.floor && (src[start-1] == '(' || src[start-1] == '+') && p-start < 3 {
+		start--
+		intl = intl || src[start] == '+'
+	}
+	if start > f.floor && is(src[start-1], chWord|chDash|chDot) {
+		return none
+	}
+	// Digits with at most two separators in a row.
+	var digits [16]uint8
+	n, seps, q, end := 0, 0, p, p
+	groups := [8]uint8{}
+	g := -1
+	inGroup := false
+	for q < len(src) {
+		c := src[q]
+		if isDigit(c) {
+			if n == 16 {
+				break
+			}
+			if !inGroup {
+				g++
+				inGroup = true
+			}
+			if g < len(groups) {
+				groups[g]++
+			}
+			digits[n] = c - '0'
+			n++
+			seps = 0
+			q++
+			end = q
+			continue
+		}
+		if c != ' ' && c != '-' && c != '.' && c != '(' && c != ')' && c != '/' {
+			break
+		}
+		if seps++; seps > 2 {
+			break
+		}
+		inGroup = false
+		q++
+	}
+	atEnd := f.cut && end == len(src)
+	if !intl && n > 2 && digits[0] == 0 && digits[1] == 0 && groups[0] != 1 {
+		intl = true
+	}
+	boundary := end == len(src) || !is(src[end], chWord)
+	switch {
+	case intl && boundary && n >= 8 && n <= 15:
+		return span{start, end, detPhone}
+	case intl && atEnd && n >= 5:
+		return span{start, end, detPhone}
+	case intl:
+		f.phoneSkip = end
+		return none
+	}
+	k := 0
+	if digits[0] == 1 && groups[0] == 1 {
+		k = 1
+	}
+	if boundary && n == 10+k && groups[k] == 3 && groups[k+1] == 3 && groups[k+2] == 4 && digits[k] >= 2 && digits[k+3] >= 2 {
+		return span{start, end, detPhone}
+	}
+	if atEnd && n >= 6+k && n < 10+k && groups[k] == 3 && groups[k+1] == 3 && digits[k] >= 2 && digits[k+3] >= 2 {
+		return span{start, end, detPhone}
+	}
+	return none
+}

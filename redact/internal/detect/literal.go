@@ -1,0 +1,145 @@
+// Copyright The apispan Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package detect
+
+// literal is a credential that is known by a fixed prefix and followed by at
+// least min bytes of class. Prefixes are those that the vendors document.
+type literal struct {
+	det    uint8
+	prefix string
+	class  uint16
+	min    int
+	// exact: min bytes and no more, and nothing of class after them; also not
+	// inside a long run of base64, where short prefixes turn up by chance.
+	exact bool
+}
+
+var literals = []literal{
+	{detAWSKey, "AKIA", chBase32, 16, true}, {detAWSKey, "ASIA", chBase32, 16, true},
+	{detAWSKey, "AROA", chBase32, 16, true}, {detAWSKey, "AIDA", chBase32, 16, true},
+	{detAWSKey, "AGPA", chBase32, 16, true}, {detAWSKey, "AIPA", chBase32, 16, true},
+	{detAWSKey, "ANPA", chBase32, 16, true}, {detAWSKey, "ANVA", chBase32, 16, true},
+	{detAWSKey, "ABIA", chBase32, 16, true}, {detAWSKey, "ACCA", chBase32, 16, true},
+	{detAWSKey, "IQoJb3JpZ2lu", chAlnum | chB64, 60, false}, {detAWSKey, "FwoGZXIvYXdz", chAlnum | chB64, 60, false},
+
+	{detGitHub, "ghp_", chAlnum, 16, false}, {detGitHub, "gho_", chAlnum, 16, false},
+	{detGitHub, "ghu_", chAlnum, 16, false}, {detGitHub, "ghs_", chAlnum, 16, false},
+	{detGitHub, "ghr_", chAlnum, 16, false}, {detGitHub, "github_pat_", chWord, 16, false},
+
+	{detGitLab, "glpat-", chB64URL | chDot, 16, false}, {detGitLab, "gldt-", chB64URL, 16, false},
+	{detGitLab, "glrt-", chB64URL, 16, false}, {detGitLab, "glcbt-", chB64URL, 16, false},
+	{detGitLab, "glptt-", chB64URL, 16, false}, {detGitLab, "glft-", chB64URL, 16, false},
+	{detGitLab, "glimt-", chB64URL, 16, false}, {detGitLab, "glagent-", chB64URL, 16, false},
+	{detGitLab, "gloas-", chB64URL, 16, false}, {detGitLab, "glsoat-", chB64URL, 16, false},
+	{detGitLab, "glffct-", chB64URL, 16, false},
+
+	{detSlack, "xoxb-", chAlnum | chDash, 10, false}, {detSlack, "xoxp-", chAlnum | chDash, 10, false},
+	{detSlack, "xoxa-", chAlnum | chDash, 10, false}, {detSlack, "xoxr-", chAlnum | chDash, 10, false},
+	{detSlack, "xoxs-", chAlnum | chDash, 10, false}, {detSlack, "xoxo-", chAlnum | chDash, 10, false},
+	{detSlack, "xoxc-", chAlnum | chDash, 10, false}, {detSlack, "xoxd-", chB64URL | chB64, 10, false},
+	{detSlack, "xoxe-", chAlnum | chDash, 10, false}, {detSlack, "xoxe.xox", chAlnum | chDash, 10, false},
+	{detSlack, "xapp-", chAlnum | chDash, 10, false},
+	{detSlack, "hooks.slack.com/services/", chAlnum | chSlash, 16, false},
+	{detSlack, "hooks.slack.com/workflows/", chAlnum | chSlash, 16, false},
+
+	{detStripe, "sk_live_", chWord, 10, false}, {detStripe, "sk_test_", chWord, 10, false},
+	{detStripe, "rk_live_", chWord, 10, false}, {detStripe, "rk_test_", chWord, 10, false},
+	{detStripe, "whsec_", chAlnum | chB64, 10, false},
+
+	{detGoogle, "AIza", chB64URL, 32, false}, {detGoogle, "ya29.", chB64URL | chDot, 16, false},
+	{detGoogle, "GOCSPX-", chB64URL, 16, false},
+
+	{detVendor, "npm_", chAlnum, 30, false}, {detVendor, "pypi-AgE", chB64URL, 20, false},
+	{detVendor, "SG.", chB64URL | chDot, 40, false}, {detVendor, "hf_", chAlnum, 30, false},
+	{detVendor, "sk-ant-", chB64URL, 16, false}, {detVendor, "sk-proj-", chB64URL, 16, false},
+	{detVendor, "sk-svcacct-", chB64URL, 16, false}, {detVendor, "sk-or-", chB64URL, 16, false},
+	{detVendor, "sk-", chAlnum, 40, false}, {detVendor, "dop_v1_", chHex, 32, false},
+	{detVendor, "shpat_", chAlnum, 20, false}, {detVendor, "shpss_", chAlnum, 20, false},
+	{detVendor, "shpca_", chAlnum, 20, false}, {detVendor, "shppa_", chAlnum, 20, false},
+	{detVendor, "lin_api_", chAlnum, 20, false}, {detVendor, "sq0atp-", chB64URL, 16, false},
+	{detVendor, "sq0csp-", chB64URL, 16, false}, {detVendor, "xkeysib-", chAlnum | chDash, 30, false},
+	{detVendor, "hvs.", chB64URL, 20, false}, {detVendor, "hvb.", chB64URL, 20, false},
+	{detVendor, "AGE-SECRET-KEY-1", chUpper | chDigit, 20, false}, {detVendor, "tskey-", chAlnum | chDash, 16, false},
+	{detVendor, "PMAK-", chAlnum | chDash, 30, false}, {detVendor, "glsa_", chWord, 20, false},
+	{detVendor, "dckr_pat_", chB64URL, 20, false}, {detVendor, "rubygems_", chHex, 40, false},
+	{detVendor, "ATATT3", chB64URL | chB64, 40, false}, {detVendor, "dp.pt.", chAlnum, 30, false},
+	{detVendor, "pul-", chHex, 40, false}, {detVendor, "nvapi-", chB64URL, 40, false},
+	{detVendor, "gsk_", chAlnum, 40, false}, {detVendor, "xai-", chAlnum, 40, false},
+	{detVendor, "pplx-", chAlnum, 40, false}, {detVendor, "figd_", chB64URL, 30, false},
+	{detVendor, "ntn_", chAlnum, 40, false}, {detVendor, "sntrys_", chB64URL | chB64, 30, false},
+	{detVendor, "sntryu_", chHex, 40, false}, {detVendor, "lsv2_pt_", chWord, 30, false},
+	{detVendor, "rzp_live_", chAlnum, 12, false}, {detVendor, "AccountKey=", chAlnum | chB64, 40, false},
+	{detVendor, "SharedAccessKey=", chAlnum | chB64, 30, false},
+	{detVendor, "discord.com/api/webhooks/", chB64URL | chSlash, 30, false},
+}
+
+// commonness ranks bytes by how often text has them, per mille.
+func commonness(c byte) int {
+	const letters = "etaoinshrdlcumwfgypbvkjxqz"
+	for i := range len(letters) {
+		if letters[i] == c {
+			return 120 / (i/2 + 1)
+		}
+	}
+	switch {
+	case c == '.' || c == '/':
+		return 15
+	case '0' <= c && c <= '9':
+		return 4 // a digit starts work in most sets anyway
+	}
+	return 3
+}
+
+// anchor is the offset of the three bytes of the prefix that text has least.
+func (l *literal) anchor() int {
+	best, at := 1<<30, 0
+	for k := 0; k+2 < len(l.prefix); k++ {
+		a, b, c := commonness(l.prefix[k]), commonness(l.prefix[k+1]), commonness(l.prefix[k+2])
+		if n := a*b + b*c; n < best {
+			best, at = n, k
+		}
+	}
+	return at
+}
+
+// literal tries l with its prefix at p. The work is bounded by min unless it
+// matches.
+func (f *finder) literal(l *literal, p int) span {
+	if p < f.floor || !has(f.src, p, l.prefix) {
+		return none
+	}
+	b := p + len(l.prefix)
+	e := b
+	limit := len(f.src)
+	if l.exact {
+		limit = min(limit, b+l.min)
+		if f.inBase64(p) {
+			return none
+		}
+	}
+	for e < limit && chars[f.src[e]]&l.class != 0 {
+		e++
+	}
+	switch {
+	case e == len(f.src) && f.cut && e > b:
+	case e-b < l.min:
+		return none
+	case l.exact && e < len(f.src) && is(f.src[e], chUpper|chDigit):
+		return none
+	}
+	return span{p, e, l.det}
+}
+
+// inBase64 reports whether the eight bytes before p could be base64.
+func (f *finder) inBase64(p int) bool {
+	if p < 8 {
+		return false
+	}
+	for _, c := range f.src[p-8 : p] {
+		if !is(c, chAlnum|chB64) {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,221 @@
+// Copyright The apispan Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package detect
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+)
+
+// Match is one hit: src[Start:End] under the rule that is the index of its Spec.
+type Match struct {
+	Start, End int
+	Rule       uint16
+}
+
+// Spec asks for one detector. Exactly one of Name and Regex is set.
+type Spec struct {
+	// Name is one that Lookup knows.
+	Name string
+	// Regex is a regular expression in Go's syntax. It must not be able to match
+	// the empty string.
+	Regex string
+}
+
+// Set is a compiled list of detectors. It is immutable and safe for concurrent
+// use. A nil Set finds nothing.
+//
+// All built-in detectors share one scan. It reads the value two bytes at a time
+// and looks each pair up in a table; a pair that cannot be part of the few bytes
+// by which some detector is recognised (its anchor: "eyJ", "@", a digit, ...)
+// costs nothing more. An anchor of three bytes is met at either alignment by its
+// first or its second pair.
+type Set struct {
+	pairs   [1 << 16]uint8 // index into actions, 0 = nothing to do
+	actions []action
+	on      uint32 // by detector
+	rule    [numDetectors]uint16
+	regexes []userRegex
+}
+
+// Bits of an action.
+const (
+	actDigit uint16 = 1 << iota
+	actAt
+	actPctAt
+	actSlashes
+	actJWT
+	actBearer
+	actBasic
+	actAWSSecret
+	actBegin
+	actEnd
+	actColon
+)
+
+// action is what to try at a pair of bytes.
+type action struct {
+	bits uint16
+	lits []litRef
+}
+
+// litRef: literals[lit] may start off bytes before the pair.
+type litRef struct{ lit, off uint8 }
+
+const maxSpecs = 1 << 15
+
+// Compile builds a Set. Errors name the detector or the expression.
+func Compile(specs []Spec) (*Set, error) {
+	if len(specs) > maxSpecs {
+		return nil, fmt.Errorf("detect: %d patterns exceed the limit of %d", len(specs), maxSpecs)
+	}
+	s := &Set{}
+	b := builder{s: s, acts: map[uint16]action{}}
+	for i, sp := range specs {
+		switch {
+		case (sp.Name == "") == (sp.Regex == ""):
+			return nil, fmt.Errorf("detect: pattern %d needs exactly one of a name and a regex", i)
+		case sp.Regex != "":
+			re, err := compileRegex(sp.Regex, uint16(i))
+			if err != nil {
+				return nil, err
+			}
+			s.regexes = append(s.regexes, re)
+		default:
+			d, ok := lookup(sp.Name)
+			if !ok {
+				return nil, fmt.Errorf("detect: no detector is called %q: use one of %v, or a regex", sp.Name, Names())
+			}
+			if s.has(d) {
+				return nil, fmt.Errorf("detect: detector %q is listed twice", sp.Name)
+			}
+			s.on |= 1 << d
+			s.rule[d] = uint16(i)
+		}
+	}
+	for d := range numDetectors {
+		if s.has(d) {
+			b.detector(d)
+		}
+	}
+	return s, b.finish()
+}
+
+func (s *Set) has(d uint8) bool { return s.on>>d&1 != 0 }
+
+// Empty reports whether the Set can find nothing.
+func (s *Set) Empty() bool { return s == nil || s.on == 0 && len(s.regexes) == 0 }
+
+// builder collects what to try at each pair.
+type builder struct {
+	s    *Set
+	acts map[uint16]action
+}
+
+func pair(lo, hi byte) uint16 { return uint16(lo) | uint16(hi)<<8 }
+
+func (b *builder) add(lo, hi byte, bits uint16, lits ...litRef) {
+	p := pair(lo, hi)
+	a := b.acts[p]
+	a.bits |= bits
+	for _, l := range lits {
+		if !slices.Contains(a.lits, l) {
+			a.lits = append(a.lits, l)
+		}
+	}
+	b.acts[p] = a
+}
+
+// each adds every pair that contains c.
+func (b *builder) each(c byte, bits uint16) {
+	for x := range 256 {
+		b.add(c, byte(x), bits)
+		b.add(byte(x), c, bits)
+	}
+}
+
+// word adds the first three bytes of a lower-case word in any case.
+func (b *builder) word(w string, bits uint16) {
+	for i := range 2 {
+		for _, lo := range [2]byte{w[i], w[i] - 32} {
+			for _, hi := range [2]byte{w[i+1], w[i+1] - 32} {
+				b.add(lo, hi, bits)
+			}
+		}
+	}
+}
+
+func (b *builder) detector(d uint8) {
+	switch d {
+	case detCard, detSSN, detPhone, detIBAN, detIP:
+		for c := byte('0'); c <= '9'; c++ {
+			b.each(c, actDigit)
+		}
+		b.add(0xEF, 0xBC, actDigit)
+		for c := byte(0x90); c <= 0x99; c++ {
+			b.add(0xBC, c, actDigit)
+		}
+		if d == detIP {
+			b.each(':', actColon)
+		}
+	case detEmail:
+		b.each('@', actAt)
+		b.add('%', '4', actPctAt)
+		b.add('4', '0', actPctAt)
+	case detUserinfo:
+		b.each('/', actSlashes)
+		b.each('\\', actSlashes)
+		b.add('@', 't', actAt)
+		b.add('t', 'c', actAt)
+		b.add('@', 'u', actAt)
+		b.add('u', 'n', actAt)
+	case detJWT:
+		for _, a := range [...]string{"eyJ", "eyA", "eyB", "ewo", "ewp", "ew0", "ew1", "ewk", "ewl"} {
+			b.add(a[0], a[1], actJWT)
+			b.add(a[1], a[2], actJWT)
+		}
+	case detBearer:
+		b.word("bea", actBearer)
+	case detBasic:
+		b.word("bas", actBasic)
+	case detAWSSecret:
+		b.word("ecr", actAWSSecret)
+	case detPrivateKey:
+		b.add('E', 'G', actBegin)
+		b.add('G', 'I', actBegin)
+		b.add('E', 'N', actEnd)
+		b.add('N', 'D', actEnd)
+	}
+	for i, l := range literals {
+		if l.det == d {
+			k := l.anchor()
+			b.add(l.prefix[k], l.prefix[k+1], 0, litRef{uint8(i), uint8(k)})
+			b.add(l.prefix[k+1], l.prefix[k+2], 0, litRef{uint8(i), uint8(k + 1)})
+		}
+	}
+}
+
+// finish numbers the distinct actions.
+func (b *builder) finish() error {
+	b.s.actions = []action{{}}
+	keys := make([]uint16, 0, len(b.acts))
+	for p := range b.acts {
+		keys = append(keys, p)
+	}
+	slices.Sort(keys)
+	for _, p := range keys {
+		a := b.acts[p]
+		i := slices.IndexFunc(b.s.actions, func(x action) bool { return x.bits == a.bits && slices.Equal(x.lits, a.lits) })
+		if i < 0 {
+			i = len(b.s.actions)
+			b.s.actions = append(b.s.actions, a)
+		}
+		if i > 255 {
+			return errors.New("detect: too many literals for the table")
+		}
+		b.s.pairs[p] = uint8(i)
+	}
+	return nil
+}
