@@ -186,3 +186,6 @@ func Encode(dst, b []byte, v Variant) []byte {
 	}
 	return enc.AppendEncode(dst, b)
 }
+
+// Standard is the padded standard alphabet on one line.
+var Standard = Variant{padded: true}

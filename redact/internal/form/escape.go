@@ -91,3 +91,6 @@ var hexVal = func() (t [256]byte) {
 	}
 	return t
 }()
+
+// IsHex reports whether c is a hexadecimal digit.
+func IsHex(c byte) bool { return hexVal[c] < 16 }

@@ -1,0 +1,294 @@
+// Copyright The apispan Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package textkv
+
+// maxKey is the longest key looked at, and maxWords the most words in one.
+const (
+	maxKey   = 256
+	maxWords = 4
+)
+
+// Candidate is a possible key before a separator.
+type Candidate struct {
+	// src[Key:KeyEnd] is the key without quotes.
+	Key, KeyEnd int
+	// Words holds Words[:N] further starts to the left of Key, nearest first: the
+	// key may be a phrase, as in "card number: 1".
+	Words [maxWords - 1]int
+	N     int
+	// Sep is ':', '=', '>' (an XML-like tag) or ' ' (a command-line flag).
+	Sep byte
+	// Val is where the value starts, behind blanks on the same line.
+	Val int
+	// line is where the line with the key starts; first is set if nothing but
+	// blanks and list marks stands before the key in it.
+	line  int
+	first bool
+	// outer is the quote that opens right before an unquoted key, or 0.
+	outer byte
+}
+
+// Scanner finds candidates from left to right.
+type Scanner struct {
+	src  []byte
+	pos  int
+	line int // start of the current line
+	tag  int // offset of the last "<" on it, or -1
+	low  int // keys do not start before it
+}
+
+// Scan returns a Scanner over src.
+func Scan(src []byte) Scanner { return Scanner{src: src, tag: -1} }
+
+// SkipTo goes on at offset i, behind a value.
+func (s *Scanner) SkipTo(i int) {
+	for j := s.pos; j < i; j++ {
+		if s.src[j] == '\n' {
+			s.line = j + 1
+		}
+	}
+	s.pos, s.low = max(s.pos, i), max(s.low, i)
+	s.tag = -1
+}
+
+// Byte classes for the search of separators.
+const (
+	dull = iota
+	newline
+	separator
+	lessThan
+	greaterThan
+	percent
+	dash
+	wide
+)
+
+var class = [256]uint8{
+	'\n': newline, ':': separator, '=': separator, '<': lessThan, '>': greaterThan, '%': percent, '-': dash, 0xEF: wide,
+}
+
+// Next finds the next candidate.
+func (s *Scanner) Next() (c Candidate, ok bool) {
+	src := s.src
+	for i := s.pos; i < len(src); i++ {
+		cl := class[src[i]]
+		if cl == dull {
+			continue
+		}
+		found := false
+		switch cl {
+		case newline:
+			s.line = i + 1
+			s.tag = -1
+		case separator:
+			c, found = s.before(i, i+1, src[i])
+		case lessThan:
+			s.tag = i
+		case greaterThan:
+			if s.tag >= 0 {
+				c, found = s.element(i)
+			}
+		case percent:
+			if i+2 < len(src) && src[i+1] == '3' {
+				switch src[i+2] | 32 {
+				case 'd':
+					c, found = s.before(i, i+3, '=')
+				case 'a':
+					c, found = s.before(i, i+3, ':')
+				}
+			}
+		case dash:
+			c, found = s.flag(i)
+		case wide: // full-width ":" and "="
+			if i+2 < len(src) && src[i+1] == 0xBC {
+				switch src[i+2] {
+				case 0x9A:
+					c, found = s.before(i, i+3, ':')
+				case 0x9D:
+					c, found = s.before(i, i+3, '=')
+				}
+			}
+		}
+		if found {
+			s.pos = max(c.Val, i+1)
+			if cl != dash {
+				s.low = i + 1
+			} else {
+				s.pos = i + 1
+			}
+			return c, true
+		}
+		if cl == separator {
+			s.low = i + 1
+		}
+	}
+	s.pos = len(src)
+	return c, false
+}
+
+// before reads the key in front of a separator at src[i:after].
+func (s *Scanner) before(i, after int, sep byte) (c Candidate, ok bool) {
+	src := s.src
+	low := max(s.low, i-maxKey-8)
+	end := i
+	for end > low && (src[end-1] == ' ' || src[end-1] == '\t' || src[end-1] == '?' || src[end-1] == '\n' || src[end-1] == '\r') {
+		end--
+	}
+	// "key" /* : */ : and "key" // x: the comment belongs to no key.
+	if end-low > 4 && src[end-1] == '/' && src[end-2] == '*' {
+		for j := end - 3; j > low; j-- {
+			if src[j] == '*' && src[j-1] == '/' {
+				end = j - 1
+				break
+			}
+		}
+		for end > low && (src[end-1] == ' ' || src[end-1] == '\t') {
+			end--
+		}
+	}
+	c.Sep, c.line = sep, s.line
+	if q, n := quoteBefore(src[low:end]); n > 0 {
+		c.KeyEnd = end - n
+		c.Key = c.KeyEnd
+		for c.Key > low && !opensAt(src[low:c.Key], q) {
+			c.Key--
+		}
+	} else {
+		c.KeyEnd, c.Key = end, end
+		for c.Key > low && wordByte[src[c.Key-1]] {
+			c.Key--
+		}
+		c.words(src, low)
+		c.outer = s.outer(c.Key)
+	}
+	if c.Key == c.KeyEnd {
+		return c, false
+	}
+	for after < len(src) && (src[after] == '=' || src[after] == '>' || src[after] == ':' || src[after] == '~') {
+		after++ // "=>", ":=", "==", "::"
+	}
+	c.Val = skipBlank(src, after)
+	c.first = leading(src[s.line:max(c.Key, s.line)])
+	return c, true
+}
+
+// words finds the starts of longer phrases.
+func (c *Candidate) words(src []byte, low int) {
+	at := c.Key
+	for c.N < len(c.Words) {
+		j := at
+		if j > low && src[j-1] == ' ' {
+			j--
+		}
+		if j == at || j == low || !wordByte[src[j-1]] {
+			break
+		}
+		for j > low && wordByte[src[j-1]] {
+			j--
+		}
+		c.Words[c.N] = j
+		c.N++
+		at = j
+	}
+	// An escaped line end in front of the key looks like a letter of it.
+	if c.Key > low && src[c.Key-1] == '\\' && c.N == 0 && c.KeyEnd-c.Key > 1 {
+		switch src[c.Key] {
+		case 'n', 'r', 't':
+			c.Words[0] = c.Key + 1
+			c.N = 1
+		}
+	}
+}
+
+// outer is the quote before offset i that the key stands in, if any.
+func (s *Scanner) outer(i int) byte {
+	if i > s.line && (s.src[i-1] == '"' || s.src[i-1] == '\'' || s.src[i-1] == '`') {
+		return s.src[i-1]
+	}
+	return 0
+}
+
+// element reads "<key ...>" that ends at i.
+func (s *Scanner) element(i int) (c Candidate, ok bool) {
+	src := s.src
+	c.Key = s.tag + 1
+	s.tag = -1
+	c.KeyEnd = c.Key
+	for c.KeyEnd < i && (wordByte[src[c.KeyEnd]] || src[c.KeyEnd] == ':') {
+		c.KeyEnd++
+	}
+	c.Sep, c.line, c.Val = '>', s.line, i+1
+	return c, c.KeyEnd > c.Key && c.KeyEnd-c.Key <= maxKey && src[i-1] != '/'
+}
+
+// flag reads "--key value" at i.
+func (s *Scanner) flag(i int) (c Candidate, ok bool) {
+	src := s.src
+	if i > 0 && !blank(src[i-1]) && src[i-1] != '"' && src[i-1] != '\'' {
+		return c, false
+	}
+	j := i + 1
+	if j < len(src) && src[j] == '-' {
+		j++
+	}
+	c.Key = j
+	for j < len(src) && j-c.Key <= maxKey && wordByte[src[j]] {
+		j++
+	}
+	c.KeyEnd = j
+	if j == c.Key || j >= len(src) {
+		return c, false
+	}
+	// A list in JSON: "--key","value".
+	for j < len(src) && (src[j] == '"' || src[j] == '\'' || src[j] == ',') {
+		j++
+	}
+	c.Val = skipBlank(src, j)
+	if c.Val == c.KeyEnd || c.Val >= len(src) || src[c.Val] == '-' || src[c.Val] == '=' || src[c.Val] == ':' {
+		return c, false
+	}
+	c.Sep, c.line = ' ', s.line
+	if j > c.KeyEnd && c.Val > 0 && (src[c.Val-1] == '"' || src[c.Val-1] == '\'') {
+		c.Val-- // keep the opening quote of the value
+	}
+	return c, true
+}
+
+func skipBlank(src []byte, i int) int {
+	for i < len(src) && (src[i] == ' ' || src[i] == '\t') {
+		i++
+	}
+	return i
+}
+
+func blank(c byte) bool { return c == ' ' || c == '\t' || c == '\n' || c == '\r' }
+
+// leading reports whether b has blanks, list marks and comment marks only.
+func leading(b []byte) bool {
+	for _, c := range b {
+		switch c {
+		case ' ', '\t', '-', '*', '#', '"', '\'', '>', '<', ';', '/', '|', '\r':
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+// wordByte marks what an unquoted key is made of.
+var wordByte = func() (t [256]bool) {
+	for c := '0'; c <= '9'; c++ {
+		t[c] = true
+	}
+	for c := 'a'; c <= 'z'; c++ {
+		t[c], t[c-32] = true, true
+	}
+	for _, c := range "_-.$@%[]#!~" {
+		t[c] = true
+	}
+	for c := 0x80; c < 0x100; c++ {
+		t[c] = true
+	}
+	return t
+}()

@@ -1,0 +1,327 @@
+// Copyright The apispan Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package textkv
+
+import "bytes"
+
+// Value returns the extent of the value without its quotes, and where to go on.
+func (c Candidate) Value(src []byte) (start, end, next int) {
+	i := c.comment(src, c.Val)
+	if c.Sep == '>' {
+		return c.content(src)
+	}
+	if i >= len(src) {
+		return i, i, i
+	}
+	if c.Sep == ':' && (src[i] == '\n' || src[i] == '\r' || src[i] == '|' || src[i] == '>' || src[i] == '&' && c.first) {
+		if s, e, ok := c.block(src, i); ok {
+			return s, e, e
+		}
+	}
+	if src[i] == '\n' || src[i] == '\r' {
+		if c.Sep != ':' || c.first {
+			return i, i, i // an empty value
+		}
+		for i < len(src) && blank(src[i]) {
+			i++ // JSON with a line break behind the colon
+		}
+	}
+	j := i
+	// String prefixes: b'', u'', @"", :"".
+	for j < len(src) && j < i+2 && (src[j]|32 >= 'a' && src[j]|32 <= 'z' || src[j] == '@' || src[j] == ':' || src[j] == '$') {
+		j++
+	}
+	for _, k := range [...]int{i, j} {
+		if q, n := quoteAt(src, k); n > 0 && (c.outer == 0 || q.mark[0] != c.outer || q.slashes > 0 || k == i) {
+			if c.outer != 0 && q.mark[0] == c.outer && q.slashes == 0 {
+				break // the outer string ends: the value is empty
+			}
+			end, next = q.closeAt(src, k+n)
+			if next < len(src) && glued(src[next]) && q.slashes == 0 {
+				e := c.bare(src, next)
+				return k + n, e, e
+			}
+			return k + n, end, next
+		}
+	}
+	switch src[i] {
+	case '{', '[', '(':
+		e := Skip(src, i)
+		if e < len(src) && glued(src[e]) {
+			e = c.bare(src, e)
+		}
+		return i, e, e
+	}
+	e := c.bare(src, i)
+	return i, e, e
+}
+
+// glued reports whether b right behind a closing quote belongs to the value, as
+// in a shell word.
+func glued(b byte) bool {
+	return '0' <= b && b <= '9' || 'a' <= b|32 && b|32 <= 'z' || b == '_' || b == '$' || b >= 0x80
+}
+
+// comment passes over comments and blanks before a value.
+func (c Candidate) comment(src []byte, i int) int {
+	for i+1 < len(src) && src[i] == '/' && src[i+1] == '*' {
+		j := bytes.Index(src[i+2:], []byte("*/"))
+		if j < 0 {
+			return i
+		}
+		i = skipBlank(src, i+2+j+2)
+	}
+	return i
+}
+
+// content is the value of an XML-like element.
+func (c Candidate) content(src []byte) (start, end, next int) {
+	name := src[c.Key:c.KeyEnd]
+	for i := c.Val; i < len(src); {
+		j := bytes.Index(src[i:], []byte("</"))
+		if j < 0 {
+			break
+		}
+		i += j
+		if rest := src[i+2:]; len(rest) >= len(name) && bytes.EqualFold(rest[:len(name)], name) {
+			return c.Val, i, i
+		}
+		i += 2
+	}
+	return c.Val, len(src), len(src)
+}
+
+// block is an indented block or a multi-line scalar: the lines below that are
+// indented deeper than the key.
+func (c Candidate) block(src []byte, i int) (start, end int, ok bool) {
+	if !c.first {
+		return 0, 0, false
+	}
+	column := c.Key - c.line
+	at := i
+	for at < len(src) && src[at] != '\n' {
+		at++
+	}
+	head := bytes.TrimSpace(src[i:at])
+	scalar := len(head) > 0 && len(head) < 5 // "|", ">-", "|2+"
+	if len(head) > 0 && !scalar {
+		return 0, 0, false
+	}
+	end = at
+	for at < len(src) {
+		at++ // the line end
+		k := at
+		for k < len(src) && (src[k] == ' ' || src[k] == '\t') {
+			k++
+		}
+		if k < len(src) && src[k] != '\n' && src[k] != '\r' {
+			if indent := k - at; indent < column || indent == column && (scalar || src[k] != '-') || indent == 0 && column == 0 && src[k] != '-' {
+				break
+			}
+			if k-at <= column && src[k] != '-' {
+				break
+			}
+		}
+		j := bytes.IndexByte(src[k:], '\n')
+		if j < 0 {
+			end = len(src)
+			break
+		}
+		at = k + j
+		if k < at && src[k] != '\r' {
+			end = at
+		}
+	}
+	if end < len(src) && end > i && src[end-1] == '\r' {
+		end--
+	}
+	start = i
+	if !scalar {
+		for start < end && blank(src[start]) {
+			start++
+		}
+	}
+	return start, end, end > start
+}
+
+// bare finds the end of an unquoted value.
+func (c Candidate) bare(src []byte, i int) int {
+	start := i
+	for ; i < len(src); i++ {
+		switch b := src[i]; b {
+		case '\n', '\r':
+			if j := c.folded(src, i); j > i {
+				i = j - 1
+				continue
+			}
+			return trim(src, start, i)
+		case ' ', '\t':
+			if c.stopsAtBlank(src, start, i) {
+				return i
+			}
+		case '&', ';', ',':
+			if c.outer == 0 && c.stopsAtMark(src, i, b) {
+				return i
+			}
+		case '"', '\'', '`':
+			if c.outer == b || c.outer == 0 && !c.wide() && (i+1 == len(src) || after(src[i+1])) {
+				return i
+			}
+		case '\\':
+			if i+1 < len(src) && (src[i+1] == '"' || src[i+1] == '\'') && !c.wide() {
+				return i
+			}
+		case '%':
+			if i+2 < len(src) && src[i+1] == '2' && (src[i+2] == '6' || src[i+2] == '2') && !c.wide() {
+				return i
+			}
+		case '}', ')', ']', '>':
+			if !c.wide() && c.outer == 0 && (i+1 == len(src) || after(src[i+1])) {
+				return i
+			}
+		case '<':
+			if !c.wide() && i+1 < len(src) && src[i+1] == '/' {
+				return i
+			}
+		}
+	}
+	return trim(src, start, len(src))
+}
+
+// wide reports whether the value takes the whole line: a header, YAML or
+// properties line.
+func (c Candidate) wide() bool { return c.first && c.Sep == ':' }
+
+// after reports whether b may follow a closing mark.
+func after(b byte) bool {
+	return blank(b) || bytes.IndexByte([]byte(`,;&)}]>"'`+"`"+`\<`), b) >= 0
+}
+
+func trim(src []byte, start, end int) int {
+	for end > start && blank(src[end-1]) {
+		end--
+	}
+	return end
+}
+
+// folded returns the end of the line ends at i if the next line continues a
+// header line or a YAML scalar, else i.
+func (c Candidate) folded(src []byte, i int) int {
+	if !c.wide() {
+		return i
+	}
+	j := i
+	if src[j] == '\r' {
+		j++
+	}
+	if j >= len(src) || src[j] != '\n' {
+		return i
+	}
+	j++
+	k := skipBlank(src, j)
+	if k == j || k-j <= c.Key-c.line || k >= len(src) || src[k] == '\n' || src[k] == '\r' {
+		return i
+	}
+	return k
+}
+
+func (c Candidate) stopsAtBlank(src []byte, start, i int) bool {
+	switch {
+	case c.outer != 0 || c.wide():
+		return false
+	case c.Sep == ' ':
+		return true
+	case scheme(src[start:i]):
+		return false
+	case c.Sep == '=' && !c.first:
+		return true
+	}
+	return keyFollows(src, skipBlank(src, i), c.Sep)
+}
+
+func (c Candidate) stopsAtMark(src []byte, i int, mark byte) bool {
+	if c.wide() {
+		return false
+	}
+	if i+1 == len(src) {
+		return true
+	}
+	j := i + 1
+	if bytes.HasPrefix(src[j:], []byte("amp;")) && mark == '&' {
+		j += 4
+	}
+	k := skipBlank(src, j)
+	if k >= len(src) || src[k] == '\n' || src[k] == '\r' {
+		return true
+	}
+	if k > j && c.Sep == '=' && !c.first {
+		return true
+	}
+	return keyFollows(src, k, c.Sep)
+}
+
+// keyFollows reports whether a key and sep stand at i.
+func keyFollows(src []byte, i int, sep byte) bool {
+	_, n := quoteAt(src, i)
+	j := i + n
+	if j < len(src) && src[j] == ':' && n == 0 {
+		j++ // a Ruby symbol
+	}
+	limit := min(len(src), j+maxKey)
+	first := j
+	for j < limit && wordByte[src[j]] {
+		j++
+	}
+	if j == first {
+		return false
+	}
+	if n > 0 {
+		if _, n = quoteAt(src, j); n == 0 {
+			return false
+		}
+		j += n
+	}
+	j = skipBlank(src, j)
+	return j < len(src) && (src[j] == sep || sep == ':' && src[j] == '=' && j+1 < len(src) && src[j+1] == '>')
+}
+
+// scheme reports whether w is the name of an authentication scheme, which the
+// credentials follow.
+func scheme(w []byte) bool {
+	if len(w) < 3 || len(w) > 16 {
+		return false
+	}
+	for _, s := range [...]string{"bearer", "basic", "digest", "token", "apikey", "api-key", "negotiate", "ntlm", "hmac",
+		"aws4-hmac-sha256", "key", "dpop", "signature", "hawk", "oauth"} {
+		if len(w) == len(s) && bytes.EqualFold(w, []byte(s)) {
+			return true
+		}
+	}
+	return false
+}
+
+// Skip passes over a bracketed value at i; without its end it returns len(src).
+func Skip(src []byte, i int) int {
+	depth := 0
+	for i < len(src) {
+		switch src[i] {
+		case '{', '[', '(':
+			depth++
+		case '}', ']', ')':
+			if depth--; depth == 0 {
+				return i + 1
+			}
+		case '"', '\'', '`', '&', '%', '\\':
+			if src[i] == '\'' && i > 0 && glued(src[i-1]) && src[i-1]|32 != 'b' && src[i-1]|32 != 'u' && src[i-1]|32 != 'r' {
+				break // an apostrophe
+			}
+			if q, n := quoteAt(src, i); n > 0 {
+				_, i = q.closeAt(src, i+n)
+				continue
+			}
+		}
+		i++
+	}
+	return len(src)
+}

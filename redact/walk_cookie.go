@@ -1,0 +1,115 @@
+// Copyright The apispan Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package redact
+
+import (
+	"github.com/apispan/apispan/redact/internal/cookie"
+	"github.com/apispan/apispan/redact/internal/form"
+)
+
+// walkCookie reads the value of a Cookie field, also of several joined by commas.
+func (s *Scratch) walkCookie(src []byte, c ctx) { s.cookies(src, c, false) }
+
+// walkSetCookie reads the value of a Set-Cookie field, also of several joined by
+// commas. Attributes of a cookie stay if their value can only be what the
+// attribute allows; any other name is a cookie.
+func (s *Scratch) walkSetCookie(src []byte, c ctx) { s.cookies(src, c, true) }
+
+func (s *Scratch) cookies(src []byte, c ctx, set bool) {
+	first := true
+	for sc := cookie.Scan(src); ; first = false {
+		p, ok := sc.Next()
+		if !ok {
+			return
+		}
+		ac, skip := c, false
+		if set && !first {
+			ac, skip = setAttribute(src, p, c)
+		}
+		if skip {
+			continue
+		}
+		vc := ac
+		switch {
+		case ac != c: // a free attribute
+		case p.Named():
+			vc = s.encodedChild(c, src[p.Start:p.Eq], false)
+			if vc.v.flags&flagKeyHit != 0 {
+				s.replace(p.Start, p.Eq, s.maskText())
+			}
+		default:
+			vc = s.encodedChild(c, src[p.Val:p.End], false)
+		}
+		end := p.End
+		if vc.v.strong() {
+			end = p.Full
+			sc.SkipTo(end)
+		}
+		s.cookieValue(src, p, end, vc, set)
+	}
+}
+
+// setAttribute tells whether a pair of a Set-Cookie field is an attribute: one
+// that stays, or one whose value is looked at with the returned context.
+func setAttribute(src []byte, p cookie.Pair, c ctx) (ac ctx, skip bool) {
+	name, value := src[p.Start:p.Eq], src[p.Val:p.End]
+	if !p.Named() {
+		name, value = value, nil
+	}
+	known, free := cookie.Attribute(name, value)
+	if !known {
+		return c, false
+	}
+	if !free || len(value) == 0 || len(value) == 1 && value[0] == '/' {
+		return c, true
+	}
+	// The rule that masks cookie values does not mean their paths.
+	if c.v.strong() {
+		c.v = verdict{}
+	}
+	return c, false
+}
+
+func (s *Scratch) cookieValue(src []byte, p cookie.Pair, end int, vc ctx, set bool) {
+	val := p.Val
+	if end-val >= 2 && src[val] == '"' && src[end-1] == '"' {
+		val, end = val+1, end-1
+	}
+	raw := src[val:end]
+	vc.cut = vc.cut && end == len(src)
+	if vc.cut && (vc.v.act == actNone || vc.v.act == actAllow) {
+		s.truncated(src, val, vc, "")
+		return
+	}
+	if len(raw) == 0 {
+		return
+	}
+	dec := s.unescape(raw, false)
+	rep, ef := s.leaf(vc, dec, kindString)
+	switch {
+	case ef == Unchanged:
+	case ef == Removed && !set:
+		start := p.Start
+		if end < p.End { // the closing quote
+			end++
+		}
+		switch {
+		case end < len(src):
+			for end < len(src) && (src[end] == ';' || src[end] == ',' || src[end] == ' ') {
+				end++
+			}
+		default:
+			for start > 0 && (src[start-1] == ';' || src[start-1] == ',' || src[start-1] == ' ') {
+				start--
+			}
+		}
+		s.replace(start, end, nil)
+	case len(dec) != len(raw) && !vc.v.strong():
+		m := s.mark()
+		s.arena = form.Escape(s.arena, rep, false)
+		s.replaceFrom(val, end, m)
+	default:
+		s.replace(val, end, rep)
+	}
+}

@@ -1,0 +1,120 @@
+// Copyright The apispan Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package redact
+
+import (
+	"bytes"
+
+	"github.com/apispan/apispan/redact/internal/textkv"
+)
+
+// maxColumns bounds the header cells that are remembered; cells behind it go.
+const maxColumns = 1024
+
+// walkCSV reads comma-separated values (or ";", tab, "|"): the cells of the first
+// record name the fields of the others. A record with another number of cells is
+// not trusted to be aligned: if any column is denied all its cells go. A first
+// cell that names a field makes the rest of its record that field's value.
+func (s *Scratch) walkCSV(src []byte, c ctx) {
+	delim, n := textkv.Delimiter(src)
+	base := len(s.columns)
+	defer func() { s.columns = s.columns[:base] }()
+	var worst ctx
+	pos, last := 0, false
+	for !last && pos < len(src) {
+		cell := textkv.ReadCell(src, pos, delim)
+		vc := s.child(c, bytes.TrimSpace(src[cell.Start:cell.End]))
+		if vc.v.flags&flagKeyHit != 0 {
+			s.replace(cell.Start, cell.End, s.maskText())
+		}
+		if len(s.columns)-base < maxColumns {
+			s.columns = append(s.columns, vc)
+		}
+		if len(s.columns)-base == 1 || vc.v.strong() && vc.v.act > worst.v.act || vc.v.act == actMiss && !worst.v.strong() {
+			worst = vc
+		}
+		pos, last = cell.Next, cell.Last
+	}
+	n = max(n, len(s.columns)-base)
+	for pos < len(src) {
+		pos = s.record(src, pos, delim, c, s.columns[base:], n, worst)
+	}
+}
+
+// record decides over the record at pos and returns where the next one starts.
+func (s *Scratch) record(src []byte, pos int, delim byte, c ctx, cols []ctx, n int, worst ctx) int {
+	cells, next := 0, pos
+	for last := false; !last && next < len(src); cells++ {
+		cell := textkv.ReadCell(src, next, delim)
+		next, last = cell.Next, cell.Last
+	}
+	var row verdict
+	for i, at := 0, pos; at < next && i < cells; i++ {
+		cell := textkv.ReadCell(src, at, delim)
+		at = cell.Next
+		vc := c
+		switch {
+		case cells != n && worst.v.strong(), i >= len(cols):
+			vc = worst
+		default:
+			vc = cols[i]
+		}
+		if i > 0 && row.strong() {
+			vc.v = strongest(vc.v, row)
+		}
+		raw := src[cell.Start:cell.End]
+		if i == 0 && cells > 1 {
+			row = s.nameVerdict(c, bytes.TrimSpace(raw))
+			if row.strong() && !cols[0].v.strong() && cells == n {
+				continue // the name itself
+			}
+		}
+		vc.cut = c.cut && cell.End == len(src)
+		if cell.Cut && cell.End == len(src) && (vc.cut || cell.Quoted) && !vc.v.strong() {
+			s.truncated(src, cell.Start, vc, "")
+			return len(src)
+		}
+		s.cell(src, cell, raw, delim, vc)
+	}
+	return next
+}
+
+func (s *Scratch) cell(src []byte, cell textkv.Cell, raw []byte, delim byte, vc ctx) {
+	if len(bytes.TrimSpace(raw)) == 0 {
+		return
+	}
+	dec := raw
+	if cell.Quoted && bytes.IndexByte(raw, '"') >= 0 {
+		m := s.mark()
+		for i := 0; i < len(raw); i++ {
+			s.arena = append(s.arena, raw[i])
+			if raw[i] == '"' && i+1 < len(raw) && raw[i+1] == '"' {
+				i++
+			}
+		}
+		dec = s.arena[m:len(s.arena):len(s.arena)]
+	}
+	rep, ef := s.leaf(vc, dec, kindString)
+	if ef == Unchanged {
+		return
+	}
+	if ef == Removed {
+		rep = nil
+	}
+	m := s.mark()
+	quote := !cell.Quoted && (bytes.IndexByte(rep, delim) >= 0 || bytes.ContainsAny(rep, "\"\n"))
+	if quote {
+		s.arena = append(s.arena, '"')
+	}
+	for _, b := range rep {
+		if b == '"' && (quote || cell.Quoted) {
+			s.arena = append(s.arena, '"')
+		}
+		s.arena = append(s.arena, b)
+	}
+	if quote {
+		s.arena = append(s.arena, '"')
+	}
+	s.replaceFrom(cell.Start, cell.End, m)
+}

@@ -1,0 +1,93 @@
+// Copyright The apispan Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package redact
+
+import (
+	"github.com/apispan/apispan/redact/internal/form"
+)
+
+// walkForm reads form content and queries. The syntax has no grammar errors; what
+// may be a prefix at the end of a cut capture goes.
+func (s *Scratch) walkForm(src []byte, c ctx) {
+	for sc := form.Scan(src); ; {
+		p, ok := sc.Next()
+		if !ok {
+			return
+		}
+		if p.End == p.Start {
+			continue
+		}
+		if last := c.cut && p.End == len(src); last && !p.HasValue() {
+			s.truncated(src, p.Start, c, "")
+			return
+		}
+		if !p.HasValue() {
+			s.formBare(src, p, c)
+			continue
+		}
+		key := src[p.Start:p.Eq]
+		var vc ctx
+		if p.Esc || c.state != stateNone {
+			vc = s.encodedChild(c, key, true)
+		} else {
+			vc = s.child(c, key)
+		}
+		if vc.v.flags&flagKeyHit != 0 {
+			s.replace(p.Start, p.Eq, s.maskText())
+		}
+		end := p.End
+		if vc.v.strong() && p.Sep == ';' {
+			// Most servers do not split at ";": then all up to "&" is the value.
+			end = form.ValueEnd(src, p)
+			sc.SkipTo(end)
+		}
+		s.formValue(src, p, end, vc)
+	}
+}
+
+// formValue decides over src[p.Val:end].
+func (s *Scratch) formValue(src []byte, p form.Pair, end int, vc ctx) {
+	raw := src[p.Val:end]
+	if vc.cut = vc.cut && end == len(src); vc.cut {
+		if vc.v.act == actNone || vc.v.act == actAllow {
+			s.truncated(src, p.Val, vc, "")
+			return
+		}
+	}
+	if len(raw) == 0 {
+		return
+	}
+	dec := raw
+	if p.Esc {
+		dec = s.unescape(raw, true)
+	}
+	rep, ef := s.leaf(vc, dec, kindString)
+	switch ef {
+	case Changed:
+		m := s.mark()
+		s.arena = form.Escape(s.arena, rep, true)
+		s.replaceFrom(p.Val, end, m)
+	case Removed:
+		start := p.Start
+		switch {
+		case end < len(src):
+			end++
+		case start > 0:
+			start--
+		}
+		s.replace(start, end, nil)
+	}
+}
+
+// formBare decides over a piece without "=": a name without a value, or a value
+// without a name.
+func (s *Scratch) formBare(src []byte, p form.Pair, c ctx) {
+	vc := s.encodedChild(c, src[p.Start:p.End], true)
+	rep, ef := s.leaf(vc, s.unescape(src[p.Start:p.End], true), kindString)
+	if ef != Unchanged {
+		m := s.mark()
+		s.arena = form.Escape(s.arena, rep, true)
+		s.replaceFrom(p.Start, p.End, m)
+	}
+}

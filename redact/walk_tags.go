@@ -1,0 +1,277 @@
+// Copyright The apispan Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package redact
+
+import (
+	"bytes"
+
+	"github.com/apispan/apispan/redact/internal/markup"
+)
+
+// startElement reads the attributes of a start tag and opens the element, or
+// passes over it with all its content if it is denied as a whole.
+func (s *Scratch) startElement(w *markupWalk, t markup.Token) bool {
+	src := w.src
+	top := s.top(w)
+	name := src[t.Name:t.NameEnd]
+	parent := s.elem(top.c, top.kids)
+	top.kids++
+	cc := s.child(parent, name)
+	if cc.v.flags&flagKeyHit != 0 {
+		s.malformed(src, t.Start, top.c, "")
+		return false
+	}
+	if top.pair.act != actNone {
+		if cc.v.flags&flagNameKey != 0 {
+			top.pair = verdict{} // a new pair begins
+		} else {
+			cc.v = strongest(cc.v, top.pair)
+		}
+	}
+	if w.html && htmlName(name) {
+		cc.v.flags |= flagNameKey
+	}
+	cc, ok := s.attributes(w, t, cc)
+	if !ok {
+		return false
+	}
+	closed, bad := w.sc.Closed()
+	if bad {
+		// Also when the input ends in the tag.
+		s.truncated(src, t.Start, top.c, "")
+		return false
+	}
+	void := closed && !w.html || w.html && voidElement(name)
+	if void {
+		return true
+	}
+	content := w.sc.Pos()
+	if cc.v.act.whole() {
+		return s.denied(w, t, content, cc)
+	}
+	if len(s.elements)-w.base >= s.p.cfg.Limits.Depth {
+		if w.html {
+			return true // unclosed elements nest without meaning
+		}
+		s.overLimit(t.Start, len(src), cc, "")
+		return false
+	}
+	s.elements = append(s.elements, element{name: t.Name, nameEnd: t.NameEnd, content: content, c: cc})
+	return true
+}
+
+// attributes decides over the attributes of a start tag. One that names a field,
+// as in <input name="password" value="x">, puts the others and the content under
+// that field.
+func (s *Scratch) attributes(w *markupWalk, t markup.Token, cc ctx) (ctx, bool) {
+	src := w.src
+	first := w.sc
+	var named verdict
+	count := 0
+	for {
+		a, ok := w.sc.Attr()
+		if !ok {
+			break
+		}
+		count++
+		if a.Cut {
+			s.truncated(src, t.Start, cc, "")
+			return cc, false
+		}
+		ac := s.attribute(src, a, cc, w.html)
+		if a.End > a.Val && (ac.v.flags&flagNameKey != 0 || w.html && controlAttribute(src[a.Name:a.NameEnd])) {
+			if v := s.nameVerdict(cc, s.references(src[a.Val:a.End])); v.strong() && v.act > named.act {
+				named = v
+			}
+		}
+	}
+	if named.act == actNone {
+		return cc, true
+	}
+	cc.v = strongest(cc.v, named)
+	for ; count > 0; count-- {
+		a, _ := first.Attr()
+		ac := s.child(cc, src[a.Name:a.NameEnd])
+		if a.End == a.Val || ac.v.flags&flagNameKey != 0 || w.html && formAttribute(src[a.Name:a.NameEnd]) {
+			continue
+		}
+		s.attributeValue(src, a, ac)
+	}
+	return cc, true
+}
+
+// attribute decides over one attribute by its own name and returns its context.
+func (s *Scratch) attribute(src []byte, a markup.Attr, cc ctx, html bool) ctx {
+	name := src[a.Name:a.NameEnd]
+	ac := s.child(cc, name)
+	if html && len(name) > 5 && hasFold(name, "data-") {
+		ac = stronger(ac, s.child(cc, name[5:]))
+	}
+	if ac.v.flags&flagKeyHit != 0 && a.End == a.Val {
+		s.replace(a.Name, a.NameEnd, []byte("redacted"))
+		return ac
+	}
+	if a.End > a.Val {
+		s.attributeValue(src, a, ac)
+	}
+	return ac
+}
+
+func (s *Scratch) attributeValue(src []byte, a markup.Attr, ac ctx) {
+	rep, ef := s.leaf(ac, s.references(src[a.Val:a.End]), kindString)
+	switch {
+	case ef == Unchanged:
+	case a.Quote != 0:
+		s.replaceMarkup(a.Val, a.End, rep, ef, true)
+	default: // HTML without quotes: give it some
+		m := s.mark()
+		s.arena = append(s.arena, '"')
+		if ef == Changed {
+			s.arena = markup.Encode(s.arena, rep)
+		}
+		s.arena = append(s.arena, '"')
+		s.replaceFrom(a.Val, a.End, m)
+	}
+}
+
+// denied replaces the content of an element by one mask, or removes the element.
+func (s *Scratch) denied(w *markupWalk, t markup.Token, content int, cc ctx) bool {
+	end, next, ok := s.skipElement(w, t)
+	if cc.v.act != actDrop && len(bytes.TrimSpace(w.src[content:end])) == 0 {
+		return ok
+	}
+	switch rep, ef := s.maskOf(cc); ef {
+	case Changed:
+		m := s.mark()
+		s.arena = markup.Encode(s.arena, rep)
+		s.replaceFrom(content, end, m)
+	case Removed:
+		s.replace(t.Start, next, nil)
+	}
+	return ok
+}
+
+// skipElement passes over the content of the element opened by t. Without a
+// matching end tag it is the rest of the input.
+func (s *Scratch) skipElement(w *markupWalk, t markup.Token) (end, next int, ok bool) {
+	src := w.src
+	name := src[t.Name:t.NameEnd]
+	base := len(s.elements)
+	defer func() { s.elements = s.elements[:base] }()
+	depth := 1 // of elements of the same name (HTML)
+	for {
+		tk, more := w.sc.Next()
+		if !more || tk.Cut || tk.Bad {
+			return len(src), len(src), false
+		}
+		switch tk.Kind {
+		case markup.Start:
+			for {
+				if _, more := w.sc.Attr(); !more {
+					break
+				}
+			}
+			closed, bad := w.sc.Closed()
+			if bad {
+				return len(src), len(src), false
+			}
+			own := src[tk.Name:tk.NameEnd]
+			switch {
+			case w.html:
+				if bytes.EqualFold(own, name) {
+					depth++
+				}
+			case !closed:
+				if len(s.elements)-w.base >= s.p.cfg.Limits.Depth {
+					return len(src), len(src), false
+				}
+				s.elements = append(s.elements, element{name: tk.Name, nameEnd: tk.NameEnd})
+			}
+		case markup.End:
+			own := src[tk.Name:tk.NameEnd]
+			if w.html {
+				if bytes.EqualFold(own, name) {
+					if depth--; depth == 0 {
+						return tk.Start, tk.End, true
+					}
+				}
+				continue
+			}
+			want := name
+			if n := len(s.elements); n > base {
+				e := s.elements[n-1]
+				want = src[e.name:e.nameEnd]
+			}
+			if !bytes.Equal(own, want) {
+				return len(src), len(src), false
+			}
+			if len(s.elements) == base {
+				return tk.Start, tk.End, true
+			}
+			s.elements = s.elements[:len(s.elements)-1]
+		}
+	}
+}
+
+// endElement closes an element.
+func (s *Scratch) endElement(w *markupWalk, t markup.Token) bool {
+	src := w.src
+	own := src[t.Name:t.NameEnd]
+	n := len(s.elements) - 1
+	if !w.html {
+		if n < w.base || !bytes.Equal(own, src[s.elements[n].name:s.elements[n].nameEnd]) {
+			s.malformed(src, t.Start, s.top(w).c, "")
+			return false
+		}
+	} else {
+		for n >= w.base && !bytes.EqualFold(own, src[s.elements[n].name:s.elements[n].nameEnd]) {
+			n--
+		}
+		if n < w.base {
+			return true // an end tag of nothing
+		}
+	}
+	e := s.elements[n]
+	s.elements = s.elements[:n]
+	top := s.top(w)
+	if e.c.v.flags&flagNameKey == 0 && top.pair.act == actNone {
+		top.prev, top.prevEnd, top.prevCtx = e.content, t.Start, e.c
+	} else {
+		top.prevEnd = 0
+	}
+	return true
+}
+
+// voidElement reports whether an HTML element has no content.
+func voidElement(name []byte) bool {
+	for _, w := range [...]string{"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr"} {
+		if len(name) == len(w) && hasFold(name, w) {
+			return true
+		}
+	}
+	return false
+}
+
+// htmlName reports whether the text of an HTML element names what stands beside
+// it: terms of a list and head cells of a row.
+func htmlName(name []byte) bool {
+	return len(name) == 2 && (hasFold(name, "dt") || hasFold(name, "th"))
+}
+
+// controlAttribute reports whether an attribute tells what a form control is for:
+// type="password", autocomplete="one-time-code".
+func controlAttribute(name []byte) bool {
+	return len(name) == 4 && hasFold(name, "type") || len(name) == 12 && hasFold(name, "autocomplete")
+}
+
+// formAttribute reports whether an attribute of a form control describes the
+// control and not its content.
+func formAttribute(name []byte) bool {
+	for _, w := range [...]string{"type", "class", "style", "autocomplete", "required", "for"} {
+		if len(name) == len(w) && hasFold(name, w) {
+			return true
+		}
+	}
+	return false
+}

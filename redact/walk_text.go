@@ -1,0 +1,261 @@
+// Copyright The apispan Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package redact
+
+import (
+	"bytes"
+
+	"github.com/apispan/apispan/redact/internal/form"
+	"github.com/apispan/apispan/redact/internal/markup"
+	"github.com/apispan/apispan/redact/internal/textkv"
+)
+
+// walkText reads text of no fixed grammar: it takes what stands behind a denied
+// key in any of the usual notations, and JSON documents as such. The detectors run
+// over the text afterwards, see inspect. Under an allowlist only the values of
+// allowed keys stay.
+func (s *Scratch) walkText(src []byte, c ctx) {
+	if c.v.act == actMiss {
+		s.allowedText(src, c)
+		return
+	}
+	if csvLike(src) && s.headerDenied(src, c) {
+		s.walkCSV(src, c)
+		return
+	}
+	limit := len(src)
+	if c.cut {
+		// The last word may be the beginning of a longer one.
+		for limit > 0 && src[limit-1] > ' ' {
+			limit--
+		}
+		s.truncated(src, limit, c, "")
+	}
+	json := jsonFinder{src: src}
+	jsonAt, jsonEnd := json.next(0)
+	for sc := textkv.Scan(src); ; {
+		cand, ok := sc.Next()
+		for jsonAt >= 0 && (!ok || jsonAt < cand.KeyEnd) {
+			if jsonEnd <= limit {
+				s.sub(jsonAt, (*Scratch).walkEmbedded, src[jsonAt:jsonEnd], withoutCut(c))
+				sc.SkipTo(jsonEnd)
+			}
+			at := jsonEnd
+			jsonAt, jsonEnd = json.next(at)
+			if ok && cand.KeyEnd < at {
+				if cand, ok = sc.Next(); !ok {
+					continue
+				}
+			}
+		}
+		if !ok {
+			return
+		}
+		vc, key := s.textKey(src, cand, c)
+		if !vc.v.strong() {
+			continue
+		}
+		_ = key
+		start, end, next := cand.Value(src)
+		s.textValue(src, start, end, vc)
+		sc.SkipTo(next)
+		for jsonAt >= 0 && jsonAt < next {
+			jsonAt, jsonEnd = json.next(next)
+		}
+	}
+}
+
+// textValue decides over the value src[start:end] of a denied key.
+func (s *Scratch) textValue(src []byte, start, end int, vc ctx) {
+	if start >= end {
+		return
+	}
+	vc.cut = end == len(src) && vc.cut
+	rep, ef := s.leaf(vc, src[start:end], kindString)
+	switch ef {
+	case Changed:
+		s.replace(start, end, rep)
+	case Removed:
+		s.replace(start, end, nil)
+	}
+}
+
+// textKey tests the spellings of a possible key: decoded, and as a phrase of
+// several words.
+func (s *Scratch) textKey(src []byte, cand textkv.Candidate, c ctx) (vc ctx, key []byte) {
+	key = src[cand.Key:cand.KeyEnd]
+	vc = s.child(c, key)
+	if plainKey(key) && cand.N == 0 {
+		return vc, key
+	}
+	if bytes.IndexByte(key, '\\') >= 0 {
+		vc = stronger(vc, s.child(c, s.unbackslash(key)))
+	}
+	if bytes.IndexByte(key, '%') >= 0 {
+		vc = stronger(vc, s.encodedChild(c, key, false))
+	}
+	if markup.HasRef(key) {
+		vc = stronger(vc, s.child(c, s.references(key)))
+	}
+	for _, start := range cand.Words[:cand.N] {
+		vc = stronger(vc, s.child(c, src[start:cand.KeyEnd]))
+	}
+	return vc, key
+}
+
+func plainKey(key []byte) bool {
+	for _, b := range key {
+		if b == '\\' || b == '%' || b == '&' {
+			return false
+		}
+	}
+	return true
+}
+
+// unbackslash decodes \uXXXX, \xXX and one-letter escapes into the arena.
+func (s *Scratch) unbackslash(key []byte) []byte {
+	m := s.mark()
+	for i := 0; i < len(key); i++ {
+		if key[i] != '\\' || i+1 >= len(key) {
+			s.arena = append(s.arena, key[i])
+			continue
+		}
+		i++
+		switch n := map[byte]int{'u': 4, 'x': 2}[key[i]]; {
+		case n > 0 && i+n < len(key) && allHex(key[i+1:i+1+n]):
+			// As a character reference: the decoder is there already.
+			ref := append(append([]byte("&#x"), key[i+1:i+1+n]...), ';')
+			s.arena = markup.Decode(s.arena, ref)
+			i += n
+		default:
+			s.arena = append(s.arena, key[i])
+		}
+	}
+	return s.arena[m:len(s.arena):len(s.arena)]
+}
+
+func allHex(b []byte) bool {
+	for _, c := range b {
+		if !form.IsHex(c) {
+			return false
+		}
+	}
+	return true
+}
+
+// allowedText is walkText under an allowlist: what is not the value of an allowed
+// key goes, the keys of other values with it.
+func (s *Scratch) allowedText(src []byte, c ctx) {
+	from := 0
+	for sc := textkv.Scan(src); ; {
+		cand, ok := sc.Next()
+		if !ok {
+			break
+		}
+		vc, key := s.textKey(src, cand, c)
+		if vc.v.act == actMiss || vc.v.act == actNone || vc.v.strong() && len(key) == 0 {
+			continue
+		}
+		start, end, next := cand.Value(src)
+		if !vc.v.strong() {
+			// The widest reading is the wrong one for a value that stays.
+			start, end, next = narrow(src, start, end, next)
+		}
+		s.unlisted(src, from, cand.Key, c)
+		s.textValue(src, start, end, vc)
+		from = next
+		sc.SkipTo(next)
+	}
+	s.unlisted(src, from, len(src), c)
+}
+
+// unlisted masks src[start:end] but for blanks and marks round it.
+func (s *Scratch) unlisted(src []byte, start, end int, c ctx) {
+	word := func(b byte) bool { return b >= 0x80 || form.IsHex(b) || 'a' <= b|32 && b|32 <= 'z' }
+	for start < end && !word(src[start]) {
+		start++
+	}
+	for end > start && !word(src[end-1]) {
+		end--
+	}
+	if start < end {
+		s.replaceLeaf(start, end, src[start:end], c)
+	}
+}
+
+// narrow cuts a value at the first byte that may end it.
+func narrow(src []byte, start, end, next int) (int, int, int) {
+	if start > 0 && next > end { // quoted
+		return start, end, next
+	}
+	if i := bytes.IndexAny(src[start:end], " \t\r\n,;&|\"'`{}[]()<>"); i >= 0 {
+		end = start + i
+	}
+	return start, end, end
+}
+
+// jsonFinder finds JSON documents with keys in text, each part of the text being
+// looked at once.
+type jsonFinder struct {
+	src    []byte
+	failed int // no document that starts before it
+}
+
+func (f *jsonFinder) next(pos int) (start, end int) {
+	for i := max(pos, f.failed); i < len(f.src); i++ {
+		j := bytes.IndexAny(f.src[i:], "{[")
+		if j < 0 {
+			break
+		}
+		i += j
+		if !looksJSON(f.src[i:]) {
+			continue
+		}
+		e, ok := textkv.JSONEnd(f.src, i)
+		if ok {
+			f.failed = e
+			return i, e
+		}
+		i = max(i, e-1)
+	}
+	f.failed = len(f.src)
+	return -1, len(f.src)
+}
+
+// csvLike reports whether the first two lines have the same number of cells, more
+// than one, and the first looks like names.
+func csvLike(src []byte) bool {
+	i := bytes.IndexByte(src, '\n')
+	if i < 3 || i > 4096 || i+1 >= len(src) {
+		return false
+	}
+	for _, b := range src[:i] {
+		if b == '=' || b == ':' || b == '{' || b == '<' {
+			return false
+		}
+	}
+	delim, n := textkv.Delimiter(src)
+	if n < 2 {
+		return false
+	}
+	k := 0
+	for pos, last := i+1, false; !last && pos < len(src); k++ {
+		cell := textkv.ReadCell(src, pos, delim)
+		pos, last = cell.Next, cell.Last
+	}
+	return k == n
+}
+
+// headerDenied reports whether a cell of the first line is a denied key.
+func (s *Scratch) headerDenied(src []byte, c ctx) bool {
+	delim, _ := textkv.Delimiter(src)
+	for pos, last := 0, false; !last; {
+		cell := textkv.ReadCell(src, pos, delim)
+		if s.child(c, bytes.TrimSpace(src[cell.Start:cell.End])).v.strong() {
+			return true
+		}
+		pos, last = cell.Next, cell.Last
+	}
+	return false
+}

@@ -1,0 +1,165 @@
+// Copyright The apispan Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package redact
+
+import (
+	"bytes"
+
+	"github.com/apispan/apispan/redact/internal/form"
+	"github.com/apispan/apispan/redact/internal/urlsplit"
+)
+
+// walkURL reads an absolute or relative URL reference: user information, path
+// segments, query and fragment, each under the rules of its place.
+func (s *Scratch) walkURL(src []byte, c ctx) {
+	u := urlsplit.Split(src)
+	pc := s.in(c, placePath)
+	qc := s.in(c, placeQuery)
+	if u.User >= 0 {
+		s.userinfo(src, u, pc)
+	}
+	if u.HostEnd > u.Host && (pc.v.act == actMiss || pc.v.strong()) {
+		s.urlPart(src, u.Host, u.HostEnd, pc)
+	}
+	// Only the part that touches the end of the capture may be cut.
+	tail := func(x ctx, end int) ctx {
+		x.cut = x.cut && end == len(src)
+		return x
+	}
+	if u.PathEnd > u.Path {
+		s.sub(u.Path, (*Scratch).walkPath, src[u.Path:u.PathEnd], tail(pc, u.PathEnd))
+	}
+	if u.QueryEnd > u.Query {
+		s.sub(u.Query, (*Scratch).walkForm, src[u.Query:u.QueryEnd], tail(qc, u.QueryEnd))
+	}
+	if u.FragEnd > u.Frag {
+		s.fragment(src, u, tail(qc, u.FragEnd))
+	}
+}
+
+// userinfo tests the password of a URL as the field "password", the user as the
+// field "username". What no rule selects is left to the detectors.
+func (s *Scratch) userinfo(src []byte, u urlsplit.URL, c ctx) {
+	if u.Pass < u.UserEnd {
+		s.urlPart(src, u.Pass, u.UserEnd, s.child(c, str("password")))
+	}
+	end := u.Pass
+	if end < u.UserEnd {
+		end-- // ":"
+	}
+	s.urlPart(src, u.User, end, s.child(c, str("username")))
+}
+
+// urlPart decides over src[start:end] as one value.
+func (s *Scratch) urlPart(src []byte, start, end int, c ctx) {
+	if start >= end {
+		return
+	}
+	c.cut = c.cut && end == len(src)
+	rep, ef := s.leaf(c, s.unescape(src[start:end], false), kindString)
+	if ef == Unchanged {
+		return
+	}
+	m := s.mark()
+	s.arena = form.Escape(s.arena, rep, false)
+	s.replaceFrom(start, end, m)
+}
+
+// fragment reads the part behind "#": pairs as OAuth sends them, or a path with a
+// query as one-page applications use.
+func (s *Scratch) fragment(src []byte, u urlsplit.URL, c ctx) {
+	frag := src[u.Frag:u.FragEnd]
+	eq, q := bytes.IndexByte(frag, '='), bytes.IndexByte(frag, '?')
+	switch {
+	case q >= 0 || bytes.IndexByte(frag, '/') >= 0 && eq < 0:
+		path := frag
+		if q >= 0 {
+			path = frag[:q]
+			s.sub(u.Frag+q+1, (*Scratch).walkForm, frag[q+1:], c)
+		}
+		pc := s.in(c, placePath)
+		pc.cut = pc.cut && q < 0
+		s.sub(u.Frag, (*Scratch).walkPath, path, pc)
+	default:
+		s.sub(u.Frag, (*Scratch).walkForm, frag, c)
+	}
+}
+
+// walkPath reads a URL path. A segment behind one that names a denied field is its
+// value (/reset/token/<value>), and so is what follows "=" or ":" in a segment.
+func (s *Scratch) walkPath(src []byte, c ctx) {
+	var under ctx // context of the next segment, if the last one names a field
+	named := false
+	for pos := 0; pos <= len(src); {
+		end := pos
+		for end < len(src) && src[end] != '/' && src[end] != '\\' {
+			end++
+		}
+		seg := src[pos:end]
+		switch {
+		case len(seg) == 0:
+		case named && !routeWord(seg):
+			s.urlPart(src, pos, end, under)
+			named = false
+		case c.cut && end == len(src) && !c.v.strong() && c.v.act != actMiss:
+			s.truncated(src, pos, c, "")
+			return
+		default:
+			under, named = s.segment(src, pos, end, c)
+		}
+		pos = end + 1
+	}
+}
+
+// segment decides over one path segment with its matrix parameters and returns
+// the context of the next one if this one names a field.
+func (s *Scratch) segment(src []byte, pos, end int, c ctx) (next ctx, named bool) {
+	seg := src[pos:end]
+	if i := bytes.IndexAny(seg, "=;"); i >= 0 {
+		s.sub(pos, (*Scratch).walkForm, seg, withoutCut(c))
+		return next, false
+	}
+	if i := bytes.IndexByte(seg, ':'); i > 0 {
+		if vc := s.encodedChild(c, seg[:i], false); vc.v.strong() {
+			s.urlPart(src, pos+i+1, end, vc)
+			return next, false
+		}
+	}
+	next = s.encodedChild(c, seg, false)
+	named = next.v.strong() && !c.v.strong()
+	if !named || next.v.flags&flagKeyHit != 0 {
+		s.urlPart(src, pos, end, c)
+	}
+	return next, named
+}
+
+func withoutCut(c ctx) ctx {
+	c.cut = false
+	return c
+}
+
+// routeWord reports whether a segment is a word of API routes, which stands behind
+// "/auth" or "/token" far more often than a secret of that spelling.
+func routeWord(seg []byte) bool {
+	if len(seg) > 14 {
+		return false
+	}
+	return routeWords[string(seg)]
+}
+
+var routeWords = func() map[string]bool {
+	m := map[string]bool{}
+	for _, w := range []string{
+		"add", "authorize", "callback", "cancel", "change", "check", "complete", "confirm", "confirmation", "create",
+		"current", "delete", "disable", "edit", "enable", "exchange", "forgot", "form", "generate", "github", "google",
+		"health", "index", "info", "introspect", "issue", "keys", "list", "login", "logout", "me", "new", "oauth",
+		"oauth2", "oidc", "policy", "providers", "recover", "recovery", "refresh", "register", "remove", "renew",
+		"request", "resend", "reset", "resume", "revoke", "rotate", "saml", "search", "send", "session", "sessions",
+		"setup", "signin", "signout", "signup", "start", "status", "stop", "submit", "token", "tokens", "update",
+		"user", "userinfo", "users", "v1", "v2", "v3", "v4", "validate", "validation", "verification", "verify",
+	} {
+		m[w] = true
+	}
+	return m
+}()
