@@ -146,6 +146,9 @@ const (
 	// may name the sibling under a flagValueKey (key/value pair objects).
 	flagNameKey
 	flagValueKey
+	// flagKeyHit: a detector matched in the key; the walker writes maskText instead
+	// of the key.
+	flagKeyHit
 )
 
 // pathState is a state of the lazy path automaton; 0 is "no path can match".
@@ -155,9 +158,9 @@ type pathState int32
 type kind uint8
 
 const (
-	kindString kind = iota
-	kindNumber      // decoded is the literal
-	kindLiteral     // true, false
+	kindString  kind = iota
+	kindNumber       // decoded is the literal
+	kindLiteral      // true, false
 	kindNull
 )
 

@@ -3,14 +3,13 @@
 
 package redact
 
-// child returns the context of the value under key: key rules of the place and of
-// the selected scopes, paths, and the verdict inherited through c, the strongest
-// first. key is decoded but not folded. Call it once per key.
-func (s *Scratch) child(c ctx, key []byte) ctx { return c }
+import (
+	"net/netip"
+	"unicode"
+	"unicode/utf8"
 
-// elem returns the context of the i-th element of an array (a repeated form field,
-// an XML sibling). Only paths care.
-func (s *Scratch) elem(c ctx, i int) ctx { return c }
+	"github.com/apispan/apispan/redact/internal/token"
+)
 
 // leaf decides over one scalar. dec is its decoded value. Unchanged: keep the raw
 // bytes. Changed: write rep, encoded, instead of the value; rep lives in the arena
@@ -23,19 +22,261 @@ func (s *Scratch) elem(c ctx, i int) ctx { return c }
 // rep may be the old value with small replacements. It counts.
 //
 // Set c.cut if dec ends where the capture ends (then hmac and encrypt mask).
-func (s *Scratch) leaf(c ctx, dec []byte, k kind) (rep []byte, ef Effect) { return nil, Unchanged }
+func (s *Scratch) leaf(c ctx, dec []byte, k kind) (rep []byte, ef Effect) {
+	switch c.v.act {
+	case actNone, actAllow:
+		return s.inspectLeaf(c, dec, k)
+	case actHMAC, actEncrypt:
+		if k == kindNull || len(dec) == 0 {
+			return nil, Unchanged
+		}
+		return s.tokenOf(c, dec)
+	case actTruncate:
+		return s.truncateIP(c, dec)
+	default:
+		s.count(c.place, c.v.rule, c.v.act, outcomeRule)
+		if c.v.act == actDrop {
+			return s.p.mask, Removed
+		}
+		if s.p.cfg.MaskByType {
+			return s.typedMask(k), Changed
+		}
+		return s.p.mask, Changed
+	}
+}
 
 // maskOf counts one replaced subtree under c.v and returns what to write for it:
 // Changed with the mask, or Removed. For c.v.act.whole() verdicts.
-func (s *Scratch) maskOf(c ctx) (rep []byte, ef Effect) { return nil, Unchanged }
+func (s *Scratch) maskOf(c ctx) (rep []byte, ef Effect) {
+	s.count(c.place, c.v.rule, c.v.act, outcomeRule)
+	if c.v.act == actDrop {
+		return s.p.mask, Removed
+	}
+	return s.p.mask, Changed
+}
 
-// maskText is the mask of this policy, which needs no escaping in any syntax but
-// where "[" does (percent-encode nothing in forms; it is kept readable).
-func (s *Scratch) maskText() []byte { return nil }
+// maskText is the mask of this policy. It needs no escaping in any syntax; in
+// forms and URLs it stays readable, that is, unescaped.
+func (s *Scratch) maskText() []byte { return s.p.mask }
 
-// content walks src[off:end] of the running walker as a document of unknown type
-// in place; contentType is a hint and may be "".
-func (s *Scratch) content(off int, src []byte, c ctx, contentType string) {}
+func (s *Scratch) typedMask(k kind) []byte {
+	m := s.mark()
+	t := s.p.cfg.Mask
+	tail := ""
+	if n := len(t); t[n-1] == ']' || t[n-1] == ')' {
+		t, tail = t[:n-1], t[n-1:]
+	}
+	s.arena = append(append(append(append(s.arena, t...), ':'), [...]string{"string", "number", "bool", "null"}[k]...), tail...)
+	return s.arena[m:]
+}
 
-// count records one decision.
-func (s *Scratch) count(p place, rule uint16, a action, o outcome) {}
+// tokenOf applies hmac or encrypt.
+func (s *Scratch) tokenOf(c ctx, dec []byte) ([]byte, Effect) {
+	if c.cut {
+		s.count(c.place, c.v.rule, c.v.act, outcomeTruncated)
+		return s.p.mask, Changed
+	}
+	return s.tokenWith(c.place, c.v, dec), Changed
+}
+
+// tokenWith returns the token or the encrypted form of a value, or the mask when
+// there is no key.
+func (s *Scratch) tokenWith(pl place, v verdict, dec []byte) []byte {
+	if s.tokens == nil {
+		s.count(pl, v.rule, v.act, outcomeNoKey)
+		return s.p.mask
+	}
+	if v.flags&flagLower != 0 {
+		dec = s.lower(dec)
+	}
+	if v.act == actHMAC {
+		dec = s.canonicalIP(pl, dec)
+	}
+	m := s.mark()
+	ok := false
+	if v.act == actHMAC {
+		s.arena, ok = s.tokens.AppendToken(s.arena, s.p.rules[v.rule].tokenScope, dec)
+	} else {
+		s.arena, ok = s.tokens.AppendEncrypted(s.arena, dec)
+	}
+	if !ok {
+		s.arena = s.arena[:m]
+		s.count(pl, v.rule, v.act, outcomeNoKey)
+		return s.p.mask
+	}
+	s.count(pl, v.rule, v.act, outcomeRule)
+	return s.arena[m:len(s.arena):len(s.arena)]
+}
+
+func (s *Scratch) lower(b []byte) []byte {
+	m := s.mark()
+	for i := 0; i < len(b); {
+		if b[i] < utf8.RuneSelf {
+			c := b[i]
+			if 'A' <= c && c <= 'Z' {
+				c += 'a' - 'A'
+			}
+			s.arena = append(s.arena, c)
+			i++
+			continue
+		}
+		r, n := utf8.DecodeRune(b[i:])
+		if r == utf8.RuneError && n == 1 {
+			s.arena = append(s.arena, b[i])
+		} else {
+			s.arena = utf8.AppendRune(s.arena, unicode.ToLower(r))
+		}
+		i += n
+	}
+	return s.arena[m:]
+}
+
+// canonicalIP brings an address into the text that its token is made of, so that
+// the token is the same wherever the address stands.
+func (s *Scratch) canonicalIP(pl place, b []byte) []byte {
+	if pl != placeClientIP && !maybeIP(b) {
+		return b
+	}
+	a, ok := token.ParseIP(b)
+	if !ok || pl != placeClientIP && !plainIP(b) {
+		return b
+	}
+	m := s.mark()
+	s.arena = token.AppendIP(s.arena, a)
+	return s.arena[m:]
+}
+
+// maybeIP is a cheap filter in front of plainIP.
+func maybeIP(b []byte) bool {
+	if len(b) < 2 || len(b) > 45 {
+		return false
+	}
+	dots, colons := 0, 0
+	for _, c := range b {
+		switch {
+		case c == '.':
+			dots++
+		case c == ':':
+			colons++
+		case '0' <= c && c <= '9', 'a' <= c|0x20 && c|0x20 <= 'f':
+		default:
+			return false
+		}
+	}
+	return dots == 3 || colons >= 2
+}
+
+// plainIP reports whether b is an address and nothing else (no port).
+func plainIP(b []byte) bool {
+	_, err := netip.ParseAddr(view(b))
+	return err == nil
+}
+
+func (s *Scratch) truncateIP(c ctx, dec []byte) ([]byte, Effect) {
+	a, ok := token.ParseIP(dec)
+	if !ok || c.cut {
+		s.count(c.place, c.v.rule, actMask, outcomeRule)
+		return s.p.mask, Changed
+	}
+	m := s.mark()
+	s.arena = token.AppendTruncated(s.arena, a, s.p.v4, s.p.v6)
+	if string(s.arena[m:]) == string(dec) {
+		return nil, Unchanged
+	}
+	s.count(c.place, c.v.rule, actTruncate, outcomeRule)
+	return s.arena[m:], Changed
+}
+
+// inspectLeaf looks into a value that no key rule selects.
+func (s *Scratch) inspectLeaf(c ctx, dec []byte, k kind) ([]byte, Effect) {
+	switch k {
+	case kindNull, kindLiteral:
+		return nil, Unchanged
+	case kindNumber:
+		return s.inspectNumber(c, dec)
+	}
+	if s.p.det == nil && !structured(dec) {
+		return nil, Unchanged
+	}
+	out, changed := s.run((*Scratch).inspect, dec, c)
+	if !changed {
+		return nil, Unchanged
+	}
+	return out, Changed
+}
+
+// inspectNumber runs the detectors over a number; a hit replaces all of it.
+func (s *Scratch) inspectNumber(c ctx, dec []byte) ([]byte, Effect) {
+	if s.p.det == nil {
+		return nil, Unchanged
+	}
+	s.matches = s.p.det.Find(s.matches[:0], dec, c.cut)
+	for _, h := range s.matches {
+		id := s.p.detRule[h.Rule]
+		r := &s.p.rules[id]
+		switch r.act {
+		case actReport:
+			s.count(c.place, id, actReport, outcomeRule)
+		case actHMAC, actEncrypt:
+			c.v = verdict{act: r.act, rule: id, flags: r.flags}
+			return s.tokenOf(c, dec)
+		default:
+			s.count(c.place, id, actMask, outcomeRule)
+			return s.p.mask, Changed
+		}
+	}
+	return nil, Unchanged
+}
+
+// patterns runs the detectors over src, decoded text at the current level. What a
+// key rule has replaced already stays replaced.
+func (s *Scratch) patterns(src []byte, c ctx) {
+	if s.p.det == nil || len(src) == 0 {
+		return
+	}
+	s.matches = s.p.det.Find(s.matches[:0], src, c.cut)
+	for i := range s.matches {
+		h := s.matches[i]
+		start, end := int32(h.Start+s.lv.base), int32(h.End+s.lv.base)
+		id := s.p.detRule[h.Rule]
+		r := &s.p.rules[id]
+		if r.act == actReport {
+			s.count(c.place, id, actReport, outcomeRule)
+			continue
+		}
+		if s.covered(start, end) {
+			continue
+		}
+		if r.act == actHMAC || r.act == actEncrypt {
+			v := verdict{act: r.act, rule: id, flags: r.flags}
+			if c.cut && h.End == len(src) {
+				s.count(c.place, id, r.act, outcomeTruncated)
+				s.replace(h.Start, h.End, s.p.mask)
+				continue
+			}
+			s.replace(h.Start, h.End, s.tokenWith(c.place, v, src[h.Start:h.End]))
+			continue
+		}
+		s.count(c.place, id, r.act, outcomeRule)
+		if r.act == actDrop {
+			s.replace(h.Start, h.End, nil)
+			continue
+		}
+		s.replace(h.Start, h.End, s.p.mask)
+	}
+}
+
+// covered reports whether an edit of this level contains [start, end).
+func (s *Scratch) covered(start, end int32) bool {
+	es := s.edits[s.lv.first:]
+	lo, hi := 0, len(es)
+	for lo < hi {
+		m := int(uint(lo+hi) >> 1)
+		if es[m].end < end {
+			lo = m + 1
+		} else {
+			hi = m
+		}
+	}
+	return lo < len(es) && es[lo].start <= start
+}

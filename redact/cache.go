@@ -1,0 +1,160 @@
+// Copyright The apispan Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package redact
+
+import (
+	"encoding/binary"
+	"hash/maphash"
+	"math/bits"
+)
+
+// The verdict cache makes folding, globs, paths and detectors on keys cost the
+// price of a plain name: (place, scopes, path state, key bytes) -> verdict and
+// next path state, compared in full. It is two-way associative and holds keys
+// only, never values.
+
+const (
+	shortSets = 512 // two ways each; keys up to 16 bytes
+	longSets  = 128 // two ways each; keys up to maxLongKey
+	// maxLongKey bounds what is remembered of a key.
+	maxLongKey = 256
+)
+
+// shortEntry is 32 bytes: two share a cache line.
+type shortEntry struct {
+	k0, k1 uint64
+	tag    uint64 // length, env, state; 0 = empty
+	val    cached
+}
+
+type cached struct {
+	v     verdict
+	state pathState
+}
+
+type longEntry struct {
+	key []byte
+	tag uint64
+	val cached
+}
+
+// nameEntry remembers that a value was tested as the name of a sibling. It holds
+// a seeded hash, not the value.
+type nameEntry struct {
+	hash uint64
+	tag  uint64
+	val  cached
+}
+
+const nameSets = 256
+
+func cacheTag(n int, env uint16, st pathState) uint64 {
+	return uint64(uint32(st))<<32 | uint64(env)<<16 | uint64(n)<<1 | 1
+}
+
+// env is what a verdict depends on besides key and path: place and scopes.
+func (s *Scratch) env(pl place) uint16 { return s.scopeID<<4 | uint16(pl) }
+
+func shortSlot(k0, k1, tag uint64) uint64 {
+	h := k0*0x9E3779B97F4A7C15 ^ bits.RotateLeft64(k1*0xC2B2AE3D27D4EB4F, 32) ^ tag*0x165667B19E3779F9
+	return (h ^ h>>29) >> 3 % shortSets
+}
+
+// lookup returns the verdict of the rules for a decoded key.
+func (s *Scratch) lookup(pl place, st pathState, key []byte) (verdict, pathState) {
+	if len(key) <= 16 {
+		k0, k1 := words(key)
+		return s.lookupShort(pl, st, k0, k1, len(key), key)
+	}
+	if len(key) > maxLongKey {
+		return s.decide(pl, st, key)
+	}
+	tag := cacheTag(len(key), s.env(pl), st)
+	set := &s.long[longHash(key, tag)%longSets]
+	if e := &set[0]; e.tag == tag && string(e.key) == string(key) {
+		return e.val.v, e.val.state
+	}
+	if e := &set[1]; e.tag == tag && string(e.key) == string(key) {
+		return e.val.v, e.val.state
+	}
+	v, to := s.decide(pl, st, key)
+	set[0], set[1] = set[1], set[0]
+	e := &set[0]
+	e.key = append(e.key[:0], key...)
+	e.tag, e.val = tag, cached{v, to}
+	return v, to
+}
+
+func (s *Scratch) lookupShort(pl place, st pathState, k0, k1 uint64, n int, key []byte) (verdict, pathState) {
+	tag := cacheTag(n, s.env(pl), st)
+	set := &s.short[shortSlot(k0, k1, tag)]
+	if e := &set[0]; e.k0 == k0 && e.k1 == k1 && e.tag == tag {
+		return e.val.v, e.val.state
+	}
+	if e := &set[1]; e.k0 == k0 && e.k1 == k1 && e.tag == tag {
+		return e.val.v, e.val.state
+	}
+	v, to := s.decide(pl, st, key)
+	set[0], set[1] = shortEntry{k0, k1, tag, cached{v, to}}, set[0]
+	return v, to
+}
+
+// words packs up to 16 bytes, zero-padded.
+func words(key []byte) (k0, k1 uint64) {
+	if len(key) >= 8 {
+		k0 = binary.LittleEndian.Uint64(key)
+		if n := len(key) - 8; n > 0 {
+			k1 = binary.LittleEndian.Uint64(key[n:]) >> (64 - 8*uint(n))
+		}
+		return k0, k1
+	}
+	for i := len(key) - 1; i >= 0; i-- {
+		k0 = k0<<8 | uint64(key[i])
+	}
+	return k0, 0
+}
+
+func longHash(key []byte, tag uint64) uint64 {
+	h := tag
+	for len(key) >= 8 {
+		h = (h ^ binary.LittleEndian.Uint64(key)) * 0x9E3779B97F4A7C15
+		h ^= h >> 32
+		key = key[8:]
+	}
+	k0, _ := words(key)
+	h = (h ^ k0) * 0xC2B2AE3D27D4EB4F
+	return h >> 32
+}
+
+// nameVerdict tests a string value as the name of another value: the "password"
+// of {"name":"password","value":...}. Values longer than any sensible name are
+// not.
+func (s *Scratch) nameVerdict(c ctx, name []byte) verdict {
+	if len(name) == 0 || len(name) > 64 {
+		return verdict{}
+	}
+	h := maphash.Bytes(s.seed, name)
+	tag := cacheTag(len(name), s.env(c.place), c.state)
+	e := &s.names[h%nameSets]
+	if e.hash != h || e.tag != tag {
+		v, to := s.decide(c.place, c.state, name)
+		*e = nameEntry{h, tag, cached{v, to}}
+	}
+	v := e.val.v
+	v.flags &^= flagNameKey | flagValueKey | flagKeyHit
+	if v.act == actAllow {
+		v = verdict{}
+	}
+	return v
+}
+
+func (s *Scratch) clearCaches() {
+	clear(s.short[:])
+	clear(s.names[:])
+	for i := range s.long {
+		for j := range s.long[i] {
+			s.long[i][j].tag = 0
+		}
+	}
+}

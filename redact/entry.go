@@ -1,0 +1,189 @@
+// Copyright The apispan Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package redact
+
+// Bounds of memory for one value. The output bound leaves room for a mask in place
+// of every one-digit number.
+const (
+	outFactor  = 8
+	outSlack   = 4 << 10
+	nestFactor = 4
+	nestSlack  = 4 << 10
+)
+
+// apply runs one walker over one value. It is the only way in: every exported
+// method ends here. A panic is a defect of ours; the value is removed and counted.
+func (s *Scratch) apply(src []byte, c ctx, w walker) (out []byte, ef Effect) {
+	defer func() {
+		if recover() != nil {
+			s.frameBase = 0
+			s.pend, s.foldBuf = s.pend[:0], s.foldBuf[:0]
+			s.count(c.place, ruleNone, actDrop, outcomeMalformed)
+			out, ef = nil, Removed
+		}
+	}()
+	s.arena = s.arena[:0]
+	s.edits = s.edits[:0]
+	s.pend = s.pend[:0]
+	s.frameBase = 0
+	s.nestLeft = nestFactor*len(src) + nestSlack
+	s.lv = level{src: src}
+	head := src
+	if limit := s.p.cfg.Limits.Body; len(src) > limit {
+		head = src[:limit]
+		c.cut = true
+	}
+	w(s, head, c)
+	if len(head) < len(src) {
+		s.count(c.place, ruleNone, actMask, outcomeLimit)
+		s.replace(len(head), len(src), nil)
+	}
+	out, ef = s.finish(src)
+	s.lv = level{}
+	if n := cap(s.arena); n > s.dirty {
+		s.dirty = n
+	}
+	if s.p.cfg.DryRun {
+		return nil, Unchanged
+	}
+	return out, ef
+}
+
+// finish builds the output in one buffer of the exact size.
+func (s *Scratch) finish(src []byte) ([]byte, Effect) {
+	if len(s.edits) == 0 {
+		return nil, Unchanged
+	}
+	n := len(src)
+	for _, e := range s.edits {
+		n += int(e.n) - int(e.end-e.start)
+	}
+	if n > outFactor*len(src)+outSlack {
+		return []byte(markLimit), Changed
+	}
+	out := make([]byte, 0, n)
+	p := 0
+	for _, e := range s.edits {
+		out = append(out, src[p:e.start]...)
+		out = append(out, s.arena[e.off:e.off+e.n]...)
+		p = int(e.end)
+	}
+	return append(out, src[p:]...), Changed
+}
+
+func (s *Scratch) applyString(v string, c ctx, w walker) (string, Effect) {
+	out, ef := s.apply(str(v), c, w)
+	if ef != Changed {
+		if ef == Unchanged {
+			return v, ef
+		}
+		return "", ef
+	}
+	return view(out), ef
+}
+
+// asLeaf is the walker for a value that is one scalar.
+func (s *Scratch) asLeaf(src []byte, c ctx) {
+	rep, ef := s.leaf(c, src, kindString)
+	if ef != Unchanged {
+		s.removed = ef == Removed
+		s.replace(0, len(src), rep)
+	}
+}
+
+// leafString decides over one scalar value.
+func (s *Scratch) leafString(v string, c ctx) (string, Effect) {
+	s.removed = false
+	out, ef := s.applyString(v, c, (*Scratch).asLeaf)
+	if s.removed && ef == Changed {
+		return "", Removed
+	}
+	return out, ef
+}
+
+// Query redacts a raw query string without "?".
+func (s *Scratch) Query(raw string) (string, Effect) {
+	return s.applyString(raw, s.root(placeQuery), (*Scratch).walkQuery)
+}
+
+// walkQuery is walkForm for a value that may have kept its "?".
+func (s *Scratch) walkQuery(src []byte, c ctx) {
+	if len(src) > 0 && src[0] == '?' {
+		s.sub(1, (*Scratch).walkForm, src[1:], c)
+		return
+	}
+	s.walkForm(src, c)
+}
+
+// Path redacts a URL path.
+func (s *Scratch) Path(raw string) (string, Effect) {
+	return s.applyString(raw, s.root(placePath), (*Scratch).pathAndPatterns)
+}
+
+// URL redacts an absolute or relative URL.
+func (s *Scratch) URL(raw string) (string, Effect) {
+	return s.applyString(raw, s.root(placePath), (*Scratch).urlAndPatterns)
+}
+
+// urlAndPatterns also runs the detectors over the URL as a whole: user
+// information is found by its position.
+func (s *Scratch) urlAndPatterns(src []byte, c ctx) {
+	s.walkURL(src, c)
+	s.patterns(src, c)
+}
+
+func (s *Scratch) pathAndPatterns(src []byte, c ctx) {
+	s.walkPath(src, c)
+	s.patterns(src, c)
+}
+
+// ClientIP redacts a client address.
+func (s *Scratch) ClientIP(addr string) (string, Effect) {
+	s.removed = false
+	c := s.child(s.root(placeClientIP), str("client_ip"))
+	out, ef := s.applyString(addr, c, (*Scratch).walkAddresses)
+	if s.removed && ef == Changed {
+		return "", Removed
+	}
+	return out, ef
+}
+
+// Text redacts free text: span names, status messages, exception texts.
+func (s *Scratch) Text(value string) (string, Effect) {
+	return s.leafString(value, s.root(placeText))
+}
+
+// Body redacts content whose content type was given to Begin.
+func (s *Scratch) Body(side Side, value string) (string, Effect) {
+	s.removed = false
+	out, ef := s.applyString(value, s.bodyCtx(side), (*Scratch).walkBody)
+	if s.removed && ef == Changed {
+		return "", Removed
+	}
+	return out, ef
+}
+
+// BodyBytes is Body for a byte slice.
+func (s *Scratch) BodyBytes(side Side, value []byte) ([]byte, Effect) {
+	s.removed = false
+	out, ef := s.apply(value, s.bodyCtx(side), (*Scratch).walkBody)
+	switch {
+	case ef == Unchanged:
+		return value, ef
+	case s.removed && ef == Changed:
+		return nil, Removed
+	}
+	return out, ef
+}
+
+func (s *Scratch) bodyCtx(side Side) ctx {
+	if side == Response {
+		c := s.root(placeResponseBody)
+		c.cut = s.ex.ResponseTruncated
+		return c
+	}
+	c := s.root(placeRequestBody)
+	c.cut = s.ex.RequestTruncated
+	return c
+}

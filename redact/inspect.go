@@ -1,0 +1,281 @@
+// Copyright The apispan Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package redact
+
+import (
+	"bytes"
+	"encoding/binary"
+)
+
+// structured is the filter in front of inspect: it reports whether a string can
+// hold a key at all, that is, whether it has one of ':' ';' '<' '=' (JSON, text,
+// forms, markup) or '%' (any of them, percent-encoded), or begins like JSON or
+// like base64 of JSON or XML.
+func structured(b []byte) bool {
+	if len(b) < 4 {
+		return false
+	}
+	switch b[0] {
+	case '{', '[', '"', 'e', 'W', 'P', ' ', '\t', '\r', '\n', 0xEF:
+		return true
+	}
+	const lo, hi = 0x0101010101010101, 0x8080808080808080
+	var acc uint64
+	i := 0
+	for ; i+8 <= len(b); i += 8 {
+		w := binary.LittleEndian.Uint64(b[i:])
+		t := w &^ hi
+		acc |= (t + (0x80-0x3A)*lo) &^ (t + (0x80-0x3E)*lo) &^ w // 0x3A..0x3D
+		x := w ^ 0x25*lo
+		acc |= (x - lo) &^ x
+	}
+	if acc&hi != 0 {
+		return true
+	}
+	for ; i < len(b); i++ {
+		if c := b[i]; c-0x3A < 4 || c == '%' {
+			return true
+		}
+	}
+	return false
+}
+
+// inspect is the walker for a decoded string that no key rule selects: it finds
+// out what the string is by its first bytes, walks that, and then runs the
+// detectors over all of it.
+func (s *Scratch) inspect(src []byte, c ctx) {
+	if structured(src) {
+		s.nested(src, c)
+	}
+	s.patterns(src, c)
+}
+
+// nested walks a string as the document that it seems to be.
+func (s *Scratch) nested(src []byte, c ctx) {
+	o := blankPrefix(src)
+	b := src[o:]
+	if len(b) == 0 {
+		return
+	}
+	var w walker
+	switch c0 := b[0]; {
+	case (c0 == '{' || c0 == '[') && looksJSON(b):
+		w = (*Scratch).walkEmbedded
+	case c0 == '"' && len(b) > 2 && lastNonBlank(b) == '"':
+		w = (*Scratch).walkEmbedded
+	case c0 == '<' && looksMarkup(b):
+		w = (*Scratch).walkMarkup
+	case maybeBase64(b):
+		if c.nest >= uint8(s.p.cfg.Limits.Nested) || s.nestLeft < len(b) {
+			w = (*Scratch).walkText
+			break
+		}
+		inner := c
+		inner.nest++
+		s.lv.base += o
+		done := s.walkBase64(b, inner)
+		s.lv.base -= o
+		if done {
+			s.nestLeft -= len(b)
+			return
+		}
+		w = (*Scratch).walkText
+	case looksURL(b):
+		w = (*Scratch).walkURL
+	case looksForm(b):
+		w = (*Scratch).walkForm
+	default:
+		w = (*Scratch).walkText
+	}
+	if c.nest >= uint8(s.p.cfg.Limits.Nested) || s.nestLeft < len(b) {
+		s.overLimit(o, len(src), c, "")
+		return
+	}
+	s.nestLeft -= len(b)
+	c.nest++
+	s.sub(o, w, b, c)
+}
+
+// walkMarkup is walkXML or walkHTML by content.
+func (s *Scratch) walkMarkup(src []byte, c ctx) {
+	if looksHTML(src) {
+		s.walkHTML(src, c)
+		return
+	}
+	s.walkXML(src, c)
+}
+
+// walkEmbedded walks JSON that stands at the beginning of a string: what follows
+// a complete document is read as text.
+func (s *Scratch) walkEmbedded(src []byte, c ctx) {
+	end, ok := s.jsonValue(src, 0, c)
+	if !ok {
+		return
+	}
+	if rest := src[end:]; len(bytes.TrimSpace(rest)) > 0 {
+		if o := blankPrefix(rest); looksJSON(rest[o:]) {
+			s.sub(end, (*Scratch).walkJSON, rest, c)
+			return
+		}
+		s.sub(end, (*Scratch).walkText, rest, c)
+	}
+}
+
+// blankPrefix is the length of blanks and byte order marks at the beginning.
+func blankPrefix(b []byte) int {
+	i := 0
+	for i < len(b) {
+		switch {
+		case b[i] == ' ' || b[i] == '\t' || b[i] == '\r' || b[i] == '\n':
+			i++
+		case len(b)-i >= 3 && b[i] == 0xEF && b[i+1] == 0xBB && b[i+2] == 0xBF:
+			i += 3
+		default:
+			return i
+		}
+	}
+	return i
+}
+
+func lastNonBlank(b []byte) byte {
+	for i := len(b) - 1; i >= 0; i-- {
+		if c := b[i]; c != ' ' && c != '\t' && c != '\r' && c != '\n' {
+			return c
+		}
+	}
+	return 0
+}
+
+func firstNonBlank(b []byte) byte {
+	for _, c := range b {
+		if c != ' ' && c != '\t' && c != '\r' && c != '\n' {
+			return c
+		}
+	}
+	return 0
+}
+
+// looksJSON reports whether b, which has no leading blanks, begins like a JSON
+// object or array with something inside. "[INFO]", "{id}" and "[1]" do not: they
+// have no key.
+func looksJSON(b []byte) bool {
+	if len(b) == 0 {
+		return false
+	}
+	switch next := firstNonBlank(b[1:]); b[0] {
+	case '{':
+		return next == '"' || next == '}' || next == 0
+	case '[':
+		return next == '{' || next == '[' || next == '"' || next == ']' || next == 0
+	}
+	return false
+}
+
+func looksMarkup(b []byte) bool {
+	if len(b) < 3 || b[0] != '<' {
+		return false
+	}
+	c := b[1]
+	return c == '?' || c == '!' || c == '_' || 'a' <= c|0x20 && c|0x20 <= 'z' || c >= 0x80
+}
+
+func looksHTML(b []byte) bool {
+	if len(b) > 1024 {
+		b = b[:1024]
+	}
+	for i := bytes.IndexByte(b, '<'); i >= 0; {
+		for _, t := range [...]string{
+			"!doctype html", "html", "head", "body", "script", "div", "p>", "p ", "form", "input", "span", "table",
+			"a ", "br", "h1", "meta", "style", "title>", "ul", "li>", "img", "button", "textarea", "label",
+		} {
+			if hasFold(b[i+1:], t) {
+				return true
+			}
+		}
+		n := bytes.IndexByte(b[i+1:], '<')
+		if n < 0 {
+			return false
+		}
+		i += 1 + n
+	}
+	return false
+}
+
+// hasFold reports whether b begins with prefix, which is lower case ASCII.
+func hasFold(b []byte, prefix string) bool {
+	if len(b) < len(prefix) {
+		return false
+	}
+	for i := 0; i < len(prefix); i++ {
+		c := b[i]
+		if 'A' <= c && c <= 'Z' {
+			c += 'a' - 'A'
+		}
+		if c != prefix[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// maybeBase64 reports whether b is one word of the base64 alphabets that begins
+// like the encoding of '{', '[', '<' or a byte order mark.
+func maybeBase64(b []byte) bool {
+	if len(b) < 16 {
+		return false
+	}
+	switch {
+	case b[0] == 'e' && (b[1] == 'y' || b[1] == 'w' || b[1] == '3' || b[1] == 'g'):
+	case b[0] == 'W' && (b[1] >= 'w' && b[1] <= 'z' || b[1] >= '0' && b[1] <= '3' || b[1] >= 'a' && b[1] <= 'z' || b[1] == 'y'):
+	case b[0] == 'P' && b[1] >= 'A' && b[1] <= 'H':
+	case b[0] == '7' && b[1] == '7':
+	case b[0] == 'I' && (b[1] == 'C' || b[1] == 'n' || b[1] == 'H'):
+	case b[0] == 'C' && (b[1] == 'n' || b[1] == 'g' || b[1] == 'X'):
+	case b[0] == 'D' && b[1] == 'Q':
+	default:
+		return false
+	}
+	for _, c := range b {
+		switch {
+		case 'a' <= c|0x20 && c|0x20 <= 'z', '0' <= c && c <= '9', c == '+', c == '/', c == '-', c == '_', c == '=', c == '\r', c == '\n':
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+// looksURL reports whether all of b is one absolute URL, or a path with a query.
+func looksURL(b []byte) bool {
+	if b[0] == '/' {
+		return len(b) > 1 && (bytes.IndexByte(b, '?') > 0 || bytes.IndexByte(b, '#') > 0) && !hasBlank(b)
+	}
+	i := bytes.Index(b, str("://"))
+	if i <= 0 || i > 16 || hasBlank(b) {
+		return false
+	}
+	for _, c := range b[:i] {
+		if !('a' <= c|0x20 && c|0x20 <= 'z' || '0' <= c && c <= '9' || c == '+' || c == '-' || c == '.') {
+			return false
+		}
+	}
+	return true
+}
+
+func hasBlank(b []byte) bool { return bytes.ContainsAny(b, " \t\r\n\"<>") }
+
+// looksForm reports whether all of b reads as name=value pairs joined by '&' (or
+// one such pair) without blanks or quotes.
+func looksForm(b []byte) bool {
+	eq := bytes.IndexByte(b, '=')
+	if eq <= 0 || hasBlank(b) {
+		return false
+	}
+	for _, c := range b[:eq] {
+		if c <= ' ' || c == '{' || c == '/' || c == ':' || c == ',' || c == ';' || c == '(' {
+			return false
+		}
+	}
+	return bytes.IndexByte(b, ';') < 0 || bytes.IndexByte(b, '&') >= 0
+}

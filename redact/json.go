@@ -1,0 +1,537 @@
+// Copyright The apispan Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package redact
+
+import (
+	"encoding/binary"
+	"math/bits"
+)
+
+// The JSON walker is one strict state machine over the raw bytes. It is lenient in
+// two points that cannot flip string parity: raw control characters and unknown
+// escapes inside strings pass.
+
+// frame is one open container.
+type frame struct {
+	v     verdict // inherited by the values inside
+	kv    verdict // for the sibling value of a key/value pair
+	state pathState
+	start int32 // offset of the bracket
+	idx   int32 // next element of an array
+	comma int32 // offset of the last comma
+	pend  int32 // len(s.pend) when opened
+	flags frameFlags
+}
+
+type frameFlags uint8
+
+const (
+	frameObject frameFlags = 1 << iota
+	// frameKept: a member or element before this one stays, so that its comma can
+	// go with a dropped one.
+	frameKept
+	// frameValue: the container is the value of a value key in its parent.
+	frameValue
+)
+
+type span struct{ start, end int32 }
+
+const (
+	swarLo = 0x0101010101010101
+	swarHi = 0x8080808080808080
+)
+
+// quoteMask has the high bit set in the first byte of w that is '"' or '\' (and
+// maybe in later bytes); 0 if there is none.
+func quoteMask(w uint64) uint64 {
+	q := w ^ '"'*swarLo
+	b := w ^ '\\'*swarLo
+	return ((q-swarLo)&^q | (b-swarLo)&^b) & swarHi
+}
+
+// stringEnd returns the offset of the quote that ends the string whose content
+// begins at i, or -1, and whether there are escapes.
+func stringEnd(src []byte, i int) (end int, esc bool) {
+	for i+8 <= len(src) {
+		m := quoteMask(binary.LittleEndian.Uint64(src[i:]))
+		if m == 0 {
+			i += 8
+			continue
+		}
+		i += bits.TrailingZeros64(m) >> 3
+		if src[i] == '"' {
+			return i, esc
+		}
+		esc = true
+		i += 2
+	}
+	for i < len(src) {
+		switch src[i] {
+		case '"':
+			return i, esc
+		case '\\':
+			esc = true
+			i++
+		}
+		i++
+	}
+	return -1, esc
+}
+
+// walkJSON walks one or more JSON documents, with blanks, commas of a sequence or
+// RFC 7464 record separators between them.
+func (s *Scratch) walkJSON(src []byte, c ctx) {
+	i, first, scalar := 0, true, -1
+	for {
+		for i < len(src) && (src[i] <= ' ' && jsonSpace[src[i]] || src[i] == 0x1E) {
+			i++
+		}
+		if i >= len(src) {
+			return
+		}
+		if !first && src[i] != '{' && src[i] != '[' && src[i] != '"' && scalar < 0 {
+			s.malformed(src, i, c, `"`)
+			return
+		}
+		// A bare string or number with something unreadable behind it is what the
+		// tail of a document looks like: it goes too.
+		if src[i] != '{' && src[i] != '[' && scalar < 0 {
+			scalar = i
+		}
+		if scalar >= 0 && jsonStray(src[i]) {
+			s.malformed(src, scalar, c, `"`)
+			return
+		}
+		first = false
+		end, ok := s.jsonValue(src, i, c)
+		if !ok {
+			if scalar >= 0 && scalar != i {
+				s.malformed(src, scalar, c, `"`)
+			}
+			return
+		}
+		i = end
+	}
+}
+
+// jsonStray reports whether no JSON value begins with b.
+func jsonStray(b byte) bool {
+	switch b {
+	case '{', '[', '"', '-', 't', 'f', 'n':
+		return false
+	}
+	return b < '0' || b > '9'
+}
+
+var jsonSpace = [256]bool{' ': true, '\t': true, '\r': true, '\n': true}
+
+// jsonValue walks the document at i. It returns the offset behind it, or false if
+// the input ended or was malformed; then everything to the end of src is dealt
+// with.
+func (s *Scratch) jsonValue(src []byte, i int, c ctx) (int, bool) {
+	n := len(src)
+	d := 0
+	top := c
+	c.cut = false
+	plain := s.p.det == nil
+	base := s.frameBase
+	frames := s.frames[base:]
+	var f *frame
+	v, st := c.v, c.state
+	keyStart := i
+	depth := len(frames) - 1
+
+value:
+	for i < n && jsonSpace[src[i]] {
+		i++
+	}
+	if i >= n {
+		return n, false
+	}
+	switch src[i] {
+	case '"':
+		a := i + 1
+		var b int
+		var esc bool
+		if a+8 <= n {
+			if m := quoteMask(binary.LittleEndian.Uint64(src[a:])); m != 0 {
+				b = a + bits.TrailingZeros64(m)>>3
+				if src[b] != '"' {
+					b, esc = stringEnd(src, b)
+				}
+			} else {
+				b, esc = stringEnd(src, a+8)
+			}
+		} else {
+			b, esc = stringEnd(src, a)
+		}
+		if b < 0 {
+			if v.act.whole() {
+				s.jsonMaskRest(src, i, c, v)
+			} else {
+				s.truncated(src, i, c, `"`)
+			}
+			return n, false
+		}
+		if v.act == actNone && v.flags == 0 && !esc && plain && (b-a < 4 || !structured(src[a:b])) && (f == nil || f.flags&frameObject != 0) {
+			if f != nil {
+				f.flags |= frameKept
+			}
+			i = b + 1
+			goto after
+		}
+		s.frameBase = base + d
+		end := s.jsonString(src, a, b, esc, ctx{v: v, state: st, place: c.place, nest: c.nest}, f, keyStart)
+		s.frameBase = base
+		i = b + 1
+		if end > 0 {
+			i = end
+		}
+		goto after
+
+	case '{', '[':
+		if v.act.whole() || d >= depth {
+			end, ok := skipJSON(src, i)
+			if d >= depth && !v.act.whole() {
+				s.overLimit(i, end, c, `"`)
+			} else {
+				end = s.jsonReplaceWhole(src, i, end, ctx{v: v, place: c.place}, f, keyStart, ok)
+			}
+			if !ok {
+				return n, false
+			}
+			i = end
+			goto after
+		}
+		d++
+		nf := &frames[d]
+		*nf = frame{v: v, state: st, start: int32(i), pend: int32(len(s.pend))}
+		nf.v.flags &= flagLower
+		if f != nil && f.flags&frameObject != 0 && v.flags&flagValueKey != 0 {
+			nf.flags = frameValue
+		}
+		f = nf
+		if src[i] == '{' {
+			f.flags |= frameObject
+			i++
+			for i < n && jsonSpace[src[i]] {
+				i++
+			}
+			if i < n && src[i] == '}' {
+				goto closeContainer
+			}
+			goto key
+		}
+		i++
+		for i < n && jsonSpace[src[i]] {
+			i++
+		}
+		if i < n && src[i] == ']' {
+			goto closeContainer
+		}
+		goto element
+
+	case '-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9':
+		end, st2 := numberEnd(src, i)
+		if st2 == numberCut && d == 0 && !top.cut {
+			st2 = numberOK
+		}
+		switch st2 {
+		case numberBad:
+			s.malformed(src, i, c, `"`)
+			return n, false
+		case numberCut:
+			if v.act.whole() {
+				s.jsonMaskRest(src, i, c, v)
+			} else {
+				s.truncated(src, i, c, `"`)
+			}
+			return n, false
+		}
+		if v.act == actNone && (plain || end-i < 9) && v.flags&flagValueKey == 0 && (f == nil || f.flags&frameObject != 0) {
+			if f != nil {
+				f.flags |= frameKept
+			}
+			i = end
+			goto after
+		}
+		i = s.jsonScalar(src, i, end, kindNumber, ctx{v: v, state: st, place: c.place, nest: c.nest}, f, keyStart)
+		goto after
+
+	case 't', 'f', 'n':
+		lit, k := "true", kindLiteral
+		switch src[i] {
+		case 'f':
+			lit = "false"
+		case 'n':
+			lit, k = "null", kindNull
+		}
+		if n-i < len(lit) && string(src[i:]) == lit[:n-i] {
+			s.truncated(src, i, c, `"`)
+			return n, false
+		}
+		if n-i < len(lit) || string(src[i:i+len(lit)]) != lit {
+			s.malformed(src, i, c, `"`)
+			return n, false
+		}
+		i = s.jsonScalar(src, i, i+len(lit), k, ctx{v: v, state: st, place: c.place, nest: c.nest}, f, keyStart)
+		goto after
+	}
+	s.malformed(src, i, c, `"`)
+	return n, false
+
+key:
+	if i >= n {
+		return n, false
+	}
+	if src[i] != '"' {
+		s.malformed(src, i, c, `"`)
+		return n, false
+	}
+	keyStart = i
+	i++
+	{
+		var own verdict
+		var end int
+		var esc bool
+		if i+16 <= n {
+			w0 := binary.LittleEndian.Uint64(src[i:])
+			if m := quoteMask(w0); m != 0 {
+				kn := bits.TrailingZeros64(m) >> 3
+				end = i + kn
+				if src[end] == '"' {
+					k0 := w0 & (1<<(8*uint(kn)) - 1)
+					tag := cacheTag(kn, s.scopeID<<4|uint16(c.place), f.state)
+					if e := &s.short[shortSlot(k0, 0, tag)][0]; e.k0 == k0 && e.k1 == 0 && e.tag == tag {
+						own, st = e.val.v, e.val.state
+					} else {
+						own, st = s.lookupShort(c.place, f.state, k0, 0, kn, src[i:end])
+					}
+					goto haveKey
+				}
+			} else {
+				w1 := binary.LittleEndian.Uint64(src[i+8:])
+				if m := quoteMask(w1); m != 0 {
+					kn := bits.TrailingZeros64(m) >> 3
+					end = i + 8 + kn
+					if src[end] == '"' {
+						k1 := w1 & (1<<(8*uint(kn)) - 1)
+						tag := cacheTag(8+kn, s.scopeID<<4|uint16(c.place), f.state)
+						if e := &s.short[shortSlot(w0, k1, tag)][0]; e.k0 == w0 && e.k1 == k1 && e.tag == tag {
+							own, st = e.val.v, e.val.state
+						} else {
+							own, st = s.lookupShort(c.place, f.state, w0, k1, 8+kn, src[i:end])
+						}
+						goto haveKey
+					}
+				}
+			}
+		}
+		end, esc = stringEnd(src, i)
+		if end < 0 {
+			s.truncated(src, keyStart, c, `"`)
+			return n, false
+		}
+		own, st = s.jsonKey(src[i:end], esc, c.place, f.state)
+	haveKey:
+		i = end + 1
+		v = own
+		if own != (verdict{}) || f.v.act != actNone || f.kv.act != actNone {
+			if own.flags&flagKeyHit != 0 {
+				s.count(c.place, own.rule, actMask, outcomeRule)
+				s.replace(keyStart, i, s.p.maskJSON)
+			}
+			v = strongest(f.v, own)
+			if own.flags&flagValueKey != 0 && f.kv.act != actNone {
+				v = strongest(v, f.kv)
+				v.flags |= flagValueKey
+			}
+		}
+	}
+	if i < n && src[i] == ':' {
+		i++
+		goto value
+	}
+	for i < n && jsonSpace[src[i]] {
+		i++
+	}
+	if i >= n {
+		return n, false
+	}
+	if src[i] != ':' {
+		s.malformed(src, i, c, `"`)
+		return n, false
+	}
+	i++
+	goto value
+
+element:
+	v, st = f.v, f.state
+	if st != stateNone {
+		ec := s.elem(ctx{v: v, state: st, place: c.place}, int(f.idx))
+		v, st = ec.v, ec.state
+	}
+	if f.kv.act != actNone { // the element before named a denied field
+		v = strongest(v, f.kv)
+		f.kv = verdict{}
+	}
+	f.idx++
+	keyStart = i
+	goto value
+
+closeContainer:
+	{
+		closed := f
+		s.pend = s.pend[:closed.pend]
+		d--
+		i++
+		if d == 0 {
+			return i, true
+		}
+		f = &frames[d]
+		f.flags |= frameKept
+		if closed.flags&frameValue != 0 && f.kv.act == actNone {
+			s.pend = append(s.pend, span{closed.start, int32(i)})
+		}
+	}
+
+after:
+	if d == 0 {
+		return i, true
+	}
+	for i < n && jsonSpace[src[i]] {
+		i++
+	}
+	if i >= n {
+		return n, false
+	}
+	switch b := src[i]; {
+	case b == ',':
+		f.comma = int32(i)
+		i++
+		for i < n && jsonSpace[src[i]] {
+			i++
+		}
+		if i >= n {
+			return n, false
+		}
+		if f.flags&frameObject != 0 {
+			goto key
+		}
+		goto element
+	case b == '}' && f.flags&frameObject != 0, b == ']' && f.flags&frameObject == 0:
+		goto closeContainer
+	}
+	s.malformed(src, i, c, `"`)
+	return n, false
+}
+
+// jsonKey is the slow path for keys: long, escaped, or near the end of src.
+func (s *Scratch) jsonKey(raw []byte, esc bool, pl place, st pathState) (verdict, pathState) {
+	if !esc {
+		return s.lookup(pl, st, raw)
+	}
+	m := s.mark()
+	s.arena = appendUnescaped(s.arena, raw)
+	own, to := s.lookup(pl, st, s.arena[m:])
+	s.arena = s.arena[:m]
+	return own, to
+}
+
+// numberEnd reads a number by the strict grammar.
+func numberEnd(src []byte, i int) (end int, st numberState) {
+	n := len(src)
+	if src[i] == '-' {
+		i++
+		if i >= n {
+			return n, numberCut
+		}
+	}
+	switch {
+	case src[i] == '0':
+		i++
+	case '1' <= src[i] && src[i] <= '9':
+		for i < n && src[i]-'0' < 10 {
+			i++
+		}
+	default:
+		return i, numberBad
+	}
+	if i < n && src[i] == '.' {
+		i++
+		j := i
+		for i < n && src[i]-'0' < 10 {
+			i++
+		}
+		if i == j && i < n {
+			return i, numberBad
+		}
+	}
+	if i < n && src[i]|0x20 == 'e' {
+		i++
+		if i < n && (src[i] == '+' || src[i] == '-') {
+			i++
+		}
+		j := i
+		for i < n && src[i]-'0' < 10 {
+			i++
+		}
+		if i == j && i < n {
+			return i, numberBad
+		}
+	}
+	if i >= n {
+		return n, numberCut
+	}
+	switch src[i] {
+	case ',', '}', ']', ' ', '\t', '\r', '\n', 0x1E:
+		return i, numberOK
+	}
+	return i, numberBad
+}
+
+type numberState uint8
+
+const (
+	numberOK numberState = iota
+	numberCut
+	numberBad
+)
+
+// skipJSON skips a container under a denied key by brackets and strings only. Any
+// imbalance eats to the end.
+func skipJSON(src []byte, i int) (end int, ok bool) {
+	var stack [maxDepth / 64]uint64
+	d := 0
+	for i < len(src) {
+		switch b := src[i]; b {
+		case '"':
+			e, _ := stringEnd(src, i+1)
+			if e < 0 {
+				return len(src), false
+			}
+			i = e
+		case '{', '[':
+			if d >= maxDepth {
+				return len(src), false
+			}
+			if b == '{' {
+				stack[d>>6] |= 1 << (d & 63)
+			} else {
+				stack[d>>6] &^= 1 << (d & 63)
+			}
+			d++
+		case '}', ']':
+			d--
+			if d < 0 || stack[d>>6]>>(d&63)&1 == 1 != (b == '}') {
+				return len(src), false
+			}
+			if d == 0 {
+				return i + 1, true
+			}
+		}
+		i++
+	}
+	return len(src), false
+}

@@ -1,0 +1,259 @@
+// Copyright The apispan Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package redact
+
+import (
+	"bytes"
+	"strings"
+
+	"github.com/apispan/apispan/redact/internal/fold"
+)
+
+// matcher finds the rules for a folded key. It is read-only after finish.
+type matcher struct {
+	exact map[string][]uint16
+	globs []glob
+	// grams is a bit set of hashed trigrams: a key without any of them matches no
+	// glob that has a literal of three bytes or more, which is nearly all of them.
+	grams [gramWords]uint64
+	// short are the indexes of globs without such a literal.
+	short []int
+}
+
+const gramWords = 64
+
+// glob is a pattern cut at its stars.
+type glob struct {
+	head, tail string // anchored
+	mid        []string
+	minLen     int
+	rule       uint16
+}
+
+func (m *matcher) addExact(folded string, rule uint16) {
+	if m.exact == nil {
+		m.exact = map[string][]uint16{}
+	}
+	m.exact[folded] = append(m.exact[folded], rule)
+}
+
+func (m *matcher) addGlob(g glob, rule uint16) {
+	g.rule = rule
+	m.globs = append(m.globs, g)
+}
+
+// foldGlob folds the literals of a pattern with stars.
+func foldGlob(pattern string) glob {
+	parts := strings.Split(pattern, "*")
+	for i := range parts {
+		parts[i] = fold.Key(parts[i])
+	}
+	g := glob{head: parts[0], tail: parts[len(parts)-1]}
+	g.minLen = len(g.head) + len(g.tail)
+	for _, p := range parts[1 : len(parts)-1] {
+		if p != "" {
+			g.mid = append(g.mid, p)
+			g.minLen += len(p)
+		}
+	}
+	return g
+}
+
+func (g *glob) match(key []byte) bool {
+	if len(key) < g.minLen || !bytes.HasPrefix(key, str(g.head)) || !bytes.HasSuffix(key, str(g.tail)) {
+		return false
+	}
+	key = key[len(g.head) : len(key)-len(g.tail)]
+	for _, m := range g.mid {
+		i := bytes.Index(key, str(m))
+		if i < 0 {
+			return false
+		}
+		key = key[i+len(m):]
+	}
+	return true
+}
+
+func gram(a, b, c byte) uint32 {
+	return (uint32(a)<<16 | uint32(b)<<8 | uint32(c)) * 0x9E3779B1 >> 20
+}
+
+func (m *matcher) finish([]rule) {
+	for i := range m.globs {
+		g := &m.globs[i]
+		best := g.head
+		for _, p := range append([]string{g.tail}, g.mid...) {
+			if len(p) > len(best) {
+				best = p
+			}
+		}
+		if len(best) < 3 {
+			m.short = append(m.short, i)
+			continue
+		}
+		h := gram(best[0], best[1], best[2])
+		m.grams[h>>6] |= 1 << (h & 63)
+	}
+}
+
+// part says how a candidate stands in the key.
+type part uint8
+
+const (
+	partWhole part = iota
+	partLast       // the last segment
+	partOther      // another segment
+)
+
+// find offers every rule that matches the folded candidate.
+func (m *matcher) find(s *Scratch, folded []byte, pl place, pt part, best *verdict) {
+	for _, r := range m.exact[string(folded)] {
+		s.offer(r, pl, pt, best)
+	}
+	if len(m.globs) == 0 {
+		return
+	}
+	hit := false
+	for i := 0; i+2 < len(folded); i++ {
+		h := gram(folded[i], folded[i+1], folded[i+2])
+		if m.grams[h>>6]&(1<<(h&63)) != 0 {
+			hit = true
+			break
+		}
+	}
+	if hit {
+		for i := range m.globs {
+			if m.globs[i].match(folded) {
+				s.offer(m.globs[i].rule, pl, pt, best)
+			}
+		}
+		return
+	}
+	for _, i := range m.short {
+		if m.globs[i].match(folded) {
+			s.offer(m.globs[i].rule, pl, pt, best)
+		}
+	}
+}
+
+// active reports whether rule r applies in the place under the selected scopes.
+func (s *Scratch) active(r *rule, pl place) bool {
+	return r.places&(1<<pl) != 0 && (r.scope < 0 || s.scopes&(1<<uint(r.scope)) != 0)
+}
+
+// offer makes rule r the verdict if it applies and is stronger.
+func (s *Scratch) offer(r uint16, pl place, pt part, best *verdict) {
+	ru := &s.p.rules[r]
+	if ru.act <= best.act || !s.active(ru, pl) {
+		return
+	}
+	// An allow rule frees a value only by the whole key or its last segment.
+	if ru.act == actAllow && pt == partOther {
+		return
+	}
+	best.act, best.rule = ru.act, r
+	best.flags = best.flags&^flagLower | ru.flags
+}
+
+// strongest joins the inherited verdict with the one of the key itself.
+func strongest(inh, own verdict) verdict {
+	if own.act == actNone || own.act < inh.act && inh.act != actMiss {
+		own.act, own.rule = inh.act, inh.rule
+		own.flags = own.flags&^flagLower | inh.flags&flagLower
+	}
+	return own
+}
+
+// child returns the context of the value under key: key rules of the place and of
+// the selected scopes, paths, and the verdict inherited through c, the strongest
+// first. key is decoded but not folded. Call it once per key.
+//
+// If the result has flagKeyHit, a detector found a secret in the key itself and
+// the walker writes maskText in place of the key.
+func (s *Scratch) child(c ctx, key []byte) ctx {
+	own, st := s.lookup(c.place, c.state, key)
+	c.v = strongest(c.v, own)
+	c.state = st
+	return c
+}
+
+// decide is the slow path of lookup.
+func (s *Scratch) decide(pl place, st pathState, key []byte) (verdict, pathState) {
+	var best verdict
+	if fold.Oversize(key) {
+		// Nobody names a field like this; whatever it holds is not kept.
+		return verdict{act: actMask}, stateNone
+	}
+	p := s.p
+	m := len(s.foldBuf)
+	s.foldBuf = fold.AppendKey(s.foldBuf, key)
+	whole := s.foldBuf[m:]
+	p.keys.find(s, whole, pl, partWhole, &best)
+	best.flags |= keyNameFlags[string(whole)]
+	if len(p.paths.pats) > 0 {
+		st = s.stepKey(st, whole, pl, &best)
+	}
+	if pl == placeCookie || pl == placeSetCookie {
+		s.cookieName(key, pl, &best)
+	}
+	if !fold.IsPlain(key) {
+		for seg, rest := fold.NextSegment(key); seg != nil; {
+			next, after := fold.NextSegment(rest)
+			pt := partOther
+			if next == nil {
+				pt = partLast
+			}
+			s.candidate(seg, pl, pt, &best)
+			seg, rest = next, after
+		}
+	}
+	if p.det != nil {
+		s.matches = p.det.Find(s.matches[:0], key, false)
+		for _, h := range s.matches {
+			if p.rules[p.detRule[h.Rule]].act != actReport {
+				best.flags |= flagKeyHit
+			}
+		}
+	}
+	s.foldBuf = s.foldBuf[:m]
+	return best, st
+}
+
+func (s *Scratch) candidate(key []byte, pl place, pt part, best *verdict) {
+	m := len(s.foldBuf)
+	s.foldBuf = fold.AppendKey(s.foldBuf, key)
+	s.p.keys.find(s, s.foldBuf[m:], pl, pt, best)
+	s.foldBuf = s.foldBuf[:m]
+}
+
+// cookieName also tests a cookie without its security prefix and without the
+// number of its chunk.
+func (s *Scratch) cookieName(key []byte, pl place, best *verdict) {
+	k := fold.Cookie(key)
+	if len(k) != len(key) {
+		s.candidate(k, pl, partWhole, best)
+	}
+	if stem, ok := fold.CookieStem(k); ok {
+		s.candidate(stem, pl, partWhole, best)
+	}
+}
+
+// keyNameFlags marks the folded keys under which key/value pair objects carry the
+// name of a field and its value.
+var keyNameFlags = func() map[string]verdictFlags {
+	m := map[string]verdictFlags{}
+	for _, k := range []string{
+		"name", "key", "field", "fieldname", "header", "headername", "k", "n", "id", "param", "parameter",
+		"attribute", "attr", "label", "property", "prop", "keyname", "variable", "var", "setting", "option",
+	} {
+		m[k] |= flagNameKey
+	}
+	for _, k := range []string{
+		"value", "val", "v", "values", "content", "data", "stringvalue", "text", "body", "defaultvalue", "default",
+		"currentvalue", "newvalue", "oldvalue", "rawvalue", "valuestring", "answer", "to", "from",
+	} {
+		m[k] |= flagValueKey
+	}
+	return m
+}()

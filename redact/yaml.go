@@ -1,0 +1,411 @@
+// Copyright The apispan Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package redact
+
+import (
+	"errors"
+	"fmt"
+	"sort"
+	"strconv"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// ParseConfig reads a policy in YAML. It is strict: every unknown or repeated
+// field and every value of a wrong type is an error with its line, and all of
+// them are reported together. A top-level "redact:" or "policy:" wrapper is
+// accepted. A "preset:" field names the preset that the file starts from.
+func ParseConfig(src []byte) (Config, error) {
+	var doc yaml.Node
+	if err := yaml.Unmarshal(src, &doc); err != nil {
+		return Config{}, fmt.Errorf("redact: policy is not YAML: %w", err)
+	}
+	d := &decoder{}
+	c := Config{Defaults: true}
+	if len(doc.Content) > 0 {
+		root := d.resolve(doc.Content[0])
+		if root.Kind == yaml.MappingNode && len(root.Content) == 2 {
+			if k := root.Content[0].Value; k == "redact" || k == "policy" {
+				root = d.resolve(root.Content[1])
+			}
+		}
+		if root.Kind != yaml.ScalarNode || root.Tag != "!!null" {
+			d.config(root, &c)
+		}
+	}
+	return c, errors.Join(d.errs...)
+}
+
+// maxErrors bounds what one bad file can print.
+const maxErrors = 20
+
+type decoder struct{ errs []error }
+
+func (d *decoder) errorf(n *yaml.Node, path, format string, args ...any) {
+	if len(d.errs) < maxErrors {
+		d.errs = append(d.errs, fmt.Errorf("redact: line %d: %s: %s", n.Line, path, fmt.Sprintf(format, args...)))
+	}
+}
+
+func (d *decoder) resolve(n *yaml.Node) *yaml.Node {
+	for i := 0; n.Kind == yaml.AliasNode && n.Alias != nil && i < 8; i++ {
+		n = n.Alias
+	}
+	return n
+}
+
+// fields is the table of one mapping: what to do for each key.
+type fields map[string]func(n *yaml.Node, path string)
+
+func (d *decoder) mapping(n *yaml.Node, path string, f fields, other func(k, v *yaml.Node, path string)) {
+	n = d.resolve(n)
+	if n.Kind != yaml.MappingNode {
+		d.errorf(n, orRoot(path), "must be a mapping of %s", strings.Join(f.names(), ", "))
+		return
+	}
+	seen := map[string]bool{}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		k, v := n.Content[i], n.Content[i+1]
+		p := join(path, k.Value)
+		if seen[k.Value] {
+			d.errorf(k, p, "is given twice; keep one")
+			continue
+		}
+		seen[k.Value] = true
+		switch fn, ok := f[k.Value]; {
+		case ok:
+			fn(d.resolve(v), p)
+		case other != nil:
+			other(k, d.resolve(v), p)
+		default:
+			d.errorf(k, p, "unknown field%s; known here: %s", suggest(k.Value, f.names()), strings.Join(f.names(), ", "))
+		}
+	}
+}
+
+func (f fields) names() []string {
+	out := make([]string, 0, len(f))
+	for k := range f {
+		out = append(out, k)
+	}
+	sort.Strings(out)
+	return out
+}
+
+func join(path, key string) string {
+	if path == "" {
+		return key
+	}
+	return path + "." + key
+}
+
+func orRoot(path string) string {
+	if path == "" {
+		return "policy"
+	}
+	return path
+}
+
+// suggest names the closest known field.
+func suggest(got string, known []string) string {
+	best, dist := "", 3
+	for _, k := range known {
+		if e := editDistance(got, k); e < dist {
+			best, dist = k, e
+		}
+	}
+	if best == "" {
+		return ""
+	}
+	return " (did you mean " + best + "?)"
+}
+
+func editDistance(a, b string) int {
+	prev := make([]int, len(b)+1)
+	for j := range prev {
+		prev[j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		diag := prev[0]
+		prev[0] = i
+		for j := 1; j <= len(b); j++ {
+			cost := diag
+			if a[i-1] != b[j-1] {
+				cost++
+			}
+			diag = prev[j]
+			prev[j] = min(cost, prev[j]+1, prev[j-1]+1)
+		}
+	}
+	return prev[len(b)]
+}
+
+func (d *decoder) str(n *yaml.Node, path string, dst *string) {
+	if n.Kind != yaml.ScalarNode || n.Tag == "!!null" {
+		d.errorf(n, path, "must be a string")
+		return
+	}
+	*dst = n.Value
+}
+
+func (d *decoder) strs(n *yaml.Node, path string, dst *[]string) {
+	if n.Kind == yaml.ScalarNode && n.Tag != "!!null" {
+		*dst = []string{n.Value}
+		return
+	}
+	if n.Kind != yaml.SequenceNode {
+		d.errorf(n, path, "must be a list of strings")
+		return
+	}
+	for i, e := range n.Content {
+		var v string
+		d.str(d.resolve(e), fmt.Sprintf("%s[%d]", path, i), &v)
+		*dst = append(*dst, v)
+	}
+}
+
+func (d *decoder) boolean(n *yaml.Node, path string, dst *bool) {
+	if n.Kind != yaml.ScalarNode || n.Tag != "!!bool" || n.Decode(dst) != nil {
+		d.errorf(n, path, "must be true or false")
+	}
+}
+
+func (d *decoder) integer(n *yaml.Node, path string, dst *int) {
+	if n.Kind != yaml.ScalarNode || n.Tag != "!!int" || n.Decode(dst) != nil {
+		d.errorf(n, path, "must be a whole number")
+	}
+}
+
+// size reads bytes: 65536, 64KiB, 1MiB.
+func (d *decoder) size(n *yaml.Node, path string, dst *int) {
+	v, mul := n.Value, 1
+	for suffix, m := range map[string]int{"KiB": 1 << 10, "MiB": 1 << 20} {
+		if s, ok := strings.CutSuffix(v, suffix); ok {
+			v, mul = strings.TrimSpace(s), m
+		}
+	}
+	i, err := strconv.Atoi(v)
+	if n.Kind != yaml.ScalarNode || err != nil || i < 0 || i > 1<<30/mul {
+		d.errorf(n, path, "must be a size such as 65536, 64KiB or 1MiB")
+		return
+	}
+	*dst = i * mul
+}
+
+func (d *decoder) duration(n *yaml.Node, path string, dst *time.Duration) {
+	v := n.Value
+	if s, ok := strings.CutSuffix(v, "d"); ok {
+		if i, err := strconv.Atoi(s); err == nil && i > 0 && i <= 3650 {
+			*dst = time.Duration(i) * 24 * time.Hour
+			return
+		}
+	}
+	t, err := time.ParseDuration(v)
+	if n.Kind != yaml.ScalarNode || err != nil {
+		d.errorf(n, path, "must be a duration such as 30d or 12h")
+		return
+	}
+	*dst = t
+}
+
+func (d *decoder) config(n *yaml.Node, c *Config) {
+	// The preset comes first whatever its position: the file is written over it.
+	if n.Kind == yaml.MappingNode {
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			if n.Content[i].Value == "preset" {
+				d.preset(d.resolve(n.Content[i+1]), c)
+			}
+		}
+	}
+	d.mapping(n, "", fields{
+		"preset":        func(*yaml.Node, string) {},
+		"version":       func(n *yaml.Node, p string) { d.integer(n, p, &c.Version) },
+		"defaults":      func(n *yaml.Node, p string) { d.boolean(n, p, &c.Defaults) },
+		"except":        func(n *yaml.Node, p string) { d.strs(n, p, &c.Except) },
+		"mask":          func(n *yaml.Node, p string) { d.str(n, p, &c.Mask) },
+		"mask_by_type":  func(n *yaml.Node, p string) { d.boolean(n, p, &c.MaskByType) },
+		"keys":          func(n *yaml.Node, p string) { d.keys(n, p, &c.Keys) },
+		"in":            func(n *yaml.Node, p string) { d.in(n, p, &c.In) },
+		"rules":         func(n *yaml.Node, p string) { d.scoped(n, p, &c.Rules) },
+		"patterns":      func(n *yaml.Node, p string) { d.patterns(n, p, c) },
+		"hmac":          func(n *yaml.Node, p string) { d.hmac(n, p, &c.HMAC) },
+		"on_unparsable": func(n *yaml.Node, p string) { d.str(n, p, &c.OnUnparsable) },
+		"limits":        func(n *yaml.Node, p string) { d.limits(n, p, &c.Limits) },
+		"audit":         func(n *yaml.Node, p string) { d.str(n, p, &c.Audit) },
+		"dry_run":       func(n *yaml.Node, p string) { d.boolean(n, p, &c.DryRun) },
+	}, nil)
+}
+
+func (d *decoder) preset(n *yaml.Node, c *Config) {
+	var name string
+	d.str(n, "preset", &name)
+	src, ok := Preset(name)
+	if !ok {
+		d.errorf(n, "preset", "unknown preset %q; known: %s", name, strings.Join(PresetNames(), ", "))
+		return
+	}
+	pc, err := ParseConfig(src)
+	if err != nil {
+		d.errorf(n, "preset", "%v", err)
+		return
+	}
+	*c = pc
+}
+
+func (d *decoder) keyFields(k *Keys) fields {
+	return fields{
+		"deny":    func(n *yaml.Node, p string) { d.keyRules(n, p, &k.Deny, false) },
+		"drop":    func(n *yaml.Node, p string) { d.keyRules(n, p, &k.Drop, false) },
+		"hmac":    func(n *yaml.Node, p string) { d.keyRules(n, p, &k.HMAC, true) },
+		"encrypt": func(n *yaml.Node, p string) { d.keyRules(n, p, &k.Encrypt, false) },
+		"allow":   func(n *yaml.Node, p string) { d.keyRules(n, p, &k.Allow, false) },
+	}
+}
+
+func (d *decoder) keys(n *yaml.Node, path string, k *Keys) { d.mapping(n, path, d.keyFields(k), nil) }
+
+func (d *decoder) keyRules(n *yaml.Node, path string, dst *[]KeyRule, tokens bool) {
+	list := []*yaml.Node{n}
+	if n.Kind == yaml.SequenceNode {
+		list = n.Content
+	} else if n.Kind != yaml.ScalarNode || n.Tag == "!!null" {
+		d.errorf(n, path, "must be a list of names, globs and $ paths")
+		return
+	}
+	for i, e := range list {
+		e = d.resolve(e)
+		p := fmt.Sprintf("%s[%d]", path, i)
+		r := KeyRule{line: e.Line}
+		if e.Kind == yaml.MappingNode {
+			f := fields{"name": func(n *yaml.Node, p string) { d.str(n, p, &r.Name) }}
+			if tokens {
+				f["lower"] = func(n *yaml.Node, p string) { d.boolean(n, p, &r.Lower) }
+				f["scope"] = func(n *yaml.Node, p string) { d.str(n, p, &r.Scope) }
+			}
+			d.mapping(e, p, f, nil)
+		} else {
+			d.str(e, p, &r.Name)
+		}
+		*dst = append(*dst, r)
+	}
+}
+
+func (d *decoder) in(n *yaml.Node, path string, dst *map[string]PlaceRules) {
+	if *dst == nil {
+		*dst = map[string]PlaceRules{}
+	}
+	f := fields{}
+	for _, name := range Places() {
+		f[name] = func(n *yaml.Node, p string) {
+			r := PlaceRules{line: n.Line}
+			pf := d.keyFields(&r.Keys)
+			pf["action"] = func(n *yaml.Node, p string) { d.str(n, p, &r.Action) }
+			if name == "client_ip" {
+				pf["truncate"] = func(n *yaml.Node, p string) {
+					d.mapping(n, p, fields{
+						"v4": func(n *yaml.Node, p string) { d.integer(n, p, &r.TruncateV4) },
+						"v6": func(n *yaml.Node, p string) { d.integer(n, p, &r.TruncateV6) },
+					}, nil)
+				}
+			}
+			d.mapping(n, p, pf, nil)
+			(*dst)[name] = r
+		}
+	}
+	d.mapping(n, path, f, nil)
+}
+
+func (d *decoder) scoped(n *yaml.Node, path string, dst *[]ScopedRules) {
+	if n.Kind != yaml.SequenceNode {
+		d.errorf(n, path, "must be a list of {when, keys, in}")
+		return
+	}
+	for i, e := range n.Content {
+		r := ScopedRules{line: e.Line}
+		d.mapping(e, fmt.Sprintf("%s[%d]", path, i), fields{
+			"when": func(n *yaml.Node, p string) {
+				d.mapping(n, p, fields{
+					"host":      func(n *yaml.Node, p string) { d.strs(n, p, &r.When.Host) },
+					"route":     func(n *yaml.Node, p string) { d.strs(n, p, &r.When.Route) },
+					"method":    func(n *yaml.Node, p string) { d.strs(n, p, &r.When.Method) },
+					"direction": func(n *yaml.Node, p string) { d.str(n, p, &r.When.Direction) },
+				}, nil)
+			},
+			"keys": func(n *yaml.Node, p string) { d.keys(n, p, &r.Keys) },
+			"in":   func(n *yaml.Node, p string) { d.in(n, p, &r.In) },
+		}, nil)
+		*dst = append(*dst, r)
+	}
+}
+
+func (d *decoder) patterns(n *yaml.Node, path string, c *Config) {
+	if c.Patterns == nil {
+		c.Patterns = map[string]string{}
+	}
+	d.mapping(n, path, fields{
+		"re": func(n *yaml.Node, p string) {
+			if n.Kind != yaml.SequenceNode {
+				d.errorf(n, p, "must be a list of {id, regex, action}")
+				return
+			}
+			for i, e := range n.Content {
+				r := Regex{line: e.Line}
+				d.mapping(e, fmt.Sprintf("%s[%d]", p, i), fields{
+					"id":     func(n *yaml.Node, p string) { d.str(n, p, &r.ID) },
+					"regex":  func(n *yaml.Node, p string) { d.str(n, p, &r.Regex) },
+					"action": func(n *yaml.Node, p string) { d.str(n, p, &r.Action) },
+				}, nil)
+				c.Regex = append(c.Regex, r)
+			}
+		},
+	}, func(k, v *yaml.Node, p string) {
+		var a string
+		d.str(v, p, &a)
+		if a != "" {
+			if _, err := patternAction(a); err != nil {
+				d.errorf(v, p, "%v", err)
+				return
+			}
+		}
+		if !knownDetector(k.Value) {
+			d.errorf(k, p, "unknown detector%s; known: %s", suggest(k.Value, detectorNames()), strings.Join(detectorNames(), ", "))
+			return
+		}
+		c.Patterns[k.Value] = a
+	})
+}
+
+func (d *decoder) hmac(n *yaml.Node, path string, h *HMAC) {
+	h.line = n.Line
+	d.mapping(n, path, fields{
+		"active": func(n *yaml.Node, p string) { d.str(n, p, &h.Active) },
+		"rotate": func(n *yaml.Node, p string) { d.duration(n, p, &h.Rotate) },
+		"keys": func(n *yaml.Node, p string) {
+			if n.Kind != yaml.SequenceNode {
+				d.errorf(n, p, "must be a list of {id, file} or {id, env}")
+				return
+			}
+			for i, e := range n.Content {
+				k := HMACKey{line: e.Line}
+				d.mapping(e, fmt.Sprintf("%s[%d]", p, i), fields{
+					"id":    func(n *yaml.Node, p string) { d.str(n, p, &k.ID) },
+					"file":  func(n *yaml.Node, p string) { d.str(n, p, &k.File) },
+					"env":   func(n *yaml.Node, p string) { d.str(n, p, &k.Env) },
+					"value": func(n *yaml.Node, p string) { d.str(n, p, &k.Value) },
+				}, nil)
+				h.Keys = append(h.Keys, k)
+			}
+		},
+	}, nil)
+}
+
+func (d *decoder) limits(n *yaml.Node, path string, l *Limits) {
+	d.mapping(n, path, fields{
+		"depth":  func(n *yaml.Node, p string) { d.integer(n, p, &l.Depth) },
+		"nested": func(n *yaml.Node, p string) { d.integer(n, p, &l.Nested) },
+		"body":   func(n *yaml.Node, p string) { d.size(n, p, &l.Body) },
+	}, nil)
+}
