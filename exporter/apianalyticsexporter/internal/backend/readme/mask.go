@@ -54,12 +54,12 @@ func isMasked(value string) bool {
 
 // isRedacted reports whether redaction has left nothing of value but what stands
 // for it: "[REDACTED]" or a variant with a short reason, asterisks, or a token
-// "hmac:<key id>:<22 characters>". A scheme may stand before it.
+// "hmac:<key id>:<22 characters>". A known scheme may stand before it.
 //
 // The forms leave no room for a credential, so it does no harm that a client can
 // send them.
 func isRedacted(value string) bool {
-	if scheme, rest, ok := strings.Cut(value, " "); ok && len(scheme) <= 16 && letters(scheme) {
+	if scheme, rest, ok := strings.Cut(value, " "); ok && isScheme(scheme) {
 		value = rest
 	}
 	if inner, ok := strings.CutPrefix(value, "[REDACTED"); ok {
@@ -73,13 +73,15 @@ func isRedacted(value string) bool {
 	return len(value) >= 3 && strings.Trim(value, "*") == ""
 }
 
-func letters(s string) bool {
-	for i := range len(s) {
-		if c := s[i] | 0x20; c < 'a' || c > 'z' {
-			return false
+// isScheme reports whether s is an authentication scheme in common use (IANA's
+// registry and the usual private ones).
+func isScheme(s string) bool {
+	for _, scheme := range [...]string{"Bearer", "Basic", "Digest", "DPoP", "Negotiate", "Token", "ApiKey", "Api-Key", "JWT"} {
+		if strings.EqualFold(s, scheme) {
+			return true
 		}
 	}
-	return s != ""
+	return false
 }
 
 func wordChars(s string) bool {

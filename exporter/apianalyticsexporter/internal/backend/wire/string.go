@@ -83,6 +83,12 @@ func skipPlain(s string, i int) int {
 			return i + bits.TrailingZeros64(m)/8
 		}
 	}
+	if rest := len(s) - i; rest > 0 && len(s) >= 8 {
+		// The last eight bytes again, less those before i. The zeros that move
+		// in are control characters, so the search ends at len(s).
+		w := load64(s, len(s)-8) >> (8 * (8 - rest))
+		return i + bits.TrailingZeros64(special(w)|w&highs)/8
+	}
 	for ; i < len(s); i++ {
 		if c := s[i]; c < 0x20 || c == '"' || c == '\\' || c >= utf8.RuneSelf {
 			return i

@@ -1,0 +1,84 @@
+// Copyright The apispan Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package moesif
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/exchange"
+)
+
+func TestNewRejectsBadSettings(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		settings Settings
+		want     string
+	}{
+		{Settings{}, "application_id is empty"},
+		{Settings{ApplicationID: "sEcReT\r\n"}, "application_id holds"},
+		{Settings{ApplicationID: "sEcReT é"}, "application_id holds"},
+		{Settings{ApplicationID: "a", NoResponseStatus: 600}, "no_response_status is 600; allowed are 0 (no response) and 100 to 599"},
+		{Settings{ApplicationID: "a", NoResponseStatus: -1}, "no_response_status is -1"},
+	} {
+		_, err := New(tt.settings)
+		if err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("New: %v, want %q", err, tt.want)
+		} else if strings.Contains(err.Error(), "sEcReT") {
+			t.Errorf("the error holds the id: %v", err)
+		}
+	}
+}
+
+func TestSpecAndHeader(t *testing.T) {
+	t.Parallel()
+	e := newEncoder(t, Settings{ApplicationID: "app-id", UserAgent: "apispan/1.2.3"})
+	if s := e.Spec(); s.Path != "/v1/events/batch" || s.MaxItems != 200 || s.MaxItemBytes >= 1_000_000 {
+		t.Errorf("Spec: %+v", s)
+	}
+	h := make(http.Header)
+	e.SetHeader(h)
+	if h.Get("X-Moesif-Application-Id") != "app-id" || h.Get("User-Agent") != "apispan/1.2.3" {
+		t.Errorf("headers: %v", h)
+	}
+}
+
+func TestLimitQuery(t *testing.T) {
+	t.Parallel()
+	all := strings.TrimSuffix(strings.Repeat("a=1&", maxQueryKeys), "&")
+	for query, want := range map[string]string{
+		"": "", "a=1": "a=1", all: all, all + "&": all, all + "&b=2&c": all,
+	} {
+		if got, cut := limitQuery(query); got != want || cut != (len(got) < len(query)) {
+			t.Errorf("%d parameters became %d (cut: %v), want %d",
+				strings.Count(query, "&")+1, strings.Count(got, "&")+1, cut, strings.Count(want, "&")+1)
+		}
+	}
+}
+
+func TestContentLength(t *testing.T) {
+	t.Parallel()
+	header := func(v string) []exchange.Header {
+		return []exchange.Header{{Name: "content-length", Values: []string{v}}}
+	}
+	for _, tt := range []struct {
+		name    string
+		message exchange.Message
+		want    int64
+	}{
+		{"size", exchange.Message{Headers: header("9"), Body: exchange.Body{Size: 7}}, 7},
+		{"empty", exchange.Message{Body: exchange.Body{Size: 0}}, 0},
+		{"header", exchange.Message{Headers: header("9"), Body: exchange.Body{Size: -1, Captured: true, Data: "abc"}}, 9},
+		{"bad header", exchange.Message{Headers: header("-9"), Body: exchange.Body{Size: -1, Captured: true, Data: "abc"}}, 3},
+		{"huge header", exchange.Message{Headers: header("99999999999999999999"), Body: exchange.Body{Size: -1}}, -1},
+		{"capture", exchange.Message{Body: exchange.Body{Size: -1, Captured: true, Data: "abc"}}, 3},
+		{"truncated", exchange.Message{Body: exchange.Body{Size: -1, Captured: true, Data: "abc", Truncated: true}}, -1},
+		{"nothing", exchange.Message{Body: exchange.Body{Size: -1}}, -1},
+	} {
+		if got := contentLength(&tt.message); got != tt.want {
+			t.Errorf("%s: %d, want %d", tt.name, got, tt.want)
+		}
+	}
+}

@@ -1,0 +1,81 @@
+// Copyright The apispan Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package readme
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestNewRejectsBadSettings(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		settings Settings
+		want     string
+	}{
+		{Settings{}, "api_key is empty"},
+		{Settings{APIKey: "rdme_sEcReT\n"}, "api_key holds"},
+		{Settings{APIKey: "rdme_sEcReT:x"}, "api_key holds"},
+		{Settings{APIKey: "k", Development: "yes"}, `development is "yes"; allowed are auto, true and false`},
+	} {
+		_, err := New(tt.settings)
+		if err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("New: %v, want %q", err, tt.want)
+		} else if strings.Contains(err.Error(), "sEcReT") {
+			t.Errorf("the error holds the key: %v", err)
+		}
+	}
+}
+
+func TestSpecAndHeader(t *testing.T) {
+	t.Parallel()
+	e := newEncoder(t, Settings{APIKey: "rdme_key", UserAgent: "apispan/1.2.3"})
+	if s := e.Spec(); s.Path != "/v1/request" || s.MaxItems != 30 || s.MinBackoff != 15*time.Second {
+		t.Errorf("Spec: %+v", s)
+	}
+	h := make(http.Header)
+	e.SetHeader(h)
+	if got, want := h.Get("Authorization"), "Basic cmRtZV9rZXk6"; got != want {
+		t.Errorf("Authorization %q, want %q", got, want)
+	}
+	if got := h.Get("User-Agent"); got != "apispan/1.2.3" {
+		t.Errorf("User-Agent %q", got)
+	}
+}
+
+func TestDevelopment(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		settings    Settings
+		environment string
+		want        bool
+	}{
+		{Settings{}, "", false},
+		{Settings{}, "production", false},
+		{Settings{}, "Prod", false},
+		{Settings{}, "staging", true},
+		{Settings{ProductionEnvironments: []string{}}, "production", true},
+		{Settings{ProductionEnvironments: []string{"live"}}, "LIVE", false},
+		{Settings{Development: DevelopmentOn}, "production", true},
+		{Settings{Development: DevelopmentOff}, "staging", false},
+	} {
+		tt.settings.APIKey = "k"
+		if got := newEncoder(t, tt.settings).isDevelopment(tt.environment); got != tt.want {
+			t.Errorf("%+v in %q: %v, want %v", tt.settings, tt.environment, got, tt.want)
+		}
+	}
+}
+
+// The caller keeps its slice.
+func TestSettingsAreCopied(t *testing.T) {
+	t.Parallel()
+	environments := []string{"live"}
+	e := newEncoder(t, Settings{APIKey: "k", ProductionEnvironments: environments})
+	environments[0] = "staging"
+	if e.isDevelopment("live") {
+		t.Error("the encoder reads the caller's slice")
+	}
+}
