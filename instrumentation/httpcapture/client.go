@@ -1,0 +1,296 @@
+// Copyright The apispan Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package httpcapture
+
+import (
+	"io"
+	"net/http"
+	"sync/atomic"
+
+	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
+	"go.opentelemetry.io/otel/trace"
+)
+
+// ClientTransport is what NewTransport returns. It stands for otelhttp's
+// Transport type; Transport is a function here.
+type ClientTransport struct {
+	traced http.RoundTripper
+	base   http.RoundTripper
+	inner  *innerTransport // nil if nothing is captured
+}
+
+var _ http.RoundTripper = (*ClientTransport)(nil)
+
+// NewTransport is otelhttp.NewTransport with capture. A nil base means
+// http.DefaultTransport.
+//
+// A span ends when the body of the response has been read to its end or is closed,
+// whichever comes first, and the exchange is recorded just before.
+func NewTransport(base http.RoundTripper, opts ...Option) *ClientTransport {
+	if base == nil {
+		base = http.DefaultTransport
+	}
+	cfg := newConfig(clientSide, opts)
+	t := &ClientTransport{base: base}
+	if !cfg.captures() {
+		t.traced = otelhttp.NewTransport(base, foreign(opts)...)
+		return t
+	}
+	t.inner = &innerTransport{base: base, cfg: cfg, owner: t}
+	t.traced = otelhttp.NewTransport(t.inner, foreign(opts)...)
+	return t
+}
+
+// Transport records the exchange on the client span that the context carries
+// already. Place it inside what makes the span:
+//
+//	otelhttp.NewTransport(httpcapture.Transport(http.DefaultTransport))
+//
+// A nil base means http.DefaultTransport. If the caller closes the body of a
+// response before its end, otelhttp has ended the span before anybody inside it
+// learns of that, and the body of the response is lost; NewTransport has no such
+// gap.
+func Transport(base http.RoundTripper, opts ...Option) http.RoundTripper {
+	if base == nil {
+		base = http.DefaultTransport
+	}
+	cfg := newConfig(clientSide, opts)
+	if !cfg.captures() {
+		return base
+	}
+	return &innerTransport{base: base, cfg: cfg}
+}
+
+// RoundTrip implements http.RoundTripper.
+func (t *ClientTransport) RoundTrip(r *http.Request) (*http.Response, error) {
+	if t.inner == nil {
+		return t.traced.RoundTrip(r)
+	}
+	// If a filter rejects the request, the span that the inner part finds is that of
+	// our caller. Mostly its kind tells; if it does not, the inner part must be able to
+	// compare.
+	if span := trace.SpanFromContext(r.Context()); span.IsRecording() && spanKindIs(span, trace.SpanKindClient) {
+		r = r.WithContext(&node{Context: r.Context(), owner: outerKey{t}, span: span})
+	}
+	res, err := t.traced.RoundTrip(r)
+	if err != nil || res == nil || res.Request == nil {
+		return res, err
+	}
+	if n, ok := res.Request.Context().Value(t).(*node); ok && n.client != nil {
+		n.client.wrapOuter(res)
+	}
+	return res, err
+}
+
+// outerKey finds the node of the outer part, as the transport itself finds that of
+// the inner part.
+type outerKey struct{ t *ClientTransport }
+
+// CloseIdleConnections forwards to the base, if it can. otelhttp's Transport does
+// not, so that http.Client.CloseIdleConnections has no effect on it.
+func (t *ClientTransport) CloseIdleConnections() { closeIdle(t.base) }
+
+func closeIdle(rt http.RoundTripper) {
+	if c, ok := rt.(interface{ CloseIdleConnections() }); ok {
+		c.CloseIdleConnections()
+	}
+}
+
+// innerTransport stands between the tracing instrumentation and the network.
+type innerTransport struct {
+	base  http.RoundTripper
+	cfg   *config
+	owner *ClientTransport // nil alongside
+}
+
+func (t *innerTransport) CloseIdleConnections() { closeIdle(t.base) }
+
+func (t *innerTransport) RoundTrip(r *http.Request) (*http.Response, error) {
+	ctx := r.Context()
+	span := trace.SpanFromContext(ctx)
+	if !span.IsRecording() || !spanKindIs(span, trace.SpanKindClient) {
+		return t.base.RoundTrip(r)
+	}
+	if t.owner != nil {
+		if n, ok := ctx.Value(outerKey{t.owner}).(*node); ok && n.span == span {
+			return t.base.RoundTrip(r) // filtered: the span is our caller's
+		}
+	}
+	if t.cfg.skipsRequest(r) {
+		span.SetAttributes(skipMark...)
+		return t.base.RoundTrip(r)
+	}
+
+	ex := &clientExchange{}
+	ex.begin(t.cfg, span, r)
+	ex.node.Context, ex.node.rec, ex.node.client = ctx, &ex.record, ex
+	if t.owner != nil {
+		ex.node.owner = t.owner
+	}
+	// The request is not ours to change, so the rest goes on a copy.
+	r = r.WithContext(&ex.node)
+	ex.r = r
+	ex.captureRequest()
+
+	res, err := t.base.RoundTrip(r)
+	if err != nil || res == nil {
+		ex.finish(&outcome{r: r, err: err, failed: true})
+		return res, err
+	}
+	ex.response(res, t.owner)
+	return res, nil
+}
+
+// clientExchange is one round trip: the record, the context and the wrappers of
+// both bodies in one allocation.
+type clientExchange struct {
+	record
+	node node
+
+	r       *http.Request
+	reqBody sentBody
+	attempt atomic.Int32
+
+	status     int
+	header     http.Header
+	resInner   io.ReadCloser // the body as the base gave it
+	resOuter   io.ReadCloser // the body as otelhttp gave it
+	wasEarly   bool
+	bodyClosed atomic.Bool
+}
+
+// captureRequest wraps the body of the request, and of its repetitions: a
+// transport that sends again takes a new body from GetBody.
+func (ex *clientExchange) captureRequest() {
+	r, c := ex.r, ex.cfg
+	if !c.anyBodies || r.Body == nil || r.Body == http.NoBody {
+		return
+	}
+	p := c.planFor(r)
+	if !ex.wantsRequest(p) {
+		return
+	}
+	size := r.ContentLength
+	if size == 0 { // means unknown for a request that has a body
+		size = -1
+	}
+	ex.req.start(p.reqMax, size, c.budget)
+	ex.reqBody = sentBody{ReadCloser: r.Body, ex: ex}
+	r.Body = &ex.reqBody
+	if again := r.GetBody; again != nil {
+		r.GetBody = func() (io.ReadCloser, error) {
+			b, err := again()
+			if err != nil || b == nil || b == http.NoBody {
+				return b, err
+			}
+			n := ex.attempt.Add(1)
+			ex.req.restart()
+			return &sentBody{ReadCloser: b, ex: ex, attempt: n}, nil
+		}
+	}
+}
+
+// sentBody is the body of one attempt.
+type sentBody struct {
+	io.ReadCloser
+	ex      *clientExchange
+	attempt int32
+}
+
+func (b *sentBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if b.attempt == b.ex.attempt.Load() {
+		b.ex.req.add(p[:max(0, min(n, len(p)))], err)
+	}
+	return n, err
+}
+
+// response takes the header of the response and arranges for its body.
+func (ex *clientExchange) response(res *http.Response, owner *ClientTransport) {
+	c := ex.cfg
+	ex.status, ex.header = res.StatusCode, res.Header
+	ex.responseHeader(res.Header)
+	if c.eventHeader != "" {
+		if v := res.Header.Get(c.eventHeader); len(v) <= maxHeaderName && validFieldName(v) {
+			ex.eventID = v
+		}
+	}
+	o := ex.outcome()
+	if _, ok := res.Body.(io.Writer); ok || res.StatusCode == http.StatusSwitchingProtocols {
+		o.hijacked = true // the protocol was switched
+		ex.finish(o)
+		return
+	}
+	if res.Body == nil || res.Body == http.NoBody || ex.r.Method == http.MethodHead {
+		ex.finish(o)
+		return
+	}
+	if c.anyBodies {
+		if p := c.planFor(ex.r); wantsBody(p, ex.resType, ex.resKnown) {
+			ex.res.start(p.resMax, res.ContentLength, c.budget)
+		}
+	}
+	ex.resInner = res.Body
+	res.Body = (*innerBody)(ex)
+	if owner == nil || res.Request == nil || res.Request.Context().Value(owner) != any(&ex.node) {
+		// Nobody will tell us of an early Close in time, so what is known goes on the
+		// span now.
+		ex.wasEarly = true
+		o.early = true
+		ex.finish(o)
+	}
+}
+
+func (ex *clientExchange) outcome() *outcome {
+	return &outcome{r: ex.r, status: ex.status, header: ex.header}
+}
+
+// done is called when the body of the response has ended, failed or been closed.
+func (ex *clientExchange) done() {
+	if !ex.bodyClosed.CompareAndSwap(false, true) {
+		return
+	}
+	if ex.wasEarly {
+		ex.finishBody(ex.outcome())
+		return
+	}
+	ex.finish(ex.outcome())
+}
+
+// innerBody stands below otelhttp's wrapper and sees the end of the body before
+// that ends the span.
+type innerBody clientExchange
+
+func (b *innerBody) Read(p []byte) (int, error) {
+	n, err := b.resInner.Read(p)
+	ex := (*clientExchange)(b)
+	if ex.res.add(p[:max(0, min(n, len(p)))], err); err != nil {
+		ex.done()
+	}
+	return n, err
+}
+
+func (b *innerBody) Close() error {
+	(*clientExchange)(b).done()
+	return b.resInner.Close()
+}
+
+// outerBody stands above otelhttp's wrapper and hears of Close before that ends
+// the span.
+type outerBody clientExchange
+
+func (ex *clientExchange) wrapOuter(res *http.Response) {
+	if ex.resInner == nil || ex.wasEarly {
+		return
+	}
+	ex.resOuter = res.Body
+	res.Body = (*outerBody)(ex)
+}
+
+func (b *outerBody) Read(p []byte) (int, error) { return b.resOuter.Read(p) }
+
+func (b *outerBody) Close() error {
+	(*clientExchange)(b).done()
+	return b.resOuter.Close()
+}

@@ -1,0 +1,205 @@
+// Copyright The apispan Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package httpcapture
+
+import (
+	"errors"
+	"net/http"
+	"net/netip"
+
+	"go.opentelemetry.io/otel"
+
+	"github.com/apispan/apispan/redact"
+)
+
+// side is the side of the wire that a wrapper stands on.
+type side uint8
+
+const (
+	serverSide side = iota
+	clientSide
+)
+
+// config is compiled from options once and read by all requests.
+type config struct {
+	side side
+	plan plan
+	// routes are tried in order. anyPlan is what must be captured so that every
+	// plan can be served: the union of header selections, whether any records
+	// bodies.
+	routes    []route
+	anyBodies bool
+	reqSet    *headerSet
+	resSet    *headerSet
+
+	policy      *redact.Policy
+	policyStamp string
+
+	defaultSkips bool
+	skip         []func(Exchange) bool
+	skipRequest  []func(*http.Request) bool
+
+	identity    []func(Exchange) Identity
+	resolvers   [numFields][]Source
+	anyResolver bool
+	jsonBody    bool // a resolver reads the request body
+	metadata    []func(Exchange) map[string]any
+
+	proxies     []netip.Prefix
+	eventHeader string
+	budget      int64
+	decoders    map[string]Decoder
+
+	valueLimit int // of one attribute, bytes; 0 = none
+	maxAttrs   int // that we may add to a span
+	drops      *drops
+}
+
+// plan is how one route is captured.
+type plan struct {
+	enabled        bool
+	bodies         BodyMode
+	reqMax, resMax int
+	types          typeSet
+	reqSet, resSet *headerSet
+}
+
+// Validate reports what is wrong with options, all at once. The constructors
+// cannot return an error, because otelhttp's cannot; they hand the same errors to
+// otel.Handle and leave the wrong value out, on the side that captures less. Call
+// Validate at start-up to make such a mistake fatal.
+func Validate(opts ...Option) error {
+	return errors.Join(apply(serverSide, opts).errs...)
+}
+
+func apply(sd side, opts []Option) *settings {
+	s := &settings{
+		enabled:      true,
+		reqHeaders:   headerSpec{names: defaultRequestHeaders},
+		resHeaders:   headerSpec{names: defaultResponseHeaders},
+		defaultSkips: true,
+		budget:       DefaultMemoryBudget,
+		side:         sd,
+	}
+	for _, o := range opts {
+		if our, ok := o.(*option); ok && our != nil {
+			our.apply(s)
+		}
+	}
+	base := *s
+	for _, r := range s.routes {
+		rs := base
+		rs.errs = nil
+		s.errs = append(s.errs, r.check(&rs)...)
+	}
+	return s
+}
+
+// foreign returns the options that otelhttp may see: all but nil, which it would
+// call a method of.
+func foreign(opts []Option) []Option {
+	out := make([]Option, 0, len(opts))
+	for _, o := range opts {
+		if our, ok := o.(*option); o == nil || ok && our == nil {
+			continue
+		}
+		out = append(out, o)
+	}
+	return out
+}
+
+func newConfig(sd side, opts []Option) *config {
+	s := apply(sd, opts)
+	for _, err := range s.errs {
+		otel.Handle(err)
+	}
+	limits := limitsFromEnv()
+	if s.meterProvider == nil {
+		s.meterProvider = otel.GetMeterProvider()
+	}
+	c := &config{
+		side:         sd,
+		policy:       s.policy,
+		defaultSkips: s.defaultSkips,
+		skip:         s.skip,
+		skipRequest:  s.skipRequest,
+		identity:     s.identity,
+		resolvers:    s.resolvers,
+		metadata:     s.metadata,
+		proxies:      s.proxies,
+		eventHeader:  s.eventHeader,
+		budget:       s.budget,
+		decoders:     s.decoders,
+		valueLimit:   limits.value,
+		maxAttrs:     limits.attrs,
+		drops:        newDrops(s.meterProvider),
+	}
+	if s.policy != nil {
+		c.policyStamp = s.policy.Hash()
+	}
+	for _, list := range s.resolvers {
+		for _, src := range list {
+			c.anyResolver = true
+			c.jsonBody = c.jsonBody || src.kind == fromJSONBody
+		}
+	}
+
+	reqNames := newHeaderTable(requestSide)
+	resNames := newHeaderTable(responseSide)
+	c.plan = s.plan(c, reqNames, resNames)
+	c.anyBodies = c.plan.enabled && c.plan.bodies != BodiesOff || c.jsonBody
+	c.reqSet, c.resSet = c.plan.reqSet, c.plan.resSet
+	base := *s
+	for _, r := range s.routes {
+		rs := base
+		r.lay(&rs)
+		p := rs.plan(c, reqNames, resNames)
+		c.routes = append(c.routes, r.compile(p))
+		c.anyBodies = c.anyBodies || p.enabled && p.bodies != BodiesOff
+		c.reqSet = c.reqSet.union(p.reqSet)
+		c.resSet = c.resSet.union(p.resSet)
+	}
+	return c
+}
+
+func (s *settings) plan(c *config, reqNames, resNames *headerTable) plan {
+	return plan{
+		enabled: s.enabled,
+		bodies:  s.bodies,
+		reqMax:  clampBody(s.reqMax, c.valueLimit),
+		resMax:  clampBody(s.resMax, c.valueLimit),
+		types:   newTypeSet(s.types),
+		reqSet:  newHeaderSet(reqNames, s.reqHeaders, s.sanitize, c),
+		resSet:  newHeaderSet(resNames, s.resHeaders, s.sanitize, c),
+	}
+}
+
+func clampBody(n, valueLimit int) int {
+	if n <= 0 {
+		n = DefaultMaxBodySize
+	}
+	n = min(n, maxBodySize)
+	if valueLimit > 0 {
+		n = min(n, valueLimit)
+	}
+	return n
+}
+
+// planFor returns the plan for a request. The pattern is known only once a mux
+// has chosen the handler.
+func (c *config) planFor(r *http.Request) *plan {
+	if len(c.routes) == 0 {
+		return &c.plan
+	}
+	method, path := r.Method, routeOf(r.Pattern)
+	if path == "" && r.URL != nil {
+		path = r.URL.Path
+	}
+	for i := range c.routes {
+		if c.routes[i].matches(method, path) {
+			return &c.routes[i].plan
+		}
+	}
+	return &c.plan
+}

@@ -1,0 +1,189 @@
+// Copyright The apispan Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package httpcapture
+
+import (
+	"bytes"
+	"compress/flate"
+	"compress/gzip"
+	"compress/zlib"
+	"errors"
+	"io"
+	"strings"
+	"sync"
+	"unicode/utf8"
+
+	"go.opentelemetry.io/otel/attribute"
+
+	"github.com/apispan/apispan/internal/httpattr"
+)
+
+// maxCodings is how many content codings laid over each other are opened.
+const maxCodings = 3
+
+var errCoding = errors.New("httpcapture: content coding cannot be removed")
+
+// decodeContent removes the content codings from a captured prefix. The output
+// is limited, so a body that unpacks to gigabytes costs no more than any other.
+// more reports that the limit or the end of the prefix cut the output.
+func (c *config) decodeContent(content string, codings []string, limit int, cut bool) (out string, more bool, err error) {
+	var list []string
+	for _, line := range codings {
+		for coding := range strings.SplitSeq(line, ",") {
+			coding = strings.ToLower(strings.TrimSpace(coding))
+			if coding != "" && coding != "identity" {
+				list = append(list, coding)
+			}
+		}
+	}
+	if len(list) == 0 {
+		return content, false, nil
+	}
+	if len(list) > maxCodings {
+		return "", false, errCoding
+	}
+	var r io.Reader = strings.NewReader(content)
+	for i := len(list) - 1; i >= 0; i-- {
+		var done func()
+		if r, done, err = c.decoder(list[i], r); err != nil {
+			if cut && (errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF)) {
+				return "", true, nil
+			}
+			return "", false, errCoding
+		}
+		if done != nil {
+			defer done()
+		}
+	}
+	var b bytes.Buffer
+	n, err := io.Copy(&b, io.LimitReader(r, int64(limit)+1))
+	switch {
+	case n > int64(limit):
+		b.Truncate(limit)
+		more = true
+	case err == nil:
+	case cut && errors.Is(err, io.ErrUnexpectedEOF):
+		more = true
+	default:
+		return "", false, errCoding
+	}
+	return b.String(), more, nil
+}
+
+var gzipPool sync.Pool // of *gzip.Reader, which are 40 KB each
+
+func (c *config) decoder(coding string, r io.Reader) (io.Reader, func(), error) {
+	if d := c.decoders[coding]; d != nil {
+		out, err := d(r)
+		return out, nil, err
+	}
+	switch coding {
+	case "gzip", "x-gzip":
+		z, _ := gzipPool.Get().(*gzip.Reader)
+		if z == nil {
+			z = new(gzip.Reader)
+		}
+		if err := z.Reset(r); err != nil {
+			gzipPool.Put(z)
+			return nil, nil, err
+		}
+		return z, func() {
+			_ = z.Close()
+			gzipPool.Put(z)
+		}, nil
+	case "deflate":
+		// RFC 9110 means zlib by "deflate", some senders mean bare deflate.
+		b := make([]byte, 2)
+		n, err := io.ReadFull(r, b)
+		r = io.MultiReader(bytes.NewReader(b[:n]), r)
+		if err != nil {
+			return nil, nil, err
+		}
+		if b[0]&0x0f == 8 && (uint(b[0])<<8|uint(b[1]))%31 == 0 {
+			z, err := zlib.NewReader(r)
+			return z, nil, err
+		}
+		return flate.NewReader(r), nil, nil
+	}
+	return nil, nil, errCoding
+}
+
+// body is the finished content of one side.
+type body struct {
+	content     string
+	contentType string
+	text        bool // content is valid UTF-8 and textual
+	set         bool // there is content to record
+	truncated   bool
+	incomplete  bool
+}
+
+// makeBody turns what was captured into what is recorded.
+func (c *config) makeBody(cp captured, ct string, known bool, codings []string, p *plan, limit int) (b body) {
+	if !cp.on {
+		return b
+	}
+	b.contentType = ct
+	b.incomplete = !cp.complete
+	b.truncated = cp.truncated && cp.content != ""
+	if cp.shed {
+		c.drops.add(reasonMemoryBudget, 1)
+	}
+	if cp.content == "" {
+		return b
+	}
+	content := cp.content
+	if len(codings) > 0 {
+		out, more, err := c.decodeContent(content, codings, limit, b.truncated || b.incomplete)
+		if err != nil {
+			c.drops.add(reasonContentCoding, 1)
+			b.truncated = false
+			return b
+		}
+		content, b.truncated = out, b.truncated || more
+		cp.first = 512
+	}
+	if !known {
+		// net/http sends the type it guesses; guess the same.
+		ct = sniff(content, cp.first)
+		if b.contentType = ct; !matchType(p.types, ct) {
+			return body{}
+		}
+	}
+	if httpattr.IsTextual(ct) {
+		content, b.text = asText(content, b.truncated || b.incomplete)
+	}
+	b.content, b.set = content, content != ""
+	return b
+}
+
+// asText reports whether s is valid UTF-8. If s was cut, the rest of a character
+// at its end goes, and only that.
+func asText(s string, cut bool) (string, bool) {
+	if utf8.ValidString(s) {
+		return s, true
+	}
+	if !cut {
+		return s, false
+	}
+	for i := 1; i < utf8.UTFMax && i <= len(s); i++ {
+		tail := s[len(s)-i:]
+		if !utf8.RuneStart(tail[0]) {
+			continue
+		}
+		if !utf8.FullRuneInString(tail) && utf8.ValidString(s[:len(s)-i]) {
+			return s[:len(s)-i], true
+		}
+		break
+	}
+	return s, false
+}
+
+// attr is the attribute of a body: a string if textual, else bytes.
+func (b *body) attr(key attribute.Key) attribute.KeyValue {
+	if b.text {
+		return key.String(b.content)
+	}
+	return key.ByteSlice([]byte(b.content))
+}

@@ -1,0 +1,70 @@
+// Copyright The apispan Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package httpcapture
+
+import (
+	"context"
+
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/metric/noop"
+)
+
+// reason says why something was not recorded. The names are public: they are the
+// values of the attribute "reason" of the counter apispan.capture.dropped.
+type reason uint8
+
+const (
+	reasonMemoryBudget reason = iota
+	reasonHeaderLimit
+	reasonAttributeLimit
+	reasonContentCoding
+	reasonCallbackPanic
+	reasonIdentityLimit
+	reasonMetadataLimit
+	reasonInternal
+	numReasons
+)
+
+var reasonNames = [numReasons]string{
+	reasonMemoryBudget:   "memory_budget",
+	reasonHeaderLimit:    "header_limit",
+	reasonAttributeLimit: "attribute_limit",
+	reasonContentCoding:  "content_coding",
+	reasonCallbackPanic:  "callback_panic",
+	reasonIdentityLimit:  "identity_limit",
+	reasonMetadataLimit:  "metadata_limit",
+	reasonInternal:       "internal",
+}
+
+// drops counts what was left out, by reason.
+type drops struct {
+	counter metric.Int64Counter
+	by      [numReasons][]metric.AddOption
+}
+
+func newDrops(p metric.MeterProvider) *drops {
+	d := &drops{}
+	var err error
+	d.counter, err = p.Meter(meterName).Int64Counter("apispan.capture.dropped",
+		metric.WithUnit("{item}"),
+		metric.WithDescription("Items that the capture of HTTP exchanges left out, by reason."))
+	if err != nil {
+		otel.Handle(err)
+		d.counter = noop.Int64Counter{}
+	}
+	for i, n := range reasonNames {
+		d.by[i] = []metric.AddOption{metric.WithAttributeSet(attribute.NewSet(attribute.String("reason", n)))}
+	}
+	return d
+}
+
+const meterName = "github.com/apispan/apispan/instrumentation/httpcapture"
+
+func (d *drops) add(r reason, n int) {
+	if n > 0 {
+		d.counter.Add(context.Background(), int64(n), d.by[r]...)
+	}
+}

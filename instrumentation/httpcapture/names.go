@@ -1,0 +1,103 @@
+// Copyright The apispan Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package httpcapture
+
+import "strings"
+
+// redacted replaces the value of a credential field.
+const redacted = "[REDACTED]"
+
+// defaultRequestHeaders and defaultResponseHeaders are recorded unless an option
+// says otherwise: what tells formats apart and ties logs together, nothing that
+// names a person.
+var (
+	defaultRequestHeaders = []string{
+		"Accept", "Content-Encoding", "Content-Type", "X-Correlation-Id", "X-Request-Id",
+	}
+	defaultResponseHeaders = []string{
+		"Cache-Control", "Content-Encoding", "Content-Length", "Content-Type", "Retry-After",
+		"X-Correlation-Id", "X-Request-Id",
+	}
+)
+
+// commonHeaders are cached from the start, so that a caller who sends many
+// invented names cannot push them out, and are kept first if there are too many.
+var commonHeaders = []string{
+	"Accept", "Accept-Charset", "Accept-Encoding", "Accept-Language", "Accept-Ranges",
+	"Access-Control-Allow-Credentials", "Access-Control-Allow-Headers", "Access-Control-Allow-Methods",
+	"Access-Control-Allow-Origin", "Access-Control-Expose-Headers", "Access-Control-Max-Age",
+	"Access-Control-Request-Headers", "Access-Control-Request-Method",
+	"Age", "Allow", "Authorization", "Baggage", "Cache-Control", "Connection",
+	"Content-Disposition", "Content-Encoding", "Content-Language", "Content-Length", "Content-Location",
+	"Content-Range", "Content-Security-Policy", "Content-Type", "Cookie", "Date", "Dnt", "Etag", "Expect",
+	"Expires", "Forwarded", "From", "Host", "If-Match", "If-Modified-Since", "If-None-Match", "If-Range",
+	"If-Unmodified-Since", "Idempotency-Key", "Keep-Alive", "Last-Modified", "Link", "Location",
+	"Max-Forwards", "Origin", "Pragma", "Prefer", "Priority", "Proxy-Authenticate", "Proxy-Authorization",
+	"Range", "Referer", "Referrer-Policy", "Retry-After", "Sec-Ch-Ua", "Sec-Ch-Ua-Mobile",
+	"Sec-Ch-Ua-Platform", "Sec-Fetch-Dest", "Sec-Fetch-Mode", "Sec-Fetch-Site", "Sec-Fetch-User",
+	"Sec-Websocket-Accept", "Sec-Websocket-Key", "Sec-Websocket-Protocol", "Sec-Websocket-Version",
+	"Server", "Server-Timing", "Set-Cookie", "Strict-Transport-Security", "Te", "Traceparent", "Tracestate",
+	"Trailer", "Transfer-Encoding", "Upgrade", "Upgrade-Insecure-Requests", "User-Agent", "Vary", "Via",
+	"Warning", "Www-Authenticate", "X-Amzn-Trace-Id", "X-Api-Key", "X-Auth-Token", "X-Cache",
+	"X-Content-Type-Options", "X-Correlation-Id", "X-Csrf-Token", "X-Forwarded-For", "X-Forwarded-Host",
+	"X-Forwarded-Port", "X-Forwarded-Proto", "X-Frame-Options", "X-Powered-By", "X-Ratelimit-Limit",
+	"X-Ratelimit-Remaining", "X-Ratelimit-Reset", "X-Real-Ip", "X-Request-Id", "X-Requested-With",
+}
+
+// credentialParts mark a field or parameter name as one that carries a
+// credential, wherever they stand in the name without its separators.
+var credentialParts = [...]string{
+	"authorization", "cookie", "token", "secret", "passw", "passphrase", "apikey", "accesskey", "authkey",
+	"privatekey", "credential", "signature", "session", "jwt", "clientcert", "assertion",
+}
+
+// credentialNames do so only as the whole name.
+var credentialNames = map[string]bool{
+	"auth": true, "key": true, "sig": true, "pwd": true, "pass": true, "pin": true, "otp": true, "sid": true,
+	"xauth": true, "code": true, "xsrf": true, "csrf": true, "samlresponse": true, "authentication": true,
+}
+
+// isCredential reports whether a header field or query parameter of this name is
+// taken to carry a credential. It errs on the side of masking.
+func isCredential(name string) bool {
+	var buf [64]byte
+	folded := buf[:0]
+	for i := range len(name) {
+		switch c := name[i]; {
+		case 'A' <= c && c <= 'Z':
+			folded = append(folded, c+'a'-'A')
+		case 'a' <= c && c <= 'z', '0' <= c && c <= '9', c >= 0x80:
+			folded = append(folded, c)
+		}
+	}
+	if credentialNames[string(folded)] {
+		return true
+	}
+	s := string(folded)
+	for _, p := range credentialParts {
+		if strings.Contains(s, p) {
+			return true
+		}
+	}
+	return false
+}
+
+// validFieldName reports whether name is a token (RFC 9110, section 5.6.2).
+// net/http sends no other, so no other is recorded: this also keeps trailer keys
+// ("Trailer:X") and bytes that are not UTF-8 out of attribute keys.
+func validFieldName(name string) bool {
+	if name == "" || len(name) > maxHeaderName {
+		return false
+	}
+	for i := range len(name) {
+		c := name[i]
+		switch {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9':
+		case strings.IndexByte("!#$%&'*+-.^_`|~", c) >= 0:
+		default:
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,115 @@
+// Copyright The apispan Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package httpcapture
+
+import (
+	"context"
+	"net/http"
+
+	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
+	"go.opentelemetry.io/otel/trace"
+)
+
+// Exchange is a request and its response as callbacks see them.
+type Exchange struct {
+	// Request is the request as the handler got it, or as it was sent. A callback
+	// may read its context, method, URL and headers; it must not change anything and
+	// not read the body.
+	Request *http.Request
+	// Outgoing is true on a transport, false on a server.
+	Outgoing bool
+	// Route is the template that a router chose (http.Request.Pattern without
+	// method and host), "" if unknown.
+	Route string
+	// StatusCode is that of the final response. It is 0 if there was none: the
+	// handler panicked before it answered, or the round trip failed.
+	StatusCode int
+	// ResponseHeader is the header of the response, nil if there was none. It must
+	// not be changed.
+	ResponseHeader http.Header
+	// RequestBody and ResponseBody are what will be recorded of the bodies, content
+	// codings removed, before redaction; "" if not recorded.
+	RequestBody  string
+	ResponseBody string
+	// Err is why the round trip failed. Nil on a server.
+	Err error
+}
+
+// node is our link in the chain of contexts: the way from a handler back to the
+// exchange it serves. It is allocated by the outer part of the drop-in server
+// wrapper whether or not the span records, and pays for itself by carrying the
+// Labeler that otelhttp would otherwise allocate a link for.
+type node struct {
+	context.Context
+
+	owner   any // the wrapper that made it
+	orig    *http.Request
+	outer   *http.Request // the copy of orig that otelhttp was given
+	w       http.ResponseWriter
+	span    trace.Span // of the context outside a transport
+	labeler *otelhttp.Labeler
+	rec     *record         // nil while nothing is captured
+	client  *clientExchange // of a transport
+
+	ownLabeler otelhttp.Labeler
+}
+
+type nodeKey struct{}
+
+// labelerKey is the key under which otelhttp looks for a Labeler. It has an
+// unexported type; the way to learn it is to be asked for it.
+var labelerKey = learnLabelerKey()
+
+type askedContext struct {
+	context.Context
+	key any
+}
+
+func (a *askedContext) Value(key any) any {
+	a.key = key
+	return nil
+}
+
+func learnLabelerKey() any {
+	a := &askedContext{Context: context.Background()}
+	otelhttp.LabelerFromContext(a)
+	return a.key
+}
+
+func (n *node) Value(key any) any {
+	switch key {
+	case nodeKey{}:
+		return n
+	case n.owner:
+		return n
+	case labelerKey:
+		if n.labeler != nil {
+			return n.labeler
+		}
+	}
+	return n.Context.Value(key)
+}
+
+// provideLabeler makes the node carry a Labeler, unless an outer context has one.
+func (n *node) provideLabeler() {
+	if labelerKey != nil && n.Context.Value(labelerKey) == nil {
+		n.labeler = &n.ownLabeler
+	}
+}
+
+// recordFrom returns the exchange that a handler's context belongs to, or nil if
+// none is captured.
+func recordFrom(ctx context.Context) *record {
+	if n, ok := ctx.Value(nodeKey{}).(*node); ok {
+		return n.rec
+	}
+	return nil
+}
+
+// spanKindIs reports whether a span is of the kind. A span that does not tell
+// (it is not the SDK's) passes.
+func spanKindIs(s trace.Span, want trace.SpanKind) bool {
+	k, ok := s.(interface{ SpanKind() trace.SpanKind })
+	return !ok || k.SpanKind() == want
+}

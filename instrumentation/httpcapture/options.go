@@ -1,0 +1,309 @@
+// Copyright The apispan Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package httpcapture
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"net/netip"
+	"strings"
+
+	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
+	"go.opentelemetry.io/otel/metric"
+
+	"github.com/apispan/apispan/redact"
+)
+
+// option is one of ours: it carries an otelhttp option (mostly one that does
+// nothing), whose unexported method makes it an otelhttp.Option.
+type option struct {
+	otelhttp.Option
+	apply func(*settings)
+}
+
+func opt(apply func(*settings)) Option {
+	return &option{Option: otelhttp.WithSpanOptions(), apply: apply}
+}
+
+// BodyMode says whose bodies are recorded.
+type BodyMode uint8
+
+const (
+	// BodiesOff records no content. It is the default: the semantic convention
+	// forbids to record content unless asked for.
+	BodiesOff BodyMode = iota
+	// BodiesOnError records content if the status is 400 or above, the handler
+	// panicked, or the round trip failed. Content is held until that is known,
+	// so it costs the memory of BodiesAll.
+	BodiesOnError
+	// BodiesAll records the content of every exchange that is not skipped.
+	BodiesAll
+)
+
+const (
+	// DefaultMaxBodySize is the limit of WithMaxBodySize, in bytes.
+	DefaultMaxBodySize = 8 << 10
+	// DefaultMemoryBudget is the limit of WithMemoryBudget, in bytes.
+	DefaultMemoryBudget = 64 << 20
+
+	// maxBodySize is the largest limit that can be asked for.
+	maxBodySize = 16 << 20
+)
+
+// settings is what options write to; newConfig compiles it.
+type settings struct {
+	enabled        bool
+	bodies         BodyMode
+	reqMax, resMax int
+	types          []string
+	reqHeaders     headerSpec
+	resHeaders     headerSpec
+	sanitize       []string
+	policy         *redact.Policy
+
+	defaultSkips bool
+	skip         []func(Exchange) bool
+	skipRequest  []func(*http.Request) bool
+	routes       []RouteRule
+
+	identity  []func(Exchange) Identity
+	resolvers [numFields][]Source
+	metadata  []func(Exchange) map[string]any
+
+	proxies     []netip.Prefix
+	eventHeader string
+	budget      int64
+	decoders    map[string]Decoder
+
+	meterProvider metric.MeterProvider
+	side          side
+	errs          []error
+}
+
+// headerSpec is a selection of header fields.
+type headerSpec struct {
+	names []string // canonical or with a trailing *
+	all   bool
+}
+
+// WithEnabled turns capture on or off as a whole. Default: true. With false the
+// constructors give exactly what otelhttp gives (drop-in) or the argument itself
+// (alongside).
+func WithEnabled(on bool) Option { return opt(func(s *settings) { s.enabled = on }) }
+
+// WithBodies says whose bodies are recorded. Default: BodiesOff.
+func WithBodies(m BodyMode) Option { return opt(func(s *settings) { s.bodies = m }) }
+
+// WithMaxBodySize limits the content recorded of each body, in bytes. Default
+// and meaning of zero or less: DefaultMaxBodySize, 8 KiB; at most 16 MiB. A lower
+// OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT or OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT
+// wins, so that the truncation mark stays true.
+//
+// Exports are sized by it: a batch of 512 spans with two bodies of 4 KiB is 4 MiB,
+// the most a gRPC receiver takes by default.
+func WithMaxBodySize(bytes int) Option {
+	return opt(func(s *settings) { s.reqMax, s.resMax = bytes, bytes })
+}
+
+// WithMaxRequestBodySize is WithMaxBodySize for request bodies only.
+func WithMaxRequestBodySize(bytes int) Option { return opt(func(s *settings) { s.reqMax = bytes }) }
+
+// WithMaxResponseBodySize is WithMaxBodySize for response bodies only.
+func WithMaxResponseBodySize(bytes int) Option { return opt(func(s *settings) { s.resMax = bytes }) }
+
+// WithContentTypes says which media types are recorded, and replaces the
+// default. Each is a type ("application/json"), a range ("text/*", "*/*") or a
+// suffix ("+json"). Default: everything textual by the semantic convention, and
+// newline-delimited or sequenced JSON and GraphQL. No argument: none.
+//
+// Content that is not textual is recorded as a byte slice.
+func WithContentTypes(types ...string) Option {
+	return opt(func(s *settings) {
+		s.types = make([]string, 0, len(types))
+		for _, t := range types {
+			t = strings.ToLower(strings.TrimSpace(t))
+			if t == "" || (strings.IndexByte(t, '/') < 0 && t[0] != '+') {
+				s.errs = append(s.errs, fmt.Errorf("httpcapture: WithContentTypes: %q is neither type/subtype, type/* nor +suffix", t))
+				continue
+			}
+			s.types = append(s.types, t)
+		}
+	})
+}
+
+// WithRequestHeaders names the request header fields to record, and replaces the
+// default list (see the README). A trailing * matches any ending. No argument:
+// none. Credential fields are recorded as "[REDACTED]" even if named, unless a
+// policy turned them into something else.
+func WithRequestHeaders(names ...string) Option {
+	return opt(func(s *settings) { s.reqHeaders = headerSpec{names: names} })
+}
+
+// WithResponseHeaders is WithRequestHeaders for response header fields.
+func WithResponseHeaders(names ...string) Option {
+	return opt(func(s *settings) { s.resHeaders = headerSpec{names: names} })
+}
+
+// WithAllHeaders records all header fields of both sides, at most 48 a side, with
+// the values of credential fields (Authorization, Cookie, X-Api-Key, …)
+// replaced by "[REDACTED]". Default: off.
+func WithAllHeaders() Option {
+	return opt(func(s *settings) { s.reqHeaders, s.resHeaders = headerSpec{all: true}, headerSpec{all: true} })
+}
+
+// WithPolicy redacts every attribute before it is set on the span, with the
+// result that the http_redaction processor gives for the same policy, and stamps
+// the span with the policy's hash. Attributes that stand on the span already when
+// the exchange ends (url.full, client.address, …) are redacted too. Default: nil,
+// no policy.
+func WithPolicy(p *redact.Policy) Option { return opt(func(s *settings) { s.policy = p }) }
+
+// WithSkip leaves an exchange out, judged at its end: the span stays and gets
+// apispan.skip = true, nothing is captured. Several options add up; one true is
+// enough. A panic in f counts as true.
+func WithSkip(f func(Exchange) bool) Option {
+	return opt(func(s *settings) {
+		if f != nil {
+			s.skip = append(s.skip, f)
+		}
+	})
+}
+
+// WithSkipRequest is WithSkip judged before the exchange begins, which saves the
+// work of capturing. A panic in f counts as true.
+func WithSkipRequest(f func(*http.Request) bool) Option {
+	return opt(func(s *settings) {
+		if f != nil {
+			s.skipRequest = append(s.skipRequest, f)
+		}
+	})
+}
+
+// WithoutDefaultSkips captures OPTIONS requests and health checks too.
+// By default they are skipped: OPTIONS; GET or HEAD of /health, /healthz, /livez,
+// /readyz and the like; user agents kube-probe/, GoogleHC/, ELB-HealthChecker/.
+func WithoutDefaultSkips() Option { return opt(func(s *settings) { s.defaultSkips = false }) }
+
+// WithRoutes changes the capture of single routes. The first rule that matches
+// applies; its options are laid over the ones of the wrapper.
+//
+//	httpcapture.WithRoutes(
+//		httpcapture.Route("POST /login", httpcapture.WithBodies(httpcapture.BodiesOff)),
+//		httpcapture.Route("/internal/*", httpcapture.WithEnabled(false)),
+//	)
+//
+// Options that can be changed for a route: WithEnabled, WithBodies,
+// WithMaxBodySize and its two variants, WithContentTypes, WithRequestHeaders,
+// WithResponseHeaders, WithAllHeaders. Others are an error (see Validate).
+func WithRoutes(rules ...RouteRule) Option {
+	return opt(func(s *settings) { s.routes = append(s.routes, rules...) })
+}
+
+// WithIdentity asks f who made the call, at the end of the exchange. Several
+// options add up, the first non-empty value of a field wins. Values from
+// SetIdentity come before those of f, those of WithIdentityFrom after.
+func WithIdentity(f func(Exchange) Identity) Option {
+	return opt(func(s *settings) {
+		if f != nil {
+			s.identity = append(s.identity, f)
+		}
+	})
+}
+
+// WithIdentityFrom reads a field of the identity from the request without code:
+// the first source that gives a value wins.
+//
+//	httpcapture.WithIdentityFrom(httpcapture.FieldUserID,
+//		httpcapture.FromJWT("sub"), httpcapture.FromHeader("X-User-Id"))
+func WithIdentityFrom(field IdentityField, sources ...Source) Option {
+	return opt(func(s *settings) {
+		if field >= numFields {
+			s.errs = append(s.errs, fmt.Errorf("httpcapture: WithIdentityFrom: unknown field %d", field))
+			return
+		}
+		for _, src := range sources {
+			if src.err != nil {
+				s.errs = append(s.errs, src.err)
+				continue
+			}
+			s.resolvers[field] = append(s.resolvers[field], src)
+		}
+	})
+}
+
+// WithMetadata asks f for values that become apispan.metadata.<key>, at the end
+// of the exchange. SetMetadata wins over f for the same key. See SetMetadata for
+// types and limits.
+func WithMetadata(f func(Exchange) map[string]any) Option {
+	return opt(func(s *settings) {
+		if f != nil {
+			s.metadata = append(s.metadata, f)
+		}
+	})
+}
+
+// WithTrustedProxies names the proxies (CIDR or address) whose X-Forwarded-For,
+// Forwarded or X-Real-Ip is believed when client.address is set. Default: none,
+// so client.address is the peer, whatever the request claims. Servers only.
+func WithTrustedProxies(cidrs ...string) Option {
+	return opt(func(s *settings) {
+		for _, c := range cidrs {
+			p, err := netip.ParsePrefix(c)
+			if err != nil {
+				a, aerr := netip.ParseAddr(c)
+				if aerr != nil {
+					s.errs = append(s.errs, fmt.Errorf("httpcapture: WithTrustedProxies: %q is neither an address nor a CIDR prefix: %w", c, err))
+					continue
+				}
+				p = netip.PrefixFrom(a, a.BitLen())
+			}
+			s.proxies = append(s.proxies, p.Masked())
+		}
+	})
+}
+
+// WithEventIDHeader gives each captured exchange an id and tells it to the
+// caller in this response header; it is also recorded as apispan.event.id. The id
+// is a UUID derived from trace and span id. Request headers are never changed. On
+// a client the id is read from this header of the response. Default: "", off.
+func WithEventIDHeader(name string) Option {
+	return opt(func(s *settings) {
+		if name != "" && !validFieldName(name) {
+			s.errs = append(s.errs, fmt.Errorf("httpcapture: WithEventIDHeader: %q is not a header name", name))
+			return
+		}
+		s.eventHeader = http.CanonicalHeaderKey(name)
+	})
+}
+
+// WithMemoryBudget limits the bytes of bodies that are held at any moment by all
+// exchanges in progress in this process, in bytes. Default: DefaultMemoryBudget,
+// 64 MiB; zero or less: no limit. What does not fit is not recorded and counted
+// with reason memory_budget. The count is shared by all wrappers of the process,
+// each compares it with its own limit. Finished spans are not part of it: they
+// belong to the SDK's queue.
+func WithMemoryBudget(bytes int64) Option { return opt(func(s *settings) { s.budget = bytes }) }
+
+// Decoder opens a content coding. It must not read ahead of what is asked and
+// must return io.ErrUnexpectedEOF for input that was cut.
+type Decoder func(io.Reader) (io.Reader, error)
+
+// WithDecoder adds a content coding, such as "br" or "zstd", to the built-in gzip
+// and deflate. Content in a coding that nothing decodes is not recorded, as the
+// convention wants content codings removed; it is counted with reason
+// content_coding.
+func WithDecoder(coding string, d Decoder) Option {
+	return opt(func(s *settings) {
+		if d == nil {
+			return
+		}
+		m := make(map[string]Decoder, len(s.decoders)+1)
+		for k, v := range s.decoders {
+			m[k] = v
+		}
+		m[strings.ToLower(coding)] = d
+		s.decoders = m
+	})
+}

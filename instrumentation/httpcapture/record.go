@@ -1,0 +1,364 @@
+// Copyright The apispan Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package httpcapture
+
+import (
+	"net/http"
+	"strings"
+	"sync"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/apispan/apispan/internal/httpattr"
+)
+
+// record is what is collected about one exchange, on either side.
+type record struct {
+	cfg  *config
+	span trace.Span
+
+	// mu guards what follows, as a handler may leave goroutines behind.
+	mu       sync.Mutex
+	finished bool
+	skip     bool
+	inside   *inside
+	attrs    *[]attribute.KeyValue // pooled: request headers, then response headers
+	nReq     int                   // how many of attrs are request headers
+	// Content-Type, whether there was one, and Content-Encoding, as sent.
+	resType    string
+	resKnown   bool
+	resCodings []string
+	// The same of the request, taken before the handler can change it.
+	reqType    string
+	reqKnown   bool
+	reqCodings []string
+
+	declared   *Identity // from WithIdentityFrom
+	clientAddr string
+	eventID    string
+
+	req, res capture
+}
+
+// attrPool holds the slices that attributes are collected in: SetAttributes
+// copies them.
+var attrPool = sync.Pool{New: func() any {
+	s := make([]attribute.KeyValue, 0, 48)
+	return &s
+}}
+
+func putAttrs(s *[]attribute.KeyValue, used []attribute.KeyValue) {
+	if cap(used) > 512 {
+		return
+	}
+	*s = used
+	clear((*s)[:cap(*s)])
+	*s = (*s)[:0]
+	attrPool.Put(s)
+}
+
+// begin takes what must be taken before anybody can change it.
+func (rec *record) begin(cfg *config, span trace.Span, r *http.Request) {
+	rec.cfg, rec.span = cfg, span
+	rec.attrs = attrPool.Get().(*[]attribute.KeyValue)
+	dropped := 0
+	*rec.attrs, dropped = cfg.reqSet.collect(*rec.attrs, r.Header)
+	rec.nReq = len(*rec.attrs)
+	cfg.drops.add(reasonHeaderLimit, dropped)
+	if cfg.anyBodies {
+		rec.reqType, rec.reqKnown = contentType(r.Header)
+		if vs := r.Header["Content-Encoding"]; len(vs) > 0 {
+			rec.reqCodings = append([]string(nil), vs...)
+		}
+	}
+	if cfg.anyResolver {
+		rec.declared = &Identity{}
+		cfg.resolve(rec.declared, r, "", false)
+	}
+}
+
+// responseHeader takes the header of the final response. It is called at the
+// moment the header is sent: later changes are not on the wire.
+func (rec *record) responseHeader(h http.Header) {
+	rec.mu.Lock()
+	defer rec.mu.Unlock()
+	if rec.finished {
+		return
+	}
+	var dropped int
+	*rec.attrs, dropped = rec.cfg.resSet.collect(*rec.attrs, h)
+	rec.resType, rec.resKnown = contentType(h)
+	if vs := h["Content-Encoding"]; len(vs) > 0 {
+		rec.resCodings = append([]string(nil), vs...)
+	}
+	rec.cfg.drops.add(reasonHeaderLimit, dropped)
+}
+
+// wantsBody decides whether a body is captured.
+func wantsBody(p *plan, contentType string, known bool) bool {
+	return p.enabled && p.bodies != BodiesOff && (!known || matchType(p.types, contentType))
+}
+
+// wantsRequest is wantsBody for the request, for which a resolver may ask too.
+func (rec *record) wantsRequest(p *plan) bool {
+	return wantsBody(p, rec.reqType, rec.reqKnown) ||
+		p.enabled && rec.cfg.jsonBody && httpattr.IsJSON(rec.reqType)
+}
+
+// outcome is how an exchange ended.
+type outcome struct {
+	r        *http.Request
+	header   http.Header
+	status   int
+	err      error
+	failed   bool // panic, or no response
+	hijacked bool
+	// short means that the response is known to be incomplete.
+	short bool
+	// early means that the body of the response is still to come: it is recorded
+	// by finishBody.
+	early bool
+	// resSize is the size of the response body if only we know it, else 0.
+	resSize int64
+}
+
+func (o *outcome) isError() bool { return o.failed || o.err != nil || o.status >= 400 }
+
+// finish puts everything on the span, in one call. Only the first call counts.
+// No panic leaves it: neither the application's callbacks nor a mistake of ours
+// may change how an exchange ends.
+func (rec *record) finish(o *outcome) {
+	rec.mu.Lock()
+	if rec.finished {
+		rec.mu.Unlock()
+		return
+	}
+	rec.finished = true
+	pooled, skip := rec.attrs, rec.skip
+	rec.attrs = nil
+	rec.mu.Unlock()
+
+	used := *pooled
+	defer func() {
+		if recover() != nil {
+			rec.cfg.drops.add(reasonInternal, 1)
+			rec.req.finish(false)
+			rec.res.finish(false)
+		}
+		putAttrs(pooled, used)
+	}()
+	used = rec.assemble(o, used, skip)
+}
+
+// skipped marks an exchange that is left out.
+func (rec *record) skipped(attrs []attribute.KeyValue, route string) []attribute.KeyValue {
+	rec.req.finish(false)
+	rec.res.finish(false)
+	attrs = append(attrs[:0], attribute.Bool(httpattr.Skip, true))
+	if route != "" {
+		attrs = append(attrs, attribute.String(httpattr.Route, route))
+	}
+	rec.span.SetAttributes(attrs...)
+	return attrs
+}
+
+// bodies ends both captures.
+func (rec *record) bodies(o *outcome, p *plan) (req, res body, full string) {
+	c := rec.cfg
+	keep := p.bodies == BodiesAll || p.bodies == BodiesOnError && o.isError()
+	rq := rec.req.finish(keep || c.jsonBody)
+	req = c.makeBody(rq, rec.reqType, rec.reqKnown, rec.reqCodings, p, p.reqMax)
+	if c.jsonBody && req.text {
+		full = req.content
+	}
+	if !keep || c.jsonBody && !wantsBody(p, rec.reqType, rec.reqKnown) {
+		req = body{contentType: req.contentType}
+	}
+	if !o.early {
+		res = rec.responseBody(o, p, keep)
+	}
+	return req, res, full
+}
+
+func (rec *record) responseBody(o *outcome, p *plan, keep bool) body {
+	cp := rec.res.finish(keep)
+	if !keep || o.hijacked {
+		return body{}
+	}
+	cp.complete = cp.complete && !o.short
+	return rec.cfg.makeBody(cp, rec.resType, rec.resKnown, rec.resCodings, p, p.resMax)
+}
+
+// assemble builds the attributes and sets them.
+func (rec *record) assemble(o *outcome, attrs []attribute.KeyValue, skip bool) []attribute.KeyValue {
+	c := rec.cfg
+	route := ""
+	if c.side == serverSide {
+		route = routeOf(o.r.Pattern)
+	}
+	p := c.planFor(o.r)
+	if skip || !p.enabled {
+		return rec.skipped(attrs, route)
+	}
+
+	req, res, json := rec.bodies(o, p)
+	id := Identity{}
+	var meta []attribute.KeyValue
+	over := 0
+	if rec.inside != nil {
+		id, meta, over = rec.inside.id, rec.inside.meta, rec.inside.over
+	}
+	if len(c.skip)+len(c.identity)+len(c.metadata) > 0 {
+		ex := Exchange{
+			Request: o.r, Outgoing: c.side == clientSide, Route: route, StatusCode: o.status,
+			ResponseHeader: o.header, RequestBody: req.content, ResponseBody: res.content, Err: o.err,
+		}
+		if c.callSkip(ex) {
+			return rec.skipped(attrs, route)
+		}
+		c.callIdentity(ex, &id)
+		var n int
+		meta, n = c.callMetadata(ex, meta)
+		over += n
+	}
+	if c.anyResolver {
+		id.merge(rec.declared)
+		if c.jsonBody {
+			c.resolve(&id, o.r, json, true)
+		}
+	}
+	c.drops.add(reasonMetadataLimit, over)
+
+	if len(c.routes) > 0 {
+		attrs = rec.onlySelected(attrs, p)
+	}
+	nHeaders := len(attrs)
+	attrs = appendBody(attrs, &req, reqKeys)
+	if !o.early {
+		attrs = appendBody(attrs, &res, resKeys)
+	}
+	if o.hijacked {
+		attrs = append(attrs, attribute.Bool(httpattr.Hijacked, true))
+	}
+	if route != "" {
+		attrs = append(attrs, attribute.String(httpattr.Route, route))
+	}
+	if o.resSize > 0 {
+		attrs = append(attrs, attribute.Int64(httpattr.ResponseBodySize, o.resSize))
+	}
+	if rec.clientAddr != "" {
+		attrs = append(attrs, attribute.String(httpattr.ClientAddress, rec.clientAddr))
+	}
+	if rec.eventID != "" {
+		attrs = append(attrs, attribute.String(httpattr.EventID, rec.eventID))
+	}
+	if c.side == serverSide && o.r.URL != nil && o.r.URL.RawQuery != "" {
+		attrs = append(attrs, attribute.String(httpattr.URLQuery, c.query(o.r.URL.RawQuery)))
+	}
+	attrs = c.appendIdentity(attrs, &id)
+	attrs = append(attrs, meta...)
+	if over := len(attrs) + c.policyAttrs() - c.maxAttrs; over > 0 {
+		// Headers go first: they are many, and the SDK would drop the last ones.
+		cut := min(over, nHeaders)
+		attrs = append(attrs[:nHeaders-cut], attrs[nHeaders:]...)
+		if over > cut {
+			attrs = attrs[:max(len(attrs)-(over-cut), 0)]
+		}
+		c.drops.add(reasonAttributeLimit, over)
+	}
+	if c.policy != nil {
+		attrs = rec.redact(attrs, o, route, &req, &res)
+	}
+	rec.span.SetAttributes(attrs...)
+	return attrs
+}
+
+// finishBody records the body of the response of an exchange that was finished
+// early. The rest is on the span already.
+func (rec *record) finishBody(o *outcome) {
+	defer func() {
+		if recover() != nil {
+			rec.cfg.drops.add(reasonInternal, 1)
+		}
+	}()
+	c := rec.cfg
+	p := c.planFor(o.r)
+	res := rec.responseBody(o, p, p.bodies == BodiesAll || p.bodies == BodiesOnError && o.isError())
+	attrs := appendBody(nil, &res, resKeys)
+	if c.policy != nil && len(attrs) > 0 {
+		attrs = rec.redact(attrs, o, "", &body{}, &res)
+	}
+	rec.span.SetAttributes(attrs...)
+}
+
+// onlySelected leaves the headers that the plan of the route wants.
+func (rec *record) onlySelected(attrs []attribute.KeyValue, p *plan) []attribute.KeyValue {
+	out := attrs[:0]
+	for i, kv := range attrs {
+		set := p.reqSet
+		if i >= rec.nReq {
+			set = p.resSet
+		}
+		if set.hasKey(kv.Key) {
+			out = append(out, kv)
+		}
+	}
+	clear(attrs[len(out):])
+	return out
+}
+
+type bodyKeys struct{ content, truncated, incomplete attribute.Key }
+
+var (
+	reqKeys = bodyKeys{httpattr.RequestBody, httpattr.RequestBodyTruncated, httpattr.RequestBodyIncomplete}
+	resKeys = bodyKeys{httpattr.ResponseBody, httpattr.ResponseBodyTruncated, httpattr.ResponseBodyIncomplete}
+)
+
+func appendBody(dst []attribute.KeyValue, b *body, k bodyKeys) []attribute.KeyValue {
+	if b.set {
+		dst = append(dst, b.attr(k.content))
+	}
+	if b.truncated {
+		dst = append(dst, k.truncated.Bool(true))
+	}
+	if b.incomplete {
+		dst = append(dst, k.incomplete.Bool(true))
+	}
+	return dst
+}
+
+// query is the query string with the values of credential parameters masked, or
+// raw if a policy follows.
+func (c *config) query(raw string) string {
+	if c.policy == nil {
+		raw = maskQuery(raw)
+	}
+	return cleanValue(raw, c.policy != nil)
+}
+
+// maskQuery replaces the values of credential parameters, as the semantic
+// convention for url.query asks.
+func maskQuery(raw string) string {
+	var b strings.Builder
+	last := 0
+	for start := 0; start < len(raw); {
+		end := len(raw)
+		if i := strings.IndexAny(raw[start:], "&;"); i >= 0 {
+			end = start + i
+		}
+		name, value, _ := strings.Cut(raw[start:end], "=")
+		if value != "" && isCredential(unescape(name)) {
+			b.WriteString(raw[last : start+len(name)+1])
+			b.WriteString(redacted)
+			last = end
+		}
+		start = end + 1
+	}
+	if last == 0 {
+		return raw
+	}
+	b.WriteString(raw[last:])
+	return b.String()
+}

@@ -1,0 +1,167 @@
+// Copyright The apispan Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package httpcapture
+
+import (
+	"net/http"
+
+	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/apispan/apispan/internal/httpattr"
+)
+
+// NewHandler is otelhttp.NewHandler with capture: it wraps h in a span and records
+// the exchange on it.
+func NewHandler(h http.Handler, operation string, opts ...Option) http.Handler {
+	return NewMiddleware(operation, opts...)(h)
+}
+
+// NewMiddleware is otelhttp.NewMiddleware with capture.
+func NewMiddleware(operation string, opts ...Option) func(http.Handler) http.Handler {
+	traced := otelhttp.NewMiddleware(operation, foreign(opts)...)
+	cfg := newConfig(serverSide, opts)
+	if !cfg.captures() {
+		return traced
+	}
+	return func(next http.Handler) http.Handler {
+		in := &inner{cfg: cfg, next: next}
+		return &outer{inner: in, traced: traced(in)}
+	}
+}
+
+// Handler records the exchange on the server span that the context carries
+// already, made by otelhttp, otelgin or anything else. Place it directly inside
+// that: without a recording server span it only calls h. It costs one allocation
+// more than NewHandler, and cannot know about a filter of the instrumentation
+// outside.
+func Handler(h http.Handler, opts ...Option) http.Handler {
+	cfg := newConfig(serverSide, opts)
+	if !cfg.captures() {
+		return h
+	}
+	return &inner{cfg: cfg, next: h}
+}
+
+// captures reports whether there is anything to do at all.
+func (c *config) captures() bool {
+	if c.plan.enabled {
+		return true
+	}
+	for i := range c.routes {
+		if c.routes[i].plan.enabled {
+			return true
+		}
+	}
+	return false
+}
+
+// outer stands before otelhttp. It hands over a copy of the request, because
+// otelhttp puts a wrapper on the Body of the request it is given: on the server's
+// own request that would hide from net/http what it needs to see when a handler
+// answers without reading (Expect: 100-continue, closing of the connection).
+type outer struct {
+	inner  *inner
+	traced http.Handler
+}
+
+func (o *outer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	n := &node{Context: r.Context(), owner: o.inner, orig: r, w: w}
+	n.provideLabeler()
+	n.outer = r.WithContext(n)
+	o.traced.ServeHTTP(w, n.outer)
+}
+
+// inner stands between the tracing instrumentation and the handler.
+type inner struct {
+	cfg  *config
+	next http.Handler
+}
+
+func (h *inner) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	ctx := r.Context()
+	n, _ := ctx.Value(h).(*node)
+	if n != nil && r == n.outer {
+		// A filter told otelhttp to keep out, which then passes on what it was given:
+		// so do we.
+		h.next.ServeHTTP(w, n.orig)
+		return
+	}
+	span := trace.SpanFromContext(ctx)
+	if !span.IsRecording() || n == nil && !spanKindIs(span, trace.SpanKindServer) {
+		h.next.ServeHTTP(w, r)
+		return
+	}
+	if h.cfg.skipsRequest(r) {
+		span.SetAttributes(skipMark...)
+		h.next.ServeHTTP(w, r)
+		return
+	}
+	h.serve(w, r, span, n)
+}
+
+// skipMark is shared by all: SetAttributes does not change what it is given.
+var skipMark = []attribute.KeyValue{attribute.Bool(httpattr.Skip, true)}
+
+func (h *inner) serve(w http.ResponseWriter, r *http.Request, span trace.Span, n *node) {
+	ex := &serverExchange{}
+	c := &ex.serverCore
+	c.begin(h.cfg, span, r)
+	c.clientAddr = h.cfg.clientAddress(r)
+	c.w = w
+	bits := optionals(w)
+	if n == nil {
+		// Somebody else made the span. The mux will write the pattern on our copy of the
+		// request, and whoever is outside reads it from his.
+		n = &c.node
+		n.Context = r.Context()
+		theirs := r
+		r = r.WithContext(n)
+		defer func() { theirs.Pattern = c.r.Pattern }()
+	} else {
+		c.under = n.w
+		bits |= optionals(n.w) & (hasFlushError | hasWriteString)
+	}
+	n.rec = &c.record
+	c.r = r
+	if h.cfg.anyBodies && r.Body != nil && r.Body != http.NoBody {
+		c.body = r.Body
+		r.Body = (*requestBody)(c)
+	}
+	if h.cfg.eventHeader != "" {
+		c.eventID = eventID(span.SpanContext())
+		w.Header().Set(h.cfg.eventHeader, c.eventID)
+	}
+	defer c.end()
+	h.next.ServeHTTP(writerWith(ex, bits), r)
+	c.returned = true
+}
+
+// end finishes the exchange when the handler returns or panics; the panic goes on.
+func (c *serverCore) end() {
+	c.mu.Lock()
+	o := outcome{r: c.r, status: c.status, failed: !c.returned, hijacked: c.hijacked}
+	copied := c.copied
+	c.mu.Unlock()
+	if copied && c.r.Method != http.MethodHead {
+		o.resSize = c.res.total()
+	}
+	switch {
+	case o.hijacked:
+	case c.returned:
+		c.res.ended()
+		if !c.wrote.Load() { // net/http answers 200 with an empty body
+			c.header(http.StatusOK)
+			o.status = http.StatusOK
+		}
+	default:
+		o.short = true
+	}
+	o.header = c.w.Header()
+	if c.body != nil {
+		c.planRequest() // if nobody read it, it is recorded as incomplete
+	}
+	c.finish(&o)
+}

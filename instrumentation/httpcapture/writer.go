@@ -1,0 +1,234 @@
+// Copyright The apispan Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package httpcapture
+
+//go:generate go run ./internal/genwriter
+
+import (
+	"bufio"
+	"io"
+	"net"
+	"net/http"
+	"strconv"
+	"sync/atomic"
+	"unsafe"
+)
+
+// flushErrorer is what http.ResponseController looks for first.
+type flushErrorer interface{ FlushError() error }
+
+// serverExchange is one request being served: the record, the ResponseWriter and
+// the request body in one allocation. It is never pooled, since a handler may hold
+// on to any of them. The types rw0 to rw127 are it under other names; they get
+// Header, Write, WriteHeader and Unwrap from the embedded serverCore.
+type serverExchange struct{ serverCore }
+
+type serverCore struct {
+	record
+	node node // used if nobody before us has made one
+
+	w     http.ResponseWriter // what the handler's calls go to
+	under http.ResponseWriter // the server's own, if w lost interfaces of it
+	r     *http.Request
+	body  io.ReadCloser // of the request
+
+	wrote    atomic.Bool // the final header was sent
+	planned  atomic.Bool // the request body is decided on
+	returned bool        // the handler came back without a panic
+
+	// Guarded by record.mu.
+	status   int
+	hijacked bool
+	copied   bool // bytes went through ReadFrom, past otelhttp's count
+}
+
+// Unwrap is for http.ResponseController.
+func (c *serverCore) Unwrap() http.ResponseWriter { return c.w }
+
+func (c *serverCore) Header() http.Header { return c.w.Header() }
+
+func (c *serverCore) WriteHeader(status int) {
+	c.header(status)
+	c.w.WriteHeader(status)
+}
+
+// header notes the final status and the header that goes with it.
+func (c *serverCore) header(status int) {
+	if status >= 100 && status <= 199 && status != http.StatusSwitchingProtocols {
+		return // informational; the final one is still to come
+	}
+	if !c.wrote.CompareAndSwap(false, true) {
+		return
+	}
+	c.mu.Lock()
+	c.status = status
+	c.mu.Unlock()
+
+	h := c.w.Header()
+	c.responseHeader(h)
+	if !c.cfg.anyBodies || c.r.Method == http.MethodHead || !bodyAllowed(status) {
+		return
+	}
+	p := c.cfg.planFor(c.r)
+	if !wantsBody(p, c.resType, c.resKnown) {
+		return
+	}
+	size := int64(-1)
+	if v := h["Content-Length"]; len(v) == 1 {
+		if n, err := strconv.ParseInt(v[0], 10, 64); err == nil && n >= 0 {
+			size = n
+		}
+	}
+	c.res.start(p.resMax, size, c.cfg.budget)
+}
+
+func bodyAllowed(status int) bool {
+	return status >= 200 && status != http.StatusNoContent && status != http.StatusNotModified
+}
+
+// implicit does what the first Write or Flush does.
+func (c *serverCore) implicit() {
+	if !c.wrote.Load() {
+		c.header(http.StatusOK)
+	}
+}
+
+func (c *serverCore) Write(p []byte) (int, error) {
+	c.implicit()
+	n, err := c.w.Write(p)
+	c.res.add(p[:max(0, min(n, len(p)))], err)
+	return n, err
+}
+
+func (c *serverCore) writeString(s string) (int, error) {
+	c.implicit()
+	var n int
+	var err error
+	if sw, ok := c.w.(io.StringWriter); ok {
+		n, err = sw.WriteString(s)
+	} else {
+		n, err = c.w.Write(stringBytes(s))
+	}
+	c.res.add(stringBytes(s)[:max(0, min(n, len(s)))], err)
+	return n, err
+}
+
+// stringBytes is s as bytes without a copy. Writers must not change what they are
+// given (io.Writer), and capture.add does not.
+func stringBytes(s string) []byte { return unsafe.Slice(unsafe.StringData(s), len(s)) }
+
+func (c *serverCore) flush() {
+	c.implicit()
+	c.w.(http.Flusher).Flush()
+}
+
+func (c *serverCore) flushError() error {
+	if f, ok := c.w.(flushErrorer); ok {
+		c.implicit()
+		return f.FlushError()
+	}
+	// A wrapper between us and the server dropped the method. All that its Flush
+	// can do for itself is to note the header, so let it see one.
+	if !c.wrote.Load() {
+		c.WriteHeader(http.StatusOK)
+	}
+	return c.under.(flushErrorer).FlushError()
+}
+
+func (c *serverCore) hijack() (net.Conn, *bufio.ReadWriter, error) {
+	conn, rw, err := c.w.(http.Hijacker).Hijack()
+	if err == nil {
+		c.mu.Lock()
+		c.hijacked = true
+		c.mu.Unlock()
+	}
+	return conn, rw, err
+}
+
+func (c *serverCore) push(target string, o *http.PushOptions) error {
+	return c.w.(http.Pusher).Push(target, o)
+}
+
+func (c *serverCore) closeNotify() <-chan bool {
+	return c.w.(http.CloseNotifier).CloseNotify() //nolint:staticcheck // frameworks still ask for it
+}
+
+// readFrom hands the source to the server's ReadFrom, so that the response is
+// framed as without us. While bytes are still wanted they are taken from a reader
+// around the source; the rest is copied by the kernel if it can be.
+func (c *serverCore) readFrom(src io.Reader) (int64, error) {
+	c.implicit()
+	rf := c.w.(io.ReaderFrom)
+	limit := c.res.room()
+	if limit == 0 {
+		n, err := rf.ReadFrom(src)
+		c.res.count(n, err)
+		c.setCopied(n)
+		return n, err
+	}
+	// net/http frames by what it finds in the first 512 bytes.
+	limit = max(limit, 512)
+	t := &tee{src: src, c: c, left: limit}
+	n, err := rf.ReadFrom(t)
+	if err == nil && !t.ended {
+		var rest int64
+		rest, err = rf.ReadFrom(src)
+		c.res.count(rest, err)
+		n += rest
+	}
+	c.setCopied(n)
+	return n, err
+}
+
+func (c *serverCore) setCopied(n int64) {
+	c.mu.Lock()
+	c.copied = c.copied || n > 0
+	c.mu.Unlock()
+}
+
+// tee copies what is read, up to a limit, into the capture.
+type tee struct {
+	src   io.Reader
+	c     *serverCore
+	left  int64
+	ended bool
+}
+
+func (t *tee) Read(p []byte) (int, error) {
+	if t.left <= 0 {
+		return 0, io.EOF
+	}
+	if int64(len(p)) > t.left {
+		p = p[:t.left]
+	}
+	n, err := t.src.Read(p)
+	t.left -= int64(n)
+	t.ended = t.ended || err != nil
+	t.c.res.add(p[:max(0, min(n, len(p)))], nil)
+	return n, err
+}
+
+// requestBody is the body that the handler reads. It reads nothing on its own.
+type requestBody serverCore
+
+func (b *requestBody) Read(p []byte) (int, error) {
+	c := (*serverCore)(b)
+	n, err := c.body.Read(p)
+	c.planRequest()
+	c.req.add(p[:max(0, min(n, len(p)))], err)
+	return n, err
+}
+
+func (b *requestBody) Close() error { return b.body.Close() }
+
+// planRequest decides on the first read, when a router has chosen the route.
+func (c *serverCore) planRequest() {
+	if c.planned.Load() || !c.planned.CompareAndSwap(false, true) {
+		return
+	}
+	p := c.cfg.planFor(c.r)
+	if c.wantsRequest(p) {
+		c.req.start(p.reqMax, c.r.ContentLength, c.cfg.budget)
+	}
+}
