@@ -25,6 +25,7 @@ func instrument(mode string, tp trace.TracerProvider) (*http.Client, func(http.H
 	capture := []httpcapture.Option{
 		httpcapture.WithBodies(httpcapture.BodiesAll), // off unless asked for
 		httpcapture.WithMaxBodySize(16 << 10),         // per body; the rest is counted, not kept
+		httpcapture.WithContentTypes("*/*"),           // uploads, too; by default only text
 		httpcapture.WithAllHeaders(),                  // credentials are masked
 	}
 	provider := otelhttp.WithTracerProvider(tp) // only because the tests use several providers

@@ -119,7 +119,7 @@ func (s *Shop) store(u shopdata.User, in OrderRequest, total int64, charge strin
 	o := &order{
 		ID: fmt.Sprintf("o-%d", s.nextID), Owner: u.ID, Status: "paid",
 		Items: in.Items, Shipping: in.Shipping, TotalCents: total, Currency: "EUR",
-		Charge: charge, Created: time.Now().UTC(),
+		Charge: charge, Created: time.Now().UTC().Truncate(time.Second),
 	}
 	s.orders[o.ID] = o
 	s.oldest = append(s.oldest, o.ID)
