@@ -22,11 +22,11 @@ func (e *Encoder) Append(dst []byte, ex *exchange.Exchange) ([]byte, backend.Dro
 	query, queryCut := limitQuery(ex.Query)
 	dst = e.appendRequest(dst, ex, query)
 	dst = e.appendResponse(dst, ex)
-	dst = appendText(dst, `,"user_id":`, ex.UserID)
-	dst = appendText(dst, `,"company_id":`, ex.CompanyID)
-	dst = appendText(dst, `,"subscription_id":`, ex.SubscriptionID)
+	dst = appendID(dst, `,"user_id":`, ex.UserID)
+	dst = appendID(dst, `,"company_id":`, ex.CompanyID)
+	dst = appendID(dst, `,"subscription_id":`, ex.SubscriptionID)
 	if e.settings.SessionIDAsToken {
-		dst = appendText(dst, `,"session_token":`, ex.SessionID)
+		dst = appendID(dst, `,"session_token":`, ex.SessionID)
 	}
 	dst = appendText(dst, `,"transaction_id":`, e.transactionID(ex))
 	dst = appendActionName(dst, ex)
@@ -248,4 +248,13 @@ func appendText(dst []byte, key, value string) []byte {
 	}
 	dst = append(dst, key...)
 	return wire.AppendString(dst, value)
+}
+
+// appendID is appendText for a value that identifies. A mask would make one user
+// of all; a token still tells them apart.
+func appendID(dst []byte, key, value string) []byte {
+	if wire.IsMask(value) {
+		return dst
+	}
+	return appendText(dst, key, value)
 }

@@ -66,36 +66,38 @@ type group struct {
 }
 
 // groupOf returns the consumer of an exchange: the one that was set, else the
-// user. What redaction has left of an id names nobody, except a token, which
-// still tells consumers apart. Label and email are taken from where the id is
-// from, so that one group is not shown under the names of several users.
+// user. A masked id names nobody; a token still tells consumers apart. Label and
+// email are taken from where the id is from, so that one group is not shown under
+// the names of several users.
 func groupOf(ex *exchange.Exchange) group {
-	if identifies(ex.ConsumerID) {
-		g := group{ex.ConsumerID, ex.ConsumerLabel, ex.ConsumerEmail}
-		if ex.ConsumerID == ex.UserID {
-			g = g.or(ex.UserName, ex.UserEmail)
+	consumer := group{ex.ConsumerID, ex.ConsumerLabel, ex.ConsumerEmail}
+	user := group{ex.UserID, ex.UserName, ex.UserEmail}
+	switch {
+	case consumer.id == "" || wire.IsMask(consumer.id):
+		if user.id == "" || wire.IsMask(user.id) {
+			return group{}
 		}
-		return g
+		return consumer.or(user)
+	case consumer.id == user.id:
+		return consumer.or(user)
 	}
-	if identifies(ex.UserID) {
-		return group{ex.UserID, ex.ConsumerLabel, ex.ConsumerEmail}.or(ex.UserName, ex.UserEmail)
-	}
-	return group{}
+	return consumer.or(group{id: consumer.id})
 }
 
-func identifies(id string) bool {
-	const token = "hmac:"
-	return id != "" && (!isRedacted(id) || len(id) > len(token) && id[:len(token)] == token)
+// or returns the id of other, with label and email from g where g has them. What
+// redaction has replaced is neither a label nor an address.
+func (g group) or(other group) group {
+	return group{other.id, firstClear(g.label, other.label), firstClear(g.email, other.email)}
 }
 
-func (g group) or(label, email string) group {
-	if g.label == "" {
-		g.label = label
+func firstClear(a, b string) string {
+	switch {
+	case a != "" && !isRedacted(a):
+		return a
+	case !isRedacted(b):
+		return b
 	}
-	if g.email == "" {
-		g.email = email
-	}
-	return g
+	return ""
 }
 
 func (g group) append(dst []byte) []byte {

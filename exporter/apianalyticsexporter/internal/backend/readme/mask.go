@@ -53,24 +53,12 @@ func isMasked(value string) bool {
 }
 
 // isRedacted reports whether redaction has left nothing of value but what stands
-// for it: "[REDACTED]" or a variant with a short reason, asterisks, or a token
-// "hmac:<key id>:<22 characters>". A known scheme may stand before it.
-//
-// The forms leave no room for a credential, so it does no harm that a client can
-// send them.
+// for it: a mask or a token, with a known scheme before it or not.
 func isRedacted(value string) bool {
 	if scheme, rest, ok := strings.Cut(value, " "); ok && isScheme(scheme) {
 		value = rest
 	}
-	if inner, ok := strings.CutPrefix(value, "[REDACTED"); ok {
-		inner, ok = strings.CutSuffix(inner, "]")
-		return ok && (inner == "" || len(inner) <= 24 && (inner[0] == ':' || inner[0] == ' ') && wordChars(inner[1:]))
-	}
-	if token, ok := strings.CutPrefix(value, "hmac:"); ok {
-		id, mac, ok := strings.Cut(token, ":")
-		return ok && len(id) > 0 && len(id) <= 32 && len(mac) == 22 && wordChars(id) && wordChars(mac)
-	}
-	return len(value) >= 3 && strings.Trim(value, "*") == ""
+	return wire.IsMask(value) || wire.IsToken(value)
 }
 
 // isScheme reports whether s is an authentication scheme in common use (IANA's
@@ -82,13 +70,4 @@ func isScheme(s string) bool {
 		}
 	}
 	return false
-}
-
-func wordChars(s string) bool {
-	for i := range len(s) {
-		if c := s[i]; c != '-' && c != '_' && c-'0' > 9 && (c|0x20 < 'a' || c|0x20 > 'z') {
-			return false
-		}
-	}
-	return true
 }

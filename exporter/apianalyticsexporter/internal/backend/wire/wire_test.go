@@ -304,3 +304,35 @@ func TestIsUUID(t *testing.T) {
 		}
 	}
 }
+
+func TestIsMaskAndIsToken(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		in          string
+		mask, token bool
+	}{
+		{"[REDACTED]", true, false},
+		{"[REDACTED:malformed]", true, false},
+		{"[REDACTED 24]", true, false},
+		{"***", true, false},
+		{"hmac:k1:AbCdEfGhIjKlMnOpQrStUv", false, true},
+		{"hmac:k_1:AbCdEfGhIjKlMnOpQrSt-_", false, true},
+		{"", false, false},
+		{"**", false, false},
+		{"user-1", false, false},
+		{"[REDACTED", false, false},
+		{"[REDACTED] x", false, false},
+		{"[REDACTED!x]", false, false},
+		{"[REDACTED: a b]", false, false},
+		{"[REDACTED:" + strings.Repeat("a", 30) + "]", false, false},
+		{"***secret***", false, false},
+		{"hmac:k1:short", false, false},
+		{"hmac::AbCdEfGhIjKlMnOpQrStUv", false, false},
+		{"hmac:k1", false, false},
+		{"hmac:k1:AbCdEfGhIjKlMnOpQrStUv=", false, false},
+	} {
+		if mask, token := IsMask(tt.in), IsToken(tt.in); mask != tt.mask || token != tt.token {
+			t.Errorf("%q: mask %v, token %v; want %v, %v", tt.in, mask, token, tt.mask, tt.token)
+		}
+	}
+}
