@@ -10,7 +10,9 @@ import (
 	"slices"
 	"strings"
 
+	"go.opentelemetry.io/collector/config/configretry"
 	"go.opentelemetry.io/collector/confmap"
+	"go.opentelemetry.io/collector/exporter/exporterhelper"
 )
 
 var _ confmap.Unmarshaler = (*Config)(nil)
@@ -19,28 +21,19 @@ var _ confmap.Unmarshaler = (*Config)(nil)
 // decoder's message would neither name the full key nor help, and from
 // confighttp v0.160 on it would not refuse unknown keys beside squashed ones.
 func (cfg *Config) Unmarshal(conf *confmap.Conf) error {
-	var errs []error
-	raw := conf.ToStringMap()
-	errs = append(errs, unknownKeys("", raw, reflect.TypeFor[Config]())...)
-	for _, block := range []struct {
-		key string
-		typ reflect.Type
-	}{
-		{"moesif", reflect.TypeFor[MoesifConfig]()},
-		{"readme", reflect.TypeFor[ReadMeConfig]()},
-	} {
-		switch v := raw[block.key].(type) {
-		case nil:
-		case map[string]any:
-			errs = append(errs, unknownKeys(block.key+"::", v, block.typ)...)
-		default:
-			errs = append(errs, fmt.Errorf("`%s` is no block of keys: write `%s:` and its keys indented below", block.key, block.key))
-		}
-	}
-	if err := errors.Join(errs...); err != nil {
+	if err := errors.Join(unknownKeys("", conf.ToStringMap(), reflect.TypeFor[Config]())...); err != nil {
 		return err
 	}
 	return conf.Unmarshal(cfg)
+}
+
+// blocks are the keys whose own keys are checked, too.
+var blocks = map[string]reflect.Type{
+	"moesif":               reflect.TypeFor[MoesifConfig](),
+	"readme":               reflect.TypeFor[ReadMeConfig](),
+	"sending_queue":        reflect.TypeFor[exporterhelper.QueueBatchConfig](),
+	"sending_queue::batch": reflect.TypeFor[exporterhelper.BatchConfig](),
+	"retry_on_failure":     reflect.TypeFor[configretry.BackOffConfig](),
 }
 
 // unknownKeys reports the keys of raw that typ has no field for.
@@ -53,9 +46,12 @@ func unknownKeys(prefix string, raw map[string]any, typ reflect.Type) (errs []er
 	}
 	slices.Sort(keys)
 	for _, k := range keys {
-		// Optional sections may be switched off with "enabled".
-		if slices.Contains(known, k) || prefix != "" && k == "enabled" {
+		if slices.Contains(known, k) {
+			errs = append(errs, unknownKeysBelow(prefix+k, raw[k])...)
 			continue
+		}
+		if prefix != "" && k == "enabled" {
+			continue // optional sections may be switched off with it
 		}
 		hint := "known here are " + strings.Join(known, ", ")
 		if near := nearest(k, known); near != "" {
@@ -64,6 +60,18 @@ func unknownKeys(prefix string, raw map[string]any, typ reflect.Type) (errs []er
 		errs = append(errs, fmt.Errorf("`%s%s` is no key of this exporter: %s", prefix, k, hint))
 	}
 	return errs
+}
+
+func unknownKeysBelow(path string, v any) []error {
+	typ, ok := blocks[path]
+	if !ok || v == nil {
+		return nil
+	}
+	raw, ok := v.(map[string]any)
+	if !ok {
+		return []error{fmt.Errorf("`%s` is no block of keys: write `%s:` and its keys indented below", path, path[strings.LastIndexByte(path, ':')+1:])}
+	}
+	return unknownKeys(path+"::", raw, typ)
 }
 
 // keysOf lists the YAML keys of a struct's fields, squashed ones included.

@@ -1,0 +1,222 @@
+// Copyright The apispan Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package apianalyticsexporter
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/component/componenttest"
+	"go.opentelemetry.io/collector/config/configopaque"
+	"go.opentelemetry.io/collector/confmap"
+	"go.opentelemetry.io/collector/confmap/confmaptest"
+	"go.opentelemetry.io/collector/exporter/exporterhelper"
+	"go.opentelemetry.io/collector/exporter/exportertest"
+
+	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/metadata"
+)
+
+// load reads one exporter's configuration as the Collector does.
+func load(t *testing.T, conf *confmap.Conf) (*Config, error) {
+	t.Helper()
+	cfg := createDefaultConfig().(*Config)
+	if err := conf.Unmarshal(cfg); err != nil {
+		return nil, err
+	}
+	return cfg, confmap.Validate(cfg)
+}
+
+// TestBadConfig loads every testdata/bad_*.yaml; the lines "# want: …" in it are
+// the exact message.
+func TestBadConfig(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob(filepath.Join("testdata", "bad_*.yaml"))
+	if err != nil || len(files) < 25 {
+		t.Fatalf("found %d files, %v", len(files), err)
+	}
+	for _, file := range files {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			t.Parallel()
+			raw, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var want []string
+			for line := range strings.Lines(string(raw)) {
+				if w, ok := strings.CutPrefix(line, "# want:"); ok {
+					want = append(want, strings.TrimSpace(w))
+				}
+			}
+			conf, err := confmaptest.LoadConf(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = load(t, conf)
+			if err == nil {
+				t.Fatal("the configuration was accepted")
+			}
+			if got, want := err.Error(), strings.Join(want, "\n"); got != want {
+				t.Errorf("got:\n%s\nwant:\n%s", got, want)
+			}
+		})
+	}
+}
+
+func TestConfig(t *testing.T) {
+	t.Parallel()
+	all, err := confmaptest.LoadConf(filepath.Join("testdata", "config.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	storage := component.MustNewIDWithName("file_storage", "queue")
+	for name, change := range map[string]func(cfg *Config){
+		"moesif": func(cfg *Config) {
+			cfg.Moesif.GetOrInsertDefault().ApplicationID = "an-application-id"
+		},
+		"readme": func(cfg *Config) {
+			cfg.ReadMe.GetOrInsertDefault().APIKey = "a-key"
+		},
+		"everything": func(cfg *Config) {
+			c := &cfg.ClientConfig
+			c.Endpoint, c.Timeout, c.Compression = "https://moesif-proxy.internal:9500/collector", 20*time.Second, "zstd"
+			c.ProxyURL, c.TLS.CAFile = "http://proxy.internal:3128", "/etc/ssl/internal.pem"
+			c.Headers = configopaque.MapList{{Name: "X-Tenant", Value: "shop"}}
+			cfg.RequireRedaction, cfg.DryRun = false, true
+			r := &cfg.RetryConfig
+			r.InitialInterval, r.MaxInterval, r.MaxElapsedTime = time.Second, time.Minute, time.Hour
+			q := cfg.QueueConfig.Get()
+			q.NumConsumers, q.QueueSize, q.StorageID = 4, 268435456, &storage
+			b := q.Batch.GetOrInsertDefault()
+			b.FlushTimeout, b.MinSize, b.MaxSize = 2*time.Second, 100, 400
+			m := cfg.Moesif.GetOrInsertDefault()
+			m.ApplicationID, m.APIVersion, m.NoResponseStatus = "an-application-id", "v1", 599
+			m.Gates = Gates{Bodies: BodiesErrors, Headers: false, MaxEventSize: 200000}
+		},
+		"readme_development": func(cfg *Config) {
+			withoutQueue(cfg)
+			r := cfg.ReadMe.GetOrInsertDefault()
+			r.APIKey, r.Development, r.ProductionEnvironments = "a-key", "true", []string{"live"}
+			r.Gates.Bodies = BodiesNone
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			id := component.MustNewIDWithName("api_analytics", name)
+			sub, err := all.Sub(id.String())
+			if err != nil || len(sub.ToStringMap()) == 0 {
+				t.Fatalf("%s: %v", id, err)
+			}
+			got, err := load(t, sub)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := createDefaultConfig().(*Config)
+			change(want)
+			if d := cmp.Diff(want, got, exportEverything); d != "" {
+				t.Errorf("(-want +got)\n%s", d)
+			}
+			if !got.DryRun && !got.hasStorage() {
+				if _, err := NewFactory().CreateTraces(context.Background(), exportertest.NewNopSettings(metadata.Type), got); err != nil {
+					t.Errorf("CreateTraces: %v", err)
+				}
+			}
+		})
+	}
+	if n := len(all.ToStringMap()); n != 4 {
+		t.Errorf("%d entries in config.yaml, 4 are tested", n)
+	}
+}
+
+var exportEverything = cmp.Exporter(func(reflect.Type) bool { return true })
+
+func (cfg *Config) hasStorage() bool {
+	return cfg.QueueConfig.HasValue() && cfg.QueueConfig.Get().StorageID != nil
+}
+
+func TestDefaultConfig(t *testing.T) {
+	t.Parallel()
+	cfg := createDefaultConfig().(*Config)
+	if err := componenttest.CheckConfigStruct(cfg); err != nil {
+		t.Error(err)
+	}
+	empty, err := load(t, confmap.New())
+	if err == nil || err.Error() != "no backend is chosen: write one of the blocks `moesif` or `readme`" {
+		t.Errorf("empty configuration: %v", err)
+	}
+	if d := cmp.Diff(cfg, empty, exportEverything); d != "" {
+		t.Errorf("an empty configuration is not the default (-default +empty)\n%s", d)
+	}
+	q := cfg.QueueConfig.Get()
+	if q.Sizer != exporterhelper.RequestSizerTypeBytes || q.QueueSize != 128<<20 || q.WaitForResult || q.BlockOnOverflow || q.Batch.HasValue() {
+		t.Errorf("queue %+v", q)
+	}
+	if !cfg.RequireRedaction || cfg.DryRun || cfg.RetryConfig.MaxElapsedTime != 0 || !cfg.RetryConfig.Enabled {
+		t.Errorf("%+v", cfg)
+	}
+}
+
+// TestBatchInheritsOurDefaults: "batch:" alone turns batching on with our values.
+func TestBatchInheritsOurDefaults(t *testing.T) {
+	t.Parallel()
+	cfg, err := load(t, confmap.NewFromStringMap(map[string]any{
+		"moesif":        map[string]any{"application_id": "an-application-id"},
+		"sending_queue": map[string]any{"batch": nil},
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := cfg.QueueConfig.Get().Batch
+	if !b.HasValue() || b.Get().MinSize != 200 || b.Get().FlushTimeout != time.Second || b.Get().Sizer != exporterhelper.RequestSizerTypeItems {
+		t.Errorf("batch %+v", b)
+	}
+}
+
+// TestSecretsAreOpaque prints a configuration in every way.
+func TestSecretsAreOpaque(t *testing.T) {
+	t.Parallel()
+	cfg := createDefaultConfig().(*Config)
+	cfg.Moesif.GetOrInsertDefault().ApplicationID = marker
+	cfg.ReadMe.GetOrInsertDefault().APIKey = marker
+	conf := confmap.New()
+	if err := conf.Marshal(cfg); err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range []string{
+		fmt.Sprintf("%v", cfg.Moesif.Get()), fmt.Sprintf("%+v", cfg.ReadMe.Get()), fmt.Sprintf("%#v", *cfg.Moesif.Get()),
+		fmt.Sprint(conf.ToStringMap()), fmt.Sprint(cfg.Validate()),
+	} {
+		if strings.Contains(s, marker) {
+			t.Errorf("a secret is printed: %s", s)
+		}
+	}
+}
+
+func TestSwitchRefusesNumbers(t *testing.T) {
+	t.Parallel()
+	_, err := load(t, confmap.NewFromStringMap(map[string]any{"readme": map[string]any{"api_key": "k", "development": 3}}))
+	if err == nil || !strings.Contains(err.Error(), "is of type int; write auto, true or false") {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestRequestURL(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]string{
+		"https://h":            "https://h/v1/x",
+		"https://h/":           "https://h/v1/x",
+		"https://h/collector/": "https://h/collector/v1/x",
+	} {
+		if got := requestURL(in, "/v1/x"); got != want {
+			t.Errorf("%s: %s", in, got)
+		}
+	}
+}
