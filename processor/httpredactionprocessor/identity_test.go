@@ -1,0 +1,150 @@
+// Copyright The apispan Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package httpredactionprocessor
+
+import (
+	"encoding/base64"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"go.opentelemetry.io/collector/pdata/pcommon"
+)
+
+func header(m pcommon.Map, name, value string) {
+	m.PutEmptySlice("http.request.header." + name).AppendEmpty().SetStr(value)
+}
+
+func jwt(payload string) string {
+	enc := base64.RawURLEncoding.EncodeToString
+	return enc([]byte(`{"alg":"none"}`)) + "." + enc([]byte(payload)) + ".c2ln"
+}
+
+func TestIdentity(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name, sources string
+		put           func(pcommon.Map)
+		want          string
+	}{
+		{"header", `[{header: X-User-Id}]`, func(m pcommon.Map) { header(m, "x-user-id", "u1") }, "u1"},
+		{"header with underscores", `[{header: x-user-id}]`, func(m pcommon.Map) { m.PutStr("http.request.header.x_user_id", "u1") }, "u1"},
+		{"header in a map", `[{header: x-user-id}]`, func(m pcommon.Map) { m.PutEmptyMap("http.request.headers").PutStr("X-User-Id", "u1") }, "u1"},
+		{"cookie", `[{cookie: uid}]`, func(m pcommon.Map) { header(m, "cookie", `a=b; uid="u1"; c=d`) }, "u1"},
+		{"query", `[{query: "user id"}]`, func(m pcommon.Map) { m.PutStr("url.query", "a=1&user+id=u%31") }, "u1"},
+		{"query of an old URL", `[{query: uid}]`, func(m pcommon.Map) { m.PutStr("http.target", "/p?uid=u1#f") }, "u1"},
+		{"query with a bad escape", `[{query: uid}]`, func(m pcommon.Map) { m.PutStr("url.query", "uid=%zz") }, ""},
+		{"JWT", `[{jwt: {}}]`, func(m pcommon.Map) { header(m, "authorization", "Bearer "+jwt(`{"iat":1,"sub":"u1"}`)) }, "u1"},
+		{"JWT, number", `[{jwt: {header: x-token, claim: uid}}]`, func(m pcommon.Map) { header(m, "x-token", jwt(`{"uid":17}`)) }, "17"},
+		{"JWT, no claim", `[{jwt: {}}]`, func(m pcommon.Map) { header(m, "authorization", "Bearer "+jwt(`{"uid":17}`)) }, ""},
+		{"JWT, not one", `[{jwt: {}}]`, func(m pcommon.Map) { header(m, "authorization", "Bearer opaque") }, ""},
+		{"basic", `[{basic_user: true}]`, func(m pcommon.Map) {
+			header(m, "authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte("u1:"+secret)))
+		}, "u1"},
+		{"JSON body", `[{json_body: $.user.id}]`, func(m pcommon.Map) { m.PutStr("http.request.body.content", `{"user":{"id":"u\u0031"}}`) }, "u1"},
+		{"JSON body in bytes", `[{json_body: $.id}]`, func(m pcommon.Map) { m.PutEmptyBytes("http.request.body").FromRaw([]byte(`{"id":17}`)) }, "17"},
+		{"JSON body, object", `[{json_body: $.user}]`, func(m pcommon.Map) { m.PutStr("http.request.body.content", `{"user":{"id":1}}`) }, ""},
+		{"response body", `[{response_json_body: id}]`, func(m pcommon.Map) { m.PutStr("http.response.body.content", `{"id":"u1"}`) }, "u1"},
+		{"cut body", `[{json_body: $.id}]`, func(m pcommon.Map) { m.PutStr("http.request.body.content", `{"id":"u1`) }, ""},
+		{"attribute", `[{attribute: enduser.id}]`, func(m pcommon.Map) { m.PutStr("enduser.id", "u1") }, "u1"},
+		{"first source with a value wins", `[{header: x-a}, {header: x-b}, {header: x-c}]`, func(m pcommon.Map) {
+			header(m, "x-b", "u1")
+			header(m, "x-c", "u2")
+		}, "u1"},
+		{"what is there is kept", `[{header: x-a}]`, func(m pcommon.Map) {
+			header(m, "x-a", "u2")
+			m.PutStr("user.id", "u1")
+		}, "u1"},
+		{"invalid UTF-8 is no id", `[{header: x-a}]`, func(m pcommon.Map) { header(m, "x-a", "\xff") }, ""},
+	} {
+		r := redactorFor(t, "policy: {version: 1, defaults: false}\nidentity: {user.id: "+tt.sources+"}", nil)
+		td, span := newSpan()
+		tt.put(span.Attributes())
+		out := onlySpan(t, r.mustTraces(t, td))
+		got := ""
+		if v, ok := out.Attributes().Get("user.id"); ok {
+			got = v.Str()
+		}
+		if got != tt.want {
+			t.Errorf("%s: user.id = %q, want %q", tt.name, got, tt.want)
+		}
+	}
+}
+
+// TestIdentityIsSubjectToThePolicy: the id comes out of a header that the policy
+// removes, and leaves as a token.
+func TestIdentityIsSubjectToThePolicy(t *testing.T) {
+	t.Parallel()
+	r := redactorFor(t, `
+policy:
+  version: 1
+  keys: { hmac: [user.id], drop: [authorization] }
+  hmac: { keys: [{ id: k1 }] }
+hmac_keys: { k1: 0123456789abcdef0123456789abcdef }
+identity: { user.id: [{ jwt: {} }] }
+`, nil)
+	td, span := newSpan()
+	header(span.Attributes(), "authorization", "Bearer "+jwt(`{"sub":"user-`+secret+`"}`))
+	out := onlySpan(t, r.mustTraces(t, td))
+	if _, ok := out.Attributes().Get("http.request.header.authorization"); ok {
+		t.Error("the header is still there")
+	}
+	v, _ := out.Attributes().Get("user.id")
+	if len(v.Str()) != len("hmac:k1:")+22 || v.Str()[:8] != "hmac:k1:" {
+		t.Errorf("user.id = %q, want a token", v.Str())
+	}
+}
+
+func TestExtract(t *testing.T) {
+	t.Parallel()
+	const body = `{"ok":true,"_cerberus_metrics":{"items":3,"ratio":0.5,"tags":["a"],"password":"` + secret + `"},"n":1}`
+	for _, tt := range []struct {
+		name, rule string
+		bytes      bool
+		body       string
+		want       map[string]any
+		left       string
+	}{
+		{
+			name: "members", rule: `{from: "response.body.$._cerberus_metrics", remove: true}`, body: body,
+			want: map[string]any{"items": int64(3), "ratio": 0.5, "tags": []any{"a"}, "password": "[REDACTED]"},
+			left: `{"ok":true,"n":1}`,
+		},
+		{
+			name: "whole", rule: `{from: "response.body.$._cerberus_metrics", to: m, remove: true}`, body: body, bytes: true,
+			want: map[string]any{"m": map[string]any{"items": int64(3), "ratio": 0.5, "tags": []any{"a"}, "password": "[REDACTED]"}},
+			left: `{"ok":true,"n":1}`,
+		},
+		{
+			name: "kept in the body", rule: `{from: response.body.n}`, body: `{"n":1}`,
+			want: map[string]any{"n": int64(1)}, left: `{"n":1}`,
+		},
+		{name: "not there", rule: `{from: response.body.x, remove: true}`, body: `{"n":1}`, want: map[string]any{}, left: `{"n":1}`},
+		{name: "cut", rule: `{from: response.body.x, remove: true}`, body: `{"n":1,"x":{"a":`, want: map[string]any{}},
+		{name: "not JSON inside", rule: `{from: response.body.x, remove: true}`, body: `{"x":nope}`, want: map[string]any{}},
+	} {
+		r := redactorFor(t, "policy: {version: 1, defaults: false, keys: {deny: [password]}}\nextract: ["+tt.rule+"]", nil)
+		td, span := newSpan()
+		a := span.Attributes()
+		a.PutEmptySlice("http.response.header.content-type").AppendEmpty().SetStr("application/json")
+		if tt.bytes {
+			a.PutEmptyBytes("http.response.body.content").FromRaw([]byte(tt.body))
+		} else {
+			a.PutStr("http.response.body.content", tt.body)
+		}
+		out := onlySpan(t, r.mustTraces(t, td)).Attributes()
+		got := map[string]any{}
+		for k, v := range out.AsRaw() {
+			if rest, ok := strings.CutPrefix(k, "apispan.metadata."); ok {
+				got[rest] = v
+			}
+		}
+		if diff := cmp.Diff(tt.want, got); diff != "" {
+			t.Errorf("%s: metadata (-want +got):\n%s", tt.name, diff)
+		}
+		if v, ok := out.Get("http.response.body.content"); tt.left != "" && (!ok || bodyText(v) != tt.left) {
+			t.Errorf("%s: body = %q, want %q", tt.name, bodyText(v), tt.left)
+		}
+	}
+}

@@ -1,0 +1,174 @@
+// Copyright The apispan Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package httpredactionprocessor
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/component/componentstatus"
+	"go.opentelemetry.io/collector/processor"
+	"go.uber.org/zap"
+
+	"github.com/apispan/apispan/processor/httpredactionprocessor/internal/metadata"
+	"github.com/apispan/apispan/redact"
+)
+
+// errKeyMissing is the component status while tokens cannot be made.
+var errKeyMissing = errors.New("httpredactionprocessor: an HMAC key that the policy names is not loaded: values are masked instead; " +
+	"check hmac.keys of the policy (file, env) or set hmac_keys")
+
+// redactor is the processor for one signal.
+type redactor struct {
+	policy     *redact.Policy
+	hash       string
+	vocabulary *vocabulary
+	deriver    *deriver
+	strip      bool
+	dryRun     bool
+	audit      string
+
+	telemetry *telemetry
+	logger    *zap.Logger
+	reload    time.Duration
+	keyFiles  bool // some key is read from a file
+	// newEngine is replaced by tests that need an engine that fails.
+	newEngine func() engine
+	// ready is false while a key is missing.
+	ready   atomic.Bool
+	walkers sync.Pool
+
+	stop chan struct{}
+	done sync.WaitGroup
+}
+
+func newRedactor(set processor.Settings, cfg *Config, s signal) (*redactor, error) {
+	policy, dryRun, err := cfg.compile()
+	if err != nil {
+		return nil, err
+	}
+	d, err := newDeriver(cfg)
+	if err != nil {
+		return nil, err
+	}
+	builder, err := metadata.NewTelemetryBuilder(set.TelemetrySettings)
+	if err != nil {
+		return nil, err
+	}
+	r := &redactor{
+		policy:     policy,
+		hash:       policy.Hash(),
+		vocabulary: newVocabulary(cfg.ApplyTo, cfg.Aliases),
+		deriver:    d,
+		strip:      cfg.StripCaptured,
+		dryRun:     dryRun,
+		audit:      policy.Audit(),
+		telemetry:  newTelemetry(builder, s),
+		logger:     set.Logger,
+		reload:     cfg.KeyReloadInterval,
+		keyFiles:   slices.ContainsFunc(policy.Config().HMAC.Keys, func(k redact.HMACKey) bool { return k.File != "" }),
+		newEngine:  func() engine { return policy.NewScratch() },
+	}
+	r.ready.Store(policy.Ready())
+	r.walkers.New = func() any {
+		return &walker{r: r, cache: make(map[string]*keyInfo), num: make([]byte, 0, 32)}
+	}
+	return r, nil
+}
+
+// derives reports whether attributes are made from others before redaction.
+func (r *redactor) derives() bool { return r.deriver != nil && !r.strip }
+
+// walker takes working memory for one batch.
+func (r *redactor) walker() *walker {
+	w := r.walkers.Get().(*walker)
+	w.e = r.newEngine()
+	return w
+}
+
+// release flushes the batch's counters and gives the memory back.
+func (r *redactor) release(ctx context.Context, w *walker) {
+	r.telemetry.flush(ctx, &w.tally)
+	w.e.Release()
+	w.e = nil
+	w.exchange = redact.Exchange{}
+	w.tally = tally{}
+	r.walkers.Put(w)
+}
+
+func (r *redactor) start(ctx context.Context, host component.Host) error {
+	r.stop = make(chan struct{})
+	ready := r.checkKeys(ctx, host, true, true)
+	if !r.keyFiles || r.reload <= 0 {
+		return nil
+	}
+	r.done.Add(1)
+	go func() {
+		defer r.done.Done()
+		r.watchKeys(host, ready)
+	}()
+	return nil
+}
+
+func (r *redactor) shutdown(context.Context) error {
+	if r.stop != nil {
+		close(r.stop)
+		r.stop = nil
+		r.done.Wait()
+	}
+	return nil
+}
+
+// watchKeys reads the key files again at every tick until shutdown.
+func (r *redactor) watchKeys(host component.Host, ready bool) {
+	t := time.NewTicker(r.reload)
+	defer t.Stop()
+	for {
+		select {
+		case <-r.stop:
+			return
+		case <-t.C:
+			ready = r.reloadKeys(context.Background(), host, ready)
+		}
+	}
+}
+
+// reloadKeys reads the key files once. After an error the keys stay as they were.
+func (r *redactor) reloadKeys(ctx context.Context, host component.Host, was bool) (ready bool) {
+	err := r.policy.Reload()
+	r.telemetry.reloaded(ctx, err == nil)
+	if err != nil {
+		// The error names key ids only, never key material.
+		r.logger.Warn("Reading HMAC key files failed; the keys in use stay", zap.Error(err))
+	}
+	return r.checkKeys(ctx, host, was, false)
+}
+
+// checkKeys reports a missing key as a recoverable error of the component, and its
+// return as OK, once per change.
+func (r *redactor) checkKeys(ctx context.Context, host component.Host, was, first bool) (ready bool) {
+	var missing int64
+	for _, k := range r.policy.Keys() {
+		if !k.Loaded {
+			missing++
+		}
+	}
+	r.telemetry.keysMissing(ctx, missing)
+	ready = r.policy.Ready()
+	r.ready.Store(ready)
+	switch {
+	case ready && !was:
+		r.logger.Info("All HMAC keys are loaded")
+		componentstatus.ReportStatus(host, componentstatus.NewEvent(componentstatus.StatusOK))
+	case !ready && (was || first):
+		r.logger.Error("An HMAC key is missing: values are masked instead of being turned into tokens")
+		componentstatus.ReportStatus(host, componentstatus.NewRecoverableErrorEvent(errKeyMissing))
+	}
+	return ready
+}

@@ -1,0 +1,388 @@
+// Copyright The apispan Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package httpredactionprocessor
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/component/componentstatus"
+	"go.opentelemetry.io/collector/component/componenttest"
+	"go.opentelemetry.io/collector/consumer/consumertest"
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/collector/processor/processortest"
+
+	"github.com/apispan/apispan/internal/httpattr"
+	"github.com/apispan/apispan/processor/httpredactionprocessor/internal/metadata"
+	"github.com/apispan/apispan/redact"
+)
+
+func TestStamp(t *testing.T) {
+	t.Parallel()
+	r := redactorFor(t, walkPolicy, nil)
+	td, span := newSpan()
+	a := span.Attributes()
+	a.PutStr("password", secret)
+	a.PutStr("some.text", card)
+	// Stamps that come in prove nothing.
+	a.PutStr(httpattr.RedactionPolicy, "forged")
+	a.PutInt(httpattr.RedactionCount, 99)
+	td.ResourceSpans().At(0).Resource().Attributes().PutStr(httpattr.RedactionPolicy, "forged")
+	span.Events().AppendEmpty().Attributes().PutStr(httpattr.RedactionPolicy, "forged")
+
+	out := r.mustTraces(t, td)
+	s := onlySpan(t, out)
+	if v, _ := s.Attributes().Get(httpattr.RedactionPolicy); v.Str() != r.policy.Hash() || len(v.Str()) != 16 {
+		t.Errorf("policy stamp = %q, want %q", v.AsString(), r.policy.Hash())
+	}
+	if v, _ := s.Attributes().Get(httpattr.RedactionCount); v.Int() != 2 {
+		t.Errorf("count = %v, want 2", v.AsString())
+	}
+	if strings.Contains(tracesText(t, out), "forged") {
+		t.Error("a forged stamp is left")
+	}
+
+	// Nothing to redact: the stamp says so by having no count.
+	td, _ = newSpan()
+	s = onlySpan(t, r.mustTraces(t, td))
+	want := map[string]any{httpattr.RedactionPolicy: r.policy.Hash()}
+	if diff := cmp.Diff(want, s.Attributes().AsRaw()); diff != "" {
+		t.Errorf("attributes (-want +got):\n%s", diff)
+	}
+}
+
+func TestAuditOff(t *testing.T) {
+	t.Parallel()
+	td, span := newSpan()
+	span.Attributes().PutStr("password", secret)
+	s := onlySpan(t, redactorFor(t, walkPolicy+"\naudit: off", nil).mustTraces(t, td))
+	if _, ok := s.Attributes().Get(httpattr.RedactionCount); ok {
+		t.Error("audit: off writes a count")
+	}
+	if _, ok := s.Attributes().Get(httpattr.RedactionPolicy); !ok {
+		t.Error("audit: off writes no stamp")
+	}
+}
+
+func TestDryRunChangesNothingAndDoesNotStamp(t *testing.T) {
+	t.Parallel()
+	tel := componenttest.NewTelemetry()
+	r := redactorFor(t, walkPolicy+"\ndry_run: true", tel)
+	td, span := newSpan()
+	span.Attributes().PutStr("password", secret)
+	want := tracesText(t, td)
+	span.Attributes().PutStr(httpattr.RedactionPolicy, "forged")
+	if got := tracesText(t, r.mustTraces(t, td)); got != want {
+		t.Errorf("a dry run changed the data:\n%s\n%s", want, got)
+	}
+	if n := sum(t, tel, "otelcol_processor_http_redaction_values"); n != 1 {
+		t.Errorf("a dry run counted %d values, want 1", n)
+	}
+
+	ld := plog.NewLogs()
+	rec := ld.ResourceLogs().AppendEmpty().ScopeLogs().AppendEmpty().LogRecords().AppendEmpty()
+	rec.Body().SetStr("n=" + card)
+	want = logsText(t, ld)
+	rec.Attributes().PutStr(httpattr.RedactionPolicy, "forged")
+	if got := logsText(t, r.mustLogs(t, ld)); got != want {
+		t.Errorf("a dry run changed logs:\n%s\n%s", want, got)
+	}
+}
+
+func TestStripCaptured(t *testing.T) {
+	t.Parallel()
+	td, span := newSpan()
+	a := span.Attributes()
+	for _, k := range []string{
+		"http.request.header.accept", "http.response.header.etag", "http.request.headers.accept", "http.request.body.content",
+		"http.response.body.content", "http.request.body", "user.id", "enduser.id", "session.id", "user.email",
+		"apispan.company.id", "apispan.metadata.plan", "apispan.event.id", "apispan.request.body.truncated",
+		"rpc.grpc.request.metadata.x",
+	} {
+		a.PutStr(k, "x")
+	}
+	a.PutStr("http.request.method", "GET")
+	a.PutStr("url.path", "/orders")
+	a.PutStr("password", secret)
+	a.PutInt("http.request.body.size", 5)
+	r := redactorFor(t, walkPolicy+"\nstrip_captured: true\nidentity: {user.id: [{header: accept}]}", nil)
+	got := onlySpan(t, r.mustTraces(t, td)).Attributes().AsRaw()
+	want := map[string]any{
+		"http.request.method": "GET", "url.path": "/orders", "password": "[REDACTED]", "http.request.body.size": int64(5),
+		httpattr.RedactionPolicy: r.policy.Hash(), httpattr.RedactionCount: int64(1),
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("attributes (-want +got):\n%s", diff)
+	}
+}
+
+// badEngine panics when it is given a value that holds "boom".
+type badEngine struct{ engine }
+
+func boom(s string) {
+	if strings.Contains(s, "boom") {
+		panic(s)
+	}
+}
+
+func (b badEngine) AttributeAs(key, as, v string) (string, redact.Effect) {
+	boom(v)
+	return b.engine.AttributeAs(key, as, v)
+}
+
+func (b badEngine) AttributeKey(k string) redact.Effect {
+	boom(k)
+	return b.engine.AttributeKey(k)
+}
+
+func (b badEngine) Text(v string) (string, redact.Effect) {
+	boom(v)
+	return b.engine.Text(v)
+}
+
+func (b badEngine) URL(v string) (string, redact.Effect) {
+	boom(v)
+	return b.engine.URL(v)
+}
+
+func (b badEngine) Member(n redact.Node, k string) redact.Node {
+	boom(k)
+	return b.engine.Member(n, k)
+}
+
+func (b badEngine) Leaf(n redact.Node, k redact.Kind, v string) (string, redact.Effect) {
+	boom(v)
+	return b.engine.Leaf(n, k, v)
+}
+
+func TestPanicRemovesTheValueAndGoesOn(t *testing.T) {
+	t.Parallel()
+	tel := componenttest.NewTelemetry()
+	r := redactorFor(t, walkPolicy, tel)
+	fresh := r.newEngine
+	r.newEngine = func() engine { return badEngine{fresh()} }
+
+	td, span := newSpan()
+	span.SetName("boom")
+	span.Status().SetMessage("boom")
+	span.TraceState().FromRaw("a=boom,b=1")
+	a := span.Attributes()
+	a.PutStr("first", "boom")
+	a.PutStr("boom", "x")
+	a.PutStr("password", secret)
+	m := a.PutEmptyMap("map")
+	m.PutStr("k", "boom")
+	m.PutStr("boom2", "x")
+	m.PutStr("kept", "yes")
+	a.PutStr("last", "kept")
+	td.ResourceSpans().At(0).SetSchemaUrl("boom")
+
+	out := r.mustTraces(t, td)
+	s := onlySpan(t, out)
+	text := tracesText(t, out)
+	mustNotHold(t, text, "boom")
+	mustNotHold(t, text, secret)
+	if v, ok := s.Attributes().Get("last"); !ok || v.Str() != "kept" {
+		t.Error("what stands after the panic is lost")
+	}
+	if v, _ := s.Attributes().Get("map"); !cmp.Equal(v.AsRaw(), any(map[string]any{"kept": "yes"})) {
+		t.Errorf("map = %v", v.AsRaw())
+	}
+	if v, _ := s.Attributes().Get(httpattr.RedactionPolicy); v.Str() != r.policy.Hash() {
+		t.Error("the span is not stamped although all of it was redacted")
+	}
+	if n := sumWhere(t, tel, "otelcol_processor_http_redaction_fail_closed", "outcome", "panic"); n < 6 {
+		t.Errorf("%d panics were counted, want 6 or more", n)
+	}
+}
+
+// brokenEngine panics where no single value is to blame.
+type brokenEngine struct{ engine }
+
+func (brokenEngine) Stats() redact.Stats { panic("broken") }
+
+func (brokenEngine) Begin(redact.Exchange) { panic("broken") }
+
+func TestPanicOutsideAValueDropsTheItem(t *testing.T) {
+	t.Parallel()
+	tel := componenttest.NewTelemetry()
+	r := redactorFor(t, walkPolicy, tel)
+	fresh := r.newEngine
+	r.newEngine = func() engine { return brokenEngine{fresh()} }
+	td, span := newSpan()
+	span.Attributes().PutStr("note", secret)
+	out := r.mustTraces(t, td)
+	mustNotHold(t, tracesText(t, out), secret)
+	if out.SpanCount() != 0 {
+		t.Error("the span is still there")
+	}
+	if n := sum(t, tel, "otelcol_processor_http_redaction_items_dropped"); n != 1 {
+		t.Errorf("%d dropped items were counted, want 1", n)
+	}
+}
+
+func TestMetrics(t *testing.T) {
+	t.Parallel()
+	tel := componenttest.NewTelemetry()
+	r := redactorFor(t, walkPolicy, tel)
+	td, span := newSpan()
+	span.Attributes().PutStr("password", secret)
+	span.Attributes().PutStr(httpattr.RequestBody, `{"password":"x","a":`)
+	span.SetName("charge " + card)
+	r.mustTraces(t, td)
+	if n := sum(t, tel, "otelcol_processor_http_redaction_items"); n != 1 {
+		t.Errorf("items = %d", n)
+	}
+	for _, tt := range []struct {
+		place, action string
+		want          int64
+	}{{"attribute", "mask", 1}, {"body", "mask", 1}, {"span_name", "mask", 1}} {
+		got := sumWhere(t, tel, "otelcol_processor_http_redaction_values", "place", tt.place, "action", tt.action)
+		if got != tt.want {
+			t.Errorf("%s/%s = %d, want %d", tt.place, tt.action, got, tt.want)
+		}
+	}
+}
+
+// statusHost collects component status.
+type statusHost struct {
+	component.Host
+	mu     sync.Mutex
+	events []componentstatus.Status
+	seen   chan componentstatus.Status
+}
+
+func (h *statusHost) Report(e *componentstatus.Event) {
+	h.mu.Lock()
+	h.events = append(h.events, e.Status())
+	h.mu.Unlock()
+	h.seen <- e.Status()
+}
+
+func TestMissingKeyDegradesAndRecovers(t *testing.T) {
+	t.Parallel()
+	key := filepath.Join(t.TempDir(), "key")
+	tel := componenttest.NewTelemetry()
+	r := redactorFor(t, `
+policy:
+  version: 1
+  keys: { hmac: [user.id] }
+  hmac: { keys: [{ id: k1, file: '`+key+`' }] }
+key_reload_interval: 5ms
+`, tel)
+	host := &statusHost{Host: componenttest.NewNopHost(), seen: make(chan componentstatus.Status, 16)}
+	if err := r.start(t.Context(), host); err != nil {
+		t.Fatal(err)
+	}
+	wait := func(want componentstatus.Status) {
+		t.Helper()
+		select {
+		case got := <-host.seen:
+			if got != want {
+				t.Fatalf("status = %v, want %v", got, want)
+			}
+		case <-time.After(10 * time.Second):
+			t.Fatalf("no status %v", want)
+		}
+	}
+	id := func() string {
+		td, span := newSpan()
+		span.Attributes().PutStr("user.id", secret)
+		v, _ := onlySpan(t, r.mustTraces(t, td)).Attributes().Get("user.id")
+		return v.Str()
+	}
+	wait(componentstatus.StatusRecoverableError)
+	if got := id(); got != "[REDACTED]" {
+		t.Errorf("without a key user.id = %q, want the mask", got)
+	}
+	// The file is made whole and then put in place, as secret stores do.
+	tmp := key + ".tmp"
+	if err := os.WriteFile(tmp, []byte(strings.Repeat("k", 32)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(tmp, key); err != nil {
+		t.Fatal(err)
+	}
+	wait(componentstatus.StatusOK)
+	if got := id(); !strings.HasPrefix(got, "hmac:k1:") {
+		t.Errorf("with a key user.id = %q, want a token", got)
+	}
+	if err := r.shutdown(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	if n := sumWhere(t, tel, "otelcol_processor_http_redaction_key_reloads", "result", "ok"); n < 1 {
+		t.Errorf("%d reloads were counted", n)
+	}
+	if err := r.shutdown(context.Background()); err != nil {
+		t.Errorf("second shutdown: %v", err)
+	}
+}
+
+func TestConcurrentBatches(t *testing.T) {
+	t.Parallel()
+	sink := new(consumertest.TracesSink)
+	p, err := NewFactory().CreateTraces(t.Context(), processortest.NewNopSettings(metadata.Type), mustConfig(t, walkPolicy), sink)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !p.Capabilities().MutatesData {
+		t.Error("the processor must say that it changes data")
+	}
+	if err := p.Start(t.Context(), componenttest.NewNopHost()); err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			for range 50 {
+				td, span := newSpan()
+				for name, put := range keyed {
+					put(span.Attributes().PutEmptyMap("x." + name))
+				}
+				if err := p.ConsumeTraces(context.Background(), td); err != nil {
+					t.Error(err)
+				}
+			}
+		}()
+	}
+	wg.Wait()
+	if err := p.Shutdown(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if sink.SpanCount() != 400 {
+		t.Fatalf("%d spans came out, want 400", sink.SpanCount())
+	}
+	for _, td := range sink.AllTraces() {
+		mustNotHold(t, tracesText(t, td), secret)
+	}
+}
+
+func TestLogsAreStamped(t *testing.T) {
+	t.Parallel()
+	r := redactorFor(t, walkPolicy, nil)
+	ld := plog.NewLogs()
+	rec := ld.ResourceLogs().AppendEmpty().ScopeLogs().AppendEmpty().LogRecords().AppendEmpty()
+	rec.Body().SetEmptyMap().PutStr("password", secret)
+	rec.Body().Map().PutInt("n", 1)
+	out := r.mustLogs(t, ld).ResourceLogs().At(0).ScopeLogs().At(0).LogRecords().At(0)
+	if v, _ := out.Attributes().Get(httpattr.RedactionPolicy); v.Str() != r.policy.Hash() {
+		t.Error("the record is not stamped")
+	}
+	if out.Body().Type() != pcommon.ValueTypeMap {
+		t.Fatalf("the body became a %v", out.Body().Type())
+	}
+	if diff := cmp.Diff(map[string]any{"password": "[REDACTED]", "n": int64(1)}, out.Body().Map().AsRaw()); diff != "" {
+		t.Errorf("body (-want +got):\n%s", diff)
+	}
+}

@@ -1,0 +1,78 @@
+// Copyright The apispan Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package httpredactionprocessor
+
+import (
+	"slices"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+
+	"github.com/apispan/apispan/internal/httpattr"
+)
+
+// redactionRules holds the ids of the rules that acted (audit: rules).
+const redactionRules = httpattr.OwnPrefix + "redaction.rules"
+
+// stamp says on the span that the policy was applied to it. It comes last: a span
+// on which anything failed is dropped and never stamped. Incoming attributes of
+// these names were removed by the walk.
+func (w *walker) stamp(attrs pcommon.Map) {
+	attrs.PutStr(httpattr.RedactionPolicy, w.r.hash)
+	if w.r.audit == auditOff {
+		return
+	}
+	if w.changed > 0 {
+		attrs.PutInt(httpattr.RedactionCount, w.changed)
+	}
+	if w.r.audit != auditRules {
+		return
+	}
+	var rules []string
+	for _, c := range w.e.Counts() {
+		if c.Rule != "" && !slices.Contains(rules, c.Rule) {
+			rules = append(rules, c.Rule)
+		}
+	}
+	if len(rules) > 0 {
+		slices.Sort(rules)
+		list := attrs.PutEmptySlice(redactionRules)
+		for _, id := range rules {
+			list.AppendEmpty().SetStr(id)
+		}
+	}
+}
+
+// unstampTraces removes stamps that came in: in a dry run nothing was redacted
+// here, and what was redacted before is not known.
+func unstampTraces(td ptrace.Traces) {
+	for _, rs := range td.ResourceSpans().All() {
+		unstamp(rs.Resource().Attributes())
+		for _, ss := range rs.ScopeSpans().All() {
+			unstamp(ss.Scope().Attributes())
+			for _, s := range ss.Spans().All() {
+				unstamp(s.Attributes())
+			}
+		}
+	}
+}
+
+func unstampLogs(ld plog.Logs) {
+	for _, rl := range ld.ResourceLogs().All() {
+		unstamp(rl.Resource().Attributes())
+		for _, sl := range rl.ScopeLogs().All() {
+			unstamp(sl.Scope().Attributes())
+			for _, r := range sl.LogRecords().All() {
+				unstamp(r.Attributes())
+			}
+		}
+	}
+}
+
+func unstamp(attrs pcommon.Map) {
+	attrs.RemoveIf(func(k string, _ pcommon.Value) bool {
+		return k == httpattr.RedactionPolicy || k == httpattr.RedactionCount || k == redactionRules
+	})
+}

@@ -1,0 +1,85 @@
+// Copyright The apispan Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package httpredactionprocessor
+
+import (
+	"context"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+
+	"github.com/apispan/apispan/processor/httpredactionprocessor/internal/metadata"
+)
+
+type signal string
+
+const (
+	signalTraces signal = "traces"
+	signalLogs   signal = "logs"
+)
+
+// telemetry writes the processor's own metrics. The attribute sets are built once.
+type telemetry struct {
+	builder    *metadata.TelemetryBuilder
+	signal     metric.MeasurementOption
+	values     [numPlaces][numActions]metric.MeasurementOption
+	ok, failed metric.MeasurementOption
+}
+
+func newTelemetry(b *metadata.TelemetryBuilder, s signal) *telemetry {
+	t := &telemetry{
+		builder: b,
+		signal:  option(attribute.String("signal", string(s))),
+		ok:      option(attribute.String("result", "ok")),
+		failed:  option(attribute.String("result", "error")),
+	}
+	for p := range numPlaces {
+		for a := range numActions {
+			t.values[p][a] = option(
+				attribute.String("action", actionNames[a]),
+				attribute.String("place", placeNames[p]),
+			)
+		}
+	}
+	return t
+}
+
+func option(kvs ...attribute.KeyValue) metric.MeasurementOption {
+	return metric.WithAttributeSet(attribute.NewSet(kvs...))
+}
+
+func (t *telemetry) flush(ctx context.Context, c *tally) {
+	if c.items > 0 {
+		t.builder.ProcessorHTTPRedactionItems.Add(ctx, c.items, t.signal)
+	}
+	if c.dropped > 0 {
+		t.builder.ProcessorHTTPRedactionItemsDropped.Add(ctx, c.dropped, t.signal)
+	}
+	for f, n := range c.failures {
+		t.builder.ProcessorHTTPRedactionFailClosed.Add(ctx, n,
+			option(attribute.String("outcome", f.outcome), attribute.String("part", f.part)))
+	}
+	if !c.any {
+		return
+	}
+	for p := range numPlaces {
+		for a := range numActions {
+			if n := c.values[p][a]; n > 0 {
+				t.builder.ProcessorHTTPRedactionValues.Add(ctx, n, t.values[p][a])
+			}
+		}
+	}
+}
+
+func (t *telemetry) reloaded(ctx context.Context, ok bool) {
+	if ok {
+		t.builder.ProcessorHTTPRedactionKeyReloads.Add(ctx, 1, t.ok)
+	} else {
+		t.builder.ProcessorHTTPRedactionKeyReloads.Add(ctx, 1, t.failed)
+	}
+}
+
+func (t *telemetry) keysMissing(ctx context.Context, n int64) {
+	t.builder.ProcessorHTTPRedactionKeysMissing.Record(ctx, n)
+}

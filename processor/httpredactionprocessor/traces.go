@@ -1,0 +1,118 @@
+// Copyright The apispan Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package httpredactionprocessor
+
+import (
+	"context"
+	"strings"
+
+	"go.opentelemetry.io/collector/pdata/ptrace"
+
+	"github.com/apispan/apispan/redact"
+)
+
+func (r *redactor) processTraces(ctx context.Context, td ptrace.Traces) (ptrace.Traces, error) {
+	if r.dryRun {
+		// The result is thrown away; the counters stay. The data goes on as it is
+		// but for stamps, which would be a lie.
+		shadow := ptrace.NewTraces()
+		td.CopyTo(shadow)
+		r.redactTraces(ctx, shadow)
+		unstampTraces(td)
+		return td, nil
+	}
+	r.redactTraces(ctx, td)
+	return td, nil
+}
+
+func (r *redactor) redactTraces(ctx context.Context, td ptrace.Traces) {
+	w := r.walker()
+	td.ResourceSpans().RemoveIf(func(rs ptrace.ResourceSpans) bool {
+		if !w.resource(rs.Resource(), rs.SchemaUrl(), rs.SetSchemaUrl) {
+			w.tally.dropped += int64(countSpans(rs))
+			return true
+		}
+		rs.ScopeSpans().RemoveIf(func(ss ptrace.ScopeSpans) bool {
+			if !w.scope(ss.Scope(), ss.SchemaUrl(), ss.SetSchemaUrl) {
+				w.tally.dropped += int64(ss.Spans().Len())
+				return true
+			}
+			ss.Spans().RemoveIf(func(span ptrace.Span) bool {
+				if w.span(span) {
+					return false
+				}
+				w.tally.dropped++
+				return true
+			})
+			return false
+		})
+		return false
+	})
+	r.release(ctx, w)
+}
+
+func countSpans(rs ptrace.ResourceSpans) (n int) {
+	for _, ss := range rs.ScopeSpans().All() {
+		n += ss.Spans().Len()
+	}
+	return n
+}
+
+// guard turns a panic outside the engine into ok = false: the item is dropped.
+func (w *walker) guard(ok *bool) {
+	if recover() != nil {
+		*ok = false
+		w.e = w.r.newEngine()
+	}
+}
+
+// span redacts one span. It reports false if that failed and the span must be
+// dropped.
+func (w *walker) span(span ptrace.Span) (ok bool) {
+	defer w.guard(&ok)
+	attrs := span.Attributes()
+	ex := w.gather(attrs)
+	ex.Direction = direction(span.Kind())
+	if w.r.derives() && w.derive(attrs) {
+		w.gather(attrs)
+	}
+	w.begin(ex)
+	w.attributes(attrs, placeAttribute)
+	w.spanName(span)
+	w.setText(placeStatus, span.Status().Message(), span.Status().SetMessage)
+	w.traceState(span.TraceState())
+	for _, ev := range span.Events().All() {
+		w.setText(placeEvent, ev.Name(), ev.SetName)
+		w.gather(ev.Attributes())
+		w.attributes(ev.Attributes(), placeEvent)
+	}
+	for _, l := range span.Links().All() {
+		w.gather(l.Attributes())
+		w.attributes(l.Attributes(), placeLink)
+		w.traceState(l.TraceState())
+	}
+	w.stamp(attrs)
+	w.end()
+	w.tally.items++
+	return true
+}
+
+// spanName redacts a span name. Names of the form "GET /orders/1?x=y", which some
+// producers write, hold a URL: it is read as one before the rest is read as text.
+func (w *walker) spanName(span ptrace.Span) {
+	name := span.Name()
+	at := strings.LastIndexByte(name, ' ') + 1
+	if target := name[at:]; strings.HasPrefix(target, "/") || strings.Contains(target, "://") {
+		out, ef := w.url(placeSpanName, target)
+		switch ef {
+		case redact.Changed:
+			name = name[:at] + out
+			span.SetName(name)
+		case redact.Removed:
+			name = strings.TrimRight(name[:at], " ")
+			span.SetName(name)
+		}
+	}
+	w.setText(placeSpanName, name, span.SetName)
+}

@@ -1,0 +1,253 @@
+// Copyright The apispan Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package httpredactionprocessor
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/apispan/apispan/internal/httpattr"
+)
+
+// aliases maps attribute keys of one vocabulary to the key of the semantic
+// convention with the same meaning. A key that ends in "*" is a prefix and so is
+// its target. An alias tells the engine what syntax a value has (header field,
+// URL, body, address); the key rules of the policy still see the original key.
+type aliases map[string]string
+
+const (
+	anyRequestHeader  = httpattr.RequestHeaderPrefix + "*"
+	anyResponseHeader = httpattr.ResponseHeaderPrefix + "*"
+)
+
+// vocabularies are the presets of apply_to. The README has the same table.
+var vocabularies = map[string]aliases{
+	// The HTTP semantic conventions as they are now. Header names may be spelled
+	// with "_" for "-", as older agents do: names are folded anyway.
+	"semconv": {},
+	// Semantic conventions before HTTP became stable (v1.23).
+	// https://opentelemetry.io/docs/specs/semconv/non-normative/http-migration/
+	"legacy": {
+		"http.method":         httpattr.RequestMethod,
+		"http.url":            httpattr.URLFull,
+		"http.target":         httpattr.URLFull,
+		"http.host":           httpattr.ServerAddress,
+		"http.server_name":    httpattr.ServerAddress,
+		"net.host.name":       httpattr.ServerAddress,
+		"net.peer.name":       httpattr.ServerAddress,
+		"http.client_ip":      httpattr.ClientAddress,
+		"net.peer.ip":         httpattr.NetworkPeerAddress,
+		"net.sock.peer.addr":  httpattr.NetworkPeerAddress,
+		"net.sock.peer.name":  httpattr.NetworkPeerAddress,
+		"http.user_agent":     httpattr.UserAgent,
+		"http.request.header": anyRequestHeader,
+	},
+	// Agents of hypertrace (attribute names in its goagent and javaagent).
+	// https://github.com/hypertrace/javaagent
+	"hypertrace": {
+		"http.request.body":            httpattr.RequestBody,
+		"http.response.body":           httpattr.ResponseBody,
+		"rpc.request.body":             httpattr.RequestBody,
+		"rpc.response.body":            httpattr.ResponseBody,
+		"rpc.request.metadata.*":       anyRequestHeader,
+		"rpc.response.metadata.*":      anyResponseHeader,
+		"http.request.body.truncated":  httpattr.RequestBodyTruncated,
+		"http.response.body.truncated": httpattr.ResponseBodyTruncated,
+	},
+	// Elastic Common Schema and Elastic APM.
+	// https://www.elastic.co/docs/reference/ecs/ecs-http
+	"ecs": {
+		"http.request.headers":    anyRequestHeader,
+		"http.response.headers":   anyResponseHeader,
+		"http.request.headers.*":  anyRequestHeader,
+		"http.response.headers.*": anyResponseHeader,
+		"http.request.referrer":   httpattr.RequestHeaderPrefix + "referer",
+		"url.original":            httpattr.URLFull,
+		"client.ip":               httpattr.ClientAddress,
+		"source.ip":               httpattr.ClientAddress,
+		"url.domain":              httpattr.ServerAddress,
+	},
+	// Datadog tracers and agent.
+	// https://docs.datadoghq.com/tracing/trace_collection/tracing_naming_convention/
+	"datadog": {
+		"http.request.headers.*":  anyRequestHeader,
+		"http.response.headers.*": anyResponseHeader,
+		"http.client_ip":          httpattr.ClientAddress,
+		"network.client.ip":       httpattr.ClientAddress,
+		"http.useragent":          httpattr.UserAgent,
+		"http.referrer":           httpattr.RequestHeaderPrefix + "referer",
+		"http.url":                httpattr.URLFull,
+	},
+	// Names that language agents and proxies use for content and gRPC metadata.
+	"agents": {
+		"http.request.body.text":       httpattr.RequestBody,
+		"http.response.body.text":      httpattr.ResponseBody,
+		"http.request.payload":         httpattr.RequestBody,
+		"http.response.payload":        httpattr.ResponseBody,
+		"rpc.grpc.request.metadata.*":  anyRequestHeader,
+		"rpc.grpc.response.metadata.*": anyResponseHeader,
+		"http.request.cookies":         httpattr.RequestHeaderPrefix + "cookie",
+		"http.client.ip":               httpattr.ClientAddress,
+		"guid:x-request-url":           httpattr.URLFull,
+		"peer.address":                 httpattr.NetworkPeerAddress,
+	},
+}
+
+// vocabularyNames returns the presets in order.
+func vocabularyNames() []string {
+	names := make([]string, 0, len(vocabularies))
+	for n := range vocabularies {
+		names = append(names, n)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// vocabulary resolves attribute keys. It is immutable.
+type vocabulary struct {
+	exact    map[string]string
+	prefixes []prefixAlias
+}
+
+type prefixAlias struct{ from, to string }
+
+// newVocabulary merges presets and own aliases; own ones win.
+func newVocabulary(presets []string, own aliases) *vocabulary {
+	v := &vocabulary{exact: map[string]string{}}
+	merged := aliases{}
+	for _, p := range presets {
+		for from, to := range vocabularies[p] {
+			merged[from] = to
+		}
+	}
+	for from, to := range own {
+		merged[from] = to
+	}
+	for from, to := range merged {
+		if prefix, ok := strings.CutSuffix(from, "*"); ok {
+			v.prefixes = append(v.prefixes, prefixAlias{prefix, strings.TrimSuffix(to, "*")})
+		} else {
+			v.exact[from] = to
+		}
+	}
+	// The longest prefix wins.
+	slices.SortFunc(v.prefixes, func(a, b prefixAlias) int {
+		if d := len(b.from) - len(a.from); d != 0 {
+			return d
+		}
+		return strings.Compare(a.from, b.from)
+	})
+	return v
+}
+
+// canonical returns the key whose syntax the value has. The result ends in "*"
+// if the value is a map of header fields.
+func (v *vocabulary) canonical(key string) string {
+	if to, ok := v.exact[key]; ok {
+		return to
+	}
+	for _, p := range v.prefixes {
+		if rest, ok := strings.CutPrefix(key, p.from); ok && rest != "" {
+			return p.to + rest
+		}
+	}
+	return key
+}
+
+// fact is what an attribute tells about the exchange.
+type fact uint8
+
+const (
+	factNone fact = iota
+	factMethod
+	factHost
+	factRoute
+	factPath
+	factURL
+	factRequestType
+	factResponseType
+	factRequestCut
+	factResponseCut
+)
+
+// keyInfo is what is known about an attribute key. It is shared and immutable.
+type keyInfo struct {
+	canonical string
+	// fields is set if the value is a map of header fields: the prefix of their keys.
+	fields string
+	fact   fact
+	place  place
+	// header is the folded name of a request header field.
+	header   string
+	captured bool // strip_captured removes it
+	stamp    bool // written by this processor only
+}
+
+// info classifies key.
+func (v *vocabulary) info(key string) *keyInfo {
+	c := v.canonical(key)
+	ki := &keyInfo{canonical: c, place: placeAttribute}
+	if prefix, ok := strings.CutSuffix(c, "*"); ok {
+		ki.canonical, ki.fields = key, prefix
+		c = prefix
+	}
+	switch {
+	case strings.HasPrefix(c, httpattr.RequestHeaderPrefix):
+		ki.place, ki.captured = placeHeader, true
+		ki.header = foldedName(c[len(httpattr.RequestHeaderPrefix):])
+		if ki.header == "content-type" {
+			ki.fact = factRequestType
+		}
+	case strings.HasPrefix(c, httpattr.ResponseHeaderPrefix):
+		ki.place, ki.captured = placeHeader, true
+		if foldedName(c[len(httpattr.ResponseHeaderPrefix):]) == "content-type" {
+			ki.fact = factResponseType
+		}
+	case strings.HasPrefix(c, httpattr.OwnPrefix):
+		ki.ownKey(c)
+	default:
+		ki.standardKey(c)
+	}
+	return ki
+}
+
+func (ki *keyInfo) ownKey(key string) {
+	switch key {
+	case httpattr.RedactionPolicy, httpattr.RedactionCount, redactionRules:
+		ki.stamp = true
+		return
+	case httpattr.RequestBodyTruncated, httpattr.RequestBodyIncomplete:
+		ki.fact = factRequestCut
+	case httpattr.ResponseBodyTruncated, httpattr.ResponseBodyIncomplete:
+		ki.fact = factResponseCut
+	}
+	ki.captured = true
+}
+
+func (ki *keyInfo) standardKey(key string) {
+	switch key {
+	case httpattr.RequestBody, httpattr.ResponseBody:
+		ki.place, ki.captured = placeBody, true
+	case httpattr.URLFull:
+		ki.place, ki.fact = placeURL, factURL
+	case httpattr.URLPath:
+		ki.place, ki.fact = placeURL, factPath
+	case httpattr.URLQuery:
+		ki.place = placeURL
+	case httpattr.RequestMethod:
+		ki.fact = factMethod
+	case httpattr.ServerAddress:
+		ki.fact = factHost
+	case httpattr.Route:
+		ki.fact = factRoute
+	case httpattr.UserID, httpattr.UserName, httpattr.UserEmail, httpattr.UserFullName,
+		httpattr.EndUserID, httpattr.SessionID:
+		ki.captured = true
+	}
+}
+
+// foldedName is a header name as it is written in HTTP/2.
+func foldedName(name string) string {
+	return strings.ReplaceAll(strings.ToLower(name), "_", "-")
+}

@@ -1,0 +1,225 @@
+// Copyright The apispan Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package httpredactionprocessor
+
+import (
+	"strings"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+
+	"github.com/apispan/apispan/redact"
+)
+
+// engine is what the walk needs from *redact.Scratch. It is an interface so that
+// a test can make the engine panic.
+type engine interface {
+	Begin(redact.Exchange)
+	AttributeAs(key, as, value string) (string, redact.Effect)
+	AttributeBytesAs(key, as string, value []byte) ([]byte, redact.Effect)
+	AttributeKey(key string) redact.Effect
+	AttributeNode(key string) redact.Node
+	BodyNode(side redact.Side) redact.Node
+	Member(parent redact.Node, key string) redact.Node
+	Element(parent redact.Node, i int) redact.Node
+	Subtree(n redact.Node) (string, redact.Effect)
+	Leaf(n redact.Node, k redact.Kind, value string) (string, redact.Effect)
+	URL(raw string) (string, redact.Effect)
+	Text(value string) (string, redact.Effect)
+	As(n redact.Node, name string) redact.Node
+	Stats() redact.Stats
+	Counts() []redact.Count
+	Release()
+}
+
+const (
+	// maxDepth is how deep maps and arrays of an attribute may nest. Deeper values
+	// are removed. Real instrumentation does not go beyond three or four.
+	maxDepth = 32
+	// maxInfos bounds the cache of attribute keys of one walker, and maxInfoKey
+	// the length of a key that is kept: 4096 x 256 bytes is 1 MiB at worst.
+	maxInfos   = 4096
+	maxInfoKey = 256
+)
+
+// walker is the working memory for one batch. It is pooled and used by one
+// goroutine at a time.
+type walker struct {
+	r *redactor
+	e engine
+
+	// cache remembers attribute keys (never values).
+	cache map[string]*keyInfo
+	infos []*keyInfo
+	num   []byte
+
+	exchange redact.Exchange
+	// seen are the engine's statistics when they were last read.
+	seen redact.Stats
+	// changed counts what was done to the current item, including what the
+	// engine does not count itself (panics, removed keys).
+	changed int64
+	tally   tally
+}
+
+// lookup classifies an attribute key.
+func (w *walker) lookup(key string) *keyInfo {
+	if ki, ok := w.cache[key]; ok {
+		return ki
+	}
+	ki := w.r.vocabulary.info(key)
+	if len(key) <= maxInfoKey && len(w.cache) < maxInfos {
+		w.cache[strings.Clone(key)] = ki
+		// The entry must not keep the batch's memory alive.
+		ki.canonical = strings.Clone(ki.canonical)
+		ki.fields = strings.Clone(ki.fields)
+	}
+	return ki
+}
+
+// begin starts an item: a resource, a scope, a span or a log record.
+func (w *walker) begin(ex redact.Exchange) {
+	w.exchange = ex
+	w.e.Begin(ex)
+	w.seen = redact.Stats{}
+	w.changed = 0
+}
+
+// hit books what the engine did since the last reading.
+func (w *walker) hit(p place) {
+	is := w.e.Stats()
+	w.tally.add(p, w.seen, is)
+	w.changed += int64(is.Total() - w.seen.Total())
+	w.seen = is
+}
+
+// end books why values of the item that is finished could not be treated by a rule.
+func (w *walker) end() {
+	if w.seen.FailedClosed == 0 && w.r.ready.Load() {
+		return
+	}
+	for _, c := range w.e.Counts() {
+		if c.Outcome != "ok" {
+			w.tally.fail(failure{c.Outcome, c.Place}, int64(c.N))
+		}
+	}
+}
+
+// failed books a value that was removed because the engine panicked, and replaces
+// the engine, whose state cannot be trusted any more. The old one is not given
+// back to its pool.
+func (w *walker) failed(p place) {
+	w.tally.failed(p, failPanic)
+	w.changed++
+	w.e = w.r.newEngine()
+	w.e.Begin(w.exchange)
+	w.seen = redact.Stats{}
+}
+
+// The functions below are the only ones that hand data to the engine. Each turns
+// a panic into the removal of the value.
+
+func (w *walker) attribute(p place, key string, ki *keyInfo, value string) (out string, ef redact.Effect) {
+	defer func() {
+		if recover() != nil {
+			w.failed(p)
+			out, ef = "", redact.Removed
+		}
+	}()
+	out, ef = w.e.AttributeAs(key, ki.canonical, value)
+	if ef != redact.Unchanged {
+		w.hit(p)
+	}
+	return out, ef
+}
+
+func (w *walker) bytes(p place, key string, ki *keyInfo, value []byte) (out []byte, ef redact.Effect) {
+	defer func() {
+		if recover() != nil {
+			w.failed(p)
+			out, ef = nil, redact.Removed
+		}
+	}()
+	out, ef = w.e.AttributeBytesAs(key, ki.canonical, value)
+	if ef != redact.Unchanged {
+		w.hit(p)
+	}
+	return out, ef
+}
+
+// key reports whether an attribute must go because of its key.
+func (w *walker) key(key string) (remove bool) {
+	defer func() {
+		if recover() != nil {
+			w.failed(placeKey)
+			remove = true
+		}
+	}()
+	if w.e.AttributeKey(key) == redact.Unchanged {
+		return false
+	}
+	w.hit(placeKey)
+	return true
+}
+
+func (w *walker) text(p place, value string) (out string, ef redact.Effect) {
+	if value == "" {
+		return "", redact.Unchanged
+	}
+	defer func() {
+		if recover() != nil {
+			w.failed(p)
+			out, ef = "", redact.Removed
+		}
+	}()
+	out, ef = w.e.Text(value)
+	if ef != redact.Unchanged {
+		w.hit(p)
+	}
+	return out, ef
+}
+
+func (w *walker) url(p place, value string) (out string, ef redact.Effect) {
+	if value == "" {
+		return "", redact.Unchanged
+	}
+	defer func() {
+		if recover() != nil {
+			w.failed(p)
+			out, ef = "", redact.Removed
+		}
+	}()
+	out, ef = w.e.URL(value)
+	if ef != redact.Unchanged {
+		w.hit(p)
+	}
+	return out, ef
+}
+
+// setText redacts a free text that is not an attribute. What must go becomes "".
+func (w *walker) setText(p place, value string, set func(string)) {
+	out, ef := w.text(p, value)
+	switch ef {
+	case redact.Changed:
+		set(out)
+	case redact.Removed:
+		set("")
+	}
+}
+
+// attributes redacts a map whose keys were classified by gather.
+func (w *walker) attributes(attrs pcommon.Map, as place) {
+	i := -1
+	attrs.RemoveIf(func(k string, v pcommon.Value) bool {
+		i++
+		ki := w.infos[i]
+		if ki.stamp || (w.r.strip && ki.captured) {
+			return true
+		}
+		p := as
+		if p == placeAttribute {
+			p = ki.place
+		}
+		return w.key(k) || w.value(p, k, ki, v)
+	})
+}

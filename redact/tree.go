@@ -1,0 +1,131 @@
+// Copyright The apispan Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package redact
+
+// Node is the position of one value in a structured attribute: what the rules say
+// about it because of the keys around it. It is valid until the next Begin.
+//
+// OTLP has maps and arrays as attribute values and log bodies. The caller walks
+// them and asks for each value, so that the same rules hold as for a JSON document
+// of that shape:
+//
+//	n := s.AttributeNode("user")
+//	if mask, ef := s.Subtree(n); ef == redact.Unchanged {
+//		for k, v := range theMap {
+//			out, ef := s.Leaf(s.Member(n, k), redact.String, v)
+//		}
+//	}
+type Node struct{ c ctx }
+
+// Kind is the type of a scalar in a structured value.
+type Kind uint8
+
+const (
+	// String is text.
+	String Kind = iota
+	// Number is a number; the value is its literal.
+	Number
+	// Literal is true or false.
+	Literal
+)
+
+// NamesSibling reports whether the key is one of name, key, field, ...: in an
+// object with such a member the member for which HoldsSibling is true is judged as
+// if it stood under that name too (see As).
+func (n Node) NamesSibling() bool { return n.c.v.flags&flagNameKey != 0 }
+
+// HoldsSibling: see NamesSibling.
+func (n Node) HoldsSibling() bool { return n.c.v.flags&flagValueKey != 0 }
+
+// AttributeNode is the node of the value of an attribute.
+func (s *Scratch) AttributeNode(key string) Node { return Node{s.keyOf(key, placeAttribute)} }
+
+// BodyNode is the node of a structured body: the root that "$" paths start from.
+func (s *Scratch) BodyNode(side Side) Node { return Node{s.bodyCtx(side)} }
+
+// Member is the node of the value under key in a map.
+func (s *Scratch) Member(parent Node, key string) Node { return Node{s.child(parent.c, str(key))} }
+
+// Element is the node of the i-th element of an array.
+func (s *Scratch) Element(parent Node, i int) Node { return Node{s.elem(parent.c, i)} }
+
+// As is n judged by name as well: for the value of a pair such as
+// {"name": "password", "value": "x"} or ["password", "x"]. An allow rule for name
+// has no effect.
+func (s *Scratch) As(n Node, name string) Node {
+	n.c.v = strongest(n.c.v, s.nameVerdict(n.c, str(name)))
+	return n
+}
+
+// Subtree decides over a map or an array as a whole. Unchanged: go on with its
+// members. Changed: the text replaces it. Removed: it must be deleted.
+func (s *Scratch) Subtree(n Node) (string, Effect) {
+	if !n.c.v.act.whole() {
+		return "", Unchanged
+	}
+	rep, ef := s.maskOf(n.c)
+	if s.p.cfg.DryRun {
+		return "", Unchanged
+	}
+	return string(rep), ef
+}
+
+// Leaf decides over a scalar.
+func (s *Scratch) Leaf(n Node, k Kind, value string) (string, Effect) {
+	w := (*Scratch).asLeaf
+	switch k {
+	case Number:
+		w = (*Scratch).asNumber
+	case Literal:
+		w = (*Scratch).asLiteral
+	}
+	s.removed = false
+	out, ef := s.applyString(value, n.c, w)
+	if s.removed && ef == Changed {
+		return "", Removed
+	}
+	return out, ef
+}
+
+func (s *Scratch) asNumber(src []byte, c ctx)  { s.asKind(src, c, kindNumber) }
+func (s *Scratch) asLiteral(src []byte, c ctx) { s.asKind(src, c, kindLiteral) }
+
+func (s *Scratch) asKind(src []byte, c ctx, k kind) {
+	if rep, ef := s.leaf(c, src, k); ef != Unchanged {
+		s.removed = ef == Removed
+		s.replace(0, len(src), rep)
+	}
+}
+
+// AttributeAs is Attribute for a key that is another spelling of the key as: the
+// value is read like one of that name, and the rules for both keys hold. Use it
+// for vocabularies that Attribute does not know.
+func (s *Scratch) AttributeAs(key, as, value string) (string, Effect) {
+	if c, own := s.ownRule(key, as); own {
+		return s.leafString(value, c)
+	}
+	return s.Attribute(as, value)
+}
+
+// AttributeBytesAs is AttributeAs for a byte slice.
+func (s *Scratch) AttributeBytesAs(key, as string, value []byte) ([]byte, Effect) {
+	if _, own := s.ownRule(key, as); own {
+		return s.AttributeBytes(key, value)
+	}
+	return s.AttributeBytes(as, value)
+}
+
+// ownRule returns the context of key if a rule for it is stronger than any for the
+// key that it stands for.
+func (s *Scratch) ownRule(key, as string) (c ctx, own bool) {
+	if key == as {
+		return c, false
+	}
+	c = s.keyOf(key, placeAttribute)
+	if c.v.act < actTruncate || c.v.act == actMiss {
+		return c, false
+	}
+	other := s.keyOf(as, placeAttribute).v.act
+	return c, other == actMiss || c.v.act > other
+}
