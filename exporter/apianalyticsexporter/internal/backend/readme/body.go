@@ -43,7 +43,7 @@ func appendPostData(dst []byte, m *exchange.Message) []byte {
 		dst = append(dst, `,"params":`...)
 		dst = appendPairs(dst, b.Data)
 		return append(dst, '}')
-	case essence == typeMultipart && !b.Truncated:
+	case essence == typeMultipart:
 		mark := len(dst)
 		dst = append(dst, `,"params":`...)
 		var ok bool
