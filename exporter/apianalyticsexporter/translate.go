@@ -160,30 +160,53 @@ func (t *translator) gate(ex *exchange.Exchange) {
 	}
 }
 
+// shrinkRounds bounds how often an event is encoded again to find the longest
+// bodies that fit.
+const shrinkRounds = 6
+
 // shrink encodes ex again with bodies cut until the event fits, and reports false
 // if it does not even without them. buf holds the event that is too large.
 func (t *translator) shrink(buf []byte, start int, ex *exchange.Exchange) ([]byte, bool) {
+	encode := func(bodyLimit int) (size int, ok bool) {
+		cut := *ex
+		cut.Shrink(bodyLimit)
+		var drop backend.Drop
+		buf, drop = t.enc.Append(buf[:start], &cut)
+		size = len(buf) - start
+		return size, drop == backend.Keep && size <= t.maxItem
+	}
 	full := len(buf) - start
-	bare := *ex
-	bare.Shrink(0)
-	buf, drop := t.enc.Append(buf[:start], &bare)
-	rest := len(buf) - start // everything but the bodies
-	if drop != backend.Keep || rest > t.maxItem {
+	rest, ok := encode(0)
+	if !ok {
 		return buf, false
 	}
-	longest := max(len(ex.Request.Body.Data), len(ex.Response.Body.Data))
-	if full <= rest || longest == 0 {
-		return buf, true
-	}
-	// What is left for bodies, in bytes before encoding. A cut body may be encoded
-	// otherwise (base64 instead of JSON), hence the reserve of a third.
-	n := int(float64(longest) * float64(t.maxItem-rest) / float64(full-rest) * 2 / 3)
-	for ; n > 0; n /= 2 {
-		ex.Shrink(n)
-		if buf, drop = t.enc.Append(buf[:start], ex); drop == backend.Keep && len(buf)-start <= t.maxItem {
-			return buf, true
+	// The first guess takes every byte of a body to be encoded in as many bytes,
+	// with a reserve of a third because a cut body may be encoded otherwise
+	// (base64 instead of JSON); then halve the interval.
+	fits, tooLong := 0, max(len(ex.Request.Body.Data), len(ex.Response.Body.Data))
+	guess := int(float64(tooLong) * float64(t.maxItem-rest) / float64(max(1, full-rest)) * 2 / 3)
+	last := 0
+	for range shrinkRounds {
+		if guess <= fits || guess >= tooLong {
+			guess = fits + (tooLong-fits)/2
 		}
+		if guess == fits {
+			break
+		}
+		last = guess
+		size, ok := encode(guess)
+		if !ok {
+			tooLong = guess
+			continue
+		}
+		if fits = guess; size > t.maxItem*3/4 {
+			break
+		}
+		guess += guess // grow carefully: what comes next may be longer encoded
 	}
-	buf, drop = t.enc.Append(buf[:start], &bare)
-	return buf, drop == backend.Keep
+	if last != fits {
+		_, ok = encode(fits)
+		return buf, ok
+	}
+	return buf, true
 }
