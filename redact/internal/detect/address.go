@@ -36,17 +36,19 @@ func (f *finder) pctAt(i int) span {
 func (f *finder) email(p, n int) span {
 	src := f.src
 	start := p
-	if p > f.floor && src[p-1] == '"' { // quoted local part
+	floor := max(f.floor, f.mailSkip)
+	f.mailSkip = p + n
+	if p > floor && src[p-1] == '"' { // quoted local part
 		start = p - 1
-		for start > f.floor && p-start < 66 && src[start-1] != '"' && src[start-1] != '@' && src[start-1] >= ' ' {
+		for start > floor && p-start < 66 && src[start-1] != '"' && src[start-1] != '@' && src[start-1] >= ' ' {
 			start--
 		}
-		if start == f.floor || src[start-1] != '"' {
+		if start == floor || src[start-1] != '"' {
 			return none
 		}
 		start--
 	} else {
-		for start > f.floor && is(src[start-1], chLocal) {
+		for start > floor && is(src[start-1], chLocal) {
 			start--
 		}
 		for start < p && (src[start] == '.' || src[start] == '\'' || src[start] == '*') {
@@ -125,15 +127,14 @@ func (f *finder) userinfo(i int) span {
 	src := f.src
 	// Where do the slashes start?
 	p := i
-	if !slash(src[p]) {
+	for p < len(src) && p < i+2 && !slash(src[p]) {
 		p++
 	}
 	if p < f.urlSkip || p >= len(src) || !slash(src[p]) {
 		return none
 	}
-	// Most slashes stand alone between letters: a path, a media type.
 	if p+1 < len(src) && is(src[p+1], chAlnum) && (p == 0 || src[p-1] != ':' && !slash(src[p-1])) {
-		return none
+		return none // a path
 	}
 	for p > f.floor && slash(src[p-1]) && i-p < 4 {
 		p--

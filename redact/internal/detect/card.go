@@ -68,39 +68,138 @@ type cardQueue struct {
 	end   int
 }
 
-// next returns the first card that starts at p or later.
-func (q *cardQueue) next(p int) span {
-	for ; q.i < q.n; q.i++ {
-		if q.spans[q.i].start >= p {
-			return q.spans[q.i]
+// nextCard returns the first card that starts at from or later; none has
+// start = len(src) and end = 0.
+//
+// A card has at least 13 bytes, all of them digits or separators. So one byte in
+// 13 is looked at; unless it is one of those, no card covers it.
+func (f *finder) nextCard(from int) span {
+	src, q := f.src, &f.cards
+	for {
+		for ; q.i < q.n; q.i++ {
+			if c := q.spans[q.i]; c.start >= from {
+				q.i++
+				return c
+			}
 		}
+		p := max(from, q.end)
+		for p+minCard <= len(src) {
+			at := p + minCard - 1
+			if !cardBytes[src[at]] {
+				p = at + 1
+				continue
+			}
+			l := at
+			for l > p && cardBytes[src[l-1]] {
+				l--
+			}
+			// All from l to at is in the class; go on to 13 bytes.
+			r := at + 1
+			for r < len(src) && r < l+minCard && cardBytes[src[r]] {
+				r++
+			}
+			if r < l+minCard {
+				if p = r; r == len(src) {
+					p = l // perhaps a cut card
+					break
+				}
+				continue
+			}
+			p = f.digitFrom(l)
+			if p == len(src) || p >= r { // nothing but separators or letters beyond ASCII
+				continue
+			}
+			n, end := f.countDigits(p)
+			if n >= minCard || f.cut && n >= cutDigits && end == len(src) {
+				break
+			}
+			p = end
+		}
+		if p+minCard > len(src) {
+			if !f.cut || q.end == len(src) {
+				q.end = len(src)
+				return span{start: len(src)}
+			}
+			p = f.tailDigits(p)
+			if p < 0 {
+				q.end = len(src)
+				return span{start: len(src)}
+			}
+		}
+		f.findCards(p)
 	}
-	return none
 }
 
-// shortSequence reads the digit sequence at p, whose first run ends at e. If it
-// has too few digits for a card it notes its end and reports true.
-func (f *finder) shortSequence(p, e int) bool {
-	src := f.src
-	n, at, end := e-p, e, max(e, p+1)
-	for n < minCard {
-		at, _ = gapAt(src, at)
-		_, l := digitAt(src, at)
-		if l == 0 {
-			if f.cut && at == len(src) && n >= cutDigits {
-				return false
-			}
-			f.cards.i, f.cards.n, f.cards.end = 0, 0, end
-			return true
+// cardBytes are the bytes that a card can have: digits, separators, and those of
+// separators and digits beyond ASCII.
+var cardBytes = func() (t [256]bool) {
+	for c := range t {
+		t[c] = c >= 0x80 || isDigit(byte(c)) || c == ' ' || c == '-' || c == '.' || c == '\t' || c == '_'
+	}
+	return t
+}()
+
+// digitFrom returns the position of the first digit at p or later among bytes
+// that a card can have, or where those end.
+func (f *finder) digitFrom(p int) int {
+	for ; p < len(f.src) && cardBytes[f.src[p]]; p++ {
+		if isDigit(f.src[p]) {
+			return p
 		}
-		for l > 0 && n < minCard {
-			at += l
+		if f.src[p] == 0xEF {
+			if _, n := digitAt(f.src, p); n > 0 {
+				return p
+			}
+		}
+	}
+	return p
+}
+
+// countDigits counts the digits of the sequence at p up to 13 and returns where
+// they, or if there are fewer and the value is cut also the separators after
+// them, end.
+func (f *finder) countDigits(p int) (n, end int) {
+	src := f.src
+	for end = p; n < minCard; {
+		for n < minCard {
+			_, l := digitAt(src, end)
+			if l == 0 {
+				break
+			}
+			end += l
 			n++
-			_, l = digitAt(src, at)
+		}
+		at, _ := gapAt(src, end)
+		if _, l := digitAt(src, at); l == 0 {
+			if at == len(src) {
+				end = at
+			}
+			break
 		}
 		end = at
 	}
-	return false
+	return n, end
+}
+
+// tailDigits returns the start of the digit sequence that touches the end of a
+// cut value and does not start before from, or -1.
+func (f *finder) tailDigits(from int) int {
+	src := f.src
+	l := len(src)
+	for l > from && cardBytes[src[l-1]] {
+		l--
+	}
+	for p := f.digitFrom(l); p < len(src); p = f.digitFrom(p) {
+		n, end := f.countDigits(p)
+		if end == len(src) {
+			if n >= cutDigits {
+				return p
+			}
+			return -1
+		}
+		p = end
+	}
+	return -1
 }
 
 // digitSeq is a piece of a sequence of digits.

@@ -84,57 +84,21 @@ func gapAt(src []byte, p int) (end int, kind uint8) {
 	return end, kind
 }
 
-// digits looks for what begins with a digit at the pair at i, and returns where
-// the scan may go on if there is nothing.
+// digits looks for what begins with a digit at the pair at i, cards apart, and
+// returns where the scan may go on if there is nothing.
 func (f *finder) digits(i int) (m span, next int) {
-	src := f.src
 	p := i
-	switch {
-	case isDigit(src[i]):
-	case i+1 < len(src) && isDigit(src[i+1]):
-		p = i + 1
-	case src[i] == 0xBC && i > f.floor:
-		p = i - 1
-		fallthrough
-	default:
-		if _, n := digitAt(src, p); n == 0 {
-			return none, i + 2
-		}
+	if !isDigit(f.src[p]) {
+		p++
 	}
-	e := p
-	for e < len(src) && isDigit(src[e]) {
-		e++
+	if p >= len(f.src) {
+		return none, i + 2
 	}
-	next = max(e, i+1)
-	if f.s.on&(1<<detIP|1<<detSSN|1<<detPhone|1<<detIBAN) != 0 {
-		m = f.otherDigits(p, e)
-	}
-	if !f.s.has(detCard) {
-		return m, next
-	}
-	if p >= f.cards.end {
-		if m.end == 0 && f.s.on&(1<<detIP|1<<detSSN|1<<detPhone|1<<detIBAN) == 0 {
-			// Short runs are by far the most frequent, and nobody else wants them.
-			if f.shortSequence(p, e) {
-				return none, max(f.cards.end, i+1)
-			}
-		}
-		f.findCards(p)
-	}
-	c := f.cards.next(p)
-	if c.end == 0 {
-		if f.s.on&(1<<detIP|1<<detSSN|1<<detPhone|1<<detIBAN) == 0 {
-			next = max(f.cards.end, i+1)
-		}
-		return m, next
-	}
-	if m.end == 0 {
-		return c, max(min(next, c.start), i+1)
-	}
-	return m.or(c), next
+	e := run(f.src, p, chDigit)
+	return f.otherDigits(p, e), e
 }
 
-// otherDigits tries the detectors that are off by default on the digits src[p:e].
+// otherDigits tries the detectors that begin with the digits src[p:e].
 func (f *finder) otherDigits(p, e int) (m span) {
 	if f.s.has(detIBAN) {
 		m = m.or(f.iban(p))

@@ -41,7 +41,7 @@ type finder struct {
 	cut   bool
 	floor int // end of the last match: nothing may start before it
 
-	jwtSkip, colonSkip, ipSkip, phoneSkip, authSkip, urlSkip, tokenEnd, lastAt int
+	jwtSkip, colonSkip, ipSkip, phoneSkip, authSkip, urlSkip, mailSkip, blobEnd, tokenEnd, lastAt int
 
 	cards cardQueue
 }
@@ -65,31 +65,49 @@ func (s *Set) Find(dst []Match, src []byte, cut bool) []Match {
 
 func (s *Set) scan(dst []Match, src []byte, cut bool) []Match {
 	tab := &s.pairs
-	i, n := 0, len(src)
-	// The hot loop stands alone so that its variables stay in registers.
-	i = skip(tab, src, 0)
-	if i >= n {
-		return dst
-	}
+	n := len(src)
 	f := finder{s: s, src: src, cut: cut}
-	for {
+	card := span{start: n}
+	if s.has(detCard) {
+		card = f.nextCard(0)
+	}
+	for i := 0; ; {
+		// The hot loop stands alone so that its variables stay in registers.
+		i = skip(tab, src[:card.start], i)
+		if i >= card.start {
+			if card.end == 0 {
+				return dst
+			}
+			dst = s.emit(dst, card)
+			f.floor, i = card.end, card.end
+			card = f.nextCard(i)
+			continue
+		}
 		p := uint16(src[i])
 		if i+1 < n {
 			p |= uint16(src[i+1]) << 8
 		}
-		next := i + 2
-		if a := tab[p]; a != 0 {
-			var m span
-			if m, next = f.try(i, &s.actions[a]); m.end > 0 {
-				dst = append(dst, Match{m.start, m.end, s.rule[m.det]})
-				f.floor, next = m.end, m.end
+		m, next := f.try(i, &s.actions[tab[p]])
+		if m.end == 0 {
+			i = next
+			continue
+		}
+		for card.end > 0 && card.start < m.end {
+			if card.end <= m.start { // the match stands after the card
+				dst = s.emit(dst, card)
+			} else {
+				m = m.or(card)
 			}
+			f.floor = card.end
+			card = f.nextCard(card.end)
 		}
-		i = skip(tab, src, next)
-		if i >= n {
-			return dst
-		}
+		dst = s.emit(dst, m)
+		f.floor, i = m.end, m.end
 	}
+}
+
+func (s *Set) emit(dst []Match, m span) []Match {
+	return append(dst, Match{m.start, m.end, s.rule[m.det]})
 }
 
 // skip returns the first position from i, in steps of two, whose pair has an
@@ -125,52 +143,84 @@ func skip(tab *[1 << 16]uint8, src []byte, i int) int {
 // try looks for matches around the pair at i and says where to go on.
 func (f *finder) try(i int, a *action) (m span, next int) {
 	next = i + 2
-	if a.bits&actDigit != 0 {
-		m, next = f.digits(i)
-		if m.end > 0 && m.start > i+1 {
-			// A card further on: what starts before it has the right of way.
-			next, m = min(next, m.start), none
+	for k := range a.lits {
+		r := &a.lits[k]
+		if p := i - int(r.off); p >= f.floor && f.src[p] == r.first {
+			if x := f.literal(&literals[r.lit], p); x.end > 0 {
+				m = m.or(x)
+			}
 		}
 	}
-	if a.bits&^actDigit != 0 {
-		m = m.or(f.tryBits(i, a.bits))
+	if a.bits == 0 {
+		return m, next
 	}
-	for _, l := range a.lits {
-		m = m.or(f.literal(&literals[l.lit], i-int(l.off)))
+	src := f.src
+	var x span
+	c := lower(src[i])
+	if a.bits&actJWT != 0 {
+		if x = f.jwt(back(i, c != 'e')); x.end > 0 {
+			m = m.or(x)
+		}
+	}
+	if a.bits&actBearer != 0 {
+		if x = f.bearer(back(i, c != 'b')); x.end > 0 {
+			m = m.or(x)
+		}
+	}
+	if a.bits&actBasic != 0 {
+		if x = f.basic(back(i, c != 'b')); x.end > 0 {
+			m = m.or(x)
+		}
+	}
+	if a.bits&actAWSSecret != 0 {
+		if x = f.awsSecret(back(i-1, c != 'e')); x.end > 0 {
+			m = m.or(x)
+		}
+	}
+	if a.bits&actBegin != 0 {
+		if x = f.pemBegin(back(i-1, c != 'e')); x.end > 0 {
+			m = m.or(x)
+		}
+	}
+	if a.bits&actEnd != 0 {
+		if x = f.pemEnd(back(i, c != 'e')); x.end > 0 {
+			m = m.or(x)
+		}
+	}
+	if a.bits&actSlashes != 0 {
+		if x = f.userinfo(i); x.end > 0 {
+			m = m.or(x)
+		}
+	}
+	if a.bits&actAt != 0 {
+		if x = f.at(i); x.end > 0 {
+			m = m.or(x)
+		}
+	}
+	if a.bits&actPctAt != 0 {
+		if x = f.pctAt(i); x.end > 0 {
+			m = m.or(x)
+		}
+	}
+	if a.bits&actColon != 0 {
+		if x = f.ip6(i); x.end > 0 {
+			m = m.or(x)
+		}
+	}
+	if a.bits&actDigit != 0 {
+		x, next = f.digits(i)
+		if x.end > 0 {
+			m = m.or(x)
+		}
 	}
 	return m, next
 }
 
-func (f *finder) tryBits(i int, bits uint16) (m span) {
-	if bits&actAt != 0 {
-		m = m.or(f.at(i))
+// back is where a word starts whose anchor was met by its first pair at i, or by
+// its second.
+func back(i int, second bool) int {
+	if second {
+		return i - 1
 	}
-	if bits&actPctAt != 0 {
-		m = m.or(f.pctAt(i))
-	}
-	if bits&actSlashes != 0 {
-		m = m.or(f.userinfo(i))
-	}
-	if bits&actJWT != 0 {
-		m = m.or(f.jwt(i)).or(f.jwt(i - 1))
-	}
-	if bits&actBearer != 0 {
-		m = m.or(f.bearer(i)).or(f.bearer(i - 1))
-	}
-	if bits&actBasic != 0 {
-		m = m.or(f.basic(i)).or(f.basic(i - 1))
-	}
-	if bits&actAWSSecret != 0 {
-		m = m.or(f.awsSecret(i - 1)).or(f.awsSecret(i - 2))
-	}
-	if bits&actBegin != 0 {
-		m = m.or(f.pemBegin(i - 1)).or(f.pemBegin(i - 2))
-	}
-	if bits&actEnd != 0 {
-		m = m.or(f.pemEnd(i)).or(f.pemEnd(i - 1))
-	}
-	if bits&actColon != 0 {
-		m = m.or(f.ip6(i))
-	}
-	return m
+	return i
 }

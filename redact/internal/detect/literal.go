@@ -106,40 +106,51 @@ func (l *literal) anchor() int {
 // literal tries l with its prefix at p. The work is bounded by min unless it
 // matches.
 func (f *finder) literal(l *literal, p int) span {
-	if p < f.floor || !has(f.src, p, l.prefix) {
+	src := f.src
+	b := p + len(l.prefix)
+	if b > len(src) || string(src[p:b]) != l.prefix {
 		return none
 	}
-	b := p + len(l.prefix)
-	e := b
-	limit := len(f.src)
-	if l.exact {
-		limit = min(limit, b+l.min)
-		if f.inBase64(p) {
+	last := b + l.min - 1
+	if last >= len(src) {
+		if !f.cut {
+			return none
+		}
+		if e := run(src, b, l.class); e == len(src) && e > b {
+			return span{p, e, l.det}
+		}
+		return none
+	}
+	if chars[src[last]]&l.class == 0 || l.exact && f.inBase64(p, b) {
+		return none
+	}
+	for _, c := range src[b:last] {
+		if chars[c]&l.class == 0 {
 			return none
 		}
 	}
-	for e < limit && chars[f.src[e]]&l.class != 0 {
-		e++
-	}
-	switch {
-	case e == len(f.src) && f.cut && e > b:
-	case e-b < l.min:
-		return none
-	case l.exact && e < len(f.src) && is(f.src[e], chUpper|chDigit):
+	e := last + 1
+	if !l.exact {
+		e = run(src, e, l.class)
+	} else if e < len(src) && is(src[e], chUpper|chDigit) {
 		return none
 	}
 	return span{p, e, l.det}
 }
 
-// inBase64 reports whether the eight bytes before p could be base64.
-func (f *finder) inBase64(p int) bool {
+// inBase64 reports whether the eight bytes before p could be base64. Those up to
+// end are known to be.
+func (f *finder) inBase64(p, end int) bool {
 	if p < 8 {
 		return false
 	}
-	for _, c := range f.src[p-8 : p] {
-		if !is(c, chAlnum|chB64) {
-			return false
+	if p > f.blobEnd {
+		for _, c := range f.src[p-8 : p] {
+			if !is(c, chAlnum|chB64) {
+				return false
+			}
 		}
 	}
+	f.blobEnd = end
 	return true
 }

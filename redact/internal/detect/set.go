@@ -61,8 +61,9 @@ type action struct {
 	lits []litRef
 }
 
-// litRef: literals[lit] may start off bytes before the pair.
-type litRef struct{ lit, off uint8 }
+// litRef: literals[lit], which begins with first, may start off bytes before the
+// pair.
+type litRef struct{ lit, off, first uint8 }
 
 const maxSpecs = 1 << 15
 
@@ -149,13 +150,9 @@ func (b *builder) word(w string, bits uint16) {
 
 func (b *builder) detector(d uint8) {
 	switch d {
-	case detCard, detSSN, detPhone, detIBAN, detIP:
+	case detSSN, detPhone, detIBAN, detIP:
 		for c := byte('0'); c <= '9'; c++ {
 			b.each(c, actDigit)
-		}
-		b.add(0xEF, 0xBC, actDigit)
-		for c := byte(0x90); c <= 0x99; c++ {
-			b.add(0xBC, c, actDigit)
 		}
 		if d == detIP {
 			b.each(':', actColon)
@@ -165,8 +162,22 @@ func (b *builder) detector(d uint8) {
 		b.add('%', '4', actPctAt)
 		b.add('4', '0', actPctAt)
 	case detUserinfo:
-		b.each('/', actSlashes)
-		b.each('\\', actSlashes)
+		// "://" is met by ":/" or "//". A single slash (https:/u@h), which browsers
+		// take, needs the last letter of http, https, ftp, ws, wss too; slashes
+		// without a scheme what can stand before them.
+		for _, x := range [2]byte{'/', '\\'} {
+			b.add('/', x, actSlashes)
+			b.add('\\', x, actSlashes)
+			b.add(':', x, actSlashes)
+			for c := range 256 {
+				if is(byte(c), chAuthEnd) || c == '\'' || c == '(' || c == '=' || c == ',' || c == '[' {
+					b.add(byte(c), x, actSlashes)
+				}
+			}
+		}
+		for _, c := range [...]byte{'s', 'p', 'S', 'P'} {
+			b.add(c, ':', actSlashes)
+		}
 		b.add('@', 't', actAt)
 		b.add('t', 'c', actAt)
 		b.add('@', 'u', actAt)
@@ -191,8 +202,8 @@ func (b *builder) detector(d uint8) {
 	for i, l := range literals {
 		if l.det == d {
 			k := l.anchor()
-			b.add(l.prefix[k], l.prefix[k+1], 0, litRef{uint8(i), uint8(k)})
-			b.add(l.prefix[k+1], l.prefix[k+2], 0, litRef{uint8(i), uint8(k + 1)})
+			b.add(l.prefix[k], l.prefix[k+1], 0, litRef{uint8(i), uint8(k), l.prefix[0]})
+			b.add(l.prefix[k+1], l.prefix[k+2], 0, litRef{uint8(i), uint8(k + 1), l.prefix[0]})
 		}
 	}
 }
