@@ -12,29 +12,53 @@ import (
 
 // Attribute redacts a span, resource, scope or log attribute by its key.
 func (s *Scratch) Attribute(key, value string) (string, Effect) {
-	side, name, class := classify(key)
-	switch class {
+	k := NewKey(key)
+	return s.AttributeOf(&k, value)
+}
+
+// Key is an attribute key that was sorted once. Callers that meet the same keys
+// again and again (a batch of spans) keep it.
+type Key struct {
+	key, name string
+	side      Side
+	class     class
+	header    headerKind
+}
+
+// NewKey sorts an attribute key.
+func NewKey(key string) Key {
+	k := Key{key: key}
+	k.side, k.name, k.class = classify(key)
+	if k.class == classHeader {
+		k.header = headerClass(k.name)
+	}
+	return k
+}
+
+// AttributeOf is Attribute for a key that was sorted before.
+func (s *Scratch) AttributeOf(k *Key, value string) (string, Effect) {
+	switch k.class {
 	case classHeader:
-		return s.Header(side, name, value)
+		return s.field(k.side, k.name, k.header, value)
 	case classBody:
-		return s.Body(side, value)
+		return s.Body(k.side, value)
 	case classURL:
-		return s.attributeWith(key, value, placePath, (*Scratch).urlAndPatterns)
+		return s.attributeWith(k.key, value, placePath, (*Scratch).walkURL)
 	case classPath:
-		return s.attributeWith(key, value, placePath, (*Scratch).pathAndPatterns)
+		return s.attributeWith(k.key, value, placePath, (*Scratch).walkPath)
 	case classQuery:
-		return s.attributeWith(key, value, placeQuery, (*Scratch).walkQuery)
+		return s.attributeWith(k.key, value, placeQuery, (*Scratch).walkQuery)
 	case classClientIP:
 		return s.ClientIP(value)
 	case classPeerIP:
 		if s.ex.Direction == Outgoing {
-			return s.attributeLeaf(key, value, false)
+			return s.attributeLeaf(k.key, value, false)
 		}
 		return s.ClientIP(value)
 	case classStructural:
-		return s.attributeLeaf(key, value, true)
+		return s.attributeLeaf(k.key, value, true)
 	}
-	return s.attributeLeaf(key, value, false)
+	return s.attributeLeaf(k.key, value, false)
 }
 
 // attributeWith walks a value whose own key may be denied too.
@@ -62,10 +86,16 @@ func (s *Scratch) keyOf(key string, pl place) ctx {
 
 // AttributeBytes is Attribute for a byte slice.
 func (s *Scratch) AttributeBytes(key string, value []byte) ([]byte, Effect) {
-	if side, _, class := classify(key); class == classBody {
-		return s.BodyBytes(side, value)
+	k := NewKey(key)
+	return s.AttributeBytesOf(&k, value)
+}
+
+// AttributeBytesOf is AttributeBytes for a key that was sorted before.
+func (s *Scratch) AttributeBytesOf(k *Key, value []byte) ([]byte, Effect) {
+	if k.class == classBody {
+		return s.BodyBytes(k.side, value)
 	}
-	c := s.keyOf(key, placeAttribute)
+	c := s.keyOf(k.key, placeAttribute)
 	out, ef := s.apply(value, c, (*Scratch).walkBytes)
 	switch {
 	case ef == Unchanged:
@@ -80,7 +110,8 @@ func (s *Scratch) AttributeBytes(key string, value []byte) ([]byte, Effect) {
 func (s *Scratch) walkBytes(src []byte, c ctx) { s.content(0, src, c, "") }
 
 // AttributeKey decides over an attribute key, which may itself hold a secret: a
-// header name or a metadata key that came from a client.
+// header name or a metadata key that came from a client. The answer does not
+// depend on the exchange.
 func (s *Scratch) AttributeKey(key string) Effect {
 	c := s.keyOf(key, placeAttribute)
 	if c.v.flags&flagKeyHit != 0 {
@@ -181,12 +212,15 @@ var attributeClasses = func() map[string]sideClass {
 
 // Header redacts one field value.
 func (s *Scratch) Header(side Side, name, value string) (string, Effect) {
+	return s.field(side, name, headerClass(name), value)
+}
+
+func (s *Scratch) field(side Side, name string, cl headerKind, value string) (string, Effect) {
 	pl := placeRequestHeader
 	if side == Response {
 		pl = placeResponseHeader
 	}
 	c := s.keyOf(name, pl)
-	cl := headerClass(name)
 	if c.v.act >= actHMAC && c.v.act != actMiss {
 		// A denied Cookie field keeps its names.
 		if c.v.act == actMask && (cl == headerCookie || cl == headerSetCookie) && s.p.rules[c.v.rule].id != "" {

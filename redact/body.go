@@ -40,6 +40,17 @@ const (
 // hintOf reads a content type. ok is false for charsets that are not supersets of
 // ASCII: the bytes cannot be read then.
 func hintOf(contentType string) (h hint, boundary string, ok bool) {
+	switch contentType { // without the allocations of mime.ParseMediaType
+	case "":
+		return hintNone, "", true
+	case "application/json", "application/json; charset=utf-8", "application/json;charset=utf-8", "application/json;charset=UTF-8",
+		"application/json; charset=UTF-8":
+		return hintJSON, "", true
+	case "application/x-www-form-urlencoded":
+		return hintForm, "", true
+	case "text/plain", "text/plain; charset=utf-8":
+		return hintText, "", true
+	}
 	mt, params, err := mime.ParseMediaType(contentType)
 	if err != nil {
 		mt, _, _ = strings.Cut(contentType, ";")

@@ -98,34 +98,32 @@ func (s *Scratch) asKind(src []byte, c ctx, k kind) {
 	}
 }
 
-// AttributeAs is Attribute for a key that is another spelling of the key as: the
+// AttributeAs is AttributeOf for a key that is another spelling of the key as: the
 // value is read like one of that name, and the rules for both keys hold. Use it
 // for vocabularies that Attribute does not know.
-func (s *Scratch) AttributeAs(key, as, value string) (string, Effect) {
+func (s *Scratch) AttributeAs(key, as *Key, value string) (string, Effect) {
 	if c, own := s.ownRule(key, as); own {
 		return s.leafString(value, c)
 	}
-	return s.Attribute(as, value)
+	return s.AttributeOf(as, value)
 }
 
 // AttributeBytesAs is AttributeAs for a byte slice.
-func (s *Scratch) AttributeBytesAs(key, as string, value []byte) ([]byte, Effect) {
+func (s *Scratch) AttributeBytesAs(key, as *Key, value []byte) ([]byte, Effect) {
 	if _, own := s.ownRule(key, as); own {
-		return s.AttributeBytes(key, value)
+		plain := Key{key: key.key}
+		return s.AttributeBytesOf(&plain, value)
 	}
-	return s.AttributeBytes(as, value)
+	return s.AttributeBytesOf(as, value)
 }
 
 // ownRule returns the context of key if a rule for it is stronger than any for the
 // key that it stands for.
-func (s *Scratch) ownRule(key, as string) (c ctx, own bool) {
-	if key == as {
-		return c, false
-	}
-	c = s.keyOf(key, placeAttribute)
+func (s *Scratch) ownRule(key, as *Key) (c ctx, own bool) {
+	c = s.keyOf(key.key, placeAttribute)
 	if c.v.act < actTruncate || c.v.act == actMiss {
 		return c, false
 	}
-	other := s.keyOf(as, placeAttribute).v.act
+	other := s.keyOf(as.key, placeAttribute).v.act
 	return c, other == actMiss || c.v.act > other
 }
