@@ -19,13 +19,13 @@ import (
 type rawHeader struct {
 	exchange.Header
 	rewritten bool
-	order     int
 }
 
 // headerSet collects one side's headers; it is reused from span to span.
 type headerSet struct {
-	raw []rawHeader
-	out []exchange.Header
+	raw   []rawHeader
+	order []int32 // indices into raw: cheaper to sort than headers
+	out   []exchange.Header
 }
 
 func (h *headerSet) reset() {
@@ -84,13 +84,17 @@ func (r *Reader) addHeader(set *headerSet, name string, v pcommon.Value) {
 	set.raw = append(set.raw, rawHeader{
 		Header:    exchange.Header{Name: name, Values: r.values[start:len(r.values):len(r.values)]},
 		rewritten: rewritten,
-		order:     len(set.raw),
 	})
 }
 
 // sorted returns the headers in name order, one entry a name.
 func (h *headerSet) sorted() []exchange.Header {
-	slices.SortFunc(h.raw, func(a, b rawHeader) int {
+	h.order = h.order[:0]
+	for i := range h.raw {
+		h.order = append(h.order, int32(i))
+	}
+	slices.SortFunc(h.order, func(i, j int32) int {
+		a, b := &h.raw[i], &h.raw[j]
 		if c := strings.Compare(a.Name, b.Name); c != 0 {
 			return c
 		}
@@ -100,13 +104,14 @@ func (h *headerSet) sorted() []exchange.Header {
 			}
 			return -1
 		}
-		return cmp.Compare(a.order, b.order)
+		return cmp.Compare(i, j)
 	})
-	for i := range h.raw {
-		if i > 0 && h.raw[i].Name == h.raw[i-1].Name {
+	for _, i := range h.order {
+		header := h.raw[i].Header
+		if n := len(h.out); n > 0 && h.out[n-1].Name == header.Name {
 			continue
 		}
-		h.out = append(h.out, h.raw[i].Header)
+		h.out = append(h.out, header)
 	}
 	if len(h.out) == 0 {
 		return nil
