@@ -49,11 +49,19 @@ func fullBinary(t *testing.T) string {
 // only the given environment.
 func validate(t *testing.T, config string, env ...string) (string, error) {
 	t.Helper()
+	return collector(t, env, "validate", "--config", config)
+}
+
+func collector(t *testing.T, env []string, args ...string) (string, error) {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, fullBinary(t), "validate", "--config", config)
+	cmd := exec.CommandContext(ctx, fullBinary(t), args...)
 	cmd.Env = env
 	out, err := cmd.CombinedOutput()
+	if ctx.Err() != nil {
+		t.Errorf("otelcol-apispan %v did not end by itself", args)
+	}
 	return string(out), err
 }
 
@@ -134,22 +142,26 @@ func TestBadConfigsAreRefused(t *testing.T) {
 			if len(want) == 0 {
 				t.Fatal("the file does not say what the message must contain")
 			}
-			out, err := validate(t, file, "APISPAN_TEST_SHORT_KEY=only-twenty-bytes-key")
-			if err == nil {
-				t.Fatalf("the configuration was accepted:\n%s", out)
-			}
-			for _, s := range want {
-				if !strings.Contains(out, s) {
-					t.Errorf("the message does not contain %q:\n%s", s, out)
+			env := []string{"APISPAN_TEST_SHORT_KEY=only-twenty-bytes-key"}
+			// As a check, and at start: a bad configuration never runs.
+			for _, args := range [][]string{{"validate", "--config", file}, {"--config", file}} {
+				out, err := collector(t, env, args...)
+				if err == nil {
+					t.Errorf("%v: the configuration was accepted:\n%s", args, out)
 				}
-			}
-			for _, s := range absent {
-				if strings.Contains(out, s) {
-					t.Error("the message contains a configured secret")
+				for _, s := range want {
+					if !strings.Contains(out, s) {
+						t.Errorf("%v: the message does not contain %q:\n%s", args, s, out)
+					}
 				}
-			}
-			if strings.Contains(out, "panic") || strings.Contains(out, "goroutine ") {
-				t.Errorf("a crash is no message:\n%s", out)
+				for _, s := range absent {
+					if strings.Contains(out, s) {
+						t.Errorf("%v: the message contains a configured secret", args)
+					}
+				}
+				if strings.Contains(out, "panic") || strings.Contains(out, "goroutine ") {
+					t.Errorf("%v: a crash is no message:\n%s", args, out)
+				}
 			}
 		})
 	}
