@@ -17,6 +17,7 @@ import (
 // summary is what the demo prints of an event.
 type summary struct {
 	Backend, Method, URL, Who string
+	Outgoing                  bool // a call that the shop made itself
 	Status                    int
 	Millis                    int64
 	Redacted                  []string // places whose value was replaced
@@ -42,8 +43,12 @@ func (s summary) String() string {
 	if s.Status > 0 {
 		status = strconv.Itoa(s.Status)
 	}
-	return fmt.Sprintf("%-7s %-4s %-34s %s %5d ms  %-14s %s",
-		s.Backend, s.Method, clip(s.URL, 34), status, s.Millis, clip(who, 14), redacted)
+	direction := "in "
+	if s.Outgoing {
+		direction = "out"
+	}
+	return fmt.Sprintf("%-7s %s %-4s %-34s %s %4d ms  %-14s %s",
+		s.Backend, direction, s.Method, clip(s.URL, 34), status, s.Millis, clip(who, 14), redacted)
 }
 
 func clip(s string, n int) string {
@@ -63,7 +68,8 @@ type moesifEvent struct {
 		Time   string
 		Status int
 	}
-	UserID string `json:"user_id"`
+	UserID    string `json:"user_id"`
+	Direction string
 }
 
 type harEvent struct {
@@ -91,6 +97,7 @@ func summarize(backend string, event []byte) (summary, error) {
 			return s, err
 		}
 		s.Method, s.URL, s.Who = e.Request.Verb, pathOf(e.Request.URI), e.UserID
+		s.Outgoing = e.Direction == "Outgoing"
 		if e.Response != nil {
 			s.Status, s.Millis = e.Response.Status, millisBetween(e.Request.Time, e.Response.Time)
 		}

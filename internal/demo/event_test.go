@@ -22,9 +22,9 @@ func TestSummarize(t *testing.T) {
 				"headers":{"authorization":"[REDACTED]","accept":"*/*"},
 				"body":{"items":[{"card":"[REDACTED]"}],"user":"hmac:k1:abc"},"transfer_encoding":"json"},
 				"response":{"time":"2026-01-31T10:11:12.389Z","status":201,"body":"YT1bUkVEQUNURURd","transfer_encoding":"base64"},
-				"user_id":"u-1"}`,
+				"user_id":"u-1","direction":"Outgoing"}`,
 			want: summary{
-				Backend: "moesif", Method: "POST", URL: "/orders?x=1", Who: "u-1", Status: 201, Millis: 44,
+				Backend: "moesif", Method: "POST", URL: "/orders?x=1", Who: "u-1", Outgoing: true, Status: 201, Millis: 44,
 				Redacted: []string{"request.authorization", "request.body.items.card", "request.body.user", "response.body"},
 			},
 		},

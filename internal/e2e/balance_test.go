@@ -4,6 +4,7 @@
 package e2e
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"strconv"
@@ -53,6 +54,27 @@ func deliveryBalance(scrape string) error {
 		if b.translated != b.sent+b.dropped {
 			return fmt.Errorf("%s: translated %v, sent %v, dropped %v", name, b.translated, b.sent, b.dropped)
 		}
+	}
+	return nil
+}
+
+var queueMetric = regexp.MustCompile(`^otelcol_exporter_(queue_size|in_flight_requests)\{.*\} (\S+)$`)
+
+// queuesEmpty returns nil if the queues in a scrape hold nothing.
+func queuesEmpty(scrape string) error {
+	seen := false
+	for line := range strings.Lines(scrape) {
+		m := queueMetric.FindStringSubmatch(strings.TrimSpace(line))
+		if m == nil {
+			continue
+		}
+		seen = true
+		if m[2] != "0" {
+			return fmt.Errorf("%s is %s", m[1], m[2])
+		}
+	}
+	if !seen {
+		return errors.New("no queue metric")
 	}
 	return nil
 }

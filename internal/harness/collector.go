@@ -33,6 +33,9 @@ type Collector struct {
 	*Process
 	OTLPHTTP, OTLPGRPC string // host:port
 	Metrics            string // URL of the Prometheus endpoint
+
+	binary string
+	start  StartOptions
 }
 
 // StartCollector runs the collector on free loopback ports and returns when it
@@ -59,15 +62,20 @@ func StartCollector(wait, ctx context.Context, binary string, opt CollectorOptio
 		"MOESIF_ENDPOINT=" + opt.Moesif,
 		"README_ENDPOINT=" + opt.ReadMe,
 	}, opt.Env...)
-	p, err := Start(ctx, binary, StartOptions{
-		Args: append([]string{"--config", opt.Config}, opt.Args...),
-		Env:  env,
-	})
+	c.binary = binary
+	c.start = StartOptions{Args: append([]string{"--config", opt.Config}, opt.Args...), Env: env}
+	return c, c.Restart(wait, ctx)
+}
+
+// Restart runs the collector again with the same ports, configuration and state.
+// The old process must have ended.
+func (c *Collector) Restart(wait, ctx context.Context) error {
+	p, err := Start(ctx, c.binary, c.start)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	c.Process = p
-	return c, p.Wait(wait, "listening for OTLP", func() error {
+	return p.Wait(wait, "listening for OTLP", func() error {
 		for _, addr := range []string{c.OTLPHTTP, c.OTLPGRPC} {
 			conn, err := net.DialTimeout("tcp", addr, time.Second)
 			if err != nil {
