@@ -6,6 +6,8 @@ package redact
 import (
 	"bytes"
 	"encoding/binary"
+
+	"github.com/apispan/apispan/redact/internal/urlsplit"
 )
 
 // structured is the filter in front of inspect: it reports whether a string can
@@ -175,6 +177,9 @@ func looksJSON(b []byte) bool {
 func looksMarkup(b []byte) bool {
 	if len(b) < 3 || b[0] != '<' {
 		return false
+	}
+	if urlsplit.Absolute(b[1:]) {
+		return false // the target of a Link field
 	}
 	c := b[1]
 	return c == '?' || c == '!' || c == '_' || 'a' <= c|0x20 && c|0x20 <= 'z' || c >= 0x80

@@ -4,6 +4,8 @@
 package redact
 
 import (
+	"bytes"
+
 	"github.com/apispan/apispan/redact/internal/form"
 )
 
@@ -77,6 +79,9 @@ func (s *Scratch) encodedChild(c ctx, raw []byte, plus bool) ctx {
 	for n := 1; n < maxRounds && form.HasEscape(key, false); n++ {
 		key = s.unescape(key, false)
 		vc = stronger(vc, s.bracketChild(c, key))
+	}
+	if i := bytes.LastIndexAny(key, "?&;/#"); i >= 0 && i+1 < len(key) {
+		vc = stronger(vc, s.child(c, key[i+1:])) // the tail of a URL or form inside
 	}
 	return vc
 }

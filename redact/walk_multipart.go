@@ -98,8 +98,9 @@ func (s *Scratch) partHead(src []byte, p multipart.Part, c ctx) partHead {
 		if l.Empty {
 			break
 		}
-		if l.Colon < 0 {
-			s.inPlace(l.Val, src[l.Val:l.End], c)
+		if l.Colon < 0 { // no header line: a value without the empty line before it
+			s.count(c.place, ruleNone, actMask, outcomeMalformed)
+			s.replace(l.Val, l.End, str(markMalformed))
 			continue
 		}
 		name, val := src[l.Name:l.Colon], src[l.Val:l.End]

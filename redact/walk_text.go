@@ -20,6 +20,10 @@ func (s *Scratch) walkText(src []byte, c ctx) {
 		s.allowedText(src, c)
 		return
 	}
+	if s.encodedText(src, c) || s.base64Text(src, c) {
+		return
+	}
+	s.base64Words(src, c)
 	if csvLike(src) && s.headerDenied(src, c) {
 		s.walkCSV(src, c)
 		return
@@ -52,11 +56,10 @@ func (s *Scratch) walkText(src []byte, c ctx) {
 		if !ok {
 			return
 		}
-		vc, key := s.textKey(src, cand, c)
+		vc := s.textKey(src, cand, c)
 		if !vc.v.strong() {
 			continue
 		}
-		_ = key
 		start, end, next := cand.Value(src)
 		s.textValue(src, start, end, vc)
 		sc.SkipTo(next)
@@ -83,11 +86,11 @@ func (s *Scratch) textValue(src []byte, start, end int, vc ctx) {
 
 // textKey tests the spellings of a possible key: decoded, and as a phrase of
 // several words.
-func (s *Scratch) textKey(src []byte, cand textkv.Candidate, c ctx) (vc ctx, key []byte) {
-	key = src[cand.Key:cand.KeyEnd]
-	vc = s.child(c, key)
+func (s *Scratch) textKey(src []byte, cand textkv.Candidate, c ctx) ctx {
+	key := src[cand.Key:cand.KeyEnd]
+	vc := s.child(c, key)
 	if plainKey(key) && cand.N == 0 {
-		return vc, key
+		return vc
 	}
 	if bytes.IndexByte(key, '\\') >= 0 {
 		vc = stronger(vc, s.child(c, s.unbackslash(key)))
@@ -101,7 +104,7 @@ func (s *Scratch) textKey(src []byte, cand textkv.Candidate, c ctx) (vc ctx, key
 	for _, start := range cand.Words[:cand.N] {
 		vc = stronger(vc, s.child(c, src[start:cand.KeyEnd]))
 	}
-	return vc, key
+	return vc
 }
 
 func plainKey(key []byte) bool {
@@ -153,8 +156,8 @@ func (s *Scratch) allowedText(src []byte, c ctx) {
 		if !ok {
 			break
 		}
-		vc, key := s.textKey(src, cand, c)
-		if vc.v.act == actMiss || vc.v.act == actNone || vc.v.strong() && len(key) == 0 {
+		vc := s.textKey(src, cand, c)
+		if vc.v.act == actMiss || vc.v.act == actNone {
 			continue
 		}
 		start, end, next := cand.Value(src)

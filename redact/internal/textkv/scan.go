@@ -13,8 +13,9 @@ const (
 type Candidate struct {
 	// src[Key:KeyEnd] is the key without quotes.
 	Key, KeyEnd int
-	// Words holds Words[:N] further starts to the left of Key, nearest first: the
-	// key may be a phrase, as in "card number: 1".
+	// Words[:N] are further places where the key may start: to the left, nearest
+	// first, if it may be a phrase ("card number: 1"), or to the right, behind an
+	// escaped byte ("https%3A%2F%2Fh%2F%3Ftoken").
 	Words [maxWords - 1]int
 	N     int
 	// Sep is ':', '=', '>' (an XML-like tag) or ' ' (a command-line flag).
@@ -90,13 +91,8 @@ func (s *Scanner) Next() (c Candidate, ok bool) {
 				c, found = s.element(i)
 			}
 		case percent:
-			if i+2 < len(src) && src[i+1] == '3' {
-				switch src[i+2] | 32 {
-				case 'd':
-					c, found = s.before(i, i+3, '=')
-				case 'a':
-					c, found = s.before(i, i+3, ':')
-				}
+			if h, n := escaped(src, i); h == '=' || h == ':' {
+				c, found = s.before(i, i+n, h)
 			}
 		case dash:
 			c, found = s.flag(i)
@@ -159,7 +155,12 @@ func (s *Scanner) before(i, after int, sep byte) (c Candidate, ok bool) {
 		for c.Key > low && wordByte[src[c.Key-1]] {
 			c.Key--
 		}
-		c.words(src, low)
+		if tail := afterEscapes(src, c.Key, c.KeyEnd); tail > c.Key && tail < c.KeyEnd {
+			c.Words[0] = tail
+			c.N = 1
+		} else {
+			c.words(src, low)
+		}
 		c.outer = s.outer(c.Key)
 	}
 	if c.Key == c.KeyEnd {
@@ -253,6 +254,52 @@ func (s *Scanner) flag(i int) (c Candidate, ok bool) {
 		c.Val-- // keep the opening quote of the value
 	}
 	return c, true
+}
+
+// escaped reads a percent-encoded byte at i, which may be encoded several times
+// (%253D); n is 0 if there is none.
+func escaped(src []byte, i int) (b byte, n int) {
+	j := i + 1
+	for j+3 < len(src) && src[j] == '2' && src[j+1] == '5' && j-i < 9 {
+		j += 2
+	}
+	if j+1 >= len(src) || src[i] != '%' {
+		return 0, 0
+	}
+	h, l := hexVal(src[j]), hexVal(src[j+1])
+	if h > 15 || l > 15 {
+		return 0, 0
+	}
+	return h<<4 | l, j + 2 - i
+}
+
+func hexVal(c byte) byte {
+	switch {
+	case '0' <= c && c <= '9':
+		return c - '0'
+	case 'a' <= c|32 && c|32 <= 'f':
+		return c | 32 - 'a' + 10
+	}
+	return 255
+}
+
+// afterEscapes is the start of the key behind the last escaped byte in src[i:end]
+// that no key has, such as the "?" of a URL that is encoded as a whole.
+func afterEscapes(src []byte, i, end int) int {
+	key := i
+	for ; i < end; i++ {
+		if src[i] != '%' {
+			continue
+		}
+		if b, n := escaped(src[:end], i); n > 0 && !wordByte[b] {
+			key = i + n
+			i = key - 1
+		}
+	}
+	if key >= end {
+		return end
+	}
+	return key
 }
 
 func skipBlank(src []byte, i int) int {

@@ -38,6 +38,15 @@ func (c Candidate) Value(src []byte) (start, end, next int) {
 				break // the outer string ends: the value is empty
 			}
 			end, next = q.closeAt(src, k+n)
+			if q.slashes == 0 && c.Sep != ':' && c.outer == 0 {
+				for next+1 < len(src) && glued(src[next+1]) { // shell: 'a'"b"
+					q2, n2 := quoteAt(src, next)
+					if n2 != 1 {
+						break
+					}
+					end, next = q2.closeAt(src, next+1)
+				}
+			}
 			if next < len(src) && glued(src[next]) && q.slashes == 0 {
 				e := c.bare(src, next)
 				return k + n, e, e
@@ -173,7 +182,7 @@ func (c Candidate) bare(src []byte, i int) int {
 				return i
 			}
 		case '%':
-			if i+2 < len(src) && src[i+1] == '2' && (src[i+2] == '6' || src[i+2] == '2') && !c.wide() {
+			if h, n := escaped(src, i); n > 0 && (h == '&' || h == '"') && !c.wide() {
 				return i
 			}
 		case '}', ')', ']', '>':
