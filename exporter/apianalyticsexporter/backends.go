@@ -42,10 +42,13 @@ func (cfg *Config) choices() (list []choice) {
 			endpoint: "https://api.moesif.net", compression: configcompression.TypeGzip,
 			newEncoder: func(version string) (backend.Encoder, error) {
 				return moesif.New(moesif.Settings{
-					ApplicationID:    string(c.ApplicationID),
-					UserAgent:        userAgent(version),
-					APIVersion:       c.APIVersion,
-					NoResponseStatus: c.NoResponseStatus,
+					ApplicationID:              string(c.ApplicationID),
+					UserAgent:                  userAgent(version),
+					APIVersion:                 c.APIVersion,
+					ServiceVersionAsAPIVersion: c.ServiceVersionAsAPIVersion,
+					NoResponseStatus:           c.NoResponseStatus,
+					SessionIDAsToken:           c.SessionIDAsToken,
+					IgnoreTransactionID:        c.IgnoreTransactionID,
 				})
 			},
 		})

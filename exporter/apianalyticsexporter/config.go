@@ -77,9 +77,19 @@ type MoesifConfig struct {
 	ApplicationID configopaque.String `mapstructure:"application_id"`
 	// APIVersion is sent for exchanges without apispan.api.version. Default none.
 	APIVersion string `mapstructure:"api_version"`
+	// ServiceVersionAsAPIVersion sends the service's version where there is no
+	// other. Default false: a build is not an API version.
+	ServiceVersionAsAPIVersion bool `mapstructure:"service_version_as_api_version"`
 	// NoResponseStatus is the status of an exchange without a response; 0, the
 	// default, means that the event has no response.
 	NoResponseStatus int `mapstructure:"no_response_status"`
+	// SessionIDAsToken sends session.id as session_token. Default false, since
+	// some applications put the session's secret there.
+	SessionIDAsToken bool `mapstructure:"session_id_as_token"`
+	// IgnoreTransactionID keeps a captured X-Moesif-Transaction-Id header from
+	// becoming the event's id. Default false, as in Moesif's SDKs; set it if
+	// clients are not trusted, since events with one id are one event to Moesif.
+	IgnoreTransactionID bool `mapstructure:"ignore_transaction_id"`
 
 	Gates Gates `mapstructure:",squash"`
 }

@@ -99,6 +99,7 @@ func TestConfig(t *testing.T) {
 			b.FlushTimeout, b.MinSize, b.MaxSize = 2*time.Second, 100, 400
 			m := cfg.Moesif.GetOrInsertDefault()
 			m.ApplicationID, m.APIVersion, m.NoResponseStatus = "an-application-id", "v1", 599
+			m.ServiceVersionAsAPIVersion, m.SessionIDAsToken, m.IgnoreTransactionID = true, true, true
 			m.Gates = Gates{Bodies: BodiesErrors, Headers: false, MaxEventSize: 200000}
 		},
 		"readme_development": func(cfg *Config) {
