@@ -3,11 +3,13 @@
 
 package detect
 
+var bear, arer, basi, cret = le4("bear"), le4("arer"), le4("basi"), le4("cret")
+
 // bearer looks for `Bearer <credential>` (RFC 6750) whose word starts at p; the
 // match is the credential. In running text the word is also an ordinary one, so
 // there what follows must look like a credential.
 func (f *finder) bearer(p int) span {
-	if p < f.floor || !hasFold(f.src, p, "bearer") || !f.wordStart(p) {
+	if p < f.floor || !fold4(f.src, p+2, arer) || !fold4(f.src, p, bear) || !f.wordStart(p) {
 		return none
 	}
 	ts, ok := f.afterScheme(p + len("bearer"))
@@ -42,7 +44,7 @@ func (f *finder) bearer(p int) span {
 // basic looks for `Basic <base64>` (RFC 7617); the match is the base64. It must
 // decode to text with a colon, unless it stands after "authorization".
 func (f *finder) basic(p int) span {
-	if p < f.floor || !hasFold(f.src, p, "basic") || !f.wordStart(p) {
+	if p < f.floor || !fold4(f.src, p, basi) || !hasFold(f.src, p+4, "c") || !f.wordStart(p) {
 		return none
 	}
 	ts, ok := f.afterScheme(p + len("basic"))
@@ -162,7 +164,7 @@ func (f *finder) afterAuthorization(p int) bool {
 // starts at p. Forty characters of base64 alone are too common.
 func (f *finder) awsSecret(p int) span {
 	src := f.src
-	if p < f.floor || !hasFold(src, p, "secret") {
+	if p < f.floor || !fold4(src, p+2, cret) || !hasFold(src, p, "se") {
 		return none
 	}
 	q := p + len("secret")

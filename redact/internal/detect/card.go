@@ -3,6 +3,8 @@
 
 package detect
 
+import "math/bits"
+
 // iin maps the first four digits of a card number to the lengths that its issuer
 // uses, as bits (length 13 = bit 0). slideIIN has the one length that is looked
 // for inside a longer run of digits, where chance hits are frequent.
@@ -205,42 +207,83 @@ func (f *finder) tailDigits(from int) int {
 // digitSeq is a piece of a sequence of digits.
 type digitSeq struct {
 	n    int
-	open bool                     // the sequence goes on after the piece
-	pos  [cardChunk]int32         // where each digit starts
-	ends [cardChunk]int32         // where it ends
-	val  [cardChunk]uint8         // its value
-	gap  [cardChunk + 1]uint8     // what stands before it; [n] is what follows
-	sums [2][cardChunk + 1]uint16 // Luhn sums of the first k digits, for both parities
+	open bool                  // the sequence goes on after the piece
+	pos  [cardChunk]int32      // where each digit starts
+	val  [cardChunk]uint8      // its value
+	gap  [cardChunk + 1]uint8  // what stands before it; [n] is what follows
+	sums [cardChunk + 1]uint32 // luhnAdd of the first k digits
 }
+
+// luhnAdd is what a digit adds to the two Luhn sums, by the parity of its index:
+// in the low half digits at even indices count once and the others double, in the
+// high half the other way round.
+var luhnAdd = func() (t [2][10]uint32) {
+	for d := range uint32(10) {
+		double := d * 2
+		if double > 9 {
+			double -= 9
+		}
+		t[0][d] = d | double<<16
+		t[1][d] = double | d<<16
+	}
+	return t
+}()
 
 // findCards reads the sequence at p into the queue.
 func (f *finder) findCards(p int) {
 	src := f.src
 	q := &f.cards
 	q.i, q.n = 0, 0
-	var s digitSeq
-	s.gap[0] = gapShow
+	first := gapShow
 	if p > f.floor && isDigit(src[p-1]) {
-		s.gap[0] = gapNone // goes on inside the run of an earlier piece
+		first = gapNone // goes on inside the run of an earlier piece
 	} else if p-1 > f.floor && src[p-1] == '.' && isDigit(src[p-2]) {
-		s.gap[0] = gapPoint
+		first = gapPoint
 	}
-	at := p
+	if isDigit(src[p]) && (first == gapNone || p+longRun <= len(src) && run(src[:p+longRun], p, chDigit) == p+longRun) {
+		f.findInRun(p, first)
+		return
+	}
+	var s digitSeq
+	s.gap[0] = first
+	at, group := p, 0
 	for {
-		d, l := digitAt(src, at)
-		if l == 0 {
+		d, l := uint8(0), 1
+		if at < len(src) && isDigit(src[at]) {
+			d = src[at] - '0'
+		} else if d, l = digitAt(src, at); l == 0 {
 			break
 		}
 		if s.n == cardChunk {
 			s.open = true
 			break
 		}
-		s.push(d, at, at+l)
+		k := s.n
+		s.val[k] = d
+		s.pos[k] = int32(at)
+		s.sums[k+1] = s.sums[k] + luhnAdd[k&1][d]
+		s.n++
 		at += l
-		if at < len(src) && isDigit(src[at]) {
-			continue // gapNone
+		if at+1 < len(src) {
+			if c := src[at]; isDigit(c) { // gapNone
+				if s.n-group == longRun && at-int(s.pos[group]) == longRun {
+					at, s.n = int(s.pos[group]), group // leave it to findInRun
+					break
+				}
+				continue
+			} else if (c == ' ' || c == '-' || c == '.') && isDigit(src[at+1]) {
+				s.gap[s.n] = gapShow
+				if c == '.' {
+					s.gap[s.n] = gapPoint
+				}
+				group = s.n
+				at++
+				continue
+			}
 		}
-		at, s.gap[s.n] = gapAt(src, at)
+		if at, s.gap[s.n] = gapAt(src, at); s.gap[s.n] != gapNone {
+			group = s.n
+		}
 	}
 	limit := s.n - minCard // last start that can be decided here
 	if s.open {
@@ -253,8 +296,13 @@ func (f *finder) findCards(p int) {
 		if k > runEnd {
 			runEnd, unbroken = s.runAt(k)
 		}
-		if n := s.cardAt(k, unbroken); n > 0 {
-			q.spans[q.n] = span{int(s.pos[k]), int(s.ends[k+n-1]), detCard}
+		prefix := int(s.val[k])*1000 + int(s.val[k+1])*100 + int(s.val[k+2])*10 + int(s.val[k+3])
+		n := 0
+		if iin[prefix] != 0 {
+			n = s.cardAt(k, prefix, unbroken)
+		}
+		if n > 0 {
+			q.spans[q.n] = span{int(s.pos[k]), s.end(src, k+n-1), detCard}
 			q.n++
 			k += n
 			continue
@@ -264,8 +312,10 @@ func (f *finder) findCards(p int) {
 	switch {
 	case s.open || k <= limit:
 		q.end = int(s.pos[k])
+	case s.n == 0:
+		q.end = at
 	default:
-		q.end = int(s.ends[s.n-1])
+		q.end = s.end(src, s.n-1)
 		if f.cut && at == len(src) {
 			f.cutCard(&s)
 		} else {
@@ -274,25 +324,79 @@ func (f *finder) findCards(p int) {
 	}
 }
 
-// push appends a digit.
-func (s *digitSeq) push(d uint8, at, end int) {
-	double := d * 2
-	if double > 9 {
-		double -= 9
+// end is where digit k ends.
+func (s *digitSeq) end(src []byte, k int) int {
+	p := int(s.pos[k])
+	if src[p] < 0x80 {
+		return p + 1
 	}
-	k := s.n
-	s.val[k] = d
-	s.pos[k] = int32(at)
-	s.ends[k] = int32(end)
-	s.sums[k&1][k+1] = s.sums[k&1][k] + uint16(d)
-	s.sums[k&1^1][k+1] = s.sums[k&1^1][k] + uint16(double)
-	s.n++
+	return p + 3
+}
+
+// longRun is the number of digits in one run from which on only slideIIN counts.
+const longRun = 20
+
+// findInRun looks for cards inside the long run of digits at p, which stands
+// after a gap of kind before.
+func (f *finder) findInRun(p int, before uint8) {
+	src, q := f.src, &f.cards
+	if before == gapPoint || before != gapNone && isTimestamp(src, p) {
+		q.end = run(src, p, chDigit)
+		return
+	}
+	const n = 16
+	var sum uint32
+	k := 0 // digits in the window
+	at := p
+	for ; at < len(src) && src[at]-'0' <= 9 && q.n < len(q.spans)-1; at++ {
+		d := src[at] - '0'
+		par := at & 1
+		sum += luhnAdd[par][d]
+		if k < n {
+			if k++; k < n {
+				continue
+			}
+		} else {
+			sum -= luhnAdd[par][src[at-n]-'0'] // n is even: same parity
+		}
+		once, other := sum>>(par*16)&0xFFFF, sum>>(16-par*16)&0xFFFF
+		start := at - n + 1
+		if once%10 == 0 && slideIIN[prefix4(src, start)] == n {
+			q.spans[q.n] = span{start, at + 1, detCard}
+			q.n++
+			sum, k = 0, 0
+		} else if src[start] == '3' && (other-(luhnAdd[par][d]>>(16-par*16)&0xFFFF))%10 == 0 && slideIIN[prefix4(src, start)] == n-1 {
+			q.spans[q.n] = span{start, at, detCard}
+			q.n++
+			sum, k = luhnAdd[par][d], 1
+		}
+	}
+	q.end = at
+	if q.n == 0 {
+		return
+	}
+	if last := q.spans[q.n-1].end; at < len(src) && isDigit(src[at]) { // the queue is full
+		q.end = last
+	} else if f.cut && at == len(src) && at-last >= cutDigits && iin[prefix4(src, last)] != 0 {
+		q.spans[q.n] = span{last, at, detCard}
+		q.n++
+	}
+}
+
+// prefix4 is the number of the four ASCII digits at p.
+func prefix4(src []byte, p int) int {
+	return int(src[p]-'0')*1000 + int(src[p+1]-'0')*100 + int(src[p+2]-'0')*10 + int(src[p+3]-'0')
+}
+
+// isTimestamp reports whether the long run at p is a date and time with digits of
+// the second after it.
+func isTimestamp(src []byte, p int) bool {
+	return (p+longRun == len(src) || !isDigit(src[p+longRun])) && (src[p] == '1' || src[p] == '2' && src[p+1] == '0')
 }
 
 // luhn checks digits [k, k+n).
 func (s *digitSeq) luhn(k, n int) bool {
-	t := &s.sums[(k+n-1)&1] // the last digit counts once
-	return (t[k+n]-t[k])%10 == 0
+	return (s.sums[k+n]-s.sums[k])>>((k+n-1)&1*16)&0xFFFF%10 == 0 // the last digit counts once
 }
 
 // runAt returns the last digit index of the unbroken run that holds k, and the
@@ -313,29 +417,28 @@ func (s *digitSeq) runAt(k int) (last, n int) {
 	return last, n
 }
 
-// cardAt returns the number of digits of a card that starts with digit k, or 0.
-// unbroken is the number of digits of the run that holds k.
-func (s *digitSeq) cardAt(k, unbroken int) int {
-	prefix := int(s.val[k])*1000 + int(s.val[k+1])*100 + int(s.val[k+2])*10 + int(s.val[k+3])
+// cardAt returns the number of digits of a card that starts with digit k, whose
+// first four are prefix, or 0. unbroken is the number of digits of the run that
+// holds k.
+func (s *digitSeq) cardAt(k, prefix, unbroken int) int {
 	lens := iin[prefix]
-	if lens == 0 {
-		return 0
-	}
 	if g := s.gap[k]; g != gapNone {
 		if g == gapPoint && unbroken > 7 {
 			return 0 // the decimals of a number
 		}
-		for n := maxCard; n >= minCard; n-- {
-			if lens>>(n-minCard)&1 != 0 && k+n <= s.n && s.gap[k+n] != gapNone && s.luhn(k, n) && s.grouped(k, n) {
+		for lens != 0 { // longest first
+			n := bits.Len8(lens) - 1 + minCard
+			lens &^= 1 << (n - minCard)
+			if k+n <= s.n && s.gap[k+n] != gapNone && s.luhn(k, n) && s.grouped(k, n) {
 				return n
 			}
 		}
 	}
-	if unbroken < 16 || s.timestamp(k, unbroken) {
+	if unbroken < 16 {
 		return 0
 	}
 	n := int(slideIIN[prefix])
-	if n == 0 || k+n > s.n || unbroken <= n || !s.luhn(k, n) {
+	if n == 0 || k+n > s.n || unbroken <= n || !s.luhn(k, n) || s.timestamp(k) {
 		return 0
 	}
 	for j := k + 1; j < k+n; j++ {
@@ -349,10 +452,7 @@ func (s *digitSeq) cardAt(k, unbroken int) int {
 // timestamp reports whether the run that holds k is a time in nanoseconds or a
 // date with digits of the time after it, or an id made from a time: no card is
 // looked for inside those.
-func (s *digitSeq) timestamp(k, unbroken int) bool {
-	if unbroken > 20 {
-		return false
-	}
+func (s *digitSeq) timestamp(k int) bool {
 	for k > 0 && s.gap[k] == gapNone {
 		k--
 	}
@@ -451,7 +551,7 @@ func (s *digitSeq) groupedHead(k int) bool {
 // exponentCard looks for a card that was written as a number with an exponent:
 // 4.111111111111111e15.
 func (f *finder) exponentCard(s *digitSeq) {
-	end := int(s.ends[s.n-1])
+	end := s.end(f.src, s.n-1)
 	if f.cards.n > 0 || s.n < minCard || s.n > maxCard || s.gap[1] != gapPoint || end >= len(f.src) || lower(f.src[end]) != 'e' {
 		return
 	}
@@ -475,9 +575,8 @@ func (f *finder) exponentCard(s *digitSeq) {
 	if n < s.n || n > maxCard || n < minCard {
 		return
 	}
-	t := &s.sums[(n-1)&1]
 	prefix := int(s.val[0])*1000 + int(s.val[1])*100 + int(s.val[2])*10 + int(s.val[3])
-	if iin[prefix]>>(n-minCard)&1 != 0 && t[s.n]%10 == 0 {
+	if iin[prefix]>>(n-minCard)&1 != 0 && s.sums[s.n]>>((n-1)&1*16)&0xFFFF%10 == 0 {
 		f.cards.spans[0] = span{int(s.pos[0]), e, detCard}
 		f.cards.n = 1
 		f.cards.end = e

@@ -3,6 +3,8 @@
 
 package detect
 
+import "encoding/binary"
+
 // Character classes, as bits.
 const (
 	chDigit uint16 = 1 << iota
@@ -87,6 +89,14 @@ func hasFold(src []byte, p int, word string) bool {
 	}
 	return true
 }
+
+// fold4 reports whether src has the four lower-case letters w, packed by le4, at
+// p, in any case.
+func fold4(src []byte, p int, w uint32) bool {
+	return p >= 0 && p+4 <= len(src) && binary.LittleEndian.Uint32(src[p:])|0x20202020 == w
+}
+
+func le4(w string) uint32 { return binary.LittleEndian.Uint32([]byte(w)) }
 
 // has reports whether src has word at p.
 func has(src []byte, p int, word string) bool {

@@ -94,8 +94,10 @@ func (f *finder) digits(i int) (m span, next int) {
 	if p >= len(f.src) {
 		return none, i + 2
 	}
-	e := run(f.src, p, chDigit)
-	return f.otherDigits(p, e), e
+	if p >= f.runEnd {
+		f.runEnd = run(f.src, p, chDigit)
+	}
+	return f.otherDigits(p, f.runEnd), f.runEnd
 }
 
 // otherDigits tries the detectors that begin with the digits src[p:e].

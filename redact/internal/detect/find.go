@@ -41,7 +41,7 @@ type finder struct {
 	cut   bool
 	floor int // end of the last match: nothing may start before it
 
-	jwtSkip, colonSkip, ipSkip, phoneSkip, authSkip, urlSkip, mailSkip, blobEnd, tokenEnd, lastAt int
+	jwtSkip, colonSkip, ipSkip, phoneSkip, authSkip, urlSkip, mailSkip, blobEnd, runEnd, tokenEnd, lastAt int
 
 	cards cardQueue
 }
@@ -190,6 +190,8 @@ func (f *finder) try(i int, a *action) (m span, next int) {
 	if a.bits&actSlashes != 0 {
 		if x = f.userinfo(i); x.end > 0 {
 			m = m.or(x)
+		} else {
+			next = max(next, f.urlSkip) // past a long run of slashes
 		}
 	}
 	if a.bits&actAt != 0 {
