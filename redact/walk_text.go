@@ -41,7 +41,7 @@ func (s *Scratch) walkText(src []byte, c ctx) {
 	for sc := textkv.Scan(src); ; {
 		cand, ok := sc.Next()
 		for jsonAt >= 0 && (!ok || jsonAt < cand.KeyEnd) {
-			if jsonEnd <= limit {
+			if jsonAt < limit {
 				s.sub(jsonAt, (*Scratch).walkEmbedded, src[jsonAt:jsonEnd], withoutCut(c))
 				sc.SkipTo(jsonEnd)
 			}
@@ -216,7 +216,7 @@ func (f *jsonFinder) next(pos int) (start, end int) {
 			continue
 		}
 		e, ok := textkv.JSONEnd(f.src, i)
-		if ok {
+		if ok || e == len(f.src) { // whole, or cut
 			f.failed = e
 			return i, e
 		}

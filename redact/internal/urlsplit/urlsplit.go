@@ -17,7 +17,8 @@ type URL struct {
 	// Scheme is src[:SchemeEnd], without ":".
 	SchemeEnd int
 	// User is the start of the user information, Pass of the password behind its
-	// ":" (UserEnd if there is none), UserEnd the offset of "@".
+	// ":" (UserEnd if there is none), UserEnd the offset of "@" or the
+	// end, if the URL seems to be cut.
 	User, Pass, UserEnd int
 	Host, HostEnd       int
 	Path, PathEnd       int
@@ -86,6 +87,14 @@ func (u *URL) authority(src []byte, pos, end int) int {
 			at = i
 			for stop = pos + i; stop < end && !slash(src[stop]); stop++ {
 			}
+		} else {
+			// "ada:pass", cut before its "@".
+			u.User, u.Pass, u.UserEnd = pos, end, end
+			if i := bytes.IndexByte(src[pos:end], ':'); i >= 0 {
+				u.Pass = pos + i + 1
+			}
+			u.Host, u.HostEnd = end, end
+			return end
 		}
 	}
 	if at >= 0 {

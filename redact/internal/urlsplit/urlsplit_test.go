@@ -32,6 +32,7 @@ func TestSplit(t *testing.T) {
 		"https:///ada:pw@h.test/x":      "https|ada:,pw|h.test|/x||",
 		"https://ada:p/w@h.test/x":      "https|ada:,p/w|h.test|/x||",
 		"https://ada:p@w@h.test/x":      "https|ada:,p@w|h.test|/x||",
+		"https://ada:pw/x?q":            "https|ada:,pw/x|||q|",
 		"//h/x":                         "|-|h|/x||",
 		"mailto:a@b.test":               "mailto|-||a@b.test||",
 		"https://[2001:db8::1]:443/x@y": "https|-|[2001:db8::1]:443|/x@y||",
