@@ -38,20 +38,22 @@ func (c Candidate) Value(src []byte) (start, end, next int) {
 				break // the outer string ends: the value is empty
 			}
 			end, next = q.closeAt(src, k+n)
+			start = k + n
 			if q.slashes == 0 && c.Sep != ':' && c.outer == 0 {
 				for next+1 < len(src) && glued(src[next+1]) { // shell: 'a'"b"
 					q2, n2 := quoteAt(src, next)
 					if n2 != 1 {
 						break
 					}
-					end, next = q2.closeAt(src, next+1)
+					_, next = q2.closeAt(src, next+1)
+					start, end = i, next // with its quotes: they are no pair
 				}
 			}
 			if next < len(src) && glued(src[next]) && q.slashes == 0 {
 				e := c.bare(src, next)
-				return k + n, e, e
+				return i, e, e
 			}
-			return k + n, end, next
+			return start, end, next
 		}
 	}
 	switch src[i] {
