@@ -43,9 +43,9 @@ func (s *Scratch) AttributeOf(k *Key, value string) (string, Effect) {
 	case classBody:
 		return s.Body(k.side, value)
 	case classURL:
-		return s.attributeWith(k.key, value, placePath, (*Scratch).walkURL)
+		return s.attributeWith(k.key, value, placePath, (*Scratch).urlAndPatterns)
 	case classPath:
-		return s.attributeWith(k.key, value, placePath, (*Scratch).walkPath)
+		return s.attributeWith(k.key, value, placePath, (*Scratch).pathAndPatterns)
 	case classQuery:
 		return s.attributeWith(k.key, value, placeQuery, (*Scratch).walkQuery)
 	case classClientIP:

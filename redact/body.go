@@ -194,6 +194,8 @@ func (s *Scratch) sniff(src []byte, h hint) (walker, int) {
 		return (*Scratch).walkXML, 0
 	case h == hintHTML:
 		return (*Scratch).walkHTML, 0
+	case h == hintNone && b == '"':
+		return (*Scratch).walkJSON, 0 // the tail of a document, if not one string
 	case h == hintJSON && (b == '"' || b == '-' || '0' <= b && b <= '9' || jsonLiteral(src)):
 		return (*Scratch).walkJSON, 0
 	case sseStart(src):

@@ -146,6 +146,8 @@ const (
 	// may name the sibling under a flagValueKey (key/value pair objects).
 	flagNameKey
 	flagValueKey
+	// flagValueOnly: the key is value, val or v, which says nothing by itself.
+	flagValueOnly
 	// flagKeyHit: a detector matched in the key; the walker writes maskText instead
 	// of the key.
 	flagKeyHit

@@ -3,6 +3,8 @@
 
 package redact
 
+import "bytes"
+
 // Bounds of memory for one value. The output bound leaves room for a mask in place
 // of every one-digit number.
 const (
@@ -107,13 +109,20 @@ func (s *Scratch) Query(raw string) (string, Effect) {
 	return s.applyString(raw, s.root(placeQuery), (*Scratch).walkQuery)
 }
 
-// walkQuery is walkForm for a value that may have kept its "?".
+// walkQuery is walkForm for a value that may have kept its "?" and its fragment,
+// which is read as pairs too.
 func (s *Scratch) walkQuery(src []byte, c ctx) {
+	start := 0
 	if len(src) > 0 && src[0] == '?' {
-		s.sub(1, (*Scratch).walkForm, src[1:], c)
-		return
+		start = 1
 	}
-	s.walkForm(src, c)
+	if i := bytes.IndexByte(src, '#'); i >= start {
+		head := c
+		head.cut = false
+		s.sub(start, (*Scratch).walkForm, src[start:i], head)
+		start = i + 1
+	}
+	s.sub(start, (*Scratch).walkForm, src[start:], c)
 }
 
 // Path redacts a URL path.

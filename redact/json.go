@@ -33,9 +33,16 @@ const (
 	frameKept
 	// frameValue: the container is the value of a value key in its parent.
 	frameValue
+	// frameNameless: and the key says nothing (flagValueOnly).
+	frameNameless
 )
 
-type span struct{ start, end int32 }
+// span is a value whose name may follow. A nameless one has a key that says
+// nothing, and goes if the document ends before the name comes.
+type span struct {
+	start, end int32
+	nameless   bool
+}
 
 const (
 	swarLo = 0x0101010101010101
@@ -130,6 +137,20 @@ var jsonSpace = [256]bool{' ': true, '\t': true, '\r': true, '\n': true}
 // the input ended or was malformed; then everything to the end of src is dealt
 // with.
 func (s *Scratch) jsonValue(src []byte, i int, c ctx) (int, bool) {
+	pend := len(s.pend)
+	end, ok := s.jsonScan(src, i, c)
+	if !ok {
+		for _, p := range s.pend[pend:] {
+			if p.nameless {
+				s.jsonRetro(src, p, ctx{v: verdict{act: actMask}, place: c.place, nest: c.nest})
+			}
+		}
+	}
+	s.pend = s.pend[:pend]
+	return end, ok
+}
+
+func (s *Scratch) jsonScan(src []byte, i int, c ctx) (int, bool) {
 	n := len(src)
 	d := 0
 	top := c
@@ -210,6 +231,9 @@ value:
 		nf.v.flags &= flagLower
 		if f != nil && f.flags&frameObject != 0 && v.flags&flagValueKey != 0 {
 			nf.flags = frameValue
+			if v.flags&flagValueOnly != 0 {
+				nf.flags |= frameNameless
+			}
 		}
 		f = nf
 		if src[i] == '{' {
@@ -392,7 +416,7 @@ closeContainer:
 		f = &frames[d]
 		f.flags |= frameKept
 		if closed.flags&frameValue != 0 && f.kv.act == actNone {
-			s.pend = append(s.pend, span{closed.start, int32(i)})
+			s.pend = append(s.pend, span{closed.start, int32(i), closed.flags&frameNameless != 0})
 		}
 	}
 

@@ -41,7 +41,7 @@ func (s *Scratch) jsonString(src []byte, a, b int, esc bool, c ctx, f *frame, ke
 // on.
 func (s *Scratch) jsonScalar(src []byte, i, end int, k kind, c ctx, f *frame, keyStart int) int {
 	if c.v.flags&flagValueKey != 0 && f != nil && f.flags&frameObject != 0 && f.kv.act == actNone {
-		s.pend = append(s.pend, span{int32(i), int32(end)})
+		s.pend = append(s.pend, span{int32(i), int32(end), c.v.flags&flagValueOnly != 0})
 	}
 	switch c.v.act {
 	case actNone, actAllow, actHMAC, actEncrypt, actTruncate:
@@ -145,7 +145,7 @@ func (s *Scratch) jsonPair(src []byte, a, b int, esc bool, c *ctx, f *frame) {
 		}
 	}
 	if c.v.flags&flagValueKey != 0 && f.kv.act == actNone {
-		s.pend = append(s.pend, span{int32(a - 1), int32(b + 1)})
+		s.pend = append(s.pend, span{int32(a - 1), int32(b + 1), c.v.flags&flagValueOnly != 0})
 	}
 }
 

@@ -255,5 +255,8 @@ var keyNameFlags = func() map[string]verdictFlags {
 	} {
 		m[k] |= flagValueKey
 	}
+	for _, k := range []string{"value", "val", "v", "stringvalue"} {
+		m[k] |= flagValueOnly
+	}
 	return m
 }()

@@ -25,7 +25,7 @@ func (s *Scratch) walkMultipart(src []byte, c ctx, boundary string) {
 		s.overLimit(0, len(src), c, "")
 		return
 	}
-	s.inPlace(0, src[:first], withoutCut(c))
+	s.outsideParts(src, 0, first, c)
 	for {
 		p, more := sc.Next()
 		if !more {
@@ -37,9 +37,19 @@ func (s *Scratch) walkMultipart(src []byte, c ctx, boundary string) {
 		}
 		s.part(src, p, c)
 	}
-	if end := sc.Rest(); len(bytes.TrimSpace(src[end:])) > 0 {
-		s.inPlace(end, src[end:], c)
+	s.outsideParts(src, sc.Rest(), len(src), c)
+}
+
+// outsideParts replaces a preamble or epilogue: receivers ignore it (RFC 2046
+// section 5.1.1), so nothing says what it is.
+func (s *Scratch) outsideParts(src []byte, start, end int, c ctx) {
+	start += len(src[start:end]) - len(bytes.TrimLeft(src[start:end], " \t\r\n"))
+	end -= len(src[start:end]) - len(bytes.TrimRight(src[start:end], " \t\r\n"))
+	if start >= end {
+		return
 	}
+	s.count(c.place, ruleNone, actMask, outcomeMalformed)
+	s.replace(start, end, str(markMalformed))
 }
 
 // partHead is what the header section of a part says.
@@ -100,7 +110,7 @@ func (s *Scratch) partHead(src []byte, p multipart.Part, c ctx) partHead {
 		}
 		if l.Colon < 0 { // no header line: a value without the empty line before it
 			s.count(c.place, ruleNone, actMask, outcomeMalformed)
-			s.replace(l.Val, l.End, str(markMalformed))
+			s.replace(l.Val, l.End, s.maskText())
 			continue
 		}
 		name, val := src[l.Name:l.Colon], src[l.Val:l.End]

@@ -7,6 +7,8 @@ import (
 	"encoding/base64"
 	"strings"
 	"testing"
+
+	"github.com/apispan/apispan/internal/httpattr"
 )
 
 // lateNames are the cases in which what makes a secret known stands behind it: a
@@ -17,6 +19,10 @@ var lateNames = map[string]bool{
 	"url-x-userinfo-at": true, // an "@" in the password
 	"form-x-card":       true,
 	"url-x-email":       true,
+	// Without its "@" user information is a host.
+	"url-x-userinfo-detect":    true,
+	"url-x-userinfo-only-user": true,
+	"url-x-proxy-path":         true,
 }
 
 // TestEveryPrefix cuts every case at every byte: the part of a secret that is left
@@ -25,7 +31,12 @@ func TestEveryPrefix(t *testing.T) {
 	t.Parallel()
 	const marker = "S3CR3T"
 	for _, c := range loadCorpus(t) {
-		if lateNames[c.ID] || c.stretch() {
+		if lateNames[c.ID] || c.stretch() || strings.Contains(c.ID, "head-cut") {
+			continue
+		}
+		// Only a document with an end of its own shows that a pattern was cut; for
+		// the rest it takes the producer's flag.
+		if len(c.Policy.Patterns) > 0 && !httpattr.IsJSON(c.ContentType) && !strings.Contains(c.ID, "-x-") {
 			continue
 		}
 		in, err := c.raw()

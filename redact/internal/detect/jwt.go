@@ -13,10 +13,14 @@ const (
 // which may be empty. One more segment is enough only if it is an object too.
 func (f *finder) jwt(p int) span {
 	src := f.src
-	if p < f.floor || p < f.jwtSkip || p+3 > len(src) || !jwtStart(src, p) || !f.jsonHead(p) {
+	if p < 0 || p < f.jwtSkip || p+3 > len(src) || !jwtStart(src, p) || !f.jsonHead(p) {
 		return none
 	}
-	e := run(src, p, chJWT)
+	set := uint16(chJWT)
+	if p > 0 && src[p-1] == '/' {
+		set = chB64URL // in a path, "/" ends the token
+	}
+	e := run(src, p, set)
 	atEnd := e == len(src) && f.cut
 	if !atEnd && (e-p < minJWTHead || e == len(src) || src[e] != '.') {
 		f.jwtSkip = e
@@ -25,13 +29,14 @@ func (f *finder) jwt(p int) span {
 	dots := 0
 	body := e + 1
 	for dots < 4 && e < len(src) && src[e] == '.' {
-		if dots >= 2 && (e+1 == len(src) || !is(src[e+1], chJWT)) && !(f.cut && e+1 == len(src)) {
+		if dots >= 2 && (e+1 == len(src) || !is(src[e+1], set)) && !(f.cut && e+1 == len(src)) {
 			break // the full stop of a sentence
 		}
 		dots++
-		e = run(src, e+1, chJWT)
+		e = run(src, e+1, set)
 	}
 	if dots >= 2 || f.cut && e == len(src) || dots == 1 && e-body >= 4 && jwtStart(src, body) {
+		f.jwtSkip = e
 		return span{p, e, detJWT}
 	}
 	f.jwtSkip = e
