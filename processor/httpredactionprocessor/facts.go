@@ -18,9 +18,17 @@ import (
 func (w *walker) gather(attrs pcommon.Map) redact.Exchange {
 	var ex redact.Exchange
 	var url, path string
+	// Spans of one batch mostly have the same keys in the same order: what the one
+	// before had at this position is tried first.
+	before := w.infos
 	w.infos = w.infos[:0]
 	for k, v := range attrs.All() {
-		ki := w.lookup(k)
+		var ki *keyInfo
+		if i := len(w.infos); i < len(before) && before[i].key == k {
+			ki = before[i]
+		} else {
+			ki = w.lookup(k)
+		}
 		w.infos = append(w.infos, ki)
 		switch ki.fact {
 		case factNone:

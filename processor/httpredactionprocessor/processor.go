@@ -97,7 +97,11 @@ func (r *redactor) release(ctx context.Context, w *walker) {
 	r.telemetry.flush(ctx, &w.tally)
 	w.e.Release()
 	w.e = nil
+	// Nothing that came in is kept.
 	w.exchange = redact.Exchange{}
+	clear(w.infos[:cap(w.infos)])
+	w.infos = w.infos[:0]
+	w.num = w.num[:0]
 	w.tally = tally{}
 	r.walkers.Put(w)
 }

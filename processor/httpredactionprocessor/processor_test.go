@@ -134,9 +134,9 @@ func boom(s string) {
 	}
 }
 
-func (b badEngine) AttributeAs(key, as, v string) (string, redact.Effect) {
+func (b badEngine) AttributeOf(k *redact.Key, v string) (string, redact.Effect) {
 	boom(v)
-	return b.engine.AttributeAs(key, as, v)
+	return b.engine.AttributeOf(k, v)
 }
 
 func (b badEngine) AttributeKey(k string) redact.Effect {

@@ -20,6 +20,8 @@ const redactionRules = httpattr.OwnPrefix + "redaction.rules"
 // on which anything failed is dropped and never stamped. Incoming attributes of
 // these names were removed by the walk.
 func (w *walker) stamp(attrs pcommon.Map) {
+	// Room for two more and not twice the size, which append would take.
+	attrs.EnsureCapacity(attrs.Len() + 2)
 	attrs.PutStr(httpattr.RedactionPolicy, w.r.hash)
 	if w.r.audit == auditOff {
 		return

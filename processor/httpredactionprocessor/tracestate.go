@@ -66,7 +66,7 @@ func (w *walker) traceStateMember(member string) (out string, keep bool) {
 	if w.key(key) {
 		return "", false
 	}
-	now, ef := w.attribute(placeTraceState, key, w.lookup(key), value)
+	now, ef := w.attribute(placeTraceState, w.lookup(key), value)
 	switch {
 	case ef == redact.Unchanged:
 		return member, true
@@ -91,7 +91,7 @@ func (w *walker) otMember(value string) (out string, changed bool) {
 			changed = true
 			continue
 		}
-		now, ef := w.attribute(placeTraceState, k, w.lookup(k), v)
+		now, ef := w.attribute(placeTraceState, w.lookup(k), v)
 		switch {
 		case ef == redact.Unchanged:
 			kept = append(kept, sub)

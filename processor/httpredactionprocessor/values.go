@@ -20,10 +20,10 @@ func (w *walker) value(p place, key string, ki *keyInfo, v pcommon.Value) (remov
 	case pcommon.ValueTypeEmpty:
 		return false
 	case pcommon.ValueTypeStr:
-		out, ef := w.attribute(p, key, ki, v.Str())
+		out, ef := w.attribute(p, ki, v.Str())
 		return apply(v, out, ef)
 	case pcommon.ValueTypeBytes:
-		return w.byteValue(p, key, ki, v)
+		return w.byteValue(p, ki, v)
 	case pcommon.ValueTypeMap:
 		if ki.fields != "" {
 			return w.fields(p, ki.fields, v.Map())
@@ -35,7 +35,7 @@ func (w *walker) value(p place, key string, ki *keyInfo, v pcommon.Value) (remov
 		}
 		return w.list(p, key, ki, v.Slice())
 	default:
-		out, ef := w.attribute(p, key, ki, w.scalar(v))
+		out, ef := w.attribute(p, ki, w.scalar(v))
 		return apply(v, out, ef)
 	}
 }
@@ -58,16 +58,16 @@ func (w *walker) list(p place, key string, ki *keyInfo, s pcommon.Slice) (remove
 	s.RemoveIf(func(v pcommon.Value) bool {
 		switch v.Type() {
 		case pcommon.ValueTypeStr:
-			out, ef := w.attribute(p, key, ki, v.Str())
+			out, ef := w.attribute(p, ki, v.Str())
 			return apply(v, out, ef)
 		case pcommon.ValueTypeEmpty:
 			return false
 		case pcommon.ValueTypeBytes:
-			return w.byteValue(p, key, ki, v)
+			return w.byteValue(p, ki, v)
 		case pcommon.ValueTypeMap, pcommon.ValueTypeSlice:
 			return w.tree(p, w.node(p, key), v, 1)
 		default:
-			out, ef := w.attribute(p, key, ki, w.scalar(v))
+			out, ef := w.attribute(p, ki, w.scalar(v))
 			return apply(v, out, ef)
 		}
 	})
@@ -88,11 +88,11 @@ func (w *walker) fields(p place, prefix string, m pcommon.Map) (remove bool) {
 }
 
 // byteValue redacts a byte slice. pdata hands out a copy.
-func (w *walker) byteValue(p place, key string, ki *keyInfo, v pcommon.Value) (remove bool) {
+func (w *walker) byteValue(p place, ki *keyInfo, v pcommon.Value) (remove bool) {
 	if v.Bytes().Len() == 0 {
 		return false
 	}
-	out, ef := w.bytes(p, key, ki, v.Bytes().AsRaw())
+	out, ef := w.bytes(p, ki, v.Bytes().AsRaw())
 	switch ef {
 	case redact.Changed:
 		v.Bytes().FromRaw(out)

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/apispan/apispan/internal/httpattr"
+	"github.com/apispan/apispan/redact"
 )
 
 // aliases maps attribute keys of one vocabulary to the key of the semantic
@@ -171,9 +172,18 @@ const (
 	factResponseCut
 )
 
-// keyInfo is what is known about an attribute key. It is shared and immutable.
+// keyInfo is what is known about an attribute key. A walker keeps it.
 type keyInfo struct {
+	key string
+	// canonical is the key of the semantic conventions with the same meaning, else
+	// the key itself.
 	canonical string
+	// own and as are key and canonical as the engine has sorted them.
+	own, as redact.Key
+	// alias is set if the two differ.
+	alias bool
+	// clean is set once the engine has found nothing in the key itself.
+	clean bool
 	// fields is set if the value is a map of header fields: the prefix of their keys.
 	fields string
 	fact   fact
@@ -187,11 +197,13 @@ type keyInfo struct {
 // info classifies key.
 func (v *vocabulary) info(key string) *keyInfo {
 	c := v.canonical(key)
-	ki := &keyInfo{canonical: c, place: placeAttribute}
+	ki := &keyInfo{key: key, canonical: c, place: placeAttribute}
 	if prefix, ok := strings.CutSuffix(c, "*"); ok {
 		ki.canonical, ki.fields = key, prefix
 		c = prefix
 	}
+	ki.alias = ki.canonical != key
+	ki.own, ki.as = redact.NewKey(key), redact.NewKey(ki.canonical)
 	switch {
 	case strings.HasPrefix(c, httpattr.RequestHeaderPrefix):
 		ki.place, ki.captured = placeHeader, true

@@ -15,8 +15,10 @@ import (
 // a test can make the engine panic.
 type engine interface {
 	Begin(redact.Exchange)
-	AttributeAs(key, as, value string) (string, redact.Effect)
-	AttributeBytesAs(key, as string, value []byte) ([]byte, redact.Effect)
+	AttributeOf(k *redact.Key, value string) (string, redact.Effect)
+	AttributeAs(k, as *redact.Key, value string) (string, redact.Effect)
+	AttributeBytesOf(k *redact.Key, value []byte) ([]byte, redact.Effect)
+	AttributeBytesAs(k, as *redact.Key, value []byte) ([]byte, redact.Effect)
 	AttributeKey(key string) redact.Effect
 	AttributeNode(key string) redact.Node
 	BodyNode(side redact.Side) redact.Node
@@ -67,13 +69,13 @@ func (w *walker) lookup(key string) *keyInfo {
 	if ki, ok := w.cache[key]; ok {
 		return ki
 	}
-	ki := w.r.vocabulary.info(key)
-	if len(key) <= maxInfoKey && len(w.cache) < maxInfos {
-		w.cache[strings.Clone(key)] = ki
-		// The entry must not keep the batch's memory alive.
-		ki.canonical = strings.Clone(ki.canonical)
-		ki.fields = strings.Clone(ki.fields)
+	if len(key) > maxInfoKey || len(w.cache) >= maxInfos {
+		return w.r.vocabulary.info(key)
 	}
+	// The entry must not keep the batch's memory alive.
+	key = strings.Clone(key)
+	ki := w.r.vocabulary.info(key)
+	w.cache[key] = ki
 	return ki
 }
 
@@ -119,28 +121,36 @@ func (w *walker) failed(p place) {
 // The functions below are the only ones that hand data to the engine. Each turns
 // a panic into the removal of the value.
 
-func (w *walker) attribute(p place, key string, ki *keyInfo, value string) (out string, ef redact.Effect) {
+func (w *walker) attribute(p place, ki *keyInfo, value string) (out string, ef redact.Effect) {
 	defer func() {
 		if recover() != nil {
 			w.failed(p)
 			out, ef = "", redact.Removed
 		}
 	}()
-	out, ef = w.e.AttributeAs(key, ki.canonical, value)
+	if ki.alias {
+		out, ef = w.e.AttributeAs(&ki.own, &ki.as, value)
+	} else {
+		out, ef = w.e.AttributeOf(&ki.own, value)
+	}
 	if ef != redact.Unchanged {
 		w.hit(p)
 	}
 	return out, ef
 }
 
-func (w *walker) bytes(p place, key string, ki *keyInfo, value []byte) (out []byte, ef redact.Effect) {
+func (w *walker) bytes(p place, ki *keyInfo, value []byte) (out []byte, ef redact.Effect) {
 	defer func() {
 		if recover() != nil {
 			w.failed(p)
 			out, ef = nil, redact.Removed
 		}
 	}()
-	out, ef = w.e.AttributeBytesAs(key, ki.canonical, value)
+	if ki.alias {
+		out, ef = w.e.AttributeBytesAs(&ki.own, &ki.as, value)
+	} else {
+		out, ef = w.e.AttributeBytesOf(&ki.own, value)
+	}
 	if ef != redact.Unchanged {
 		w.hit(p)
 	}
@@ -220,6 +230,12 @@ func (w *walker) attributes(attrs pcommon.Map, as place) {
 		if p == placeAttribute {
 			p = ki.place
 		}
-		return w.key(k) || w.value(p, k, ki, v)
+		if !ki.clean {
+			if w.key(k) {
+				return true
+			}
+			ki.clean = true
+		}
+		return w.value(p, k, ki, v)
 	})
 }
