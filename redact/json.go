@@ -44,6 +44,10 @@ type span struct {
 	nameless   bool
 }
 
+// maxNameless bounds what is replaced because the name of a pair may have been cut
+// off: the value of a pair is short, "value" as the root of a collection is not.
+const maxNameless = 1024
+
 const (
 	swarLo = 0x0101010101010101
 	swarHi = 0x8080808080808080
@@ -168,7 +172,7 @@ value:
 		i++
 	}
 	if i >= n {
-		return n, false
+		goto stopped
 	}
 	switch src[i] {
 	case '"':
@@ -193,7 +197,7 @@ value:
 			} else {
 				s.truncated(src, i, c, `"`)
 			}
-			return n, false
+			goto stopped
 		}
 		if v.act == actNone && v.flags == 0 && !esc && plain && (b-a < 4 || !structured(src[a:b])) && (f == nil || f.flags&frameObject != 0) {
 			if f != nil {
@@ -220,7 +224,7 @@ value:
 				end = s.jsonReplaceWhole(src, i, end, ctx{v: v, place: c.place}, f, keyStart, ok)
 			}
 			if !ok {
-				return n, false
+				goto stopped
 			}
 			i = end
 			goto after
@@ -264,14 +268,14 @@ value:
 		switch st2 {
 		case numberBad:
 			s.malformed(src, i, c, `"`)
-			return n, false
+			goto stopped
 		case numberCut:
 			if v.act.whole() {
 				s.jsonMaskRest(src, i, c, v)
 			} else {
 				s.truncated(src, i, c, `"`)
 			}
-			return n, false
+			goto stopped
 		}
 		if v.act == actNone && (plain || end-i < 9) && v.flags&flagValueKey == 0 && (f == nil || f.flags&frameObject != 0) {
 			if f != nil {
@@ -293,25 +297,25 @@ value:
 		}
 		if n-i < len(lit) && string(src[i:]) == lit[:n-i] {
 			s.truncated(src, i, c, `"`)
-			return n, false
+			goto stopped
 		}
 		if n-i < len(lit) || string(src[i:i+len(lit)]) != lit {
 			s.malformed(src, i, c, `"`)
-			return n, false
+			goto stopped
 		}
 		i = s.jsonScalar(src, i, i+len(lit), k, ctx{v: v, state: st, place: c.place, nest: c.nest}, f, keyStart)
 		goto after
 	}
 	s.malformed(src, i, c, `"`)
-	return n, false
+	goto stopped
 
 key:
 	if i >= n {
-		return n, false
+		goto stopped
 	}
 	if src[i] != '"' {
 		s.malformed(src, i, c, `"`)
-		return n, false
+		goto stopped
 	}
 	keyStart = i
 	i++
@@ -355,7 +359,7 @@ key:
 		end, esc = stringEnd(src, i)
 		if end < 0 {
 			s.truncated(src, keyStart, c, `"`)
-			return n, false
+			goto stopped
 		}
 		own, st = s.jsonKey(src[i:end], esc, c.place, f.state)
 	haveKey:
@@ -381,11 +385,11 @@ key:
 		i++
 	}
 	if i >= n {
-		return n, false
+		goto stopped
 	}
 	if src[i] != ':' {
 		s.malformed(src, i, c, `"`)
-		return n, false
+		goto stopped
 	}
 	i++
 	goto value
@@ -428,7 +432,7 @@ after:
 		i++
 	}
 	if i >= n {
-		return n, false
+		goto stopped
 	}
 	switch b := src[i]; {
 	case b == ',':
@@ -438,7 +442,7 @@ after:
 			i++
 		}
 		if i >= n {
-			return n, false
+			goto stopped
 		}
 		if f.flags&frameObject != 0 {
 			goto key
@@ -448,6 +452,17 @@ after:
 		goto closeContainer
 	}
 	s.malformed(src, i, c, `"`)
+	goto stopped
+
+stopped:
+	// The name that an open value belongs to may have been cut off.
+	for k := 1; k <= d; k++ {
+		if fk := &frames[k]; fk.flags&(frameNameless|frameObject) == frameNameless|frameObject && n-int(fk.start) <= maxNameless {
+			s.count(c.place, ruleNone, actMask, outcomeTruncated)
+			s.replace(int(frames[k].start), n, s.p.maskJSON)
+			break
+		}
+	}
 	return n, false
 }
 
