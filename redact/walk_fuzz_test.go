@@ -188,9 +188,18 @@ func FuzzAnyBytes(f *testing.F) {
 			if len(once) > 8*len(in)+1024 {
 				t.Errorf("%s: %d bytes become %d", c.contentType, len(in), len(once))
 			}
-			twice := bodyOf(p, c.contentType, once)
-			if thrice := bodyOf(p, c.contentType, twice); sameReason.Replace(thrice) != sameReason.Replace(twice) {
-				t.Errorf("%s does not settle:\n in     %q\n once   %q\n twice  %q\n thrice %q", c.contentType, in, once, twice, thrice)
+			// Where an unreadable tail was replaced, what stands before it may read
+			// differently the next time; but that ends.
+			last := once
+			for n := 0; ; n++ {
+				next := bodyOf(p, c.contentType, last)
+				if sameReason.Replace(next) == sameReason.Replace(last) {
+					break
+				}
+				if n == 8 {
+					t.Fatalf("%s does not settle:\n in   %q\n last %q\n next %q", c.contentType, in, last, next)
+				}
+				last = next
 			}
 		}
 	})

@@ -182,10 +182,10 @@ func (c *Candidate) words(src []byte, low int) {
 		if j > low && src[j-1] == ' ' {
 			j--
 		}
-		if j == at || j == low || !wordByte[src[j-1]] {
+		if j == at || j == low || !phraseByte(src[j-1]) || !phraseByte(src[at]) {
 			break
 		}
-		for j > low && wordByte[src[j-1]] {
+		for j > low && phraseByte(src[j-1]) {
 			j--
 		}
 		c.Words[c.N] = j
@@ -201,6 +201,10 @@ func (c *Candidate) words(src []byte, low int) {
 		}
 	}
 }
+
+// phraseByte reports whether c may be part of a word of a phrase. Brackets may not:
+// they set off what is no word ("[INFO]", "[REDACTED:…]").
+func phraseByte(c byte) bool { return wordByte[c] && c != '[' && c != ']' }
 
 // outer is the quote before offset i that the key stands in, if any.
 func (s *Scanner) outer(i int) byte {
