@@ -6,6 +6,7 @@ package apianalyticsexporter
 import (
 	"errors"
 	"fmt"
+	"net"
 	"net/url"
 	"strings"
 	"time"
@@ -235,4 +236,14 @@ func validateEndpoint(endpoint string) error {
 // requestURL joins endpoint and the backend's path.
 func requestURL(endpoint, path string) string {
 	return strings.TrimRight(endpoint, "/") + path
+}
+
+// clearText reports whether requests to the URL leave the machine unencrypted.
+func clearText(rawURL string) bool {
+	u, err := url.Parse(rawURL)
+	if err != nil || u.Scheme != "http" {
+		return false
+	}
+	ip := net.ParseIP(u.Hostname())
+	return u.Hostname() != "localhost" && (ip == nil || !ip.IsLoopback())
 }

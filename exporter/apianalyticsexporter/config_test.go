@@ -221,3 +221,23 @@ func TestRequestURL(t *testing.T) {
 		}
 	}
 }
+
+func TestClearText(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]bool{
+		"https://api.example.com/x": false,
+		"http://api.example.com/x":  true,
+		"http://192.0.2.1:9500/x":   true,
+		"http://localhost:9500/x":   false,
+		"http://127.0.0.1:9500/x":   false,
+		"http://[::1]:9500/x":       false,
+	} {
+		if got := clearText(in); got != want {
+			t.Errorf("%s: %v", in, got)
+		}
+		r := newRig(t, testConfig(strings.TrimSuffix(in, "/x"))).start()
+		if n := r.logs.FilterMessageSnippet("unencrypted").Len(); (n == 1) != want {
+			t.Errorf("%s: %d warnings", in, n)
+		}
+	}
+}

@@ -95,7 +95,7 @@ func (r *contractReceiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	var events []struct {
 		Metadata struct {
 			TestID string `json:"test_id"`
-		}
+		} `json:"metadata"`
 	}
 	if err := json.NewDecoder(req.Body).Decode(&events); err != nil {
 		http.Error(w, "", http.StatusTeapot)

@@ -107,6 +107,9 @@ func (e *tracesExporter) startSender(ctx context.Context, host component.Host) e
 		e.set.Logger.Warn("dry_run is true: events are translated and counted, and not sent", zap.String("backend", e.choice.name))
 		return nil
 	}
+	if clearText(e.sender.url) {
+		e.set.Logger.Warn("`endpoint` begins with http://: the credential and the events travel unencrypted", zap.String("backend", e.choice.name))
+	}
 	return e.sender.start(ctx, host, e.cfg.ClientConfig, e.choice, e.set.TelemetrySettings)
 }
 
@@ -127,6 +130,7 @@ func (e *tracesExporter) Shutdown(ctx context.Context) error {
 // handoff carries the translated request to the exporterhelper's converter.
 type handoff struct {
 	context.Context
+
 	req *request
 }
 
@@ -190,14 +194,10 @@ func (e *tracesExporter) report(a answer) {
 	if e.stopping.Load() || e.host == nil {
 		return
 	}
-	switch a.outcome {
-	case outcomeOutage:
-		if !e.outage.Swap(true) {
-			componentstatus.ReportStatus(e.host, componentstatus.NewRecoverableErrorEvent(a.err))
-		}
-	case outcomeDelivered:
-		if e.outage.Load() && e.outage.Swap(false) {
-			componentstatus.ReportStatus(e.host, componentstatus.NewEvent(componentstatus.StatusOK))
-		}
+	if a.outcome == outcomeOutage && !e.outage.Swap(true) {
+		componentstatus.ReportStatus(e.host, componentstatus.NewRecoverableErrorEvent(a.err))
+	}
+	if a.outcome == outcomeDelivered && e.outage.Load() && e.outage.Swap(false) {
+		componentstatus.ReportStatus(e.host, componentstatus.NewEvent(componentstatus.StatusOK))
 	}
 }

@@ -90,7 +90,7 @@ type rig struct {
 func testConfig(endpoint string) *Config {
 	cfg := createDefaultConfig().(*Config)
 	cfg.ClientConfig.Endpoint = endpoint
-	cfg.ClientConfig.Timeout = 5 * time.Second
+	cfg.ClientConfig.Timeout = time.Minute
 	cfg.RetryConfig.InitialInterval = time.Millisecond
 	cfg.RetryConfig.MaxInterval = 5 * time.Millisecond
 	cfg.Moesif = configoptional.Some(MoesifConfig{
@@ -138,7 +138,7 @@ func (r *rig) shutdown() {
 	if r.exp.stopping.Load() {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	if err := r.exp.Shutdown(ctx); err != nil {
 		r.t.Errorf("Shutdown: %v", err)
@@ -199,7 +199,7 @@ func (r *rig) checkBooks() counts {
 // waitFor polls until the condition holds.
 func waitFor(t testing.TB, what string, cond func() bool) {
 	t.Helper()
-	deadline := time.Now().Add(15 * time.Second)
+	deadline := time.Now().Add(time.Minute)
 	for !cond() {
 		if time.Now().After(deadline) {
 			t.Fatalf("timeout waiting until %s", what)

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -31,7 +32,7 @@ type request struct {
 
 var _ interface {
 	xexporterhelper.Request
-	OnError(error) xexporterhelper.Request
+	OnError(err error) xexporterhelper.Request
 } = (*request)(nil)
 
 // ledger counts the events of one ConsumeTraces call that are not settled.
@@ -113,7 +114,7 @@ func merge(a, b *request) *request {
 		backend:    a.backend,
 		items:      append(a.items, b.items...),
 		size:       a.size + b.size,
-		unreadable: append(a.unreadable[:len(a.unreadable):len(a.unreadable)], b.unreadable...),
+		unreadable: append(slices.Clip(a.unreadable), b.unreadable...),
 	}
 	if a.ledgers != nil || b.ledgers != nil {
 		m.ledgers = append(a.allLedgers(), b.allLedgers()...)

@@ -112,7 +112,7 @@ func (s *sender) send(ctx context.Context, items [][]byte) answer {
 	s.enc.SetHeader(req.Header)
 
 	begin := s.now()
-	resp, err := s.client.Do(req)
+	resp, err := s.client.Do(req) //nolint:bodyclose // drain closes it
 	took := s.now().Sub(begin)
 	var a answer
 	if err != nil {

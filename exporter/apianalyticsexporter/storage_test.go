@@ -27,6 +27,7 @@ import (
 type memoryStorage struct {
 	component.StartFunc
 	component.ShutdownFunc
+
 	mu   sync.Mutex
 	data map[string][]byte
 }

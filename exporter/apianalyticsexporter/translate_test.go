@@ -41,10 +41,10 @@ func (lineEncoder) Append(dst []byte, ex *exchange.Exchange) ([]byte, backend.Dr
 		return dst[:len(dst)-len("partial")], backend.DropDirection
 	}
 	dst = dst[:len(dst)-len("partial")]
-	b, err := json.Marshal(map[string]any{
-		"id": ex.ID, "req": ex.Request.Body.Data, "resp": ex.Response.Body.Data,
-		"cut": ex.Request.Body.Truncated || ex.Response.Body.Truncated, "headers": len(ex.Request.Headers) + len(ex.Response.Headers),
-		"url": ex.URL(), "size": ex.Request.Body.Size,
+	b, err := json.Marshal(line{
+		ID: ex.ID, Req: ex.Request.Body.Data, Resp: ex.Response.Body.Data, URL: ex.URL(), Size: ex.Request.Body.Size,
+		Cut:     ex.Request.Body.Truncated || ex.Response.Body.Truncated,
+		Headers: len(ex.Request.Headers) + len(ex.Response.Headers),
 	})
 	if err != nil {
 		panic(err)
@@ -56,10 +56,13 @@ func (lineEncoder) SetHeader(http.Header)        {}
 func (lineEncoder) Classify(s int) backend.Class { return backend.ClassifyHTTP(s) }
 
 type line struct {
-	ID, Req, Resp, URL string
-	Cut                bool
-	Headers            int
-	Size               int64
+	ID      string `json:"id"`
+	Req     string `json:"req"`
+	Resp    string `json:"resp"`
+	URL     string `json:"url"`
+	Cut     bool   `json:"cut"`
+	Headers int    `json:"headers"`
+	Size    int64  `json:"size"`
 }
 
 // translate runs the translator over td and returns the events.
@@ -185,7 +188,11 @@ func TestEventSize(t *testing.T) {
 		if l.Cut != tc.cut || !strings.HasPrefix(tc.req, l.Req) || !strings.HasPrefix(tc.resp, l.Resp) {
 			t.Errorf("%s: %+v", tc.name, l)
 		}
-		if encoded, _ := json.Marshal(l.Resp); tc.cut && len(encoded) < limit/5 {
+		encoded, err := json.Marshal(l.Resp)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if tc.cut && len(encoded) < limit/5 {
 			t.Errorf("%s: cut down to %d bytes though %d were allowed", tc.name, len(encoded), limit)
 		}
 	}

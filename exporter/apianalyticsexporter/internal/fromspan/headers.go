@@ -18,6 +18,7 @@ import (
 // changed to be a header name, so that the exact one wins over it.
 type rawHeader struct {
 	exchange.Header
+
 	rewritten bool
 }
 
