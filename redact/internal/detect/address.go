@@ -3,28 +3,25 @@
 
 package detect
 
-import "bytes"
-
-// at tries what an @ in the pair at i gives away.
-func (f *finder) at(i int) (m span) {
+// at adds what an @ in the pair at i, or just before it, gives away.
+func (f *finder) at(i int) {
 	for p := max(i-1, 0); p < min(i+2, len(f.src)); p++ {
 		if f.src[p] != '@' {
 			continue
 		}
-		if f.s.has(detEmail) {
-			m = m.or(f.email(p, 1))
+		if f.s.has(detEmail) && p >= f.mailSkip {
+			f.add(f.email(p, 1))
 		}
 		if f.s.has(detUserinfo) {
-			m = m.or(f.dsn(p))
+			f.add(f.dsn(p))
 		}
 	}
-	return m
 }
 
 // pctAt tries a percent-encoded @ around the pair at i.
 func (f *finder) pctAt(i int) span {
 	for p := max(i-1, 0); p <= i; p++ {
-		if has(f.src, p, "%40") {
+		if has(f.src, p, "%40") && p >= f.mailSkip {
 			return f.email(p, 3)
 		}
 	}
@@ -36,7 +33,11 @@ func (f *finder) pctAt(i int) span {
 func (f *finder) email(p, n int) span {
 	src := f.src
 	start := p
-	floor := max(f.floor, f.mailSkip)
+	if p == f.hostAt {
+		return none // the @ of a URL's authority
+	}
+	// The local part does not reach back over an earlier @.
+	floor := f.mailSkip
 	f.mailSkip = p + n
 	if p > floor && src[p-1] == '"' { // quoted local part
 		start = p - 1
@@ -59,7 +60,7 @@ func (f *finder) email(p, n int) span {
 		return none
 	}
 	d := p + n
-	e, dot := d, 0
+	e := d
 	if e < len(src) && src[e] == '[' { // address literal
 		e++
 		for e < len(src) && (is(src[e], chAlnum|chDot) || src[e] == ':') {
@@ -72,35 +73,32 @@ func (f *finder) email(p, n int) span {
 			return none
 		}
 	}
-	for e < len(src) && (is(src[e], chAlnum|chDash|chDot) || src[e] >= 0x80) {
-		if src[e] == '.' {
-			dot = e
+	// The domain ends with the last label, but not the first, that could be a
+	// top-level domain: two characters or more and no digit in front.
+	end, label, labels := 0, e, 0
+	for ; ; e++ {
+		if e < len(src) && (is(src[e], chAlnum|chDash) || src[e] >= 0x80) {
+			continue
 		}
-		e++
-	}
-	if e == len(src) && f.cut {
-		return span{start, e, detEmail}
-	}
-	for e > d && (src[e-1] == '.' || src[e-1] == '-') {
-		e--
-		if dot >= e {
-			dot = max(bytes.LastIndexByte(src[d:e], '.'), 0)
-			if dot > 0 {
-				dot += d
+		if labels++; labels > 1 && e-label >= 2 && !isDigit(src[label]) && src[label] != '-' {
+			if end = e; src[e-1] == '-' {
+				end--
 			}
 		}
-	}
-	if dot <= d { // no top-level domain
-		if e-d == len("localhost") && hasFold(src, d, "localhost") {
-			return span{start, e, detEmail}
+		if e == len(src) || src[e] != '.' {
+			break
 		}
-		return none
+		label = e + 1
 	}
-	tld := src[dot+1 : e]
-	if len(tld) < 2 || isDigit(tld[0]) || !is(tld[0], chAlpha) && tld[0] < 0x80 {
-		return none
+	switch {
+	case e == len(src) && f.cut:
+		return span{start, e, detEmail}
+	case end > 0:
+		return span{start, end, detEmail}
+	case labels == 1 && e-d == len("localhost") && hasFold(src, d, "localhost"):
+		return span{start, e, detEmail}
 	}
-	return span{start, e, detEmail}
+	return none
 }
 
 // dsn looks for user:password@tcp(...) and user:password@unix(...), the form of
@@ -111,7 +109,7 @@ func (f *finder) dsn(p int) span {
 		return none
 	}
 	start, colon := p, false
-	for start > f.floor && !is(src[start-1], chAuthEnd) && src[start-1] != '@' {
+	for start > 0 && !is(src[start-1], chAuthEnd) && src[start-1] != '@' {
 		start--
 		colon = colon || src[start] == ':'
 	}
@@ -136,7 +134,7 @@ func (f *finder) userinfo(i int) span {
 	if p+1 < len(src) && is(src[p+1], chAlnum) && (p == 0 || src[p-1] != ':' && !slash(src[p-1])) {
 		return none // a path
 	}
-	for p > f.floor && slash(src[p-1]) && i-p < 4 {
+	for p > 0 && slash(src[p-1]) && i-p < 4 {
 		p--
 	}
 	a := p
@@ -144,8 +142,8 @@ func (f *finder) userinfo(i int) span {
 		a++
 	}
 	f.urlSkip = a
-	scheme := p > f.floor && src[p-1] == ':' && p > 1 && is(src[p-2], chAlnum)
-	if !scheme && (a-p < 2 || p > f.floor && is(src[p-1], chWord|chDot|chDash)) || a-p == 1 && (p < 3 || !is(src[p-3], chAlnum)) {
+	scheme := p > 0 && src[p-1] == ':' && p > 1 && is(src[p-2], chAlnum)
+	if !scheme && (a-p < 2 || p > 0 && is(src[p-1], chWord|chDot|chDash)) || a-p == 1 && (p < 3 || !is(src[p-3], chAlnum)) {
 		return none
 	}
 	e, at, colon := a, -1, -1
@@ -162,12 +160,15 @@ func (f *finder) userinfo(i int) span {
 	}
 	if at < 0 && colon >= 0 && src[a] != '[' && e < len(src) && src[e] > ' ' && !digitsOnly(src[colon+1:e]) {
 		// A password with a slash in it: http://u:p/w@host. The port is no number.
-		at = f.lastAtOfToken(e)
+		if at = f.lastAtOfToken(e); at < 0 && f.cut && f.tokenEnd == len(src) {
+			return span{a, len(src), detUserinfo}
+		}
 	}
 	switch {
 	case at > a:
+		f.hostAt = at
 		return span{a, at, detUserinfo}
-	case e == len(src) && f.cut && at < 0 && e > a && (colon < 0 && scheme || colon >= 0 && !digitsOnly(src[colon+1:])):
+	case e == len(src) && f.cut && at < 0 && e > a && (scheme || colon >= 0):
 		return span{a, e, detUserinfo}
 	}
 	return none

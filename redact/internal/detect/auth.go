@@ -9,7 +9,7 @@ var bear, arer, basi, cret = le4("bear"), le4("arer"), le4("basi"), le4("cret")
 // match is the credential. In running text the word is also an ordinary one, so
 // there what follows must look like a credential.
 func (f *finder) bearer(p int) span {
-	if p < f.floor || !fold4(f.src, p+2, arer) || !fold4(f.src, p, bear) || !f.wordStart(p) {
+	if p < 0 || !fold4(f.src, p+2, arer) || !fold4(f.src, p, bear) || !f.wordStart(p) {
 		return none
 	}
 	ts, ok := f.afterScheme(p + len("bearer"))
@@ -17,7 +17,11 @@ func (f *finder) bearer(p int) span {
 		return none
 	}
 	src := f.src
+	if ts < f.bearerSkip {
+		return none // inside a credential
+	}
 	te := run(src, ts, chCred)
+	f.bearerSkip = te
 	if te == len(src) && f.cut && te > ts {
 		return span{ts, te, detBearer}
 	}
@@ -44,7 +48,7 @@ func (f *finder) bearer(p int) span {
 // basic looks for `Basic <base64>` (RFC 7617); the match is the base64. It must
 // decode to text with a colon, unless it stands after "authorization".
 func (f *finder) basic(p int) span {
-	if p < f.floor || !fold4(f.src, p, basi) || !hasFold(f.src, p+4, "c") || !f.wordStart(p) {
+	if p < 0 || !fold4(f.src, p, basi) || !hasFold(f.src, p+4, "c") || !f.wordStart(p) {
 		return none
 	}
 	ts, ok := f.afterScheme(p + len("basic"))
@@ -52,14 +56,18 @@ func (f *finder) basic(p int) span {
 		return none
 	}
 	src := f.src
+	if ts < f.basicSkip {
+		return none
+	}
 	te := run(src, ts, chAlnum|chB64|chUnderscore|chDash)
+	f.basicSkip = te
 	n := te - ts
 	colon, text := basicPair(src[ts:te])
 	switch {
 	case n < 4:
 		return none
 	case colon && text:
-	case te == len(src) && f.cut && text:
+	case te == len(src) && f.cut && (text || f.afterAuthorization(p)):
 	case n >= 8 && f.afterAuthorization(p):
 	default:
 		return none
@@ -103,9 +111,6 @@ func (f *finder) wordStart(p int) bool {
 func (f *finder) afterScheme(p int) (int, bool) {
 	src := f.src
 	start := p
-	if p < f.authSkip { // these blanks were read before
-		return 0, false
-	}
 loop:
 	for p < len(src) {
 		switch c := src[p]; {
@@ -127,7 +132,6 @@ loop:
 	if p < len(src) && (src[p] == '"' || src[p] == '\'') {
 		p++
 	}
-	f.authSkip = p
 	return p, p < len(src)
 }
 
@@ -164,7 +168,7 @@ func (f *finder) afterAuthorization(p int) bool {
 // starts at p. Forty characters of base64 alone are too common.
 func (f *finder) awsSecret(p int) span {
 	src := f.src
-	if p < f.floor || !fold4(src, p+2, cret) || !hasFold(src, p, "se") {
+	if p < 0 || !fold4(src, p+2, cret) || !hasFold(src, p, "se") {
 		return none
 	}
 	q := p + len("secret")

@@ -235,9 +235,9 @@ func (f *finder) findCards(p int) {
 	q := &f.cards
 	q.i, q.n = 0, 0
 	first := gapShow
-	if p > f.floor && isDigit(src[p-1]) {
+	if p > 0 && isDigit(src[p-1]) {
 		first = gapNone // goes on inside the run of an earlier piece
-	} else if p-1 > f.floor && src[p-1] == '.' && isDigit(src[p-2]) {
+	} else if p-1 > 0 && src[p-1] == '.' && isDigit(src[p-2]) {
 		first = gapPoint
 	}
 	if isDigit(src[p]) && (first == gapNone || p+longRun <= len(src) && run(src[:p+longRun], p, chDigit) == p+longRun) {

@@ -65,6 +65,10 @@ func gapAt(src []byte, p int) (end int, kind uint8) {
 		case c == 0xEF && src[end+1] == 0xBC && (src[end+2] == 0x8D || src[end+2] == 0x8E): // full-width - .
 			n = 3
 		}
+		if n == 0 && c >= 0xC2 && len(src)-end < 3 && (c >= 0xE0 || len(src)-end < 2) && (c == 0xC2 || c == 0xE2 || c == 0xE3 || c == 0xEF) {
+			end = len(src) // a separator or a full-width digit, cut
+			break
+		}
 		if n == 0 {
 			break
 		}
@@ -84,37 +88,32 @@ func gapAt(src []byte, p int) (end int, kind uint8) {
 	return end, kind
 }
 
-// digits looks for what begins with a digit at the pair at i, cards apart, and
-// returns where the scan may go on if there is nothing.
-func (f *finder) digits(i int) (m span, next int) {
+// digits adds what begins with a digit at the pair at i, cards apart, and returns
+// where the scan may go on.
+func (f *finder) digits(i int) (next int) {
 	p := i
 	if !isDigit(f.src[p]) {
 		p++
 	}
 	if p >= len(f.src) {
-		return none, i + 2
+		return i + 2
 	}
 	if p >= f.runEnd {
 		f.runEnd = run(f.src, p, chDigit)
 	}
-	return f.otherDigits(p, f.runEnd), f.runEnd
-}
-
-// otherDigits tries the detectors that begin with the digits src[p:e].
-func (f *finder) otherDigits(p, e int) (m span) {
 	if f.s.has(detIBAN) {
-		m = m.or(f.iban(p))
+		f.add(f.iban(p))
 	}
 	if f.s.has(detIP) {
-		m = m.or(f.ip4(p))
+		f.add(f.ip4(p))
 	}
-	if f.s.has(detSSN) && e-p == 3 {
-		m = m.or(f.ssn(p))
+	if f.s.has(detSSN) && f.runEnd-p == 3 {
+		f.add(f.ssn(p))
 	}
 	if f.s.has(detPhone) {
-		m = m.or(f.phone(p))
+		f.add(f.phone(p))
 	}
-	return m
+	return f.runEnd
 }
 
 // ssn looks for AAA-GG-SSSS at p, under the rules for valid numbers of the Social
@@ -122,7 +121,7 @@ func (f *finder) otherDigits(p, e int) (m span) {
 // 0000.
 func (f *finder) ssn(p int) span {
 	src := f.src
-	if p > f.floor && (is(src[p-1], chAlnum) || p-1 > f.floor && is(src[p-1], chDash|chDot) && isDigit(src[p-2])) {
+	if p > 0 && (is(src[p-1], chAlnum) || p-1 > 0 && is(src[p-1], chDash|chDot) && isDigit(src[p-2])) {
 		return none
 	}
 	num := func(at, n int) (v int) {
@@ -151,8 +150,8 @@ func (f *finder) ssn(p int) span {
 	}
 	r, kind2 := gapAt(src, q+2)
 	if kind2 < gapShow {
-		if f.cut && q+2 == len(src) {
-			return span{p, q + 2, detSSN}
+		if f.cut && r == len(src) {
+			return span{p, r, detSSN}
 		}
 		return none
 	}
@@ -178,11 +177,11 @@ func (f *finder) phone(p int) span {
 	}
 	start := p
 	intl := false
-	for start > f.floor && (src[start-1] == '(' || src[start-1] == '+') && p-start < 3 {
+	for start > 0 && (src[start-1] == '(' || src[start-1] == '+') && p-start < 3 {
 		start--
 		intl = intl || src[start] == '+'
 	}
-	if start > f.floor && is(src[start-1], chWord|chDash|chDot) {
+	if start > 0 && is(src[start-1], chWord|chDash|chDot) {
 		return none
 	}
 	// Digits with at most two separators in a row.

@@ -9,8 +9,9 @@
 //
 //   - One pass over the value for all built-in detectors, linear in its length
 //     for any input, without an allocation.
-//   - Matches are sorted and do not overlap. Where two detectors overlap, the
-//     match is their union, so that no part of either survives.
+//   - Matches are sorted and do not overlap. Detectors that overlap where they
+//     are found give one match, their union; after a match the search goes on at
+//     its end.
 //   - A value that was cut at its end gives up an unfinished match at the tail,
 //     although its checksum or its last part is missing.
 //

@@ -3,7 +3,10 @@
 
 package detect
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"slices"
+)
 
 // span is a candidate match; end 0 = none.
 type span struct {
@@ -13,35 +16,20 @@ type span struct {
 
 var none = span{}
 
-// or returns the better of two candidates: the earlier one, then the longer one;
-// or, if they overlap, the union under the longer one's detector.
-func (a span) or(b span) span {
-	switch {
-	case b.end == 0:
-		return a
-	case a.end == 0:
-		return b
-	case a.end <= b.start:
-		return a
-	case b.end <= a.start:
-		return b
-	}
-	u := span{min(a.start, b.start), max(a.end, b.end), a.det}
-	if b.end-b.start > a.end-a.start {
-		u.det = b.det
-	}
-	return u
-}
-
 // finder is the state of one scan. Fields called skip are positions before which
-// a detector has already looked and found nothing: they keep the scan linear.
+// a detector has already looked, and what it found there is known: they keep the
+// scan linear.
 type finder struct {
-	s     *Set
-	src   []byte
-	cut   bool
-	floor int // end of the last match: nothing may start before it
+	s    *Set
+	src  []byte
+	cut  bool
+	dst  []Match
+	base int // dst[:base] is the caller's
 
-	jwtSkip, colonSkip, ipSkip, phoneSkip, authSkip, urlSkip, mailSkip, blobEnd, runEnd, tokenEnd, lastAt int
+	jwtSkip, colonSkip, ipSkip, phoneSkip, bearerSkip, basicSkip, pemSkip, urlSkip, mailSkip int
+
+	jwtEnd, blobEnd, runEnd, tokenEnd, lastAt, hostAt, litEnd int
+	litClass                                                  uint16
 
 	cards cardQueue
 }
@@ -64,50 +52,52 @@ func (s *Set) Find(dst []Match, src []byte, cut bool) []Match {
 }
 
 func (s *Set) scan(dst []Match, src []byte, cut bool) []Match {
-	tab := &s.pairs
-	n := len(src)
-	f := finder{s: s, src: src, cut: cut}
+	f := finder{s: s, src: src, cut: cut, dst: dst, base: len(dst), hostAt: -1}
+	tab, n := &s.pairs, len(src)
 	card := span{start: n}
 	if s.has(detCard) {
 		card = f.nextCard(0)
 	}
 	for i := 0; ; {
 		// The hot loop stands alone so that its variables stay in registers.
-		i = skip(tab, src[:card.start], i)
-		if i >= card.start {
-			if card.end == 0 {
-				return dst
-			}
-			dst = s.emit(dst, card)
-			f.floor, i = card.end, card.end
-			card = f.nextCard(i)
-			continue
+		i = skip(tab, src, i)
+		for card.end > 0 && card.start <= i {
+			f.emit(card)
+			card = f.nextCard(card.end)
+		}
+		if i >= n {
+			return f.dst
 		}
 		p := uint16(src[i])
 		if i+1 < n {
 			p |= uint16(src[i+1]) << 8
 		}
-		m, next := f.try(i, &s.actions[tab[p]])
-		if m.end == 0 {
-			i = next
-			continue
-		}
-		for card.end > 0 && card.start < m.end {
-			if card.end <= m.start { // the match stands after the card
-				dst = s.emit(dst, card)
-			} else {
-				m = m.or(card)
-			}
-			f.floor = card.end
-			card = f.nextCard(card.end)
-		}
-		dst = s.emit(dst, m)
-		f.floor, i = m.end, m.end
+		i = f.try(i, &s.actions[tab[p]])
 	}
 }
 
-func (s *Set) emit(dst []Match, m span) []Match {
-	return append(dst, Match{m.start, m.end, s.rule[m.det]})
+// emit adds m in order. If it overlaps other matches they become one, under the
+// rule of the longest. The scan goes on inside a match, since another one that
+// starts there may end later.
+func (f *finder) emit(m span) {
+	out := Match{m.start, m.end, f.s.rule[m.det]}
+	hi := len(f.dst)
+	for hi > f.base && f.dst[hi-1].Start >= out.End {
+		hi--
+	}
+	lo, longest := hi, m.end-m.start
+	for ; lo > f.base && f.dst[lo-1].End > out.Start; lo-- {
+		d := f.dst[lo-1]
+		if l := d.End - d.Start; l >= longest {
+			longest, out.Rule = l, d.Rule
+		}
+		out.Start, out.End = min(out.Start, d.Start), max(out.End, d.End)
+	}
+	if lo == len(f.dst) {
+		f.dst = append(f.dst, out)
+		return
+	}
+	f.dst = slices.Replace(f.dst, lo, hi, out)
 }
 
 // skip returns the first position from i, in steps of two, whose pair has an
@@ -140,82 +130,60 @@ func skip(tab *[1 << 16]uint8, src []byte, i int) int {
 	return n
 }
 
-// try looks for matches around the pair at i and says where to go on.
-func (f *finder) try(i int, a *action) (m span, next int) {
+// try adds the matches around the pair at i and returns where to go on.
+func (f *finder) try(i int, a *action) (next int) {
 	next = i + 2
 	for k := range a.lits {
 		r := &a.lits[k]
-		if p := i - int(r.off); p >= f.floor && f.src[p] == r.first {
-			if x := f.literal(&literals[r.lit], p); x.end > 0 {
-				m = m.or(x)
-			}
+		if p := i - int(r.off); p >= 0 && f.src[p] == r.first {
+			f.add(f.literal(&literals[r.lit], p))
 		}
 	}
 	if a.bits == 0 {
-		return m, next
+		return next
 	}
-	src := f.src
-	var x span
-	c := lower(src[i])
+	c := lower(f.src[i])
 	if a.bits&actJWT != 0 {
-		if x = f.jwt(back(i, c != 'e')); x.end > 0 {
-			m = m.or(x)
-		}
+		f.add(f.jwt(back(i, c != 'e')))
 	}
 	if a.bits&actBearer != 0 {
-		if x = f.bearer(back(i, c != 'b')); x.end > 0 {
-			m = m.or(x)
-		}
+		f.add(f.bearer(back(i, c != 'b')))
 	}
 	if a.bits&actBasic != 0 {
-		if x = f.basic(back(i, c != 'b')); x.end > 0 {
-			m = m.or(x)
-		}
+		f.add(f.basic(back(i, c != 'b')))
 	}
 	if a.bits&actAWSSecret != 0 {
-		if x = f.awsSecret(back(i-1, c != 'e')); x.end > 0 {
-			m = m.or(x)
-		}
+		f.add(f.awsSecret(back(i-1, c != 'e')))
 	}
 	if a.bits&actBegin != 0 {
-		if x = f.pemBegin(back(i-1, c != 'e')); x.end > 0 {
-			m = m.or(x)
-		}
+		f.add(f.pemBegin(back(i-1, c != 'e')))
 	}
 	if a.bits&actEnd != 0 {
-		if x = f.pemEnd(back(i, c != 'e')); x.end > 0 {
-			m = m.or(x)
-		}
+		f.add(f.pemEnd(back(i, c != 'e')))
 	}
 	if a.bits&actSlashes != 0 {
-		if x = f.userinfo(i); x.end > 0 {
-			m = m.or(x)
-		} else {
-			next = max(next, f.urlSkip) // past a long run of slashes
-		}
+		f.add(f.userinfo(i))
+		next = max(next, f.urlSkip) // past a long run of slashes
 	}
 	if a.bits&actAt != 0 {
-		if x = f.at(i); x.end > 0 {
-			m = m.or(x)
-		}
+		f.at(i)
 	}
 	if a.bits&actPctAt != 0 {
-		if x = f.pctAt(i); x.end > 0 {
-			m = m.or(x)
-		}
+		f.add(f.pctAt(i))
 	}
 	if a.bits&actColon != 0 {
-		if x = f.ip6(i); x.end > 0 {
-			m = m.or(x)
-		}
+		f.add(f.ip6(i))
 	}
 	if a.bits&actDigit != 0 {
-		x, next = f.digits(i)
-		if x.end > 0 {
-			m = m.or(x)
-		}
+		next = max(i+1, f.digits(i))
 	}
-	return m, next
+	return next
+}
+
+func (f *finder) add(m span) {
+	if m.end > 0 {
+		f.emit(m)
+	}
 }
 
 // back is where a word starts whose anchor was met by its first pair at i, or by

@@ -21,7 +21,7 @@ var ibanLen = func() (t [26 * 26]uint8) {
 func (f *finder) iban(p int) span {
 	src := f.src
 	start := p - 2
-	if start < f.floor || !is(src[start], chAlpha) || !is(src[start+1], chAlpha) || start > f.floor && is(src[start-1], chAlnum) {
+	if start < 0 || !is(src[start], chAlpha) || !is(src[start+1], chAlpha) || start > 0 && is(src[start-1], chAlnum) {
 		return none
 	}
 	if p+1 >= len(src) || !isDigit(src[p+1]) {

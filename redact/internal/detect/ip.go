@@ -12,7 +12,7 @@ func (f *finder) ip4(p int) span {
 	}
 	all := run(src, p, chDigit|chDot)
 	f.ipSkip = all
-	if p > f.floor && (is(src[p-1], chWord) || src[p-1] == '.' && p-1 > f.floor && is(src[p-2], chAlnum)) {
+	if p > 0 && (is(src[p-1], chWord) || src[p-1] == '.' && p-1 > 0 && is(src[p-2], chAlnum)) {
 		return none
 	}
 	q, dots := p, 0
@@ -86,7 +86,7 @@ func (f *finder) ip6(i int) span {
 		return none
 	}
 	start := p
-	for start > f.floor && start > f.colonSkip && (is(src[start-1], chHex) || src[start-1] == ':') {
+	for start > 0 && start > f.colonSkip && (is(src[start-1], chHex) || src[start-1] == ':') {
 		start--
 	}
 	e := p
@@ -94,7 +94,7 @@ func (f *finder) ip6(i int) span {
 		e++
 	}
 	f.colonSkip = e
-	if start > f.floor && is(src[start-1], chWord|chDot) {
+	if start > 0 && is(src[start-1], chWord|chDot) {
 		return none
 	}
 	end := e
@@ -106,7 +106,9 @@ func (f *finder) ip6(i int) span {
 	}
 	if valid6(src[start:end]) {
 		if end < len(src) && src[end] == '%' { // zone
-			end = run(src, end+1, chWord|chDot|chDash)
+			if z := run(src, end+1, chWord|chDot|chDash); z > end+1 {
+				end = z
+			}
 		}
 		return span{start, end, detIP}
 	}
@@ -171,6 +173,8 @@ func head6(b []byte) bool {
 	groups, n, long, double := 0, 0, false, false
 	for k, c := range b {
 		switch {
+		case c == '.':
+			return groups >= 2 && double // the IPv4 tail of a mapped address
 		case c == ':':
 			if k > 0 && b[k-1] == ':' {
 				double = true

@@ -36,7 +36,10 @@ func (f *finder) jwt(p int) span {
 		e = run(src, e+1, set)
 	}
 	if dots >= 2 || f.cut && e == len(src) || dots == 1 && e-body >= 4 && jwtStart(src, body) {
-		f.jwtSkip = e
+		if p < f.jwtEnd && e <= f.jwtEnd+1 {
+			return none // a segment of the token before, and a full stop
+		}
+		f.jwtSkip, f.jwtEnd = body, e // the next segment may start a token of its own
 		return span{p, e, detJWT}
 	}
 	f.jwtSkip = e

@@ -121,6 +121,9 @@ func (f *finder) literal(l *literal, p int) span {
 		}
 		return none
 	}
+	if b <= f.litEnd && l.class&^f.litClass == 0 && !l.exact {
+		return none // inside one that ends where this one would
+	}
 	if chars[src[last]]&l.class == 0 || l.exact && f.inBase64(p, b) {
 		return none
 	}
@@ -132,6 +135,7 @@ func (f *finder) literal(l *literal, p int) span {
 	e := last + 1
 	if !l.exact {
 		e = run(src, e, l.class)
+		f.litEnd, f.litClass = e, l.class
 	} else if e < len(src) && is(src[e], chUpper|chDigit) {
 		return none
 	}

@@ -10,7 +10,7 @@ import "bytes"
 func (f *finder) pemBegin(p int) span {
 	src := f.src
 	start, label, ok := f.pemLine(p, "BEGIN ")
-	if !ok {
+	if !ok || p < f.pemSkip {
 		return none
 	}
 	end := len(src)
@@ -20,16 +20,13 @@ func (f *finder) pemBegin(p int) span {
 			break
 		}
 		at += i
-		if at >= 4 && src[at-1] == '-' || at >= 5 && src[at-2] == '-' {
-			end = at
-			for end < len(src) && (is(src[end], chUpper|chDigit) || src[end] == ' ') {
-				end++
-			}
-			end = run(src, end, chDash)
+		if _, e, ok := f.pemLine(at, "END "); ok {
+			end = run(src, e, chDash)
 			break
 		}
 		at += len("END ")
 	}
+	f.pemSkip = end
 	return span{start, end, detPrivateKey}
 }
 
@@ -37,11 +34,11 @@ func (f *finder) pemBegin(p int) span {
 // head of the value was cut: the match goes back over all that can be its body.
 func (f *finder) pemEnd(p int) span {
 	start, end, ok := f.pemLine(p, "END ")
-	if !ok {
+	if !ok || p < f.pemSkip {
 		return none
 	}
 	src := f.src
-	for start > f.floor {
+	for start > 0 {
 		c := src[start-1]
 		if !is(c, chAlnum|chB64) && c != '\n' && c != '\r' && c != '\\' {
 			break
@@ -56,15 +53,15 @@ func (f *finder) pemEnd(p int) span {
 // where the dashes start and where the label ends.
 func (f *finder) pemLine(p int, word string) (start, end int, ok bool) {
 	src := f.src
-	if p < f.floor || !has(src, p, word) {
+	if p < 0 || !has(src, p, word) {
 		return 0, 0, false
 	}
 	start = p
-	if start > f.floor && src[start-1] == ' ' {
+	if start > 0 && src[start-1] == ' ' {
 		start--
 	}
 	dashes := start
-	for dashes > f.floor && src[dashes-1] == '-' && start-dashes < 5 {
+	for dashes > 0 && src[dashes-1] == '-' && start-dashes < 5 {
 		dashes--
 	}
 	if start-dashes < 4 {
@@ -75,7 +72,8 @@ func (f *finder) pemLine(p int, word string) (start, end int, ok bool) {
 	for end < limit && (is(src[end], chUpper|chDigit) || src[end] == ' ') {
 		end++
 	}
-	if !bytes.Contains(src[p:end], []byte("PRIVATE KEY")) {
+	cutEnd := f.cut && end == len(src) && word == "END " // PRIVATE KEY may have been cut off
+	if !cutEnd && !bytes.Contains(src[p:end], []byte("PRIVATE KEY")) {
 		return 0, 0, false
 	}
 	return dashes, end, true
