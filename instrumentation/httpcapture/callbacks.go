@@ -30,6 +30,9 @@ func (c *config) guard(f func()) (ok bool) {
 	return true
 }
 
+// anyCallback reports whether anybody asks to see an Exchange.
+func (c *config) anyCallback() bool { return len(c.skip)+len(c.identity)+len(c.metadata) > 0 }
+
 func (c *config) callSkip(ex Exchange) bool {
 	for _, f := range c.skip {
 		skip := true

@@ -35,6 +35,7 @@ type config struct {
 
 	policy      *redact.Policy
 	policyStamp string
+	dryRun      bool // the policy only counts
 
 	defaultSkips bool
 	skip         []func(Exchange) bool
@@ -136,7 +137,7 @@ func newConfig(sd side, opts []Option) *config {
 		drops:        newDrops(s.meterProvider),
 	}
 	if s.policy != nil {
-		c.policyStamp = s.policy.Hash()
+		c.policyStamp, c.dryRun = s.policy.Hash(), s.policy.Config().DryRun
 	}
 	for _, list := range s.resolvers {
 		for _, src := range list {

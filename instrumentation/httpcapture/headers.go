@@ -181,9 +181,10 @@ func (s *headerSet) union(o *headerSet) *headerSet {
 	return &u
 }
 
-// has reports whether a canonical name is selected.
+// has reports whether a canonical name is selected. All means all but the trace
+// context, which the span states itself and which no two requests have in common.
 func (s *headerSet) has(name string) bool {
-	return s.all || s.exact[name] || slices.ContainsFunc(s.prefixes, func(p string) bool {
+	return s.all && name != "Traceparent" && name != "Tracestate" || s.exact[name] || slices.ContainsFunc(s.prefixes, func(p string) bool {
 		return len(name) >= len(p) && strings.EqualFold(name[:len(p)], p)
 	})
 }

@@ -15,6 +15,7 @@ import (
 	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
 	"go.opentelemetry.io/otel/attribute"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/trace/noop"
 
 	"github.com/apispan/apispan/instrumentation/httpcapture"
 )
@@ -198,3 +199,17 @@ var echo = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 	b, _ := io.ReadAll(r.Body)
 	_, _ = w.Write(b)
 })
+
+// opaque is a span that records and tells nothing.
+type opaque struct {
+	noop.Span
+	got map[string]any
+}
+
+func (*opaque) IsRecording() bool { return true }
+
+func (o *opaque) SetAttributes(kvs ...attribute.KeyValue) {
+	for _, kv := range kvs {
+		o.got[string(kv.Key)] = kv.Value.AsInterface()
+	}
+}

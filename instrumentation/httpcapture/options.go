@@ -148,7 +148,8 @@ func WithResponseHeaders(names ...string) Option {
 
 // WithAllHeaders records all header fields of both sides, at most 48 a side, with
 // the values of credential fields (Authorization, Cookie, X-Api-Key, …)
-// replaced by "[REDACTED]". Default: off.
+// replaced by "[REDACTED]". Traceparent and Tracestate are left out, as the span
+// states them. Default: off.
 func WithAllHeaders() Option {
 	return opt(func(s *settings) { s.reqHeaders, s.resHeaders = headerSpec{all: true}, headerSpec{all: true} })
 }

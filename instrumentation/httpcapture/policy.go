@@ -5,8 +5,7 @@ package httpcapture
 
 import (
 	"net"
-	"net/http"
-	"strconv"
+	"slices"
 	"strings"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -15,20 +14,34 @@ import (
 	"github.com/apispan/apispan/redact"
 )
 
+// redactionRules holds the ids of the rules that acted, if the policy's audit
+// level is "rules".
+const redactionRules = attribute.Key(httpattr.OwnPrefix + "redaction.rules")
+
 // policyAttrs is how many attributes a policy may add.
 func (c *config) policyAttrs() int {
 	if c.policy == nil {
 		return 0
 	}
-	return 2
+	return 3
 }
 
 // redact passes attributes through the policy, and what the span has already.
-func (rec *record) redact(attrs []attribute.KeyValue, o *outcome, route string, req, res *body) []attribute.KeyValue {
+//
+// The tracing instrumentation has written the URL and addresses before us; a
+// stamp that did not cover them would be a lie. A span that does not let its
+// attributes be read is not stamped, so that an exporter that requires redaction
+// refuses it.
+func (rec *record) redact(attrs []attribute.KeyValue, o *outcome) []attribute.KeyValue {
 	c := rec.cfg
+	readable, ok := rec.span.(interface{ Attributes() []attribute.KeyValue })
+	var there []attribute.KeyValue
+	if ok {
+		there = readable.Attributes()
+	}
 	s := c.policy.NewScratch()
 	defer s.Release()
-	s.Begin(redactExchange(c, o, route, req, res))
+	s.Begin(c.redactExchange(o, there, attrs))
 
 	own := make(map[attribute.Key]bool, len(attrs))
 	out := attrs[:0]
@@ -43,14 +56,10 @@ func (rec *record) redact(attrs []attribute.KeyValue, o *outcome, route string, 
 		}
 	}
 	clear(attrs[len(out):])
-
-	// The tracing instrumentation has written the URL and addresses before us. A
-	// stamp that did not cover them would be a lie.
-	readable, ok := rec.span.(interface{ Attributes() []attribute.KeyValue })
 	if !ok {
 		return out
 	}
-	for _, kv := range readable.Attributes() {
+	for _, kv := range there {
 		if own[kv.Key] {
 			continue
 		}
@@ -61,115 +70,171 @@ func (rec *record) redact(attrs []attribute.KeyValue, o *outcome, route string, 
 			out = append(out, kv.Key.String(redacted))
 		}
 	}
+	return c.stamp(out, s)
+}
+
+// stamp says that the policy was applied, and how much it did, as the
+// http_redaction processor does. In a dry run nothing was applied.
+func (c *config) stamp(out []attribute.KeyValue, s *redact.Scratch) []attribute.KeyValue {
+	if c.dryRun {
+		return out
+	}
 	out = append(out, attribute.String(httpattr.RedactionPolicy, c.policyStamp))
+	audit := c.policy.Audit()
+	if audit == "off" {
+		return out
+	}
 	if n := s.Stats().Total(); n > 0 {
 		out = append(out, attribute.Int(httpattr.RedactionCount, n))
+	}
+	if audit != "rules" {
+		return out
+	}
+	var rules []string
+	for _, n := range s.Counts() {
+		if n.Rule != "" && !slices.Contains(rules, n.Rule) {
+			rules = append(rules, n.Rule)
+		}
+	}
+	if len(rules) > 0 {
+		slices.Sort(rules)
+		out = append(out, redactionRules.StringSlice(rules))
 	}
 	return out
 }
 
-func redactExchange(c *config, o *outcome, route string, req, res *body) redact.Exchange {
-	ex := redact.Exchange{
-		Direction:           redact.Incoming,
-		Method:              o.r.Method,
-		Host:                o.r.Host,
-		Route:               route,
-		RequestContentType:  req.contentType,
-		ResponseContentType: res.contentType,
-		RequestTruncated:    req.truncated || req.incomplete,
-		ResponseTruncated:   res.truncated || res.incomplete,
-	}
+// redactExchange gathers what scoped rules ask for from attributes and not from
+// the request, since that is all that a Collector has: equal results need equal
+// facts.
+func (c *config) redactExchange(o *outcome, lists ...[]attribute.KeyValue) redact.Exchange {
+	ex := redact.Exchange{Direction: redact.Incoming, Method: o.r.Method, Host: o.r.Host}
 	if c.side == clientSide {
 		ex.Direction = redact.Outgoing
-	}
-	if ex.Method == "" {
-		ex.Method = http.MethodGet
-	}
-	if o.r.URL != nil {
-		if ex.Route == "" {
-			ex.Route = o.r.URL.Path
-		}
-		if c.side == clientSide || ex.Host == "" {
+		if o.r.URL != nil {
 			ex.Host = o.r.URL.Host
 		}
 	}
 	if h, _, err := net.SplitHostPort(ex.Host); err == nil {
 		ex.Host = h
 	}
+	path := ""
+	if o.r.URL != nil {
+		path = o.r.URL.Path
+	}
+	for _, list := range lists {
+		for _, kv := range list {
+			switch kv.Key {
+			case httpattr.RequestMethod:
+				ex.Method = kv.Value.AsString()
+			case httpattr.ServerAddress:
+				ex.Host = kv.Value.AsString()
+			case httpattr.Route:
+				ex.Route = kv.Value.AsString()
+			case httpattr.RequestHeaderPrefix + "content-type":
+				ex.RequestContentType = firstOf(kv)
+			case httpattr.ResponseHeaderPrefix + "content-type":
+				ex.ResponseContentType = firstOf(kv)
+			case httpattr.RequestBodyTruncated, httpattr.RequestBodyIncomplete:
+				ex.RequestTruncated = true
+			case httpattr.ResponseBodyTruncated, httpattr.ResponseBodyIncomplete:
+				ex.ResponseTruncated = true
+			}
+		}
+	}
+	if ex.Route == "" {
+		ex.Route = path
+	}
+	ex.Host = strings.Trim(ex.Host, "[]")
 	return ex
+}
+
+func firstOf(kv attribute.KeyValue) string {
+	if vs := kv.Value.AsStringSlice(); len(vs) > 0 {
+		return vs[0]
+	}
+	return ""
 }
 
 // redactAttr applies the policy to one attribute of any type.
 func redactAttr(s *redact.Scratch, kv attribute.KeyValue) (attribute.KeyValue, redact.Effect) {
 	key := string(kv.Key)
-	if chosenKey(key) && s.AttributeKey(key) != redact.Unchanged {
+	if s.AttributeKey(key) != redact.Unchanged {
 		return kv, redact.Removed
 	}
 	switch kv.Value.Type() {
-	case attribute.STRING:
-		v, effect := s.Attribute(key, kv.Value.AsString())
-		if effect == redact.Changed {
-			kv = kv.Key.String(v)
-		}
-		return kv, effect
+	case attribute.EMPTY:
+		return kv, redact.Unchanged
 	case attribute.BYTESLICE:
 		v, effect := s.AttributeBytes(key, kv.Value.AsByteSlice())
 		if effect == redact.Changed {
 			kv = kv.Key.ByteSlice(v)
 		}
 		return kv, effect
-	case attribute.STRINGSLICE:
-		return redactStrings(s, kv)
-	case attribute.INT64:
-		return redactText(s, kv, strconv.FormatInt(kv.Value.AsInt64(), 10))
-	case attribute.FLOAT64:
-		return redactText(s, kv, strconv.FormatFloat(kv.Value.AsFloat64(), 'f', -1, 64))
-	case attribute.BOOL:
-		return kv, redact.Unchanged
-	default:
-		// Slices of numbers and the like: their text stands for them.
-		return redactText(s, kv, kv.Value.Emit())
+	case attribute.STRINGSLICE, attribute.INT64SLICE, attribute.FLOAT64SLICE, attribute.BOOLSLICE, attribute.SLICE:
+		return redactList(s, kv)
 	}
-}
-
-func redactText(s *redact.Scratch, kv attribute.KeyValue, text string) (attribute.KeyValue, redact.Effect) {
-	v, effect := s.Attribute(string(kv.Key), text)
+	v, effect := s.Attribute(key, scalarText(kv.Value))
 	if effect == redact.Changed {
 		kv = kv.Key.String(v)
 	}
 	return kv, effect
 }
 
-func redactStrings(s *redact.Scratch, kv attribute.KeyValue) (attribute.KeyValue, redact.Effect) {
-	vs := kv.Value.AsStringSlice()
-	changed := redact.Unchanged
-	out := vs[:0]
-	for _, v := range vs {
-		nv, effect := s.Attribute(string(kv.Key), v)
+// redactList judges the lines of a header field one by one, and any other array
+// by the rules for a JSON array.
+func redactList(s *redact.Scratch, kv attribute.KeyValue) (attribute.KeyValue, redact.Effect) {
+	key := string(kv.Key)
+	header := strings.HasPrefix(key, httpattr.RequestHeaderPrefix) || strings.HasPrefix(key, httpattr.ResponseHeaderPrefix)
+	var n redact.Node
+	if !header {
+		n = s.AttributeNode(key)
+		if v, effect := s.Subtree(n); effect != redact.Unchanged {
+			return kv.Key.String(v), effect
+		}
+	}
+	in := elements(kv.Value)
+	out := make([]attribute.Value, 0, len(in))
+	changed, texts := false, true
+	before := ""
+	for i, e := range in {
+		var v string
+		var effect redact.Effect
+		text := e.Type() == attribute.STRING
+		if header {
+			v, effect = s.Attribute(key, scalarText(e))
+		} else {
+			c := s.Element(n, i)
+			if before != "" { // may be the name of this one
+				c = s.As(c, before)
+			}
+			v, effect = s.Leaf(c, kindOf(e), scalarText(e))
+			if before = ""; text {
+				before = e.AsString()
+			}
+		}
 		switch effect {
 		case redact.Removed:
-			changed = redact.Changed
+			changed = true
 			continue
 		case redact.Changed:
-			changed, v = redact.Changed, nv
+			changed, text, e = true, true, attribute.StringValue(v)
 		}
-		out = append(out, v)
+		texts = texts && text
+		out = append(out, e)
 	}
-	if len(out) == 0 && len(vs) > 0 {
+	switch {
+	case !changed:
+		return kv, redact.Unchanged
+	case len(out) == 0 && header:
 		return kv, redact.Removed
+	case texts:
+		strs := make([]string, len(out))
+		for i, e := range out {
+			strs[i] = e.AsString()
+		}
+		return kv.Key.StringSlice(strs), redact.Changed
 	}
-	if changed == redact.Changed {
-		kv = kv.Key.StringSlice(out)
-	}
-	return kv, changed
-}
-
-// chosenKey reports whether a part of the key was chosen by the caller or the
-// application and so may itself be a secret.
-func chosenKey(key string) bool {
-	return strings.HasPrefix(key, httpattr.RequestHeaderPrefix) ||
-		strings.HasPrefix(key, httpattr.ResponseHeaderPrefix) ||
-		strings.HasPrefix(key, httpattr.MetadataPrefix)
+	return kv.Key.Slice(out...), redact.Changed
 }
 
 // maskCredential masks a credential field that the policy left alone: those never
@@ -181,10 +246,13 @@ func (c *config) maskCredential(kv attribute.KeyValue) attribute.KeyValue {
 	} else if n, ok := strings.CutPrefix(string(kv.Key), httpattr.ResponseHeaderPrefix); ok {
 		set, name = c.resSet, n
 	}
-	if name != "" && (isCredential(name) || set.masksName(name)) {
-		return kv.Key.StringSlice([]string{redacted})
+	if name == "" || !isCredential(name) && !set.masksName(name) {
+		return kv
 	}
-	return kv
+	if vs := kv.Value.AsStringSlice(); len(vs) > 0 && !slices.ContainsFunc(vs, func(v string) bool { return v != "" }) {
+		return kv
+	}
+	return kv.Key.StringSlice([]string{redacted})
 }
 
 // cut limits the attributes that could not be cut before the policy saw them.

@@ -210,7 +210,7 @@ func (rec *record) assemble(o *outcome, attrs []attribute.KeyValue, skip bool) [
 	if rec.inside != nil {
 		id, meta, over = rec.inside.id, rec.inside.meta, rec.inside.over
 	}
-	if len(c.skip)+len(c.identity)+len(c.metadata) > 0 {
+	if c.anyCallback() {
 		ex := Exchange{
 			Request: o.r, Outgoing: c.side == clientSide, Route: route, StatusCode: o.status,
 			ResponseHeader: o.header, RequestBody: req.content, ResponseBody: res.content, Err: o.err,
@@ -269,7 +269,7 @@ func (rec *record) assemble(o *outcome, attrs []attribute.KeyValue, skip bool) [
 		c.drops.add(reasonAttributeLimit, over)
 	}
 	if c.policy != nil {
-		attrs = rec.redact(attrs, o, route, &req, &res)
+		attrs = rec.redact(attrs, o)
 	}
 	rec.span.SetAttributes(attrs...)
 	return attrs
@@ -288,7 +288,7 @@ func (rec *record) finishBody(o *outcome) {
 	res := rec.responseBody(o, p, p.bodies == BodiesAll || p.bodies == BodiesOnError && o.isError())
 	attrs := appendBody(nil, &res, resKeys)
 	if c.policy != nil && len(attrs) > 0 {
-		attrs = rec.redact(attrs, o, "", &body{}, &res)
+		attrs = rec.redact(attrs, o)
 	}
 	rec.span.SetAttributes(attrs...)
 }

@@ -132,7 +132,7 @@ func (h *inner) serve(w http.ResponseWriter, r *http.Request, span trace.Span, n
 	}
 	if h.cfg.eventHeader != "" {
 		c.eventID = eventID(span.SpanContext())
-		w.Header().Set(h.cfg.eventHeader, c.eventID)
+		c.Header().Set(h.cfg.eventHeader, c.eventID)
 	}
 	defer c.end()
 	h.next.ServeHTTP(writerWith(ex, bits), r)
@@ -159,7 +159,9 @@ func (c *serverCore) end() {
 	default:
 		o.short = true
 	}
-	o.header = c.w.Header()
+	if c.cfg.anyCallback() {
+		o.header = c.sent()
+	}
 	if c.body != nil {
 		c.planRequest() // if nobody read it, it is recorded as incomplete
 	}

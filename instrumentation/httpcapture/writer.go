@@ -29,7 +29,8 @@ type serverCore struct {
 	node node // used if nobody before us has made one
 
 	w     http.ResponseWriter // what the handler's calls go to
-	under http.ResponseWriter // the server's own, if w lost interfaces of it
+	under http.ResponseWriter // what w wraps, if we know; it may have interfaces that w lost
+	h     http.Header         // of w, once it was asked for
 	r     *http.Request
 	body  io.ReadCloser // of the request
 
@@ -46,7 +47,26 @@ type serverCore struct {
 // Unwrap is for http.ResponseController.
 func (c *serverCore) Unwrap() http.ResponseWriter { return c.w }
 
-func (c *serverCore) Header() http.Header { return c.w.Header() }
+// Header goes past otelhttp, which does nothing with it, to the server: its hook
+// costs two allocations a call.
+func (c *serverCore) Header() http.Header {
+	if c.under != nil {
+		return c.under.Header()
+	}
+	h := c.w.Header()
+	if c.h == nil {
+		c.h = h
+	}
+	return h
+}
+
+// sent is the header for our own reading.
+func (c *serverCore) sent() http.Header {
+	if c.h != nil {
+		return c.h
+	}
+	return c.Header()
+}
 
 func (c *serverCore) WriteHeader(status int) {
 	c.header(status)
@@ -65,7 +85,7 @@ func (c *serverCore) header(status int) {
 	c.status = status
 	c.mu.Unlock()
 
-	h := c.w.Header()
+	h := c.sent()
 	c.responseHeader(h)
 	if !c.cfg.anyBodies || c.r.Method == http.MethodHead || !bodyAllowed(status) {
 		return
