@@ -34,12 +34,10 @@ const (
 	fieldProtocol
 	fieldUserAgent
 	fieldReqBody
-	fieldReqBodyBase64
 	fieldReqBodySize
 	fieldReqTruncated
 	fieldReqIncomplete
 	fieldRespBody
-	fieldRespBodyBase64
 	fieldRespBodySize
 	fieldRespTruncated
 	fieldRespIncomplete
@@ -79,8 +77,9 @@ type alias struct {
 //     and docs/attributes.md for "apispan." keys
 //   - "http.method", "http.target", "net.*" …: semantic conventions up to v1.20
 //     (https://opentelemetry.io/docs/specs/semconv/non-normative/http-migration/)
-//   - "http.request.body", "rpc.*.body", "*.base64", "*.truncated": Hypertrace
-//     agents (github.com/hypertrace/specification)
+//   - "http.request.body", "rpc.*.body", "*.truncated": Hypertrace agents
+//     (github.com/hypertrace/specification); their "*.base64" is not read, since
+//     redaction does not look into base64
 //   - "url.domain", "http.request.body.bytes", "organization.id" …: Elastic
 //     Common Schema (https://www.elastic.co/guide/en/ecs/current/ecs-field-reference.html)
 //   - "company.id": Moesif's own OpenTelemetry intake
@@ -140,7 +139,6 @@ var aliases = []alias{
 	{httpattr.RequestBody, fieldReqBody, 0},
 	{"http.request.body", fieldReqBody, 1},
 	{"rpc.request.body", fieldReqBody, 2},
-	{"http.request.body.base64", fieldReqBodyBase64, 1},
 	{httpattr.RequestBodySize, fieldReqBodySize, 0},
 	{"http.request_content_length", fieldReqBodySize, 1},
 	{"http.request.body.bytes", fieldReqBodySize, 2},
@@ -150,7 +148,6 @@ var aliases = []alias{
 	{httpattr.ResponseBody, fieldRespBody, 0},
 	{"http.response.body", fieldRespBody, 1},
 	{"rpc.response.body", fieldRespBody, 2},
-	{"http.response.body.base64", fieldRespBodyBase64, 1},
 	{httpattr.ResponseBodySize, fieldRespBodySize, 0},
 	{"http.response_content_length", fieldRespBodySize, 1},
 	{"http.response.body.bytes", fieldRespBodySize, 2},

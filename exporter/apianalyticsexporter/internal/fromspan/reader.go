@@ -5,7 +5,6 @@ package fromspan
 
 import (
 	"cmp"
-	"encoding/base64"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -143,8 +142,8 @@ func (r *Reader) Read(span ptrace.Span) (*exchange.Exchange, Skip) {
 
 	ex.Request.Headers = r.request.sorted()
 	ex.Response.Headers = r.response.sorted()
-	r.readBody(&ex.Request.Body, fieldReqBody, fieldReqBodyBase64, fieldReqBodySize, fieldReqTruncated, fieldReqIncomplete)
-	r.readBody(&ex.Response.Body, fieldRespBody, fieldRespBodyBase64, fieldRespBodySize, fieldRespTruncated, fieldRespIncomplete)
+	r.readBody(&ex.Request.Body, fieldReqBody, fieldReqBodySize, fieldReqTruncated, fieldReqIncomplete)
+	r.readBody(&ex.Response.Body, fieldRespBody, fieldRespBodySize, fieldRespTruncated, fieldRespIncomplete)
 
 	if ex.UserAgent = r.text(fieldUserAgent); ex.UserAgent == "" {
 		ex.UserAgent = ex.Request.Get("user-agent")
@@ -265,36 +264,30 @@ func protocol(s string) string {
 	return s
 }
 
-func (r *Reader) readBody(b *exchange.Body, content, encoded, size, truncated, incomplete field) {
+func (r *Reader) readBody(b *exchange.Body, content, size, truncated, incomplete field) {
 	b.Size = -1
 	if n, ok := r.integer(size); ok && n >= 0 {
 		b.Size = n
 	}
 	b.Incomplete = r.have[incomplete] != 0 && flag(r.attr[incomplete])
 	b.Truncated = r.have[truncated] != 0 && flag(r.attr[truncated])
-	switch {
-	case r.have[content] != 0:
-		v := r.attr[content]
-		switch v.Type() {
-		case pcommon.ValueTypeStr:
-			b.Data = v.Str()
-			b.Binary = !utf8.ValidString(b.Data)
-		case pcommon.ValueTypeBytes:
-			b.Data = string(v.Bytes().AsRaw())
-			b.Binary = true
-		case pcommon.ValueTypeSlice:
-			return // the convention forbids parsed structures
-		default:
-			b.Data = scalar(v)
-		}
-		b.Captured = true
-	case r.have[encoded] != 0:
-		raw, err := base64.StdEncoding.DecodeString(r.text(encoded))
-		if err != nil {
-			return
-		}
-		b.Data, b.Binary, b.Captured = string(raw), true, true
+	if r.have[content] == 0 {
+		return
 	}
+	v := r.attr[content]
+	switch v.Type() {
+	case pcommon.ValueTypeStr:
+		b.Data = v.Str()
+		b.Binary = !utf8.ValidString(b.Data)
+	case pcommon.ValueTypeBytes:
+		b.Data = string(v.Bytes().AsRaw())
+		b.Binary = true
+	case pcommon.ValueTypeSlice:
+		return // the convention forbids parsed structures
+	default:
+		b.Data = scalar(v)
+	}
+	b.Captured = true
 }
 
 // readURL composes the URL. On a server the parts are what the standard says and
