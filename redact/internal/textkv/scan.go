@@ -115,9 +115,6 @@ func (s *Scanner) Next() (c Candidate, ok bool) {
 			}
 			return c, true
 		}
-		if cl == separator {
-			s.low = i + 1
-		}
 	}
 	s.pos = len(src)
 	return c, false

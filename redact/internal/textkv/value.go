@@ -29,7 +29,7 @@ func (c Candidate) Value(src []byte) (start, end, next int) {
 	}
 	j := i
 	// String prefixes: b'', u'', @"", :"".
-	for j < len(src) && j < i+2 && (src[j]|32 >= 'a' && src[j]|32 <= 'z' || src[j] == '@' || src[j] == ':' || src[j] == '$') {
+	for j < len(src) && j < i+2 && bytes.IndexByte([]byte("bBuUrRfFnNeExX@$:"), src[j]) >= 0 {
 		j++
 	}
 	for _, k := range [...]int{i, j} {
