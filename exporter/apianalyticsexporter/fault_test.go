@@ -468,3 +468,34 @@ func TestQueueFull(t *testing.T) {
 		t.Errorf("%d refused calls, counts %+v", full, c)
 	}
 }
+
+// TestRetryOnlyTheRest: what one request of a batch delivered is not sent again
+// when the next one fails.
+func TestRetryOnlyTheRest(t *testing.T) {
+	t.Parallel()
+	for name, mode := range map[string]func(*Config){"memory": func(*Config) {}, "synchronous": withoutQueue} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			fake := backendtest.NewMoesif(backendtest.Settings{Credential: appID})
+			// 450 events are three requests; the second fails twice.
+			fake.Script(backendtest.Fault{}, backendtest.Fault{Status: 503, Count: 2})
+			srv := httptest.NewServer(fake)
+			defer srv.Close()
+			cfg := testConfig(srv.URL)
+			mode(cfg)
+			r := newRig(t, cfg).start()
+			if err := r.exp.ConsumeTraces(context.Background(), traces(0, 450)); err != nil {
+				t.Fatal(err)
+			}
+			waitFor(t, "all is delivered", func() bool { return r.counts().Sent == 450 })
+			r.shutdown()
+			c := r.checkBooks()
+			if s := fake.Stats(); s.Accepted != 450 || s.Duplicates != 0 || s.Requests != 5 {
+				t.Errorf("stats %+v", s)
+			}
+			if c.Retried != 2*250 || c.Requests["delivered"] != 3 || c.Requests["retry"] != 2 {
+				t.Errorf("counts %+v", c)
+			}
+		})
+	}
+}
