@@ -26,6 +26,9 @@ func (c Candidate) Value(src []byte) (start, end, next int) {
 		for i < len(src) && blank(src[i]) {
 			i++ // JSON with a line break behind the colon
 		}
+		if i == len(src) {
+			return i, i, i
+		}
 	}
 	j := i
 	// String prefixes: b'', u'', @"", :"".
