@@ -44,7 +44,7 @@ type redactor struct {
 	ready   atomic.Bool
 	walkers sync.Pool
 
-	stop chan struct{}
+	stop context.CancelFunc
 	done sync.WaitGroup
 }
 
@@ -107,38 +107,39 @@ func (r *redactor) release(ctx context.Context, w *walker) {
 }
 
 func (r *redactor) start(ctx context.Context, host component.Host) error {
-	r.stop = make(chan struct{})
 	ready := r.checkKeys(ctx, host, true, true)
 	if !r.keyFiles || r.reload <= 0 {
 		return nil
 	}
+	// The context of start ends with start.
+	run, stop := context.WithCancel(context.WithoutCancel(ctx))
+	r.stop = stop
 	r.done.Add(1)
 	go func() {
 		defer r.done.Done()
-		r.watchKeys(host, ready)
+		r.watchKeys(run, host, ready)
 	}()
 	return nil
 }
 
 func (r *redactor) shutdown(context.Context) error {
 	if r.stop != nil {
-		close(r.stop)
-		r.stop = nil
+		r.stop()
 		r.done.Wait()
 	}
 	return nil
 }
 
 // watchKeys reads the key files again at every tick until shutdown.
-func (r *redactor) watchKeys(host component.Host, ready bool) {
+func (r *redactor) watchKeys(ctx context.Context, host component.Host, ready bool) {
 	t := time.NewTicker(r.reload)
 	defer t.Stop()
 	for {
 		select {
-		case <-r.stop:
+		case <-ctx.Done():
 			return
 		case <-t.C:
-			ready = r.reloadKeys(context.Background(), host, ready)
+			ready = r.reloadKeys(ctx, host, ready)
 		}
 	}
 }

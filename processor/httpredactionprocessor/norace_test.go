@@ -1,0 +1,8 @@
+// Copyright The apispan Authors
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build !race
+
+package httpredactionprocessor
+
+const raceEnabled = false
