@@ -170,7 +170,7 @@ func (b *builder) detector(d uint8) {
 			b.add('\\', x, actSlashes)
 			b.add(':', x, actSlashes)
 			for c := range 256 {
-				if is(byte(c), chAuthEnd) || c == '\'' || c == '(' || c == '=' || c == ',' || c == '[' {
+				if !is(byte(c), chWord|chDot|chDash) {
 					b.add(byte(c), x, actSlashes)
 				}
 			}
