@@ -6,7 +6,6 @@ package redact
 import (
 	"encoding/binary"
 	"hash/maphash"
-	"math/bits"
 )
 
 // The verdict cache makes folding, globs, paths and detectors on keys cost the
@@ -15,8 +14,9 @@ import (
 // only, never values.
 
 const (
-	shortSets = 512 // two ways each; keys up to 16 bytes
-	longSets  = 128 // two ways each; keys up to maxLongKey
+	shortBits = 9
+	shortSets = 1 << shortBits // two ways each; keys up to 16 bytes
+	longSets  = 128            // two ways each; keys up to maxLongKey
 	// maxLongKey bounds what is remembered of a key.
 	maxLongKey = 256
 )
@@ -57,8 +57,7 @@ func cacheTag(n int, env uint16, st pathState) uint64 {
 func (s *Scratch) env(pl place) uint16 { return s.scopeID<<4 | uint16(pl) }
 
 func shortSlot(k0, k1, tag uint64) uint64 {
-	h := k0*0x9E3779B97F4A7C15 ^ bits.RotateLeft64(k1*0xC2B2AE3D27D4EB4F, 32) ^ tag*0x165667B19E3779F9
-	return (h ^ h>>29) >> 3 % shortSets
+	return (k0*0x9E3779B97F4A7C15 ^ (k1^tag)*0xC2B2AE3D27D4EB4F) >> (64 - shortBits)
 }
 
 // lookup returns the verdict of the rules for a decoded key.

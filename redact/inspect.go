@@ -18,21 +18,15 @@ func structured(b []byte) bool {
 	if len(b) < 4 {
 		return false
 	}
-	switch b[0] {
-	case '{', '[', '"', 'e', 'W', 'P', ' ', '\t', '\r', '\n', 0xEF:
+	if nestFirst[b[0]] {
 		return true
 	}
-	const lo, hi = 0x0101010101010101, 0x8080808080808080
 	var acc uint64
 	i := 0
 	for ; i+8 <= len(b); i += 8 {
-		w := binary.LittleEndian.Uint64(b[i:])
-		t := w &^ hi
-		acc |= (t + (0x80-0x3A)*lo) &^ (t + (0x80-0x3E)*lo) &^ w // 0x3A..0x3D
-		x := w ^ 0x25*lo
-		acc |= (x - lo) &^ x
+		acc |= keyMask(binary.LittleEndian.Uint64(b[i:]))
 	}
-	if acc&hi != 0 {
+	if acc != 0 {
 		return true
 	}
 	for ; i < len(b); i++ {

@@ -61,6 +61,64 @@ func quoteMask(w uint64) uint64 {
 	return ((q-swarLo)&^q | (b-swarLo)&^b) & swarHi
 }
 
+// keyMask has a high bit set in each byte of w that is one of ':' ';' '<' '=' or
+// '%', without which a string cannot hold a key (see structured). A byte behind a
+// '%' may be marked too.
+func keyMask(w uint64) uint64 {
+	t := w &^ swarHi
+	x := w ^ '%'*swarLo
+	return ((t+(0x80-0x3A)*swarLo)&^(t+(0x80-0x3E)*swarLo)&^w | (x-swarLo)&^x) & swarHi
+}
+
+// nestFirst has the first bytes of strings that may be a document although they
+// have none of the bytes of keyMask.
+var nestFirst = [256]bool{'{': true, '[': true, '"': true, 'e': true, 'W': true, 'P': true, ' ': true, '\t': true, '\r': true, '\n': true, 0xEF: true}
+
+type stringFlags uint8
+
+const (
+	stringEscaped stringFlags = 1 << iota
+	stringKeyed               // has a byte of keyMask
+)
+
+// scanString is stringEnd that also looks for the bytes of keyMask.
+func scanString(src []byte, i int) (end int, fl stringFlags) {
+	var acc uint64
+	for i+8 <= len(src) {
+		w := binary.LittleEndian.Uint64(src[i:])
+		m := quoteMask(w)
+		if m == 0 {
+			acc |= keyMask(w)
+			i += 8
+			continue
+		}
+		k := uint(bits.TrailingZeros64(m) >> 3)
+		acc |= keyMask(w) & (1<<(8*k) - 1)
+		i += int(k)
+		if src[i] == '"' {
+			if acc != 0 {
+				fl |= stringKeyed
+			}
+			return i, fl
+		}
+		fl |= stringEscaped
+		i += 2
+	}
+	end, esc := stringEnd(src, i)
+	if esc {
+		fl |= stringEscaped
+	}
+	return end, fl | stringKeyed // not looked at: near the end of src only
+}
+
+// skipSpace returns the offset of the next byte that is not white space.
+func skipSpace(src []byte, i int) int {
+	for i < len(src) && jsonSpace[src[i]] {
+		i++
+	}
+	return i
+}
+
 // stringEnd returns the offset of the quote that ends the string whose content
 // begins at i, or -1, and whether there are escapes.
 func stringEnd(src []byte, i int) (end int, esc bool) {
@@ -168,8 +226,8 @@ func (s *Scratch) jsonScan(src []byte, i int, c ctx) (int, bool) {
 	depth := len(frames) - 1
 
 value:
-	for i < n && jsonSpace[src[i]] {
-		i++
+	if i < n && src[i] <= ' ' {
+		i = skipSpace(src, i)
 	}
 	if i >= n {
 		goto stopped
@@ -178,18 +236,24 @@ value:
 	case '"':
 		a := i + 1
 		var b int
-		var esc bool
+		var fl stringFlags
 		if a+8 <= n {
-			if m := quoteMask(binary.LittleEndian.Uint64(src[a:])); m != 0 {
-				b = a + bits.TrailingZeros64(m)>>3
-				if src[b] != '"' {
-					b, esc = stringEnd(src, b)
+			w := binary.LittleEndian.Uint64(src[a:])
+			if m := quoteMask(w); m != 0 {
+				k := uint(bits.TrailingZeros64(m) >> 3)
+				b = a + int(k)
+				if src[b] == '"' {
+					if keyMask(w)&(1<<(8*k)-1) != 0 {
+						fl = stringKeyed
+					}
+				} else {
+					b, fl = scanString(src, a)
 				}
 			} else {
-				b, esc = stringEnd(src, a+8)
+				b, fl = scanString(src, a)
 			}
 		} else {
-			b, esc = stringEnd(src, a)
+			b, fl = scanString(src, a)
 		}
 		if b < 0 {
 			if v.act.whole() {
@@ -199,15 +263,13 @@ value:
 			}
 			goto stopped
 		}
-		if v.act == actNone && v.flags == 0 && !esc && plain && (b-a < 4 || !structured(src[a:b])) && (f == nil || f.flags&frameObject != 0) {
-			if f != nil {
-				f.flags |= frameKept
-			}
+		if fl == 0 && plain && v.act == actNone && v.flags == 0 && !nestFirst[src[a]] && f != nil && (f.flags&frameObject != 0 || f.idx&1 == 0) {
+			f.flags |= frameKept
 			i = b + 1
 			goto after
 		}
 		s.frameBase = base + d
-		end := s.jsonString(src, a, b, esc, ctx{v: v, state: st, place: c.place, nest: c.nest}, f, keyStart)
+		end := s.jsonString(src, a, b, fl&stringEscaped != 0, ctx{v: v, state: st, place: c.place, nest: c.nest}, f, keyStart)
 		s.frameBase = base
 		i = b + 1
 		if end > 0 {
@@ -231,8 +293,15 @@ value:
 		}
 		d++
 		nf := &frames[d]
-		*nf = frame{v: v, state: st, start: int32(i), pend: int32(len(s.pend))}
-		nf.v.flags &= flagLower
+		nf.v = v
+		nf.v.flags = v.flags & flagLower
+		nf.kv = verdict{}
+		nf.state = st
+		nf.start = int32(i)
+		nf.idx = 0
+		nf.comma = 0
+		nf.pend = int32(len(s.pend))
+		nf.flags = 0
 		if f != nil && f.flags&frameObject != 0 && v.flags&flagValueKey != 0 {
 			nf.flags = frameValue
 			if v.flags&flagValueOnly != 0 {
@@ -261,7 +330,15 @@ value:
 		goto element
 
 	case '-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9':
-		end, st2 := numberEnd(src, i)
+		end, st2 := i+1, numberBad
+		for end < n && src[end]-'0' < 10 {
+			end++
+		}
+		if end < n && (src[end] == ',' || src[end] == '}') && src[i] > '0' {
+			st2 = numberOK // an integer
+		} else {
+			end, st2 = numberEnd(src, i)
+		}
 		if st2 == numberCut && d == 0 && !top.cut {
 			st2 = numberOK
 		}
@@ -277,10 +354,8 @@ value:
 			}
 			goto stopped
 		}
-		if v.act == actNone && (plain || end-i < 9) && v.flags&flagValueKey == 0 && (f == nil || f.flags&frameObject != 0) {
-			if f != nil {
-				f.flags |= frameKept
-			}
+		if v.act == actNone && (plain || end-i < 9) && v.flags&flagValueKey == 0 {
+			keep(f)
 			i = end
 			goto after
 		}
@@ -302,6 +377,11 @@ value:
 		if n-i < len(lit) || string(src[i:i+len(lit)]) != lit {
 			s.malformed(src, i, c, `"`)
 			goto stopped
+		}
+		if v.act == actNone && v.flags&flagValueKey == 0 {
+			keep(f)
+			i += len(lit)
+			goto after
 		}
 		i = s.jsonScalar(src, i, i+len(lit), k, ctx{v: v, state: st, place: c.place, nest: c.nest}, f, keyStart)
 		goto after
@@ -428,8 +508,8 @@ after:
 	if d == 0 {
 		return i, true
 	}
-	for i < n && jsonSpace[src[i]] {
-		i++
+	if i < n && src[i] <= ' ' {
+		i = skipSpace(src, i)
 	}
 	if i >= n {
 		goto stopped
@@ -438,8 +518,8 @@ after:
 	case b == ',':
 		f.comma = int32(i)
 		i++
-		for i < n && jsonSpace[src[i]] {
-			i++
+		if i < n && src[i] <= ' ' {
+			i = skipSpace(src, i)
 		}
 		if i >= n {
 			goto stopped
