@@ -143,7 +143,7 @@ func (f *finder) userinfo(i int) span {
 	}
 	f.urlSkip = a
 	scheme := p > 0 && src[p-1] == ':' && p > 1 && is(src[p-2], chAlnum)
-	if !scheme && (a-p < 2 || p > 0 && is(src[p-1], chWord|chDot|chDash)) || a-p == 1 && (p < 3 || !is(src[p-3], chAlnum)) {
+	if !scheme && (a-p < 2 || p > 0 && is(src[p-1], chWord|chDot|chDash)) || a-p == 1 && (p < 3 || !is(src[p-3], chAlnum) || lower(src[p-2]) != 's' && lower(src[p-2]) != 'p') {
 		return none
 	}
 	e, at, colon := a, -1, -1
