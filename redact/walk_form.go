@@ -10,28 +10,30 @@ import (
 // walkForm reads form content and queries. The syntax has no grammar errors; what
 // may be a prefix at the end of a cut capture goes.
 func (s *Scratch) walkForm(src []byte, c ctx) {
-	for sc := form.Scan(src); ; {
-		p, ok := sc.Next()
-		if !ok {
-			return
-		}
+	plainPlace := c.v.act == actNone && c.state == stateNone && !c.cut
+	for sc := form.Scan(src); sc.Next(); {
+		p := &sc.Pair
 		if p.End == p.Start {
 			continue
 		}
-		if last := c.cut && p.End == len(src); last && !p.HasValue() {
-			s.truncated(src, p.Start, c, "")
-			return
-		}
 		if !p.HasValue() {
+			if c.cut && p.End == len(src) {
+				s.truncated(src, p.Start, c, "")
+				return
+			}
 			s.formBare(src, p, c)
 			continue
 		}
 		key := src[p.Start:p.Eq]
-		var vc ctx
-		if p.Esc || c.state != stateNone {
+		vc := c
+		if p.KeyEsc || c.state != stateNone {
 			vc = s.encodedChild(c, key, true)
 		} else {
-			vc = s.child(c, key)
+			own, st := s.lookup(c.place, c.state, key)
+			if plainPlace && own.act == actNone && own.flags&flagKeyHit == 0 && s.p.det == nil && !structured(src[p.Val:p.End]) {
+				continue // nearly every pair
+			}
+			vc.v, vc.state = strongest(c.v, own), st
 		}
 		if vc.v.flags&flagKeyHit != 0 {
 			s.replace(p.Start, p.Eq, s.maskText())
@@ -47,7 +49,7 @@ func (s *Scratch) walkForm(src []byte, c ctx) {
 }
 
 // formValue decides over src[p.Val:end].
-func (s *Scratch) formValue(src []byte, p form.Pair, end int, vc ctx) {
+func (s *Scratch) formValue(src []byte, p *form.Pair, end int, vc ctx) {
 	raw := src[p.Val:end]
 	if vc.cut = vc.cut && end == len(src); vc.cut {
 		if vc.v.act == actNone || vc.v.act == actAllow {
@@ -59,7 +61,7 @@ func (s *Scratch) formValue(src []byte, p form.Pair, end int, vc ctx) {
 		return
 	}
 	dec := raw
-	if p.Esc {
+	if p.ValEsc || p.Sep == ';' {
 		dec = s.unescape(raw, true)
 	}
 	rep, ef := s.leaf(vc, dec, kindString)
@@ -82,7 +84,7 @@ func (s *Scratch) formValue(src []byte, p form.Pair, end int, vc ctx) {
 
 // formBare decides over a piece without "=": a name without a value, or a value
 // without a name.
-func (s *Scratch) formBare(src []byte, p form.Pair, c ctx) {
+func (s *Scratch) formBare(src []byte, p *form.Pair, c ctx) {
 	vc := s.encodedChild(c, src[p.Start:p.End], true)
 	rep, ef := s.leaf(vc, s.unescape(src[p.Start:p.End], true), kindString)
 	if ef != Unchanged {

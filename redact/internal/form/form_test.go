@@ -15,10 +15,10 @@ import (
 func split(src string) (out []string) {
 	b := []byte(src)
 	for sc := Scan(b); ; {
-		p, ok := sc.Next()
-		if !ok {
+		if !sc.Next() {
 			return out
 		}
+		p := &sc.Pair
 		s := src[p.Start:p.Eq]
 		if p.HasValue() {
 			s += "|" + src[p.Val:p.End]
@@ -48,8 +48,8 @@ func TestValueEnd(t *testing.T) {
 	t.Parallel()
 	src := []byte("p=a;b;c=d&e")
 	sc := Scan(src)
-	p, _ := sc.Next()
-	if got := ValueEnd(src, p); got != 9 {
+	sc.Next()
+	if got := ValueEnd(src, &sc.Pair); got != 9 {
 		t.Errorf("got %d, want 9", got)
 	}
 }
@@ -94,12 +94,12 @@ func FuzzNext(f *testing.F) {
 		}
 		b := []byte(s)
 		for sc := Scan(b); ; {
-			p, ok := sc.Next()
-			if !ok {
+			if !sc.Next() {
 				break
 			}
-			if !p.Esc && bytes.ContainsAny(b[p.Start:p.End], "%+") {
-				t.Fatalf("pair %+v hides an escape", p)
+			p := &sc.Pair
+			if p.KeyEsc != bytes.ContainsAny(b[p.Start:p.Eq], "%+") || p.ValEsc != bytes.ContainsAny(b[p.Val:p.End], "%+") {
+				t.Fatalf("pair %+v is wrong about escapes", p)
 			}
 		}
 		dec := Unescape(nil, b, true)
@@ -115,12 +115,8 @@ func BenchmarkNext(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		n := 0
-		for sc := Scan(src); ; {
-			p, ok := sc.Next()
-			if !ok {
-				break
-			}
-			n += p.Eq
+		for sc := Scan(src); sc.Next(); {
+			n += sc.Eq
 		}
 	}
 }
