@@ -256,11 +256,7 @@ value:
 			b, fl = scanString(src, a)
 		}
 		if b < 0 {
-			if v.act.whole() {
-				s.jsonMaskRest(src, i, c, v)
-			} else {
-				s.truncated(src, i, c, `"`)
-			}
+			s.jsonBroken(src, i, c, v, markTruncated)
 			goto stopped
 		}
 		if fl == 0 && plain && v.act == actNone && v.flags == 0 && !nestFirst[src[a]] && f != nil && (f.flags&frameObject != 0 || f.idx&1 == 0) {
@@ -344,14 +340,10 @@ value:
 		}
 		switch st2 {
 		case numberBad:
-			s.malformed(src, i, c, `"`)
+			s.jsonBroken(src, i, c, v, markMalformed)
 			goto stopped
 		case numberCut:
-			if v.act.whole() {
-				s.jsonMaskRest(src, i, c, v)
-			} else {
-				s.truncated(src, i, c, `"`)
-			}
+			s.jsonBroken(src, i, c, v, markTruncated)
 			goto stopped
 		}
 		if v.act == actNone && (plain || end-i < 9) && v.flags&flagValueKey == 0 {
@@ -371,11 +363,11 @@ value:
 			lit, k = "null", kindNull
 		}
 		if n-i < len(lit) && string(src[i:]) == lit[:n-i] {
-			s.truncated(src, i, c, `"`)
+			s.jsonBroken(src, i, c, v, markTruncated)
 			goto stopped
 		}
 		if n-i < len(lit) || string(src[i:i+len(lit)]) != lit {
-			s.malformed(src, i, c, `"`)
+			s.jsonBroken(src, i, c, v, markMalformed)
 			goto stopped
 		}
 		if v.act == actNone && v.flags&flagValueKey == 0 {
@@ -386,7 +378,7 @@ value:
 		i = s.jsonScalar(src, i, i+len(lit), k, ctx{v: v, state: st, place: c.place, nest: c.nest}, f, keyStart)
 		goto after
 	}
-	s.malformed(src, i, c, `"`)
+	s.jsonBroken(src, i, c, v, markMalformed)
 	goto stopped
 
 key:

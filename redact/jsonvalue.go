@@ -100,10 +100,19 @@ func (s *Scratch) jsonReplaceWhole(src []byte, start, end int, c ctx, f *frame, 
 	return end
 }
 
-// jsonMaskRest replaces an unfinished denied value.
-func (s *Scratch) jsonMaskRest(src []byte, i int, c ctx, v verdict) {
-	s.count(c.place, v.rule, v.act, outcomeTruncated)
-	s.replace(i, len(src), s.p.maskJSON)
+// jsonBroken replaces a value that cannot be read, and all behind it: by the mask
+// if a rule masks it anyway, which is what a second pass over the result would do.
+func (s *Scratch) jsonBroken(src []byte, i int, c ctx, v verdict, text string) {
+	o := outcomeTruncated
+	if text == markMalformed {
+		o = outcomeMalformed
+	}
+	if v.act.whole() || v.act == actMiss {
+		s.count(c.place, v.rule, v.act, o)
+		s.replace(i, len(src), s.p.maskJSON)
+		return
+	}
+	s.fail(src, i, c, `"`, text, o)
 }
 
 // jsonDrop removes the member or element from keyStart to end together with one
