@@ -17,12 +17,18 @@ func (s *Scratch) Attribute(key, value string) (string, Effect) {
 }
 
 // Key is an attribute key that was sorted once. Callers that meet the same keys
-// again and again (a batch of spans) keep it.
+// again and again (a batch of spans) keep it: it remembers the last verdict. It is
+// not safe for concurrent use.
 type Key struct {
 	key, name string
 	side      Side
 	class     class
 	header    headerKind
+
+	// known is the context of the value for one policy and one set of scopes.
+	known  ctx
+	policy *Policy
+	scopes uint64
 }
 
 // NewKey sorts an attribute key.
@@ -39,31 +45,31 @@ func NewKey(key string) Key {
 func (s *Scratch) AttributeOf(k *Key, value string) (string, Effect) {
 	switch k.class {
 	case classHeader:
-		return s.field(k.side, k.name, k.header, value)
+		return s.field(k, value)
 	case classBody:
 		return s.Body(k.side, value)
 	case classURL:
-		return s.attributeWith(k.key, value, placePath, (*Scratch).urlAndPatterns)
+		return s.attributeWith(k, value, placePath, (*Scratch).urlAndPatterns)
 	case classPath:
-		return s.attributeWith(k.key, value, placePath, (*Scratch).pathAndPatterns)
+		return s.attributeWith(k, value, placePath, (*Scratch).pathAndPatterns)
 	case classQuery:
-		return s.attributeWith(k.key, value, placeQuery, (*Scratch).walkQuery)
+		return s.attributeWith(k, value, placeQuery, (*Scratch).walkQuery)
 	case classClientIP:
 		return s.ClientIP(value)
 	case classPeerIP:
 		if s.ex.Direction == Outgoing {
-			return s.attributeLeaf(k.key, value, false)
+			return s.attributeLeaf(k, value, false)
 		}
 		return s.ClientIP(value)
 	case classStructural:
-		return s.attributeLeaf(k.key, value, true)
+		return s.attributeLeaf(k, value, true)
 	}
-	return s.attributeLeaf(k.key, value, false)
+	return s.attributeLeaf(k, value, false)
 }
 
 // attributeWith walks a value whose own key may be denied too.
-func (s *Scratch) attributeWith(key, value string, pl place, w walker) (string, Effect) {
-	if c := s.keyOf(key, placeAttribute); c.v.act >= actHMAC && c.v.act != actMiss {
+func (s *Scratch) attributeWith(k *Key, value string, pl place, w walker) (string, Effect) {
+	if c := s.knownOf(k); c.v.act >= actHMAC && c.v.act != actMiss {
 		return s.leafString(value, c)
 	}
 	return s.applyString(value, s.root(pl), w)
@@ -72,12 +78,32 @@ func (s *Scratch) attributeWith(key, value string, pl place, w walker) (string, 
 // attributeLeaf decides over an attribute that is one value. Structural ones, which
 // the conventions define and which carry no payload, need no entry in an
 // allowlist.
-func (s *Scratch) attributeLeaf(key, value string, structural bool) (string, Effect) {
-	c := s.keyOf(key, placeAttribute)
+func (s *Scratch) attributeLeaf(k *Key, value string, structural bool) (string, Effect) {
+	c := s.knownOf(k)
 	if structural && c.v.act == actMiss {
 		c.v = verdict{}
 	}
 	return s.leafString(value, c)
+}
+
+// knownOf is the context of the value of an attribute: by the name of a header
+// field in its place, else by the whole key.
+func (s *Scratch) knownOf(k *Key) ctx {
+	if k.policy == s.p && k.scopes == s.scopes {
+		return k.known
+	}
+	key, pl := k.key, placeAttribute
+	if k.class == classHeader {
+		key, pl = k.name, placeRequestHeader
+		if k.side == Response {
+			pl = placeResponseHeader
+		}
+	}
+	c := s.keyOf(key, pl)
+	if c.state == stateNone { // states belong to one Scratch
+		k.known, k.policy, k.scopes = c, s.p, s.scopes
+	}
+	return c
 }
 
 func (s *Scratch) keyOf(key string, pl place) ctx {
@@ -212,15 +238,12 @@ var attributeClasses = func() map[string]sideClass {
 
 // Header redacts one field value.
 func (s *Scratch) Header(side Side, name, value string) (string, Effect) {
-	return s.field(side, name, headerClass(name), value)
+	k := Key{name: name, side: side, class: classHeader, header: headerClass(name)}
+	return s.field(&k, value)
 }
 
-func (s *Scratch) field(side Side, name string, cl headerKind, value string) (string, Effect) {
-	pl := placeRequestHeader
-	if side == Response {
-		pl = placeResponseHeader
-	}
-	c := s.keyOf(name, pl)
+func (s *Scratch) field(k *Key, value string) (string, Effect) {
+	c, cl := s.knownOf(k), k.header
 	if c.v.act >= actHMAC && c.v.act != actMiss {
 		// A denied Cookie field keeps its names.
 		if c.v.act == actMask && (cl == headerCookie || cl == headerSetCookie) && s.p.rules[c.v.rule].id != "" {

@@ -96,6 +96,9 @@ func (s *Scratch) asLeaf(src []byte, c ctx) {
 
 // leafString decides over one scalar value.
 func (s *Scratch) leafString(v string, c ctx) (string, Effect) {
+	if c.v.act <= actAllow && s.p.det == nil && len(v) <= s.p.cfg.Limits.Body && !structured(str(v)) {
+		return v, Unchanged // what apply would find out
+	}
 	s.removed = false
 	out, ef := s.applyString(v, c, (*Scratch).asLeaf)
 	if s.removed && ef == Changed {
