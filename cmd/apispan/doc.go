@@ -1,10 +1,15 @@
 // Copyright The apispan Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Command apispan checks redaction policies and works with redaction tokens.
-// It runs the same engine as the http_redaction processor and the httpcapture
-// wrapper, so a policy can be tested in CI before it meets traffic.
+// Command apispan tests redaction policies and handles what they make:
 //
-// It opens no network connection and never prints a captured value unless
-// -show-values is given.
+//	apispan redact    run fixtures or a corpus through a policy; for CI
+//	apispan policy    print, list and check policies
+//	apispan token     make the token of a value, to search for it
+//	apispan decrypt   recover a value that the encrypt action replaced
+//	apispan version   print the version
+//
+// It reads standard input and writes standard output, sends nothing anywhere, and
+// prints captured values only when -show-values asks for it. Exit codes: 0 fine,
+// 1 a leak or a missed expectation, 2 wrong usage or an unusable policy.
 package main

@@ -3,4 +3,133 @@
 
 package main
 
-func main() {}
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"runtime/debug"
+	"sort"
+	"strings"
+)
+
+// Exit codes.
+const (
+	exitOK     = 0
+	exitFailed = 1 // a leak, a missed expectation
+	exitUsage  = 2 // wrong arguments, unusable policy or input
+)
+
+// errFailed is returned when everything ran but a check did not hold; the report
+// has been written.
+var errFailed = errors.New("checks failed")
+
+// streams are the standard streams of one run.
+type streams struct {
+	in       io.Reader
+	out, err io.Writer
+}
+
+type command struct {
+	usage, short string
+	run          func(args []string, s streams) error
+}
+
+func commands() map[string]command {
+	return map[string]command{
+		"redact":  {"redact -policy FILE [flags] < fixtures", "run fixtures or a corpus through a policy", runRedact},
+		"policy":  {"policy print NAME | list | defaults | detectors | schema | check FILE", "print, list and check policies", runPolicy},
+		"token":   {"token -policy FILE [-kid ID] [-scope S] < value", "make the token of a value", runToken},
+		"decrypt": {"decrypt -policy FILE < text", "recover an encrypted value", runDecrypt},
+		"version": {"version", "print the version", runVersion},
+	}
+}
+
+func main() {
+	os.Exit(run(os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr}))
+}
+
+func run(args []string, s streams) int {
+	if len(args) == 0 {
+		usage(s.err)
+		return exitUsage
+	}
+	name := args[0]
+	if name == "help" || name == "-h" || name == "-help" || name == "--help" {
+		usage(s.out)
+		return exitOK
+	}
+	c, ok := commands()[name]
+	if !ok {
+		fmt.Fprintf(s.err, "apispan: unknown command %q; see apispan help\n", name)
+		return exitUsage
+	}
+	switch err := c.run(args[1:], s); {
+	case err == nil, errors.Is(err, flag.ErrHelp):
+		return exitOK
+	case errors.Is(err, errFailed):
+		return exitFailed
+	case errors.Is(err, errParsed):
+		return exitUsage
+	default:
+		fmt.Fprintf(s.err, "apispan %s: %v\n", name, err)
+		return exitUsage
+	}
+}
+
+func usage(w io.Writer) {
+	cs := commands()
+	names := make([]string, 0, len(cs))
+	for n := range cs {
+		names = append(names, n)
+	}
+	sort.Strings(names)
+	fmt.Fprint(w, "Usage: apispan COMMAND [flags]; apispan COMMAND -h lists its flags.\n\n")
+	for _, n := range names {
+		fmt.Fprintf(w, "  %-8s  %s\n            apispan %s\n", n, cs[n].short, cs[n].usage)
+	}
+	fmt.Fprint(w, "\nExit codes: 0 fine, 1 a leak or a missed expectation, 2 wrong usage or an unusable policy.\n")
+}
+
+// errParsed is a flag error that package flag has already written.
+var errParsed = errors.New("wrong flags")
+
+// parse parses flags and rejects arguments beyond most.
+func parse(fs *flag.FlagSet, args []string, s streams, most int) error {
+	fs.SetOutput(s.err)
+	fs.Usage = func() {
+		fmt.Fprintf(s.err, "Usage: apispan %s\n\n", commands()[strings.Fields(fs.Name())[0]].usage)
+		fs.PrintDefaults()
+	}
+	if err := fs.Parse(args); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			return err
+		}
+		return errParsed
+	}
+	if fs.NArg() > most {
+		return fmt.Errorf("unexpected argument %q", fs.Arg(most))
+	}
+	return nil
+}
+
+func runVersion(args []string, s streams) error {
+	if err := parse(flag.NewFlagSet("version", flag.ContinueOnError), args, s, 0); err != nil {
+		return err
+	}
+	v, goVersion, revision := "(devel)", "", ""
+	if b, ok := debug.ReadBuildInfo(); ok {
+		goVersion = b.GoVersion
+		if b.Main.Version != "" {
+			v = b.Main.Version
+		}
+		for _, kv := range b.Settings {
+			if kv.Key == "vcs.revision" {
+				revision = " " + kv.Value
+			}
+		}
+	}
+	_, err := fmt.Fprintf(s.out, "apispan %s%s %s\n", v, revision, goVersion)
+	return err
+}

@@ -1,0 +1,283 @@
+// Copyright The apispan Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/apispan/apispan/redact"
+)
+
+// The tests run the command as users do: the test binary becomes it when this
+// variable is set.
+const asCommand = "APISPAN_TEST_AS_COMMAND"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asCommand) != "" {
+		main()
+		return
+	}
+	os.Exit(m.Run())
+}
+
+type result struct {
+	code     int
+	out, err string
+}
+
+func apispan(t *testing.T, stdin string, args ...string) result {
+	t.Helper()
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), exe, args...)
+	cmd.Env = append(os.Environ(), asCommand+"=1", "REDACT_TEST_K1="+key1, "REDACT_TEST_K2="+key2)
+	cmd.Stdin = strings.NewReader(stdin)
+	var out, errOut bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errOut
+	var exit *exec.ExitError
+	if err := cmd.Run(); err != nil && !errors.As(err, &exit) {
+		t.Fatal(err)
+	}
+	return result{cmd.ProcessState.ExitCode(), out.String(), errOut.String()}
+}
+
+const (
+	key1 = "0123456789abcdef0123456789abcdef"
+	key2 = "fedcba9876543210fedcba9876543210"
+)
+
+func file(t *testing.T, text string) string {
+	t.Helper()
+	name := filepath.Join(t.TempDir(), "p.yaml")
+	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
+
+const policy = `
+version: 1
+keys:
+  hmac: [user_id]
+  encrypt: [note]
+hmac:
+  keys:
+    - {id: k2, env: REDACT_TEST_K2}
+    - {id: k1, env: REDACT_TEST_K1}
+rules:
+  - when: {host: [internal.test]}
+    keys: {deny: [city]}
+`
+
+const body = `{"user_id":"ada","password":"S3CR3T","city":"Paris","card":"4111 1111 1111 1111"}`
+
+func TestRedactText(t *testing.T) {
+	t.Parallel()
+	p := file(t, policy)
+	r := apispan(t, body, "redact", "-policy", p, "-host", "shop.test", "-content-type", "application/json",
+		"-expect-absent", "S3CR3T", "-expect-absent", "detector:card", "-expect-present", "Paris")
+	if r.code != 0 || !strings.Contains(r.out, "request_body") || !strings.Contains(r.out, "hmac") || !strings.Contains(r.out, "ok     input") {
+		t.Errorf("%+v", r)
+	}
+	for _, secret := range []string{"S3CR3T", "4111", "ada", "Paris"} {
+		if strings.Contains(r.out+r.err, secret) {
+			t.Errorf("the report holds %s:\n%s%s", secret, r.out, r.err)
+		}
+	}
+	shown := apispan(t, body, "redact", "-policy", p, "-show-values")
+	if shown.code != 0 || !strings.Contains(shown.out, "before: "+body) || !strings.Contains(shown.out, `"user_id":"hmac:k2:`) {
+		t.Errorf("-show-values: %+v", shown)
+	}
+	only := apispan(t, body, "redact", "-policy", p, "-output")
+	if only.code != 0 || !strings.HasPrefix(only.out, `{"user_id":"hmac:k2:`) || !json.Valid([]byte(only.out)) {
+		t.Errorf("-output: %+v", only)
+	}
+	scoped := apispan(t, body, "redact", "-policy", p, "-host", "internal.test", "-expect-absent", "Paris")
+	if scoped.code != 0 {
+		t.Errorf("scoped rule: %+v", scoped)
+	}
+	// Without a host the rule applies: what is unknown may match.
+	if unknown := apispan(t, body, "redact", "-policy", p, "-expect-absent", "Paris"); unknown.code != 0 {
+		t.Errorf("unknown host: %+v", unknown)
+	}
+}
+
+func TestRedactFailures(t *testing.T) {
+	t.Parallel()
+	p := file(t, policy)
+	for name, args := range map[string][]string{
+		"absent":   {"-expect-absent", "Paris"},
+		"detector": {"-expect-absent", "detector:email"},
+		"present":  {"-expect-present", "nowhere"},
+	} {
+		r := apispan(t, `{"city":"Paris","mail":"ada@example.test"}`, append([]string{"redact", "-policy", p, "-host", "shop.test"}, args...)...)
+		if r.code != 1 || !strings.Contains(r.out, "FAIL") || strings.Contains(r.out, "Paris") || strings.Contains(r.out, "example.test") {
+			t.Errorf("%s: %+v", name, r)
+		}
+	}
+}
+
+func TestRedactCases(t *testing.T) {
+	t.Parallel()
+	p := file(t, policy)
+	good := `// a comment
+{"id":"q","where":"query","input":"password=S3CR3T&a=1","must_not_contain":["S3CR3T"],"must_contain":["a=1"]}
+{"id":"h","where":"header","input":"Authorization: Bearer S3CR3T","must_not_contain":["S3CR3T"]}
+{"id":"b","where":"request_body","content_type":"application/json","input":"b64:eyJwYXNzd29yZCI6IlMzQ1IzVCJ9","must_not_contain":["S3CR3T"]}
+`
+	if r := apispan(t, good, "redact", "-policy", p); r.code != 0 || !strings.Contains(r.out, "3 cases, 0 leaks") {
+		t.Errorf("%+v", r)
+	}
+	bad := good + `{"id":"leaky","where":"query","input":"shoe=S3CR3T","must_not_contain":["S3CR3T"]}` + "\n"
+	r := apispan(t, bad, "redact", "-policy", p, "-quiet")
+	if r.code != 1 || !strings.Contains(r.out, "leak   leaky") || strings.Contains(r.out, "S3CR3T") || strings.Contains(r.out, "ok  ") {
+		t.Errorf("%+v", r)
+	}
+	r = apispan(t, bad, "redact", "-preset", "default", "-report", "json")
+	lines := strings.Split(strings.TrimSpace(r.out), "\n")
+	var last struct{ ID, Status string }
+	if err := json.Unmarshal([]byte(lines[len(lines)-1]), &last); err != nil || r.code != 1 || last.ID != "leaky" || last.Status != "leak" || len(lines) != 4 {
+		t.Errorf("%v, %+v", err, r)
+	}
+}
+
+func TestRedactCorpus(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("../../redact/testdata/*.jsonl")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no corpus: %v", err)
+	}
+	for _, f := range files[:min(3, len(files))] {
+		if r := apispan(t, "", "redact", "-corpus", f, "-quiet"); r.code != 0 || !strings.Contains(r.out, " 0 leaks") {
+			t.Errorf("%s: exit %d\n%s%s", f, r.code, r.out, r.err)
+		}
+	}
+	leaky := file(t, `{"id":"x","where":"query","input":"a=S3CR3T","policy":{"deny":["b"]},"must_not_contain":["S3CR3T"]}`)
+	if r := apispan(t, "", "redact", "-corpus", leaky); r.code != 1 || !strings.Contains(r.out, "1 leaks") {
+		t.Errorf("%+v", r)
+	}
+}
+
+func TestUsageErrors(t *testing.T) {
+	t.Parallel()
+	p := file(t, policy)
+	badPolicy := file(t, "keys:\n  dney: [password]\n")
+	shortKey := file(t, "hmac: {keys: [{id: k1, value: S3CR3T-too-short}]}")
+	for _, tt := range []struct {
+		args []string
+		want string
+	}{
+		{nil, "Usage"},
+		{[]string{"nope"}, `unknown command "nope"`},
+		{[]string{"redact"}, "no policy"},
+		{[]string{"redact", "-nope"}, "flag provided but not defined"},
+		{[]string{"redact", "-policy", "missing.yaml"}, "missing.yaml"},
+		{[]string{"redact", "-policy", badPolicy}, "line 2"},
+		{[]string{"redact", "-policy", shortKey}, "openssl rand -base64 32"},
+		{[]string{"redact", "-policy", p, "-preset", "pci"}, "exclude each other"},
+		{[]string{"redact", "-preset", "nope"}, "nope"},
+		{[]string{"redact", "-policy", p, "-format", "xml"}, "-format"},
+		{[]string{"redact", "-policy", p, "-report", "xml"}, "-report"},
+		{[]string{"redact", "-policy", p, "-direction", "up"}, "-direction"},
+		{[]string{"redact", "-policy", p, "-where", "moon"}, `where "moon"`},
+		{[]string{"redact", "-policy", p, "-format", "ndjson"}, "no cases"},
+		{[]string{"redact", "-policy", p, "-expect-absent", "detector:nope"}, "nope"},
+		{[]string{"redact", "-policy", p, "extra"}, `unexpected argument "extra"`},
+		{[]string{"redact", "-corpus", "missing.jsonl"}, "missing.jsonl"},
+		{[]string{"policy"}, "usage"},
+		{[]string{"policy", "print"}, "needs an argument"},
+		{[]string{"policy", "print", "nope"}, "use one of"},
+		{[]string{"policy", "list", "x"}, "unexpected argument"},
+		{[]string{"policy", "check", badPolicy}, "did you mean deny"},
+		{[]string{"token"}, "no policy"},
+		{[]string{"token", "-policy", p}, "empty"},
+		{[]string{"token", "-policy", p, "-kid", "k9"}, `no key "k9"`},
+		{[]string{"decrypt", "-policy", p}, "not an encrypted value"},
+		{[]string{"decrypt"}, "no policy"},
+	} {
+		r := apispan(t, "", tt.args...)
+		if r.code != 2 || !strings.Contains(r.err, tt.want) || strings.Contains(r.err, "S3CR3T") {
+			t.Errorf("%q: exit %d, want 2 and %q in:\n%s", tt.args, r.code, tt.want, r.err)
+		}
+	}
+}
+
+func TestTokenAndDecrypt(t *testing.T) {
+	t.Parallel()
+	p := file(t, policy)
+	out := apispan(t, `{"user_id":"ada","note":"S3CR3T"}`, "redact", "-policy", p, "-output").out
+	var got struct {
+		UserID string `json:"user_id"`
+		Note   string `json:"note"`
+	}
+	if err := json.Unmarshal([]byte(out), &got); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	if r := apispan(t, "ada\n", "token", "-policy", p); r.code != 0 || strings.TrimSpace(r.out) != got.UserID {
+		t.Errorf("token %+v, want %s", r, got.UserID)
+	}
+	old := apispan(t, "ADA", "token", "-policy", p, "-kid", "k1", "-lower")
+	if old.code != 0 || !strings.HasPrefix(old.out, "hmac:k1:") {
+		t.Errorf("retired key: %+v", old)
+	}
+	if r := apispan(t, got.Note+"\n", "decrypt", "-policy", p); r.code != 0 || r.out != "S3CR3T\n" {
+		t.Errorf("decrypt %q: %+v", got.Note, r)
+	}
+}
+
+func TestPolicyCommands(t *testing.T) {
+	t.Parallel()
+	p := file(t, policy)
+	list := apispan(t, "", "policy", "list")
+	for _, n := range redact.PresetNames() {
+		if !strings.Contains(list.out, n) {
+			t.Errorf("list lacks %s", n)
+		}
+		printed := apispan(t, "", "policy", "print", n)
+		if want, _ := redact.Preset(n); printed.code != 0 || printed.out != string(want) {
+			t.Errorf("print %s: %+v", n, printed)
+		}
+		if r := apispan(t, "", "policy", "check", file(t, printed.out)); r.code != 0 {
+			t.Errorf("printed %s does not compile: %+v", n, r)
+		}
+	}
+	if r := apispan(t, "", "policy", "check", p); r.code != 0 || !strings.Contains(r.out, `key k2 from environment variable "REDACT_TEST_K2": loaded, active`) {
+		t.Errorf("check: %+v", r)
+	}
+	if r := apispan(t, "", "policy", "schema"); r.code != 0 || !json.Valid([]byte(r.out)) {
+		t.Errorf("schema: %+v", r)
+	}
+	for _, args := range [][]string{{"policy", "defaults"}, {"redact", "-print-defaults"}} {
+		if r := apispan(t, "", args...); r.code != 0 || !strings.Contains(r.out, "*password*") || !strings.Contains(r.out, "private_key") || strings.Contains(r.out, "e-mail") {
+			t.Errorf("%v: %+v", args, r)
+		}
+	}
+	if r := apispan(t, "", "policy", "detectors"); r.code != 0 || !strings.Contains(r.out, "iban             off") {
+		t.Errorf("detectors: %+v", r)
+	}
+}
+
+func TestVersionAndHelp(t *testing.T) {
+	t.Parallel()
+	if r := apispan(t, "", "version"); r.code != 0 || !strings.HasPrefix(r.out, "apispan ") {
+		t.Errorf("%+v", r)
+	}
+	for name := range commands() {
+		if r := apispan(t, "", name, "-h"); r.code != 0 || !strings.Contains(r.err, "Usage: apispan "+name) {
+			t.Errorf("%s -h: %+v", name, r)
+		}
+	}
+	if r := apispan(t, "", "help"); r.code != 0 || !strings.Contains(r.out, "Exit codes") {
+		t.Errorf("help: %+v", r)
+	}
+}

@@ -1,0 +1,120 @@
+// Copyright The apispan Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/apispan/apispan/redact"
+)
+
+func runPolicy(args []string, s streams) error {
+	fs := flag.NewFlagSet("policy", flag.ContinueOnError)
+	if err := parse(fs, args, s, 2); err != nil {
+		return err
+	}
+	verb, arg := fs.Arg(0), fs.Arg(1)
+	needs := map[string]bool{"print": true, "check": true, "list": false, "defaults": false, "detectors": false, "schema": false}
+	with, ok := needs[verb]
+	switch {
+	case !ok:
+		return fmt.Errorf("usage: apispan %s", commands()["policy"].usage)
+	case with && arg == "":
+		return fmt.Errorf("policy %s needs an argument: apispan %s", verb, commands()["policy"].usage)
+	case !with && arg != "":
+		return fmt.Errorf("unexpected argument %q", arg)
+	}
+	switch verb {
+	case "print":
+		b, ok := redact.Preset(arg)
+		if !ok {
+			return fmt.Errorf("no shipped policy is called %q: use one of %s", arg, strings.Join(redact.PresetNames(), ", "))
+		}
+		_, err := s.out.Write(b)
+		return err
+	case "list":
+		for _, n := range redact.PresetNames() {
+			b, _ := redact.Preset(n)
+			fmt.Fprintf(s.out, "%-14s %s\n", n, summary(b))
+		}
+		return nil
+	case "defaults":
+		return printDefaults(s.out)
+	case "detectors":
+		return printDetectors(s.out, func(redact.Detector) bool { return true })
+	case "schema":
+		_, err := s.out.Write(redact.Schema())
+		return err
+	default:
+		return checkPolicy(arg, s)
+	}
+}
+
+// summary is the first comment line of a policy file without its name.
+func summary(b []byte) string {
+	first, _, _ := strings.Cut(string(b), "\n")
+	if _, rest, ok := strings.Cut(first, ": "); ok {
+		return rest
+	}
+	return strings.TrimPrefix(first, "# ")
+}
+
+// checkPolicy compiles a file and tells what it needs. A key that is not there is
+// not an error of the policy: where it runs, it may be.
+func checkPolicy(name string, s streams) error {
+	b, err := os.ReadFile(name)
+	if err != nil {
+		return err
+	}
+	p, err := redact.Compile(b)
+	if err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	fmt.Fprintf(s.out, "%s: ok, policy %s\n", name, p.Hash())
+	for _, k := range p.Keys() {
+		state, id := "loaded", k.ID
+		if !k.Loaded {
+			state = "NOT LOADED here: values that need it would be masked"
+		}
+		if k.Active {
+			state += ", active"
+		}
+		if id == "" {
+			id = "(derived)"
+		}
+		fmt.Fprintf(s.out, "key %s from %s: %s\n", id, k.Source, state)
+	}
+	if p.Config().DryRun {
+		fmt.Fprintln(s.out, "dry_run is on: nothing is changed")
+	}
+	return nil
+}
+
+func printDefaults(w io.Writer) error {
+	all, query := redact.DefaultKeys()
+	_, err := fmt.Fprintf(w, "Keys that are denied everywhere:\n  %s\n\nKeys that are denied in query strings too:\n  %s\n\nDetectors that mask:\n",
+		strings.Join(all, "\n  "), strings.Join(query, "\n  "))
+	return errors.Join(err, printDetectors(w, func(d redact.Detector) bool { return d.Default }))
+}
+
+func printDetectors(w io.Writer, want func(redact.Detector) bool) error {
+	for _, d := range redact.Detectors() {
+		if !want(d) {
+			continue
+		}
+		state := "off"
+		if d.Default {
+			state = "on"
+		}
+		if _, err := fmt.Fprintf(w, "  %-16s %-3s  %s\n", d.Name, state, d.Doc); err != nil {
+			return err
+		}
+	}
+	return nil
+}
