@@ -152,7 +152,6 @@ type clientExchange struct {
 	reqBody sentBody
 	attempt atomic.Int32
 
-	status     int
 	header     http.Header
 	resInner   io.ReadCloser // the body as the base gave it
 	resOuter   io.ReadCloser // the body as otelhttp gave it
@@ -209,8 +208,8 @@ func (b *sentBody) Read(p []byte) (int, error) {
 // response takes the header of the response and arranges for its body.
 func (ex *clientExchange) response(res *http.Response, owner *ClientTransport) {
 	c := ex.cfg
-	ex.status, ex.header = res.StatusCode, res.Header
-	ex.responseHeader(res.Header)
+	ex.header = res.Header
+	ex.responseHeader(res.Header, res.StatusCode)
 	if c.eventHeader != "" {
 		if v := res.Header.Get(c.eventHeader); len(v) <= maxHeaderName && validFieldName(v) {
 			ex.eventID = v

@@ -5,6 +5,7 @@ package httpcapture
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 
@@ -23,6 +24,7 @@ type record struct {
 	mu       sync.Mutex
 	finished bool
 	skip     bool
+	status   int // of the final response, 0 while there is none
 	inside   *inside
 	attrs    *[]attribute.KeyValue // pooled: request headers, then response headers
 	nReq     int                   // how many of attrs are request headers
@@ -49,13 +51,13 @@ var attrPool = sync.Pool{New: func() any {
 	return &s
 }}
 
+// putAttrs gives a slice back. Whoever shortens it clears what he cuts off.
 func putAttrs(s *[]attribute.KeyValue, used []attribute.KeyValue) {
 	if cap(used) > 512 {
 		return
 	}
-	*s = used
-	clear((*s)[:cap(*s)])
-	*s = (*s)[:0]
+	clear(used)
+	*s = used[:0]
 	attrPool.Put(s)
 }
 
@@ -81,12 +83,13 @@ func (rec *record) begin(cfg *config, span trace.Span, r *http.Request) {
 
 // responseHeader takes the header of the final response. It is called at the
 // moment the header is sent: later changes are not on the wire.
-func (rec *record) responseHeader(h http.Header) {
+func (rec *record) responseHeader(h http.Header, status int) {
 	rec.mu.Lock()
 	defer rec.mu.Unlock()
 	if rec.finished {
 		return
 	}
+	rec.status = status
 	var dropped int
 	*rec.attrs, dropped = rec.cfg.resSet.collect(*rec.attrs, h)
 	rec.resType, rec.resKnown = contentType(h)
@@ -115,8 +118,9 @@ type outcome struct {
 	err      error
 	failed   bool // panic, or no response
 	hijacked bool
-	// short means that the response is known to be incomplete.
-	short bool
+	// ended means that whoever writes the response has come to its end, short that
+	// he has not.
+	ended, short bool
 	// early means that the body of the response is still to come: it is recorded
 	// by finishBody.
 	early bool
@@ -156,6 +160,7 @@ func (rec *record) finish(o *outcome) {
 func (rec *record) skipped(attrs []attribute.KeyValue, route string) []attribute.KeyValue {
 	rec.req.finish(false)
 	rec.res.finish(false)
+	clear(attrs)
 	attrs = append(attrs[:0], attribute.Bool(httpattr.Skip, true))
 	if route != "" {
 		attrs = append(attrs, attribute.String(httpattr.Route, route))
@@ -183,6 +188,9 @@ func (rec *record) bodies(o *outcome, p *plan) (req, res body, full string) {
 }
 
 func (rec *record) responseBody(o *outcome, p *plan, keep bool) body {
+	if o.ended {
+		rec.res.ended()
+	}
 	cp := rec.res.finish(keep)
 	if !keep || o.hijacked {
 		return body{}
@@ -262,9 +270,9 @@ func (rec *record) assemble(o *outcome, attrs []attribute.KeyValue, skip bool) [
 	if over := len(attrs) + c.policyAttrs() - c.maxAttrs; over > 0 {
 		// Headers go first: they are many, and the SDK would drop the last ones.
 		cut := min(over, nHeaders)
-		attrs = append(attrs[:nHeaders-cut], attrs[nHeaders:]...)
+		attrs = slices.Delete(attrs, nHeaders-cut, nHeaders)
 		if over > cut {
-			attrs = attrs[:max(len(attrs)-(over-cut), 0)]
+			attrs = slices.Delete(attrs, max(len(attrs)-(over-cut), 0), len(attrs))
 		}
 		c.drops.add(reasonAttributeLimit, over)
 	}

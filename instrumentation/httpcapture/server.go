@@ -4,6 +4,7 @@
 package httpcapture
 
 import (
+	"io"
 	"net/http"
 
 	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
@@ -122,7 +123,12 @@ func (h *inner) serve(w http.ResponseWriter, r *http.Request, span trace.Span, n
 		defer func() { theirs.Pattern = c.r.Pattern }()
 	} else {
 		c.under = n.w
-		bits |= optionals(n.w) & (hasFlushError | hasWriteString)
+		if _, ok := n.w.(flushErrorer); ok {
+			bits |= hasFlushError
+		}
+		if _, ok := n.w.(io.StringWriter); ok {
+			bits |= hasWriteString
+		}
 	}
 	n.rec = &c.record
 	c.r = r
@@ -151,7 +157,7 @@ func (c *serverCore) end() {
 	switch {
 	case o.hijacked:
 	case c.returned:
-		c.res.ended()
+		o.ended = true
 		if !c.wrote.Load() { // net/http answers 200 with an empty body
 			c.header(http.StatusOK)
 			o.status = http.StatusOK

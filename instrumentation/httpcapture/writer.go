@@ -39,7 +39,6 @@ type serverCore struct {
 	returned bool        // the handler came back without a panic
 
 	// Guarded by record.mu.
-	status   int
 	hijacked bool
 	copied   bool // bytes went through ReadFrom, past otelhttp's count
 }
@@ -81,12 +80,8 @@ func (c *serverCore) header(status int) {
 	if !c.wrote.CompareAndSwap(false, true) {
 		return
 	}
-	c.mu.Lock()
-	c.status = status
-	c.mu.Unlock()
-
 	h := c.sent()
-	c.responseHeader(h)
+	c.responseHeader(h, status)
 	if !c.cfg.anyBodies || c.r.Method == http.MethodHead || !bodyAllowed(status) {
 		return
 	}

@@ -1,0 +1,143 @@
+// Copyright The apispan Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package httpcapture
+
+import (
+	"encoding/base64"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+
+	"go.opentelemetry.io/otel/metric/noop"
+)
+
+func testConfig(opts ...Option) *config {
+	return newConfig(serverSide, append(opts, WithMeterProvider(noop.NewMeterProvider())))
+}
+
+func TestSources(t *testing.T) {
+	t.Parallel()
+	claims := base64.RawURLEncoding.EncodeToString([]byte(`{"sub":"u1","n":7,"a.b":"dotted","org":{"id":"o1"},"list":["x"],"no":null}`))
+	token := "e30." + claims + ".sig"
+	r := httptest.NewRequest("GET", "/?q=one&q=two&bad=%zz", nil)
+	r.Header.Set("Authorization", "Bearer "+token)
+	r.Header.Set("X-Raw", token)
+	r.Header.Set("X-Broken", "a.!!.c")
+	r.Header.Set("Cookie", "sid=s1")
+	basic := httptest.NewRequest("GET", "/", nil)
+	basic.SetBasicAuth("joe", "secret")
+	body := `{"a":[{"id":"no"}],"user":{"name":"n\u00e9","id":12345678901234567890,"ok":true,"sub":{"id":"deep"},"cut":"val`
+	for name, tc := range map[string]struct {
+		src  Source
+		r    *http.Request
+		body string
+		want string
+	}{
+		"header":          {FromHeader("x-raw"), r, "", token},
+		"no header":       {FromHeader("x-none"), r, "", ""},
+		"cookie":          {FromCookie("sid"), r, "", "s1"},
+		"no cookie":       {FromCookie("other"), r, "", ""},
+		"query":           {FromQuery("q"), r, "", "one"},
+		"jwt":             {FromJWT("sub"), r, "", "u1"},
+		"jwt number":      {FromJWT("n"), r, "", "7"},
+		"jwt dotted name": {FromJWT("a.b"), r, "", "dotted"},
+		"jwt path":        {FromJWT("org.id"), r, "", "o1"},
+		"jwt list":        {FromJWT("list"), r, "", ""},
+		"jwt null":        {FromJWT("no"), r, "", ""},
+		"jwt elsewhere":   {FromJWT("sub", "X-None", "X-Broken", "X-Raw"), r, "", "u1"},
+		"jwt broken":      {FromJWT("sub", "X-Broken"), r, "", ""},
+		"basic":           {FromBasicUser(), basic, "", "joe"},
+		"no basic":        {FromBasicUser(), r, "", ""},
+		"body string":     {FromJSONBody("$.user.name"), r, body, "né"},
+		"body number":     {FromJSONBody("user.id"), r, body, "12345678901234567890"},
+		"body bool":       {FromJSONBody("user.ok"), r, body, "true"},
+		"body deep":       {FromJSONBody("user.sub.id"), r, body, "deep"},
+		"body object":     {FromJSONBody("user.sub"), r, body, ""},
+		"body cut":        {FromJSONBody("user.cut"), r, body, ""},
+		"body cut number": {FromJSONBody("n"), r, `{"n":12`, ""},
+		"body other":      {FromJSONBody("user.none"), r, body, ""},
+		"body not JSON":   {FromJSONBody("user"), r, "<xml>", ""},
+	} {
+		if got := tc.src.read(tc.r, tc.body); got != tc.want {
+			t.Errorf("%s: %q, want %q", name, got, tc.want)
+		}
+	}
+}
+
+func TestClientAddress(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		trusted []string
+		peer    string
+		header  http.Header
+		want    string
+	}{
+		"nothing":         {nil, "10.0.0.1:5", http.Header{}, ""},
+		"claimed":         {nil, "10.0.0.1:5", http.Header{"X-Forwarded-For": {"1.2.3.4"}}, "10.0.0.1"},
+		"trusted":         {[]string{"10.0.0.0/8"}, "10.0.0.1:5", http.Header{"X-Forwarded-For": {"9.9.9.9, 1.2.3.4"}}, "1.2.3.4"},
+		"several lines":   {[]string{"10.0.0.0/8"}, "10.0.0.1:5", http.Header{"X-Forwarded-For": {"9.9.9.9", "1.2.3.4, 10.2.2.2"}}, "1.2.3.4"},
+		"all trusted":     {[]string{"10.0.0.0/8"}, "10.0.0.1:5", http.Header{"X-Forwarded-For": {"10.0.0.9"}}, "10.0.0.9"},
+		"garbage":         {[]string{"10.0.0.0/8"}, "10.0.0.1:5", http.Header{"X-Forwarded-For": {"1.2.3.4, unknown, 10.0.0.7"}}, "10.0.0.7"},
+		"ports, IPv6":     {[]string{"10.0.0.1"}, "10.0.0.1:5", http.Header{"X-Forwarded-For": {"[2001:db8::1]:443"}}, "2001:db8::1"},
+		"mapped":          {[]string{"10.0.0.0/8"}, "[::ffff:10.0.0.1]:5", http.Header{"X-Forwarded-For": {"::ffff:1.2.3.4"}}, "1.2.3.4"},
+		"forwarded":       {[]string{"10.0.0.0/8"}, "10.0.0.1:5", http.Header{"Forwarded": {`for=1.1.1.1;proto=http, For="[2001:db8::2]:80"`}}, "2001:db8::2"},
+		"real ip":         {[]string{"10.0.0.0/8"}, "10.0.0.1:5", http.Header{"X-Real-Ip": {"1.2.3.4"}}, "1.2.3.4"},
+		"real ip claimed": {[]string{"10.0.0.0/8"}, "8.8.8.8:5", http.Header{"X-Real-Ip": {"1.2.3.4"}}, "8.8.8.8"},
+		"no peer":         {nil, "@", http.Header{"X-Forwarded-For": {"1.2.3.4"}}, ""},
+	} {
+		c := testConfig(WithTrustedProxies(tc.trusted...))
+		if got := c.clientAddress(&http.Request{RemoteAddr: tc.peer, Header: tc.header}); got != tc.want {
+			t.Errorf("%s: %q, want %q", name, got, tc.want)
+		}
+	}
+	if !slices.Contains(testConfig(WithTrustedProxies("192.0.2.7/24")).proxies, netip.MustParsePrefix("192.0.2.0/24")) {
+		t.Error("host bits of a prefix are not cleared")
+	}
+}
+
+func TestRouteMatching(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		pattern, method, path string
+		want                  bool
+	}{
+		{"/a", "GET", "/a", true}, {"/a", "GET", "/a/b", false}, {"/a/*", "GET", "/a/b", true}, {"/a*", "GET", "/ab", true},
+		{"GET /a", "POST", "/a", false}, {"get  /a", "GET", "/a", true}, {"*", "GET", "/x", true},
+		{"/users/{id}", "GET", "/users/{id}", true}, {"GET /a", "", "/a", true}, {"POST /a", "", "/a", false},
+	} {
+		r := Route(tc.pattern).compile(plan{})
+		if got := r.matches(tc.method, tc.path); got != tc.want {
+			t.Errorf("%q matches %s %s: %v", tc.pattern, tc.method, tc.path, got)
+		}
+	}
+	for in, want := range map[string]string{"": "", "/": "/", "GET /a/{b}": "/a/{b}", "GET example.com/a": "/a", "x.example/": "/"} {
+		if got := routeOf(in); got != want {
+			t.Errorf("routeOf(%q) = %q", in, got)
+		}
+	}
+}
+
+func TestValidate(t *testing.T) {
+	t.Parallel()
+	if err := Validate(WithAllHeaders(), nil, WithRoutes(Route("GET /a", WithBodies(BodiesAll)))); err != nil {
+		t.Errorf("sound options: %v", err)
+	}
+	err := Validate(
+		WithContentTypes("json"), WithTrustedProxies("10.0.0.0/99"), WithEventIDHeader("bad name"),
+		WithIdentityFrom(FieldUserID, FromJSONBody("a..b"), FromJWT("")), WithIdentityFrom(99),
+		WithRoutes(Route("no-slash"), Route("/x", WithSkip(func(Exchange) bool { return true })), Route("/y", WithContentTypes("?"))),
+	)
+	if err == nil {
+		t.Fatal("no error")
+	}
+	for _, want := range []string{"WithContentTypes: \"json\"", "WithTrustedProxies: \"10.0.0.0/99\"", "WithEventIDHeader: \"bad name\"",
+		"FromJSONBody: path \"a..b\"", "FromJWT", "unknown field 99", "\"no-slash\"", "\"/x\" has an option", "WithContentTypes: \"?\""} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("the error does not mention %s:\n%v", want, err)
+		}
+	}
+}
