@@ -54,41 +54,70 @@ var base64Heads = [...]string{"eyJ", "eyA", "ewo", "ew0", "W3s", "WyJ", "PD9"}
 // base64Words walks the words of a text that are base64 of JSON or XML, such as
 // the end of a data URL.
 func (s *Scratch) base64Words(src []byte, c ctx) {
-	if len(src) < 16 {
-		return
-	}
-	for _, head := range base64Heads {
-		for pos := 0; ; {
-			i := bytes.Index(src[pos:], str(head))
-			if i < 0 {
-				break
-			}
-			start := pos + i
-			end := start
-			for end < len(src) && base64Byte(src[end]) {
-				end++
-			}
-			pos = end
-			if end-start < 16 || start > 0 && (base64Byte(src[start-1]) && src[start-1] != '=' && src[start-1] != '/' || src[start-1] == '.') ||
-				end < len(src) && src[end] == '.' {
-				continue // inside a longer word, or a JWT, which is the detectors'
-			}
-			if c.nest >= uint8(s.p.cfg.Limits.Nested) || s.nestLeft < end-start {
-				s.overLimit(start, end, c, "")
-				continue
-			}
-			s.nestLeft -= end - start
-			wc := c
-			wc.nest++
-			wc.cut = c.cut && end == len(src)
-			s.sub(start, func(s *Scratch, b []byte, c ctx) { s.walkBase64(b, c) }, src[start:end], wc)
+	// A run of 16 has a byte at every 16th offset.
+	for i := minBase64 - 1; i < len(src); i += minBase64 {
+		if !base64Byte[src[i]] {
+			continue
+		}
+		start := i
+		for start > 0 && base64Byte[src[start-1]] {
+			start--
+		}
+		end := i + 1
+		for end < len(src) && base64Byte[src[end]] {
+			end++
+		}
+		i = max(i, end-1)
+		if end-start < minBase64 || start > 0 && src[start-1] == '.' || end < len(src) && src[end] == '.' {
+			continue // a short word, or a JWT, which is the detectors'
+		}
+		// "key=eyJ..." and "path/eyJ..." begin behind the mark.
+		if k := bytes.LastIndexAny(bytes.TrimRight(src[start:end], "="), "=/"); k >= 0 && !base64Head(src[start:end]) {
+			start += k + 1
+		}
+		if end-start >= minBase64 && base64Head(src[start:end]) {
+			s.base64Word(src, start, end, c)
 		}
 	}
 }
 
-func base64Byte(c byte) bool {
-	return 'a' <= c|32 && c|32 <= 'z' || '0' <= c && c <= '9' || c == '+' || c == '/' || c == '-' || c == '_' || c == '='
+// minBase64 is the length of the shortest word that is looked at.
+const minBase64 = 16
+
+func base64Head(b []byte) bool {
+	if b[0] != 'e' && b[0] != 'W' && b[0] != 'P' {
+		return false
+	}
+	for _, h := range base64Heads {
+		if bytes.HasPrefix(b, str(h)) {
+			return true
+		}
+	}
+	return false
 }
+
+func (s *Scratch) base64Word(src []byte, start, end int, c ctx) {
+	if c.nest >= uint8(s.p.cfg.Limits.Nested) || s.nestLeft < end-start {
+		s.overLimit(start, end, c, "")
+		return
+	}
+	s.nestLeft -= end - start
+	c.nest++
+	c.cut = c.cut && end == len(src)
+	s.lv.base += start
+	s.walkBase64(src[start:end], c)
+	s.lv.base -= start
+}
+
+var base64Byte = func() (t [256]bool) {
+	for c := 'a'; c <= 'z'; c++ {
+		t[c], t[c-32] = true, true
+	}
+	for _, c := range "0123456789+/-_=" {
+		t[c] = true
+	}
+	return t
+}()
 
 // base64Text handles text that is one base64 document, also over several lines.
 func (s *Scratch) base64Text(src []byte, c ctx) bool {

@@ -11,13 +11,16 @@ import (
 
 // startElement reads the attributes of a start tag and opens the element, or
 // passes over it with all its content if it is denied as a whole.
-func (s *Scratch) startElement(w *markupWalk, t markup.Token) bool {
+func (s *Scratch) startElement(w *markupWalk, t *markup.Token) bool {
 	src := w.src
 	top := s.top(w)
 	name := src[t.Name:t.NameEnd]
-	parent := s.elem(top.c, top.kids)
-	top.kids++
-	cc := s.child(parent, name)
+	cc := top.c
+	if cc.state != stateNone {
+		cc = s.elem(cc, top.kids)
+		top.kids++
+	}
+	cc = s.child(cc, name)
 	if cc.v.flags&flagKeyHit != 0 {
 		s.malformed(src, t.Start, top.c, "")
 		return false
@@ -57,24 +60,20 @@ func (s *Scratch) startElement(w *markupWalk, t markup.Token) bool {
 		s.overLimit(t.Start, len(src), cc, "")
 		return false
 	}
-	s.elements = append(s.elements, element{name: t.Name, nameEnd: t.NameEnd, content: content, c: cc})
+	s.elements = append(s.elements, element{})
+	e := &s.elements[len(s.elements)-1]
+	e.name, e.nameEnd, e.content, e.c = t.Name, t.NameEnd, content, cc
 	return true
 }
 
 // attributes decides over the attributes of a start tag. One that names a field,
 // as in <input name="password" value="x">, puts the others and the content under
 // that field.
-func (s *Scratch) attributes(w *markupWalk, t markup.Token, cc ctx) (ctx, bool) {
+func (s *Scratch) attributes(w *markupWalk, t *markup.Token, cc ctx) (ctx, bool) {
 	src := w.src
-	first := w.sc
+	a := &w.sc.A
 	var named verdict
-	count := 0
-	for {
-		a, ok := w.sc.Attr()
-		if !ok {
-			break
-		}
-		count++
+	for w.sc.Attr() {
 		if a.Cut {
 			s.truncated(src, t.Start, cc, "")
 			return cc, false
@@ -90,8 +89,7 @@ func (s *Scratch) attributes(w *markupWalk, t markup.Token, cc ctx) (ctx, bool) 
 		return cc, true
 	}
 	cc.v = strongest(cc.v, named)
-	for ; count > 0; count-- {
-		a, _ := first.Attr()
+	for w.sc.Rewind(); w.sc.Attr(); {
 		ac := s.child(cc, src[a.Name:a.NameEnd])
 		if a.End == a.Val || ac.v.flags&flagNameKey != 0 || w.html && formAttribute(src[a.Name:a.NameEnd]) {
 			continue
@@ -102,7 +100,7 @@ func (s *Scratch) attributes(w *markupWalk, t markup.Token, cc ctx) (ctx, bool) 
 }
 
 // attribute decides over one attribute by its own name and returns its context.
-func (s *Scratch) attribute(src []byte, a markup.Attr, cc ctx, html bool) ctx {
+func (s *Scratch) attribute(src []byte, a *markup.Attr, cc ctx, html bool) ctx {
 	name := src[a.Name:a.NameEnd]
 	ac := s.child(cc, name)
 	if html && len(name) > 5 && hasFold(name, "data-") {
@@ -118,7 +116,7 @@ func (s *Scratch) attribute(src []byte, a markup.Attr, cc ctx, html bool) ctx {
 	return ac
 }
 
-func (s *Scratch) attributeValue(src []byte, a markup.Attr, ac ctx) {
+func (s *Scratch) attributeValue(src []byte, a *markup.Attr, ac ctx) {
 	rep, ef := s.leaf(ac, s.references(src[a.Val:a.End]), kindString)
 	switch {
 	case ef == Unchanged:
@@ -136,7 +134,8 @@ func (s *Scratch) attributeValue(src []byte, a markup.Attr, ac ctx) {
 }
 
 // denied replaces the content of an element by one mask, or removes the element.
-func (s *Scratch) denied(w *markupWalk, t markup.Token, content int, cc ctx) bool {
+func (s *Scratch) denied(w *markupWalk, t *markup.Token, content int, cc ctx) bool {
+	start := t.Start
 	end, next, ok := s.skipElement(w, t)
 	if cc.v.act != actDrop && len(bytes.TrimSpace(w.src[content:end])) == 0 {
 		return ok
@@ -147,30 +146,27 @@ func (s *Scratch) denied(w *markupWalk, t markup.Token, content int, cc ctx) boo
 		s.arena = markup.Encode(s.arena, rep)
 		s.replaceFrom(content, end, m)
 	case Removed:
-		s.replace(t.Start, next, nil)
+		s.replace(start, next, nil)
 	}
 	return ok
 }
 
 // skipElement passes over the content of the element opened by t. Without a
 // matching end tag it is the rest of the input.
-func (s *Scratch) skipElement(w *markupWalk, t markup.Token) (end, next int, ok bool) {
+func (s *Scratch) skipElement(w *markupWalk, t *markup.Token) (end, next int, ok bool) {
 	src := w.src
 	name := src[t.Name:t.NameEnd]
 	base := len(s.elements)
 	defer func() { s.elements = s.elements[:base] }()
 	depth := 1 // of elements of the same name (HTML)
 	for {
-		tk, more := w.sc.Next()
-		if !more || tk.Cut || tk.Bad {
+		tk := &w.sc.Token
+		if !w.sc.Next() || tk.Cut || tk.Bad {
 			return len(src), len(src), false
 		}
 		switch tk.Kind {
 		case markup.Start:
-			for {
-				if _, more := w.sc.Attr(); !more {
-					break
-				}
+			for w.sc.Attr() {
 			}
 			closed, bad := w.sc.Closed()
 			if bad {
@@ -215,7 +211,7 @@ func (s *Scratch) skipElement(w *markupWalk, t markup.Token) (end, next int, ok 
 }
 
 // endElement closes an element.
-func (s *Scratch) endElement(w *markupWalk, t markup.Token) bool {
+func (s *Scratch) endElement(w *markupWalk, t *markup.Token) bool {
 	src := w.src
 	own := src[t.Name:t.NameEnd]
 	n := len(s.elements) - 1
@@ -232,7 +228,7 @@ func (s *Scratch) endElement(w *markupWalk, t markup.Token) bool {
 			return true // an end tag of nothing
 		}
 	}
-	e := s.elements[n]
+	e := &s.elements[n]
 	s.elements = s.elements[:n]
 	top := s.top(w)
 	if e.c.v.flags&flagNameKey == 0 && top.pair.act == actNone {

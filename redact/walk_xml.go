@@ -59,18 +59,17 @@ func (s *Scratch) top(w *markupWalk) *element {
 
 // markupToken handles one token; it returns false at the end.
 func (s *Scratch) markupToken(w *markupWalk) bool {
-	t, ok := w.sc.Next()
-	if !ok {
+	if !w.sc.Next() {
 		return false
 	}
-	top := s.top(w)
-	c := top.c
+	t := &w.sc.Token
+	c := &s.top(w).c
 	if t.Cut && t.Kind != markup.Raw && t.Kind != markup.RawRefs {
-		s.truncated(w.src, t.Start, c, "")
+		s.truncated(w.src, t.Start, *c, "")
 		return false
 	}
 	if t.Bad {
-		s.malformed(w.src, t.Start, c, "")
+		s.malformed(w.src, t.Start, *c, "")
 		return false
 	}
 	switch t.Kind {
@@ -80,25 +79,25 @@ func (s *Scratch) markupToken(w *markupWalk) bool {
 		return s.endElement(w, t)
 	case markup.Text:
 		if t.End == len(w.src) && (c.cut || len(s.elements) > w.base) && len(bytes.TrimSpace(w.src[t.Start:])) > 0 {
-			s.truncated(w.src, t.Start, c, "")
+			s.truncated(w.src, t.Start, *c, "")
 			return false
 		}
 		s.textNode(w, t)
 	case markup.CData:
 		s.textNode(w, t)
 	case markup.Comment, markup.PI:
-		s.aside(w, t, c)
+		s.aside(w, t, *c)
 	case markup.Doctype:
-		s.doctype(w, t, c)
+		s.doctype(w, t, *c)
 	case markup.Raw:
-		rc := c
+		rc := *c
 		if t.Cut {
 			rc.cut = true
 		}
 		s.inPlace(t.Body, w.src[t.Body:t.BodyEnd], rc)
 	case markup.RawRefs:
 		if t.Cut {
-			s.truncated(w.src, t.Start, c, "")
+			s.truncated(w.src, t.Start, *c, "")
 			return false
 		}
 		s.textNode(w, t)
@@ -107,7 +106,7 @@ func (s *Scratch) markupToken(w *markupWalk) bool {
 }
 
 // textNode decides over character data.
-func (s *Scratch) textNode(w *markupWalk, t markup.Token) {
+func (s *Scratch) textNode(w *markupWalk, t *markup.Token) {
 	raw := w.src[t.Body:t.BodyEnd]
 	start, end := trimBlanks(raw)
 	if start == end {
@@ -214,7 +213,7 @@ func (s *Scratch) subtree(w *markupWalk, start, end int, c ctx) {
 }
 
 // aside handles comments and processing instructions.
-func (s *Scratch) aside(w *markupWalk, t markup.Token, c ctx) {
+func (s *Scratch) aside(w *markupWalk, t *markup.Token, c ctx) {
 	body := w.src[t.Body:t.BodyEnd]
 	if t.Kind == markup.PI && len(body) > 4 && hasFold(body, "xml") && body[3] <= ' ' && len(body) < 80 && bytes.Contains(body, []byte("version")) {
 		return // the XML declaration
@@ -225,7 +224,7 @@ func (s *Scratch) aside(w *markupWalk, t markup.Token, c ctx) {
 
 // doctype keeps a document type without its internal subset: an entity in it may
 // hold the value of any element.
-func (s *Scratch) doctype(w *markupWalk, t markup.Token, c ctx) {
+func (s *Scratch) doctype(w *markupWalk, t *markup.Token, c ctx) {
 	if head := w.src[t.Start:t.Body]; len(head) > 9 {
 		s.inPlace(t.Start+9, head[9:], c)
 	}

@@ -42,8 +42,11 @@ type Token struct {
 	Bad bool
 }
 
-// Scanner reads tokens.
+// Scanner reads tokens into Token and attributes into A: fields, because
+// returning them would cost as much as reading them.
 type Scanner struct {
+	Token
+	A     Attr
 	src   []byte
 	pos   int
 	html  bool
@@ -62,24 +65,27 @@ func (s *Scanner) Pos() int { return s.pos }
 
 // Next reads the next token. Attributes of a start tag that were not read are
 // passed over.
-func (s *Scanner) Next() (t Token, ok bool) {
+func (s *Scanner) Next() bool {
 	for s.inTag {
 		s.Attr()
 	}
 	src := s.src
 	if s.pos >= len(src) {
-		return t, false
+		return false
 	}
 	if s.raw {
 		s.raw = false
-		if t, ok = s.rawText(); ok {
-			return t, true
+		if s.rawText() {
+			return true
 		}
 	}
-	t = Token{Start: s.pos, Body: s.pos, BodyEnd: s.pos}
+	t := &s.Token
+	t.Start, t.Body, t.BodyEnd, t.End = s.pos, s.pos, s.pos, 0
+	t.Name, t.NameEnd = 0, 0
+	t.Cut, t.Bad = false, false
 	if src[s.pos] != '<' || s.html && !opens(src[s.pos+1:]) {
-		s.text(&t)
-		return t, true
+		s.text(t)
+		return true
 	}
 	rest := src[s.pos+1:]
 	switch {
@@ -87,22 +93,22 @@ func (s *Scanner) Next() (t Token, ok bool) {
 		t.Kind, t.Cut = Start, true
 		s.pos = len(src)
 	case rest[0] == '/':
-		s.endTag(&t)
+		s.endTag(t)
 	case rest[0] == '?':
 		if s.html {
-			s.delimited(&t, Comment, 2, ">")
+			s.delimited(t, Comment, 2, ">")
 		} else {
-			s.delimited(&t, PI, 2, "?>")
+			s.delimited(t, PI, 2, "?>")
 		}
 	case rest[0] == '!':
-		s.declaration(&t, rest)
+		s.declaration(t, rest)
 	default:
-		s.startTag(&t)
+		s.startTag(t)
 	}
 	if t.End == 0 {
 		t.End = s.pos
 	}
-	return t, true
+	return true
 }
 
 // opens reports whether "<" before b opens something in HTML; else it is text.

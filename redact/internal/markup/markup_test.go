@@ -18,19 +18,19 @@ var kinds = [...]string{"text", "start", "end", "comment", "cdata", "pi", "docty
 func tokens(src string, html bool) (out []string) {
 	b := []byte(src)
 	for sc := Scan(b, html); ; {
-		t, ok := sc.Next()
-		if !ok {
+		if !sc.Next() {
 			return out
 		}
+		t := sc.Token
 		s := kinds[t.Kind]
 		switch t.Kind {
 		case Start:
 			s += ":" + src[t.Name:t.NameEnd]
 			for {
-				a, ok := sc.Attr()
-				if !ok {
+				if !sc.Attr() {
 					break
 				}
+				a := sc.A
 				s += " " + src[a.Name:a.NameEnd] + "=" + src[a.Val:a.End]
 				if a.Cut {
 					s += "!cut"
@@ -134,20 +134,20 @@ func FuzzXML(f *testing.F) {
 		for _, html := range []bool{false, true} {
 			pos := 0
 			for sc := Scan(b, html); ; {
-				tk, ok := sc.Next()
-				if !ok {
+				if !sc.Next() {
 					break
 				}
+				tk := sc.Token
 				if tk.Start != pos || tk.End <= pos || tk.Name > tk.NameEnd || tk.Body > tk.BodyEnd || tk.BodyEnd > tk.End {
 					t.Fatalf("html=%v %q: %+v at %d", html, s, tk, pos)
 				}
 				if tk.Kind == Start {
 					at := tk.End
 					for {
-						a, ok := sc.Attr()
-						if !ok {
+						if !sc.Attr() {
 							break
 						}
+						a := sc.A
 						if a.Name < at || a.NameEnd <= a.Name || a.Val < a.NameEnd || a.End < a.Val || sc.Pos() < a.End {
 							t.Fatalf("html=%v %q: %+v behind %d", html, s, a, at)
 						}
@@ -220,10 +220,7 @@ func BenchmarkXML(b *testing.B) {
 	b.SetBytes(int64(len(src)))
 	b.ReportAllocs()
 	for b.Loop() {
-		for sc := Scan(src, false); ; {
-			if _, ok := sc.Next(); !ok {
-				break
-			}
+		for sc := Scan(src, false); sc.Next(); {
 		}
 	}
 }

@@ -66,10 +66,12 @@ type Attr struct {
 	Cut bool
 }
 
-// Attr reads the next attribute of the start tag read last. ok is false at the
-// end of the tag; then Closed tells how it ended.
-func (s *Scanner) Attr() (a Attr, ok bool) {
+// Attr reads the next attribute of the start tag read last into A. It returns
+// false at the end of the tag; then Closed tells how it ended.
+func (s *Scanner) Attr() bool {
 	src := s.src
+	a := &s.A
+	a.Quote, a.Cut = 0, false
 	i := s.pos
 	for s.inTag {
 		slash := false
@@ -105,14 +107,14 @@ func (s *Scanner) Attr() (a Attr, ok bool) {
 			}
 			a.Cut = j >= len(src)
 			s.pos = i
-			return a, true
+			return true
 		}
 		for j++; j < len(src) && class[src[j]] == spaceByte; j++ {
 		}
-		s.value(&a, j)
-		return a, true
+		s.value(a, j)
+		return true
 	}
-	return a, false
+	return false
 }
 
 // value reads an attribute value that starts at j.
@@ -141,14 +143,20 @@ func (s *Scanner) value(a *Attr, j int) {
 	s.pos = j
 }
 
-func (s *Scanner) endOfTag(pos int, selfClose, bad bool) (Attr, bool) {
+func (s *Scanner) endOfTag(pos int, selfClose, bad bool) bool {
 	s.inTag = false
 	s.pos = pos
 	s.selfClose, s.bad = selfClose, bad
 	if s.html && !bad {
 		s.raw = rawKind(s.src[s.name:s.nameEnd]) != Text
 	}
-	return Attr{}, false
+	return false
+}
+
+// Rewind goes back to the first attribute of the start tag read last.
+func (s *Scanner) Rewind() {
+	s.pos, s.inTag = s.nameEnd, true
+	s.raw, s.selfClose, s.bad = false, false, false
 }
 
 // Closed tells how the start tag ended whose attributes were all read: whether it
@@ -175,10 +183,11 @@ func rawKind(name []byte) Kind {
 
 // rawText reads the content of a raw text element up to its end tag; ok is false
 // if it is empty.
-func (s *Scanner) rawText() (t Token, ok bool) {
+func (s *Scanner) rawText() bool {
 	src := s.src
 	name := src[s.name:s.nameEnd]
-	t = Token{Kind: rawKind(name), Start: s.pos, Body: s.pos, Name: s.name, NameEnd: s.nameEnd}
+	t := &s.Token
+	*t = Token{Kind: rawKind(name), Start: s.pos, Body: s.pos, Name: s.name, NameEnd: s.nameEnd}
 	i := s.pos
 	for {
 		j := bytes.Index(src[i:], []byte("</"))
@@ -196,5 +205,5 @@ func (s *Scanner) rawText() (t Token, ok bool) {
 	}
 	t.BodyEnd, t.End = i, i
 	s.pos = i
-	return t, i > t.Start
+	return i > t.Start
 }
