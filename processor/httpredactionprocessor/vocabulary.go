@@ -30,19 +30,16 @@ var vocabularies = map[string]aliases{
 	// Semantic conventions before HTTP became stable (v1.23).
 	// https://opentelemetry.io/docs/specs/semconv/non-normative/http-migration/
 	"legacy": {
-		"http.method":         httpattr.RequestMethod,
-		"http.url":            httpattr.URLFull,
-		"http.target":         httpattr.URLFull,
-		"http.host":           httpattr.ServerAddress,
-		"http.server_name":    httpattr.ServerAddress,
-		"net.host.name":       httpattr.ServerAddress,
-		"net.peer.name":       httpattr.ServerAddress,
-		"http.client_ip":      httpattr.ClientAddress,
-		"net.peer.ip":         httpattr.NetworkPeerAddress,
-		"net.sock.peer.addr":  httpattr.NetworkPeerAddress,
-		"net.sock.peer.name":  httpattr.NetworkPeerAddress,
-		"http.user_agent":     httpattr.UserAgent,
-		"http.request.header": anyRequestHeader,
+		"http.method":        httpattr.RequestMethod,
+		"http.url":           httpattr.URLFull,
+		"http.target":        httpattr.URLFull,
+		"http.host":          httpattr.ServerAddress,
+		"http.server_name":   httpattr.ServerAddress,
+		"net.host.name":      httpattr.ServerAddress,
+		"http.client_ip":     httpattr.ClientAddress,
+		"net.peer.ip":        httpattr.NetworkPeerAddress,
+		"net.sock.peer.addr": httpattr.NetworkPeerAddress,
+		"http.user_agent":    httpattr.UserAgent,
 	},
 	// Agents of hypertrace (attribute names in its goagent and javaagent).
 	// https://github.com/hypertrace/javaagent
@@ -89,8 +86,9 @@ var vocabularies = map[string]aliases{
 		"rpc.grpc.request.metadata.*":  anyRequestHeader,
 		"rpc.grpc.response.metadata.*": anyResponseHeader,
 		"http.request.cookies":         httpattr.RequestHeaderPrefix + "cookie",
+		"http.request.header":          anyRequestHeader,
+		"http.response.header":         anyResponseHeader,
 		"http.client.ip":               httpattr.ClientAddress,
-		"guid:x-request-url":           httpattr.URLFull,
 		"peer.address":                 httpattr.NetworkPeerAddress,
 	},
 }
