@@ -56,13 +56,22 @@ func runPolicy(args []string, s streams) error {
 	}
 }
 
-// summary is the first comment line of a policy file without its name.
+// summary is the first sentence of the comment at the top of a policy file,
+// without its name.
 func summary(b []byte) string {
-	first, _, _ := strings.Cut(string(b), "\n")
-	if _, rest, ok := strings.Cut(first, ": "); ok {
-		return rest
+	var words []string
+	for _, l := range strings.Split(string(b), "\n") {
+		if !strings.HasPrefix(l, "#") {
+			break
+		}
+		words = append(words, strings.Fields(l[1:])...)
 	}
-	return strings.TrimPrefix(first, "# ")
+	text := strings.Join(words, " ")
+	if _, rest, ok := strings.Cut(text, ": "); ok {
+		text = rest
+	}
+	first, _, _ := strings.Cut(text, ". ")
+	return strings.TrimSuffix(first, ".")
 }
 
 // checkPolicy compiles a file and tells what it needs. A key that is not there is

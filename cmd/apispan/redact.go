@@ -153,7 +153,7 @@ func (f *redactFlags) read(in io.Reader) ([]redacttest.Case, error) {
 	default:
 		return nil, fmt.Errorf("-format %q: write ndjson or text", f.format)
 	}
-	return atLeastOne(redacttest.Read(bytes.NewReader(b), "stdin"))
+	return atLeastOne(redacttest.ReadStrict(bytes.NewReader(b), "stdin"))
 }
 
 func atLeastOne(cases []redacttest.Case, err error) ([]redacttest.Case, error) {

@@ -7,6 +7,7 @@ import (
 	"bufio"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -24,6 +25,8 @@ type Case struct {
 	// path, client_ip or text. header and client_ip take "Name: value" lines, cookie
 	// a Cookie value or one that begins with "Set-Cookie:".
 	Where string `json:"where"`
+	// Truncated says that the producer marked the body as cut.
+	Truncated bool `json:"truncated"`
 	// Input is text, or after "b64:" base64 of any bytes.
 	Input string `json:"input"`
 	// Policy holds rules for this case alone. See Case.Compile.
@@ -53,8 +56,15 @@ type CasePolicy struct {
 // maxLine bounds one case.
 const maxLine = 64 << 20
 
-// Read reads cases. Errors name the file and the line.
-func Read(r io.Reader, file string) ([]Case, error) {
+// Read reads cases and ignores fields that Case does not have. Errors name the
+// file and the line and quote no value.
+func Read(r io.Reader, file string) ([]Case, error) { return read(r, file, false) }
+
+// ReadStrict is Read, but a field that Case does not have is an error: a misspelt
+// must_not_contain checks nothing.
+func ReadStrict(r io.Reader, file string) ([]Case, error) { return read(r, file, true) }
+
+func read(r io.Reader, file string, strict bool) ([]Case, error) {
 	sc := bufio.NewScanner(r)
 	sc.Buffer(nil, maxLine)
 	var out []Case
@@ -65,7 +75,7 @@ func Read(r io.Reader, file string) ([]Case, error) {
 			continue
 		}
 		c := Case{File: file, Line: line}
-		if err := json.Unmarshal([]byte(text), &c); err != nil {
+		if err := decode(text, &c, strict); err != nil {
 			return nil, fmt.Errorf("redacttest: %s:%d: not a case: %w", file, line, hideValue(err))
 		}
 		if c.ID == "" {
@@ -83,6 +93,21 @@ func Read(r io.Reader, file string) ([]Case, error) {
 	return out, nil
 }
 
+func decode(text string, c *Case, strict bool) error {
+	if !strict {
+		return json.Unmarshal([]byte(text), c)
+	}
+	d := json.NewDecoder(strings.NewReader(text))
+	d.DisallowUnknownFields()
+	if err := d.Decode(c); err != nil {
+		return err
+	}
+	if d.More() {
+		return errors.New("more than one value on a line")
+	}
+	return nil
+}
+
 // hideValue keeps what encoding/json says about the place and drops what it quotes.
 func hideValue(err error) error {
 	switch e := err.(type) {
@@ -91,7 +116,10 @@ func hideValue(err error) error {
 	case *json.UnmarshalTypeError:
 		return fmt.Errorf("field %q must be %s", e.Field, e.Type)
 	}
-	return fmt.Errorf("invalid JSON")
+	if name, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
+		return fmt.Errorf("unknown field %s; known: id, where, content_type, truncated, input, policy, must_not_contain, must_contain, note", name)
+	}
+	return errors.New("invalid JSON")
 }
 
 // Stretch reports whether the case may fail.
@@ -142,6 +170,8 @@ func (c *Case) Redact(s *redact.Scratch, ex redact.Exchange) (string, error) {
 		return "", err
 	}
 	ex.RequestContentType, ex.ResponseContentType = c.ContentType, c.ContentType
+	ex.RequestTruncated = ex.RequestTruncated || c.Truncated
+	ex.ResponseTruncated = ex.ResponseTruncated || c.Truncated
 	s.Begin(ex)
 	get := func(v string, ef redact.Effect) string {
 		if ef == redact.Removed {

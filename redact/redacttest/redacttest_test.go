@@ -55,6 +55,21 @@ func TestReadErrors(t *testing.T) {
 	}
 }
 
+func TestReadStrict(t *testing.T) {
+	t.Parallel()
+	const misspelt = `{"id":"a","must_not_contian":["S3CR3T"]}`
+	if _, err := Read(strings.NewReader(misspelt), "f"); err != nil {
+		t.Errorf("Read: %v", err)
+	}
+	_, err := ReadStrict(strings.NewReader(misspelt), "f")
+	if err == nil || !strings.Contains(err.Error(), `f:1: not a case: unknown field "must_not_contian"`) || strings.Contains(err.Error(), "S3CR3T") {
+		t.Errorf("ReadStrict: %v", err)
+	}
+	if _, err := ReadStrict(strings.NewReader(`{"id":"a"} {"id":"b"}`), "f"); err == nil {
+		t.Error("two values on a line")
+	}
+}
+
 func TestRunTellsLeaksAndLosses(t *testing.T) {
 	t.Parallel()
 	p, err := redact.Compile([]byte("defaults: true"))
