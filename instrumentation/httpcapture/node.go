@@ -46,8 +46,7 @@ type node struct {
 	owner   any // the wrapper that made it
 	orig    *http.Request
 	outer   *http.Request // the copy of orig that otelhttp was given
-	w       http.ResponseWriter
-	span    trace.Span // of the context outside a transport
+	span    trace.Span    // of the context outside a transport
 	labeler *otelhttp.Labeler
 	rec     *record         // nil while nothing is captured
 	client  *clientExchange // of a transport

@@ -28,16 +28,16 @@ func NewMiddleware(operation string, opts ...Option) func(http.Handler) http.Han
 		return traced
 	}
 	return func(next http.Handler) http.Handler {
-		in := &inner{cfg: cfg, next: next}
+		in := &inner{cfg: cfg, next: next, dropIn: true}
 		return &outer{inner: in, traced: traced(in)}
 	}
 }
 
 // Handler records the exchange on the server span that the context carries
 // already, made by otelhttp, otelgin or anything else. Place it directly inside
-// that: without a recording server span it only calls h. It costs one allocation
-// more than NewHandler, and cannot know about a filter of the instrumentation
-// outside.
+// that: without a recording server span it only calls h. It costs two or three
+// allocations more than NewHandler, and cannot know about a filter of the
+// instrumentation outside.
 func Handler(h http.Handler, opts ...Option) http.Handler {
 	cfg := newConfig(serverSide, opts)
 	if !cfg.captures() {
@@ -69,7 +69,13 @@ type outer struct {
 }
 
 func (o *outer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	n := &node{Context: r.Context(), owner: o.inner, orig: r, w: w}
+	if (r.Body == nil || r.Body == http.NoBody) && !trace.SpanFromContext(r.Context()).IsRecording() {
+		// No body to protect, and no span of somebody else to confuse with otelhttp's: if
+		// the span is not sampled, nothing at all has been added.
+		o.traced.ServeHTTP(w, r)
+		return
+	}
+	n := &node{Context: r.Context(), owner: o.inner, orig: r}
 	n.provideLabeler()
 	n.outer = r.WithContext(n)
 	o.traced.ServeHTTP(w, n.outer)
@@ -77,8 +83,9 @@ func (o *outer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // inner stands between the tracing instrumentation and the handler.
 type inner struct {
-	cfg  *config
-	next http.Handler
+	cfg    *config
+	next   http.Handler
+	dropIn bool // between our own outer and this there is otelhttp and nothing else
 }
 
 func (h *inner) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -91,7 +98,7 @@ func (h *inner) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	span := trace.SpanFromContext(ctx)
-	if !span.IsRecording() || n == nil && !spanKindIs(span, trace.SpanKindServer) {
+	if !span.IsRecording() || !h.dropIn && !spanKindIs(span, trace.SpanKindServer) {
 		h.next.ServeHTTP(w, r)
 		return
 	}
@@ -112,23 +119,19 @@ func (h *inner) serve(w http.ResponseWriter, r *http.Request, span trace.Span, n
 	c.begin(h.cfg, span, r)
 	c.clientAddr = h.cfg.clientAddress(r)
 	c.w = w
-	bits := optionals(w)
+	if h.dropIn {
+		if u, ok := w.(interface{ Unwrap() http.ResponseWriter }); ok {
+			c.under = u.Unwrap()
+		}
+	}
 	if n == nil {
-		// Somebody else made the span. The mux will write the pattern on our copy of the
-		// request, and whoever is outside reads it from his.
+		// The mux will write the pattern on our copy of the request, and whoever made the
+		// span reads it from his.
 		n = &c.node
 		n.Context = r.Context()
 		theirs := r
 		r = r.WithContext(n)
 		defer func() { theirs.Pattern = c.r.Pattern }()
-	} else {
-		c.under = n.w
-		if _, ok := n.w.(flushErrorer); ok {
-			bits |= hasFlushError
-		}
-		if _, ok := n.w.(io.StringWriter); ok {
-			bits |= hasWriteString
-		}
 	}
 	n.rec = &c.record
 	c.r = r
@@ -139,6 +142,15 @@ func (h *inner) serve(w http.ResponseWriter, r *http.Request, span trace.Span, n
 	if h.cfg.eventHeader != "" {
 		c.eventID = eventID(span.SpanContext())
 		c.Header().Set(h.cfg.eventHeader, c.eventID)
+	}
+	bits := optionals(w)
+	if c.under != nil {
+		if _, ok := c.under.(flushErrorer); ok {
+			bits |= hasFlushError
+		}
+		if _, ok := c.under.(io.StringWriter); ok {
+			bits |= hasWriteString
+		}
 	}
 	defer c.end()
 	h.next.ServeHTTP(writerWith(ex, bits), r)
