@@ -135,6 +135,11 @@ func FuzzContainer(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
+	dropped := mustPolicy(f, Config{Keys: Keys{Drop: asRules([]string{"password"})}})
+	hashed := mustPolicy(f, Config{
+		Keys: Keys{HMAC: asRules([]string{"password"})},
+		HMAC: HMAC{Keys: []HMACKey{{ID: "k1", Value: "0123456789abcdef0123456789abcdef"}}},
+	})
 	f.Fuzz(func(t *testing.T, before, after string, at uint16) {
 		const marker = "S3CR3T"
 		secret := before + marker + after
@@ -156,6 +161,13 @@ func FuzzContainer(f *testing.F) {
 			check("whole", in, out)
 			if !strings.Contains(out, c.keep) {
 				t.Errorf("%s loses its neighbour:\n in  %q\n out %q", c.name, in, out)
+			}
+			for what, p := range map[string]*Policy{"drop": dropped, "hmac": hashed} {
+				out := bodyOf(p, c.contentType, in)
+				check(what, in, out)
+				if !strings.Contains(out, c.keep) {
+					t.Errorf("%s, %s loses its neighbour:\n in  %q\n out %q", c.name, what, in, out)
+				}
 			}
 			if again := bodyOf(p, c.contentType, out); sameReason.Replace(again) != sameReason.Replace(out) {
 				t.Errorf("%s is not idempotent:\n in    %q\n once  %q\n twice %q", c.name, in, out, again)

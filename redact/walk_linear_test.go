@@ -54,7 +54,7 @@ func TestContainersLinear(t *testing.T) {
 				if big := measure(1 << 18); big > 20*time.Millisecond {
 					small := measure(1 << 14)
 					t.Logf("%s %q%q: %v for 16 KB, %v for 256 KB", contentType, head, unit, small, big)
-					if big > 64*small && big > 100*time.Millisecond {
+					if big > 100*small && big > 300*time.Millisecond {
 						t.Errorf("%s %q%q: %v for 16 KB, %v for 256 KB", contentType, head, unit, small, big)
 					}
 				}
