@@ -66,7 +66,7 @@ func CompileConfig(cfg Config) (*Policy, error) {
 		return nil, errors.Join(c.errs...)
 	}
 	p := c.p
-	p.keys.finish(p.rules)
+	p.keys.finish()
 	p.hash = hashOf(p.cfg)
 	p.pool.New = func() any { return newScratch(p) }
 	return p, nil

@@ -111,7 +111,24 @@ func (c *compiler) detectors() {
 		return
 	}
 	c.p.det = set
+	c.p.detMin = shortestMatch
+	for _, n := range names {
+		if shortDetectors[n] && acts[n] != "off" {
+			c.p.detMin = 0
+		}
+	}
+	if len(f.Regex) > 0 {
+		c.p.detMin = 0
+	}
 }
+
+// shortestMatch is a lower bound of what the detectors match that are not in
+// shortDetectors: "b:x@h" is not found without its scheme ("://" and more), and all
+// tokens are longer.
+const shortestMatch = 6
+
+// shortDetectors can match shorter text.
+var shortDetectors = map[string]bool{"ip": true, "email": true, "url_userinfo": false}
 
 func (c *compiler) spec(sp detect.Spec, rule uint16) {
 	c.specs = append(c.specs, sp)

@@ -259,7 +259,8 @@ value:
 			s.jsonBroken(src, i, c, v, markTruncated)
 			goto stopped
 		}
-		if fl == 0 && plain && v.act == actNone && v.flags == 0 && !nestFirst[src[a]] && f != nil && (f.flags&frameObject != 0 || f.idx&1 == 0) {
+		if fl == 0 && v.act == actNone && v.flags == 0 && !nestFirst[src[a]] && f != nil && (f.flags&frameObject != 0 || f.idx&1 == 0) &&
+			(plain || b-a < s.p.detMin || !s.detects(src[a:b])) {
 			f.flags |= frameKept
 			i = b + 1
 			goto after

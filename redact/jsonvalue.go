@@ -5,6 +5,9 @@ package redact
 
 import (
 	"bytes"
+	"encoding/binary"
+	"math/bits"
+	"slices"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -253,27 +256,37 @@ type rawMap struct {
 // seek moves to the unit that contains decoded offset to, or begins there, and
 // returns the sizes of that unit.
 func (m *rawMap) seek(to int) (rn, dn int) {
-	for m.r < len(m.raw) {
-		if m.raw[m.r] != '\\' {
-			n := bytes.IndexByte(m.raw[m.r:], '\\')
-			if n < 0 {
-				n = len(m.raw) - m.r
+	raw, r, d := m.raw, m.r, m.d
+	defer func() { m.r, m.d = r, d }()
+	for r < len(raw) {
+		n := 0 // plain bytes from r
+		for r+n+8 <= len(raw) {
+			x := binary.LittleEndian.Uint64(raw[r+n:]) ^ '\\'*swarLo
+			if b := (x - swarLo) &^ x & swarHi; b != 0 {
+				n += bits.TrailingZeros64(b) >> 3
+				break
 			}
-			if to < m.d+n {
-				m.r += to - m.d
-				m.d = to
-				return 1, 1
-			}
-			m.r += n
-			m.d += n
-			continue
+			n += 8
 		}
-		rn, dn, _ = unescapeOne(m.raw[m.r:])
-		if to < m.d+dn {
+		for r+n < len(raw) && raw[r+n] != '\\' {
+			n++
+		}
+		if to < d+n {
+			r += to - d
+			d = to
+			return 1, 1
+		}
+		r += n
+		d += n
+		if r >= len(raw) {
+			break
+		}
+		rn, dn, _ = unescapeOne(raw[r:])
+		if to < d+dn {
 			return rn, dn
 		}
-		m.r += rn
-		m.d += dn
+		r += rn
+		d += dn
 	}
 	return 0, 0
 }
@@ -359,23 +372,57 @@ func hex4(b []byte) (rune, bool) {
 	return r, true
 }
 
-// appendUnescaped appends the decoded content of a JSON string.
+// appendUnescaped appends the decoded content of a JSON string. It moves eight
+// bytes at a time up to the next backslash.
 func appendUnescaped(dst, raw []byte) []byte {
-	for len(raw) > 0 {
-		i := bytes.IndexByte(raw, '\\')
-		if i < 0 {
-			return append(dst, raw...)
+	j := len(dst)
+	dst = slices.Grow(dst, len(raw)+8) // decoding never makes it longer
+	dst = dst[:cap(dst)]
+	i := 0
+	for i+8 <= len(raw) {
+		w := binary.LittleEndian.Uint64(raw[i:])
+		binary.LittleEndian.PutUint64(dst[j:], w)
+		x := w ^ '\\'*swarLo
+		m := (x - swarLo) &^ x & swarHi
+		if m == 0 {
+			i += 8
+			j += 8
+			continue
 		}
-		dst = append(dst, raw[:i]...)
-		rn, dn, r := unescapeOne(raw[i:])
-		if dn == 1 {
-			dst = append(dst, byte(r))
-		} else {
-			dst = utf8.AppendRune(dst, r)
+		k := bits.TrailingZeros64(m) >> 3
+		i += k
+		j += k
+		if i+1 < len(raw) {
+			if c := raw[i+1]; c == '"' || c == '\\' || c == '/' {
+				dst[j] = c
+				i += 2
+				j++
+				continue
+			}
 		}
-		raw = raw[i+rn:]
+		i, j = unescapeAt(dst, j, raw, i)
 	}
-	return dst
+	for i < len(raw) {
+		if raw[i] != '\\' {
+			dst[j] = raw[i]
+			i++
+			j++
+			continue
+		}
+		i, j = unescapeAt(dst, j, raw, i)
+	}
+	return dst[:j]
+}
+
+// unescapeAt decodes the escape at raw[i:] to dst[j:] and returns both offsets
+// behind it.
+func unescapeAt(dst []byte, j int, raw []byte, i int) (int, int) {
+	rn, dn, r := unescapeOne(raw[i:])
+	if dn == 1 {
+		dst[j] = byte(r)
+		return i + rn, j + 1
+	}
+	return i + rn, j + utf8.EncodeRune(dst[j:j+4], r)
 }
 
 // appendEscaped appends text as the content of a JSON string.

@@ -12,16 +12,24 @@ import (
 
 // matcher finds the rules for a folded key. It is read-only after finish.
 type matcher struct {
-	exact map[string][]uint16
+	exact map[string]exactRules
 	globs []glob
-	// grams is a bit set of hashed trigrams: a key without any of them matches no
-	// glob that has a literal of three bytes or more, which is nearly all of them.
-	grams [gramWords]uint64
-	// short are the indexes of globs without such a literal.
+	// grams maps a hashed trigram to the globs whose literal begins with it, as an
+	// index into buckets (0 = none). A glob is only tried on keys that have its
+	// trigram.
+	grams   [gramSize]uint8
+	buckets [][]int
+	// short are the indexes of globs without a literal of three bytes.
 	short []int
 }
 
-const gramWords = 64
+// exactRules are the rules for one folded key, and what the key says by itself.
+type exactRules struct {
+	rules []uint16
+	flags verdictFlags
+}
+
+const gramSize = 4096
 
 // glob is a pattern cut at its stars.
 type glob struct {
@@ -33,9 +41,11 @@ type glob struct {
 
 func (m *matcher) addExact(folded string, rule uint16) {
 	if m.exact == nil {
-		m.exact = map[string][]uint16{}
+		m.exact = map[string]exactRules{}
 	}
-	m.exact[folded] = append(m.exact[folded], rule)
+	e := m.exact[folded]
+	e.rules = append(e.rules, rule)
+	m.exact[folded] = e
 }
 
 func (m *matcher) addGlob(g glob, rule uint16) {
@@ -79,7 +89,16 @@ func gram(a, b, c byte) uint32 {
 	return (uint32(a)<<16 | uint32(b)<<8 | uint32(c)) * 0x9E3779B1 >> 20
 }
 
-func (m *matcher) finish([]rule) {
+func (m *matcher) finish() {
+	if m.exact == nil {
+		m.exact = map[string]exactRules{}
+	}
+	for k, fl := range keyNameFlags {
+		e := m.exact[k]
+		e.flags = fl
+		m.exact[k] = e
+	}
+	m.buckets = [][]int{nil}
 	for i := range m.globs {
 		g := &m.globs[i]
 		best := g.head
@@ -93,7 +112,15 @@ func (m *matcher) finish([]rule) {
 			continue
 		}
 		h := gram(best[0], best[1], best[2])
-		m.grams[h>>6] |= 1 << (h & 63)
+		switch b := m.grams[h]; {
+		case b != 0:
+			m.buckets[b] = append(m.buckets[b], i)
+		case len(m.buckets) == 256:
+			m.short = append(m.short, i) // many globs: these are always tried
+		default:
+			m.grams[h] = uint8(len(m.buckets))
+			m.buckets = append(m.buckets, []int{i})
+		}
 	}
 }
 
@@ -106,35 +133,31 @@ const (
 	partOther      // another segment
 )
 
-// find offers every rule that matches the folded candidate.
-func (m *matcher) find(s *Scratch, folded []byte, pl place, pt part, best *verdict) {
-	for _, r := range m.exact[string(folded)] {
+// find offers every rule that matches the folded candidate and returns what the
+// key says by itself.
+func (m *matcher) find(s *Scratch, folded []byte, pl place, pt part, best *verdict) verdictFlags {
+	e := m.exact[string(folded)]
+	for _, r := range e.rules {
 		s.offer(r, pl, pt, best)
 	}
 	if len(m.globs) == 0 {
-		return
+		return e.flags
 	}
-	hit := false
 	for i := 0; i+2 < len(folded); i++ {
-		h := gram(folded[i], folded[i+1], folded[i+2])
-		if m.grams[h>>6]&(1<<(h&63)) != 0 {
-			hit = true
-			break
-		}
-	}
-	if hit {
-		for i := range m.globs {
-			if m.globs[i].match(folded) {
-				s.offer(m.globs[i].rule, pl, pt, best)
+		if b := m.grams[gram(folded[i], folded[i+1], folded[i+2])]; b != 0 {
+			for _, g := range m.buckets[b] {
+				if m.globs[g].match(folded) {
+					s.offer(m.globs[g].rule, pl, pt, best)
+				}
 			}
 		}
-		return
 	}
 	for _, i := range m.short {
 		if m.globs[i].match(folded) {
 			s.offer(m.globs[i].rule, pl, pt, best)
 		}
 	}
+	return e.flags
 }
 
 // active reports whether rule r applies in the place under the selected scopes.
@@ -189,8 +212,8 @@ func (s *Scratch) decide(pl place, st pathState, key []byte) (verdict, pathState
 	m := len(s.foldBuf)
 	s.foldBuf = fold.AppendKey(s.foldBuf, key)
 	whole := s.foldBuf[m:]
-	p.keys.find(s, whole, pl, partWhole, &best)
-	best.flags |= keyNameFlags[string(whole)]
+	own := p.keys.find(s, whole, pl, partWhole, &best)
+	best.flags |= own
 	if len(p.paths.pats) > 0 {
 		st = s.stepKey(st, whole, pl, &best)
 	}

@@ -228,6 +228,12 @@ func (s *Scratch) inspectNumber(c ctx, dec []byte) ([]byte, Effect) {
 	return nil, Unchanged
 }
 
+// detects reports whether any detector matches.
+func (s *Scratch) detects(b []byte) bool {
+	s.matches = s.p.det.Find(s.matches[:0], b, false)
+	return len(s.matches) > 0
+}
+
 // patterns runs the detectors over src, decoded text at the current level. What a
 // key rule has replaced already stays replaced.
 func (s *Scratch) patterns(src []byte, c ctx) {

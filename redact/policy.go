@@ -24,6 +24,8 @@ type Policy struct {
 	det    *detect.Set
 	// detRule maps a detector of det to its rule.
 	detRule []uint16
+	// detMin is the length in bytes below which no detector can match.
+	detMin int
 	ring    *token.Keyring
 
 	mask     []byte // plain
