@@ -20,8 +20,10 @@ func (s *Scratch) startElement(w *markupWalk, t *markup.Token) bool {
 		cc = s.elem(cc, top.kids)
 		top.kids++
 	}
-	cc = s.child(cc, name)
-	if cc.v.flags&flagKeyHit != 0 {
+	// As child does, without the copies.
+	own, st := s.lookup(cc.place, cc.state, name)
+	cc.v, cc.state = strongest(cc.v, own), st
+	if own.flags&flagKeyHit != 0 {
 		s.malformed(src, t.Start, top.c, "")
 		return false
 	}
@@ -35,8 +37,7 @@ func (s *Scratch) startElement(w *markupWalk, t *markup.Token) bool {
 	if w.html && htmlName(name) {
 		cc.v.flags |= flagNameKey
 	}
-	cc, ok := s.attributes(w, t, cc)
-	if !ok {
+	if !s.attributes(w, t, &cc) {
 		return false
 	}
 	closed, bad := w.sc.Closed()
@@ -69,51 +70,59 @@ func (s *Scratch) startElement(w *markupWalk, t *markup.Token) bool {
 // attributes decides over the attributes of a start tag. One that names a field,
 // as in <input name="password" value="x">, puts the others and the content under
 // that field.
-func (s *Scratch) attributes(w *markupWalk, t *markup.Token, cc ctx) (ctx, bool) {
+func (s *Scratch) attributes(w *markupWalk, t *markup.Token, cc *ctx) bool {
 	src := w.src
 	a := &w.sc.A
 	var named verdict
 	for w.sc.Attr() {
 		if a.Cut {
-			s.truncated(src, t.Start, cc, "")
-			return cc, false
+			s.truncated(src, t.Start, *cc, "")
+			return false
 		}
-		ac := s.attribute(src, a, cc, w.html)
-		if a.End > a.Val && (ac.v.flags&flagNameKey != 0 || w.html && controlAttribute(src[a.Name:a.NameEnd])) {
-			if v := s.nameVerdict(cc, s.references(src[a.Val:a.End])); v.strong() && v.act > named.act {
+		flags := s.attribute(src, a, cc, w.html)
+		if a.End > a.Val && (flags&flagNameKey != 0 || w.html && controlAttribute(src[a.Name:a.NameEnd])) {
+			if v := s.nameVerdict(*cc, s.references(src[a.Val:a.End])); v.strong() && v.act > named.act {
 				named = v
 			}
 		}
 	}
 	if named.act == actNone {
-		return cc, true
+		return true
 	}
 	cc.v = strongest(cc.v, named)
 	for w.sc.Rewind(); w.sc.Attr(); {
-		ac := s.child(cc, src[a.Name:a.NameEnd])
+		ac := s.child(*cc, src[a.Name:a.NameEnd])
 		if a.End == a.Val || ac.v.flags&flagNameKey != 0 || w.html && formAttribute(src[a.Name:a.NameEnd]) {
 			continue
 		}
 		s.attributeValue(src, a, ac)
 	}
-	return cc, true
+	return true
 }
 
-// attribute decides over one attribute by its own name and returns its context.
-func (s *Scratch) attribute(src []byte, a *markup.Attr, cc ctx, html bool) ctx {
-	name := src[a.Name:a.NameEnd]
-	ac := s.child(cc, name)
-	if html && len(name) > 5 && hasFold(name, "data-") {
-		ac = stronger(ac, s.child(cc, name[5:]))
+// attribute decides over one attribute by its own name and returns the flags of
+// the name.
+func (s *Scratch) attribute(src []byte, a *markup.Attr, cc *ctx, html bool) verdictFlags {
+	name, value := src[a.Name:a.NameEnd], src[a.Val:a.End]
+	own, st := s.lookup(cc.place, cc.state, name)
+	data := html && len(name) > 5 && hasFold(name, "data-")
+	if own.act == actNone && cc.v.act == actNone && own.flags&flagKeyHit == 0 && !data && s.p.det == nil &&
+		!markup.HasRef(value) && !structured(value) {
+		return own.flags // nearly every attribute
 	}
-	if ac.v.flags&flagKeyHit != 0 && a.End == a.Val {
+	if own.flags&flagKeyHit != 0 && len(value) == 0 {
 		s.replace(a.Name, a.NameEnd, []byte("redacted"))
-		return ac
+		return own.flags
 	}
-	if a.End > a.Val {
+	ac := *cc
+	ac.v, ac.state = strongest(cc.v, own), st
+	if data {
+		ac = stronger(ac, s.child(*cc, name[5:]))
+	}
+	if len(value) > 0 {
 		s.attributeValue(src, a, ac)
 	}
-	return ac
+	return own.flags
 }
 
 func (s *Scratch) attributeValue(src []byte, a *markup.Attr, ac ctx) {
