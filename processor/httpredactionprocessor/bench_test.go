@@ -117,12 +117,14 @@ func TestNoAllocationsWithoutHits(t *testing.T) {
 		}
 		w := r.walker()
 		span := td.ResourceSpans().At(0).ScopeSpans().At(0).Spans().At(0)
+		span.TraceState().FromRaw("ot=th:8;rv:9b8233f7e3a151,shop=t61rcWkgMzE")
 		attrs := span.Attributes()
 		attrs.Remove(httpattr.RedactionPolicy)
 		if n := testing.AllocsPerRun(50, func() {
 			w.begin(w.gather(attrs))
 			w.attributes(attrs, placeAttribute)
 			w.spanName(span)
+			w.traceState(span.TraceState())
 		}); n > 0 {
 			t.Errorf("%s: the walk of a span without hits makes %.1f allocations", policy, n)
 		}

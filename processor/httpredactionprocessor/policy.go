@@ -104,19 +104,10 @@ func relocate(err error, where string) error {
 		} else {
 			msg = strings.TrimPrefix(msg, "redact: ")
 		}
-		out = append(out, relocated{where + msg, e})
+		out = append(out, errors.New(where+msg))
 	}
 	return errors.Join(out...)
 }
-
-// relocated is an error with another text.
-type relocated struct {
-	msg   string
-	cause error
-}
-
-func (r relocated) Error() string { return r.msg }
-func (r relocated) Unwrap() error { return r.cause }
 
 func unjoin(err error) []error {
 	if j, ok := err.(interface{ Unwrap() []error }); ok {

@@ -386,3 +386,79 @@ func TestLogsAreStamped(t *testing.T) {
 		t.Errorf("body (-want +got):\n%s", diff)
 	}
 }
+
+func TestPanicOutsideAValueDropsLogs(t *testing.T) {
+	t.Parallel()
+	tel := componenttest.NewTelemetry()
+	r := redactorFor(t, walkPolicy, tel)
+	fresh := r.newEngine
+	r.newEngine = func() engine { return brokenEngine{fresh()} }
+	ld := plog.NewLogs()
+	ld.ResourceLogs().AppendEmpty().ScopeLogs().AppendEmpty().LogRecords().AppendEmpty().Body().SetStr(secret)
+	out := r.mustLogs(t, ld)
+	mustNotHold(t, logsText(t, out), secret)
+	if n := sum(t, tel, "otelcol_processor_http_redaction_items_dropped"); n != 1 || out.LogRecordCount() != 0 {
+		t.Errorf("%d dropped items were counted and %d records are left, want 1 and 0", n, out.LogRecordCount())
+	}
+}
+
+// TestFailedReloadKeepsTheKeys: a key file that disappears is counted, and the key
+// that was read before goes on making the same tokens.
+func TestFailedReloadKeepsTheKeys(t *testing.T) {
+	t.Parallel()
+	key := filepath.Join(t.TempDir(), "key")
+	if err := os.WriteFile(key, []byte(strings.Repeat("k", 32)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	tel := componenttest.NewTelemetry()
+	r := redactorFor(t, "policy: {version: 1, keys: {hmac: [user.id]}, hmac: {keys: [{id: k1, file: '"+key+"'}]}}", tel)
+	token := func() string {
+		td, span := newSpan()
+		span.Attributes().PutStr("user.id", secret)
+		v, _ := onlySpan(t, r.mustTraces(t, td)).Attributes().Get("user.id")
+		return v.Str()
+	}
+	before := token()
+	if err := os.Remove(key); err != nil {
+		t.Fatal(err)
+	}
+	host := &statusHost{Host: componenttest.NewNopHost(), seen: make(chan componentstatus.Status, 16)}
+	if !r.reloadKeys(t.Context(), host, true) {
+		t.Error("the key is not ready any more")
+	}
+	if after := token(); after != before || !strings.HasPrefix(after, "hmac:k1:") {
+		t.Errorf("the token was %q and is %q", before, after)
+	}
+	if n := sumWhere(t, tel, "otelcol_processor_http_redaction_key_reloads", "result", "error"); n != 1 {
+		t.Errorf("%d failed reloads were counted, want 1", n)
+	}
+}
+
+// TestWithoutAKeyIsCounted: values that were masked because there is no key are
+// told apart from those that a rule masked.
+func TestWithoutAKeyIsCounted(t *testing.T) {
+	t.Parallel()
+	tel := componenttest.NewTelemetry()
+	r := redactorFor(t, "policy: {version: 1, keys: {hmac: [user.id]}, hmac: {keys: [{id: k1, file: '"+
+		filepath.Join(t.TempDir(), "none")+"'}]}}", tel)
+	td, span := newSpan()
+	span.Attributes().PutStr("user.id", secret)
+	mustNotHold(t, tracesText(t, r.mustTraces(t, td)), secret)
+	if n := sumWhere(t, tel, "otelcol_processor_http_redaction_fail_closed", "outcome", "no_key"); n != 1 {
+		t.Errorf("%d values without a key were counted, want 1", n)
+	}
+	td, span = newSpan()
+	span.Attributes().PutStr(httpattr.RequestBody, `{"a":`)
+	header(span.Attributes(), "content-type", "application/json")
+	span.Attributes().PutBool(httpattr.RequestBodyTruncated, true)
+	r.mustTraces(t, td)
+	if n := sumWhere(t, tel, "otelcol_processor_http_redaction_fail_closed", "part", "request_body"); n != 0 {
+		t.Errorf("a document that was cut between tokens counts as %d failures", n)
+	}
+	td, span = newSpan()
+	span.Attributes().PutStr(httpattr.RequestBody, `{"a":"cut he`)
+	r.mustTraces(t, td)
+	if n := sumWhere(t, tel, "otelcol_processor_http_redaction_fail_closed", "outcome", "truncated", "part", "request_body"); n != 1 {
+		t.Errorf("%d cut values were counted, want 1", n)
+	}
+}

@@ -20,29 +20,41 @@ func (w *walker) traceState(ts pcommon.TraceState) {
 	if raw == "" {
 		return
 	}
-	var out []string
-	changed := false
-	for i, rest, more := 0, raw, true; more; i++ {
-		var member string
-		member, rest, more = strings.Cut(rest, ",")
-		now, keep := w.traceStateMember(member)
-		if keep && now == member && !changed {
-			continue
+	if out, changed := rewrite(raw, ',', w.traceStateMember); changed {
+		ts.FromRaw(out)
+	}
+}
+
+// rewrite passes each part of a list to f and joins what it keeps. It allocates
+// only if something changes.
+func rewrite(list string, sep byte, f func(part string) (now string, keep bool)) (out string, changed bool) {
+	var b strings.Builder
+	kept := 0
+	for at := 0; at <= len(list); {
+		end := len(list)
+		if i := strings.IndexByte(list[at:], sep); i >= 0 {
+			end = at + i
 		}
-		if !changed {
-			// First difference: what came before was kept as it stood.
+		part := list[at:end]
+		now, keep := f(part)
+		if !changed && (!keep || now != part) {
+			// First difference: what came before is kept as it stood.
 			changed = true
-			if i > 0 {
-				out = append(out, strings.Split(raw, ",")[:i]...)
+			if at > 0 {
+				b.WriteString(list[:at-1])
+				kept = 1
 			}
 		}
-		if keep {
-			out = append(out, now)
+		if changed && keep {
+			if kept > 0 {
+				b.WriteByte(sep)
+			}
+			b.WriteString(now)
+			kept++
 		}
+		at = end + 1
 	}
-	if changed {
-		ts.FromRaw(strings.Join(out, ","))
-	}
+	return b.String(), changed
 }
 
 func (w *walker) traceStateMember(member string) (out string, keep bool) {
@@ -57,16 +69,19 @@ func (w *walker) traceStateMember(member string) (out string, keep bool) {
 		return "", false
 	}
 	if key == "ot" {
-		value, ok = w.otMember(value)
-		if !ok {
+		// OpenTelemetry's own member is a list of k:v divided by ";"
+		// (https://opentelemetry.io/docs/specs/otel/trace/tracestate-handling/).
+		now, changed := rewrite(value, ';', w.otField)
+		if !changed {
 			return member, true
 		}
-		return "ot=" + value, value != ""
+		return "ot=" + now, now != ""
 	}
-	if w.key(key) {
+	ki := w.lookup(key)
+	if w.badKey(ki, key) {
 		return "", false
 	}
-	now, ef := w.attribute(placeTraceState, w.lookup(key), value)
+	now, ef := w.attribute(placeTraceState, ki, value)
 	switch {
 	case ef == redact.Unchanged:
 		return member, true
@@ -77,32 +92,24 @@ func (w *walker) traceStateMember(member string) (out string, keep bool) {
 	}
 }
 
-// otMember redacts the value of OpenTelemetry's own member, a list of k:v divided
-// by ";" (https://opentelemetry.io/docs/specs/otel/trace/tracestate-handling/).
-func (w *walker) otMember(value string) (out string, changed bool) {
-	kept := make([]string, 0, 4)
-	for _, sub := range strings.Split(value, ";") {
-		k, v, ok := strings.Cut(sub, ":")
-		switch {
-		case ok && (k == "th" || k == "rv") && isHex(v, 14), ok && (k == "p" || k == "r") && isDigits(v, 2):
-			kept = append(kept, sub)
-			continue
-		case !ok || k == "":
-			changed = true
-			continue
-		}
-		now, ef := w.attribute(placeTraceState, w.lookup(k), v)
-		switch {
-		case ef == redact.Unchanged:
-			kept = append(kept, sub)
-		case ef == redact.Removed || !validTraceStateValue(now) || strings.ContainsAny(now, ";:"):
-			changed = true
-		default:
-			changed = true
-			kept = append(kept, k+":"+now)
-		}
+// otField redacts one field of the "ot" member.
+func (w *walker) otField(field string) (out string, keep bool) {
+	k, v, ok := strings.Cut(field, ":")
+	switch {
+	case ok && (k == "th" || k == "rv") && isHex(v, 14), ok && (k == "p" || k == "r") && isHex(v, 2):
+		return field, true
+	case !ok || k == "":
+		return "", false
 	}
-	return strings.Join(kept, ";"), changed
+	now, ef := w.attribute(placeTraceState, w.lookup(k), v)
+	switch {
+	case ef == redact.Unchanged:
+		return field, true
+	case ef == redact.Removed || !validTraceStateValue(now) || strings.ContainsAny(now, ";:"):
+		return "", false
+	default:
+		return k + ":" + now, true
+	}
 }
 
 // validTraceStateValue allows what the W3C grammar allows, and the empty value.
@@ -124,18 +131,6 @@ func isHex(s string, maxLen int) bool {
 	}
 	for i := range len(s) {
 		if c := s[i]; (c < '0' || c > '9') && (c < 'a' || c > 'f') {
-			return false
-		}
-	}
-	return true
-}
-
-func isDigits(s string, maxLen int) bool {
-	if s == "" || len(s) > maxLen {
-		return false
-	}
-	for i := range len(s) {
-		if s[i] < '0' || s[i] > '9' {
 			return false
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/ptrace"
@@ -353,5 +354,57 @@ func TestLogPlaces(t *testing.T) {
 			}
 			mustNotHold(t, logsText(t, out), card)
 		})
+	}
+}
+
+// TestOddArraysOfHeaders: a header array should hold strings; senders may put
+// anything there.
+func TestOddArraysOfHeaders(t *testing.T) {
+	t.Parallel()
+	td, span := newSpan()
+	h := span.Attributes().PutEmptySlice("http.request.header.password")
+	h.AppendEmpty().SetStr(secret)
+	h.AppendEmpty().SetInt(20251120)
+	h.AppendEmpty().SetDouble(20251120.5)
+	h.AppendEmpty().SetEmptyBytes().FromRaw([]byte(secret))
+	h.AppendEmpty().SetEmptyMap().PutStr("x", secret)
+	h.AppendEmpty().SetEmptySlice().AppendEmpty().SetStr(secret)
+	h.AppendEmpty()
+	n := span.Attributes().PutEmptySlice("http.request.header.x-note")
+	n.AppendEmpty().SetEmptyBytes().FromRaw([]byte("n=" + card))
+	n.AppendEmpty().SetEmptyMap().PutStr("x", card)
+	n.AppendEmpty().SetInt(4111111111111111)
+	out := redactorFor(t, walkPolicy, nil).mustTraces(t, td)
+	text := tracesText(t, out)
+	for _, s := range []string{secret, card, "20251120"} {
+		mustNotHold(t, text, s)
+	}
+}
+
+// TestDropRemovesTheWholeThing: no empty array or map is left of what a drop rule
+// takes away, and what stands beside it stays.
+func TestDropRemovesTheWholeThing(t *testing.T) {
+	t.Parallel()
+	td, span := newSpan()
+	a := span.Attributes()
+	header(a, "x-internal-route", "1")
+	a.PutStr("x-internal-note", "2")
+	a.PutEmptyBytes("x-internal-bytes").FromRaw([]byte("3"))
+	a.PutEmptyMap("x-internal-map").PutStr("k", "4")
+	a.PutEmptyMap("http.request.headers").PutStr("X-Internal-A", "5")
+	m := a.PutEmptyMap("kept")
+	m.PutStr("x-internal-b", "6")
+	m.PutStr("c", "stays")
+	td.ResourceSpans().At(0).Resource().Attributes().PutInt("x-internal-n", 7)
+	r := redactorFor(t, "policy: {version: 1, defaults: false, keys: {drop: [x-internal-*]}}", nil)
+	out := r.mustTraces(t, td)
+	want := map[string]any{
+		"kept": map[string]any{"c": "stays"}, httpattr.RedactionPolicy: r.hash, httpattr.RedactionCount: int64(6),
+	}
+	if diff := cmp.Diff(want, onlySpan(t, out).Attributes().AsRaw()); diff != "" {
+		t.Errorf("attributes (-want +got):\n%s", diff)
+	}
+	if n := out.ResourceSpans().At(0).Resource().Attributes().Len(); n != 0 {
+		t.Errorf("%d resource attributes are left", n)
 	}
 }

@@ -157,6 +157,15 @@ func (w *walker) bytes(p place, ki *keyInfo, value []byte) (out []byte, ef redac
 	return out, ef
 }
 
+// badKey is key with a memory: what was found clean stays clean.
+func (w *walker) badKey(ki *keyInfo, key string) bool {
+	if !ki.clean && w.key(key) {
+		return true
+	}
+	ki.clean = true
+	return false
+}
+
 // key reports whether an attribute must go because of its key.
 func (w *walker) key(key string) (remove bool) {
 	defer func() {
@@ -230,12 +239,6 @@ func (w *walker) attributes(attrs pcommon.Map, as place) {
 		if p == placeAttribute {
 			p = ki.place
 		}
-		if !ki.clean {
-			if w.key(k) {
-				return true
-			}
-			ki.clean = true
-		}
-		return w.value(p, k, ki, v)
+		return w.badKey(ki, k) || w.value(p, k, ki, v)
 	})
 }

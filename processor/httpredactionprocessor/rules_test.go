@@ -1,0 +1,151 @@
+// Copyright The apispan Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package httpredactionprocessor
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"go.opentelemetry.io/collector/confmap"
+	"go.opentelemetry.io/collector/confmap/provider/envprovider"
+	"go.opentelemetry.io/collector/confmap/provider/fileprovider"
+	"go.opentelemetry.io/collector/confmap/xconfmap"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+
+	"github.com/apispan/apispan/internal/httpattr"
+)
+
+func TestAuditRulesNamesTheRulesThatActed(t *testing.T) {
+	t.Parallel()
+	r := redactorFor(t, walkPolicy+"\naudit: rules", nil)
+	td, span := newSpan()
+	span.Attributes().PutStr("password", secret)
+	span.Attributes().PutStr("some.text", card)
+	span.SetName("charge " + card)
+	out := onlySpan(t, r.mustTraces(t, td))
+	v, ok := out.Attributes().Get(redactionRules)
+	if !ok {
+		t.Fatal("no rules on the span")
+	}
+	// The name alone and the default list both deny password: the policy's own rule is named.
+	want := []any{"deny:password", "pattern:card"}
+	if diff := cmp.Diff(want, v.Slice().AsRaw()); diff != "" {
+		t.Errorf("rules (-want +got):\n%s", diff)
+	}
+
+	// Rule ids that come in are removed; a span without hits has none.
+	td, span = newSpan()
+	span.Attributes().PutStr(redactionRules, "forged")
+	if _, ok := onlySpan(t, r.mustTraces(t, td)).Attributes().Get(redactionRules); ok {
+		t.Error("a span without hits names rules")
+	}
+}
+
+// TestScopedRules: rules under "rules:" apply to the exchanges that they select,
+// which are found through whatever vocabulary the producer speaks.
+func TestScopedRules(t *testing.T) {
+	t.Parallel()
+	r := redactorFor(t, `
+policy:
+  version: 1
+  defaults: false
+  rules:
+    - when: { host: [pay.example], method: [POST], direction: incoming }
+      keys: { deny: [amount] }
+`, nil)
+	for _, tt := range []struct {
+		name   string
+		kind   ptrace.SpanKind
+		attrs  map[string]any
+		masked bool
+	}{
+		{"selected", ptrace.SpanKindServer, map[string]any{"server.address": "pay.example", "http.request.method": "POST"}, true},
+		{"old names", ptrace.SpanKindServer, map[string]any{"http.host": "PAY.example:8443", "http.method": "post"}, true},
+		{"by the URL", ptrace.SpanKindServer, map[string]any{"http.url": "https://pay.example/x", "http.method": "POST"}, true},
+		{"another host", ptrace.SpanKindServer, map[string]any{"server.address": "shop.example", "http.request.method": "POST"}, false},
+		{"another method", ptrace.SpanKindServer, map[string]any{"server.address": "pay.example", "http.request.method": "GET"}, false},
+		{"another direction", ptrace.SpanKindClient, map[string]any{"server.address": "pay.example", "http.request.method": "POST"}, false},
+		{"unknown host", ptrace.SpanKindServer, map[string]any{"http.request.method": "POST"}, true},
+		{"nothing known", ptrace.SpanKindInternal, map[string]any{}, true},
+	} {
+		td, span := newSpan()
+		span.SetKind(tt.kind)
+		if err := span.Attributes().FromRaw(tt.attrs); err != nil {
+			t.Fatal(err)
+		}
+		span.Attributes().PutStr("amount", "12")
+		span.Attributes().PutStr(httpattr.RequestBody, `{"amount":12}`)
+		out := onlySpan(t, r.mustTraces(t, td)).Attributes()
+		v, _ := out.Get("amount")
+		body, _ := out.Get(httpattr.RequestBody)
+		if got := v.Str() != "12"; got != tt.masked {
+			t.Errorf("%s: the attribute is masked: %v, want %v", tt.name, got, tt.masked)
+		}
+		if got := !strings.Contains(body.Str(), "12"); got != tt.masked {
+			t.Errorf("%s: the body is masked: %v, want %v", tt.name, got, tt.masked)
+		}
+	}
+}
+
+// TestPolicyThroughTheResolver: "$" paths and expressions that end in "$" survive
+// the Collector's expansion of variables, and keys come from the environment.
+func TestPolicyThroughTheResolver(t *testing.T) {
+	t.Setenv("APISPAN_TEST_HMAC_KEY", "0123456789abcdef0123456789abcdef")
+	file := filepath.Join(t.TempDir(), "config.yaml")
+	text := `
+policy:
+  version: 1
+  defaults: false
+  keys: { deny: [$.user.address.., "$.card.*"], hmac: [user_id] }
+  patterns: { re: [{ id: code, regex: "^EMP-[0-9]+$", action: mask }] }
+  hmac: { keys: [{ id: k1 }] }
+hmac_keys: { k1: "${env:APISPAN_TEST_HMAC_KEY}" }
+`
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	resolver, err := confmap.NewResolver(confmap.ResolverSettings{
+		URIs:              []string{"file:" + file},
+		ProviderFactories: []confmap.ProviderFactory{fileprovider.NewFactory(), envprovider.NewFactory()},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	conf, err := resolver.Resolve(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := createDefaultConfig().(*Config)
+	if err := conf.Unmarshal(cfg); err != nil {
+		t.Fatal(err)
+	}
+	if err := xconfmap.Validate(cfg); err != nil {
+		t.Fatal(err)
+	}
+	r, err := newTestRedactor(cfg, signalTraces)
+	if err != nil {
+		t.Fatal(err)
+	}
+	td, span := newSpan()
+	span.Attributes().PutStr(httpattr.RequestBody, `{"user":{"address":{"street":"a"},"n":1},"card":{"x":"b"},"user_id":7,"emp":"EMP-12"}`)
+	out, _ := onlySpan(t, r.mustTraces(t, td)).Attributes().Get(httpattr.RequestBody)
+	for _, gone := range []string{`"a"`, `"b"`, `:7`, "EMP-12"} {
+		if strings.Contains(out.Str(), gone) {
+			t.Errorf("%s is left in %s", gone, out.Str())
+		}
+	}
+	if !strings.Contains(out.Str(), `"n":1`) {
+		t.Errorf("too much is gone: %s", out.Str())
+	}
+}
+
+func TestEmptyInlinePolicyIsThePolicyOfItsDefaults(t *testing.T) {
+	t.Parallel()
+	td, span := newSpan()
+	span.Attributes().PutStr("password", secret)
+	mustNotHold(t, tracesText(t, redactorFor(t, "policy: {}", nil).mustTraces(t, td)), secret)
+}
