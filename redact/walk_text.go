@@ -38,8 +38,10 @@ func (s *Scratch) walkText(src []byte, c ctx) {
 	}
 	json := jsonFinder{src: src}
 	jsonAt, jsonEnd := json.next(0)
-	for sc := textkv.Scan(src); ; {
-		cand, ok := sc.Next()
+	sc := textkv.Scan(src)
+	cand := &sc.Candidate
+	for {
+		ok := sc.Next()
 		for jsonAt >= 0 && (!ok || jsonAt < cand.KeyEnd) {
 			if jsonAt < limit {
 				s.sub(jsonAt, (*Scratch).walkEmbedded, src[jsonAt:jsonEnd], withoutCut(c))
@@ -48,9 +50,7 @@ func (s *Scratch) walkText(src []byte, c ctx) {
 			at := jsonEnd
 			jsonAt, jsonEnd = json.next(at)
 			if ok && cand.KeyEnd < at {
-				if cand, ok = sc.Next(); !ok {
-					continue
-				}
+				ok = sc.Next()
 			}
 		}
 		if !ok {
@@ -86,10 +86,17 @@ func (s *Scratch) textValue(src []byte, start, end int, vc ctx) {
 
 // textKey tests the spellings of a possible key: decoded, and as a phrase of
 // several words.
-func (s *Scratch) textKey(src []byte, cand textkv.Candidate, c ctx) ctx {
+func (s *Scratch) textKey(src []byte, cand *textkv.Candidate, c ctx) ctx {
 	key := src[cand.Key:cand.KeyEnd]
-	vc := s.child(c, key)
-	if plainKey(key) && cand.N == 0 {
+	best, st := s.lookup(c.place, c.state, key)
+	for _, start := range cand.Words[:cand.N] {
+		if v, vst := s.lookup(c.place, c.state, src[start:cand.KeyEnd]); v.act > best.act && v.act != actMiss || best.act == actMiss {
+			best, st = v, vst
+		}
+	}
+	vc := c
+	vc.v, vc.state = strongest(c.v, best), st
+	if plainKey(key) {
 		return vc
 	}
 	if bytes.IndexByte(key, '\\') >= 0 {
@@ -100,9 +107,6 @@ func (s *Scratch) textKey(src []byte, cand textkv.Candidate, c ctx) ctx {
 	}
 	if markup.HasRef(key) {
 		vc = stronger(vc, s.child(c, s.references(key)))
-	}
-	for _, start := range cand.Words[:cand.N] {
-		vc = stronger(vc, s.child(c, src[start:cand.KeyEnd]))
 	}
 	return vc
 }
@@ -151,11 +155,8 @@ func allHex(b []byte) bool {
 // key goes, the keys of other values with it.
 func (s *Scratch) allowedText(src []byte, c ctx) {
 	from := 0
-	for sc := textkv.Scan(src); ; {
-		cand, ok := sc.Next()
-		if !ok {
-			break
-		}
+	sc := textkv.Scan(src)
+	for cand := &sc.Candidate; sc.Next(); {
 		vc := s.textKey(src, cand, c)
 		if vc.v.act == actMiss || vc.v.act == actNone {
 			continue

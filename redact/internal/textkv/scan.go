@@ -30,13 +30,14 @@ type Candidate struct {
 	outer byte
 }
 
-// Scanner finds candidates from left to right.
+// Scanner finds candidates from left to right. The embedded one is the last found.
 type Scanner struct {
-	src  []byte
-	pos  int
-	line int // start of the current line
-	tag  int // offset of the last "<" on it, or -1
-	low  int // keys do not start before it
+	Candidate
+	src []byte
+	pos int
+	bol int // start of the current line
+	tag int // offset of the last "<" on it, or -1
+	low int // keys do not start before it
 }
 
 // Scan returns a Scanner over src.
@@ -46,7 +47,7 @@ func Scan(src []byte) Scanner { return Scanner{src: src, tag: -1} }
 func (s *Scanner) SkipTo(i int) {
 	for j := s.pos; j < i; j++ {
 		if s.src[j] == '\n' {
-			s.line = j + 1
+			s.bol = j + 1
 		}
 	}
 	s.pos, s.low = max(s.pos, i), max(s.low, i)
@@ -70,7 +71,7 @@ var class = [256]uint8{
 }
 
 // Next finds the next candidate.
-func (s *Scanner) Next() (c Candidate, ok bool) {
+func (s *Scanner) Next() bool {
 	src := s.src
 	for i := s.pos; i < len(src); i++ {
 		cl := class[src[i]]
@@ -80,49 +81,51 @@ func (s *Scanner) Next() (c Candidate, ok bool) {
 		found := false
 		switch cl {
 		case newline:
-			s.line = i + 1
+			s.bol = i + 1
 			s.tag = -1
 		case separator:
-			c, found = s.before(i, i+1, src[i])
+			found = s.before(i, i+1, src[i])
 		case lessThan:
 			s.tag = i
 		case greaterThan:
 			if s.tag >= 0 {
-				c, found = s.element(i)
+				found = s.element(i)
 			}
 		case percent:
 			if h, n := escaped(src, i); h == '=' || h == ':' {
-				c, found = s.before(i, i+n, h)
+				found = s.before(i, i+n, h)
 			}
 		case dash:
-			c, found = s.flag(i)
+			found = s.flag(i)
 		case wide: // full-width ":" and "="
 			if i+2 < len(src) && src[i+1] == 0xBC {
 				switch src[i+2] {
 				case 0x9A:
-					c, found = s.before(i, i+3, ':')
+					found = s.before(i, i+3, ':')
 				case 0x9D:
-					c, found = s.before(i, i+3, '=')
+					found = s.before(i, i+3, '=')
 				}
 			}
 		}
 		if found {
-			s.pos = max(c.Val, i+1)
+			s.pos = max(s.Val, i+1)
 			if cl != dash {
 				s.low = i + 1
 			} else {
 				s.pos = i + 1
 			}
-			return c, true
+			return true
 		}
 	}
 	s.pos = len(src)
-	return c, false
+	return false
 }
 
 // before reads the key in front of a separator at src[i:after].
-func (s *Scanner) before(i, after int, sep byte) (c Candidate, ok bool) {
+func (s *Scanner) before(i, after int, sep byte) bool {
 	src := s.src
+	c := &s.Candidate
+	c.N, c.first, c.outer = 0, false, 0
 	low := max(s.low, i-maxKey-8)
 	end := i
 	for end > low && (src[end-1] == ' ' || src[end-1] == '\t' || src[end-1] == '?' || src[end-1] == '\n' || src[end-1] == '\r') {
@@ -140,7 +143,7 @@ func (s *Scanner) before(i, after int, sep byte) (c Candidate, ok bool) {
 			end--
 		}
 	}
-	c.Sep, c.line = sep, s.line
+	c.Sep, c.line = sep, s.bol
 	if q, n := quoteBefore(src[low:end]); n > 0 {
 		c.KeyEnd = end - n
 		c.Key = c.KeyEnd
@@ -158,17 +161,17 @@ func (s *Scanner) before(i, after int, sep byte) (c Candidate, ok bool) {
 		} else {
 			c.words(src, low)
 		}
-		c.outer = s.outer(c.Key)
+		c.outer = s.outerQuote(c.Key)
 	}
 	if c.Key == c.KeyEnd {
-		return c, false
+		return false
 	}
 	for after < len(src) && (src[after] == '=' || src[after] == '>' || src[after] == ':' || src[after] == '~') {
 		after++ // "=>", ":=", "==", "::"
 	}
 	c.Val = skipBlank(src, after)
-	c.first = leading(src[s.line:max(c.Key, s.line)])
-	return c, true
+	c.first = leading(src[s.bol:max(c.Key, s.bol)])
+	return true
 }
 
 // words finds the starts of longer phrases.
@@ -203,32 +206,36 @@ func (c *Candidate) words(src []byte, low int) {
 // they set off what is no word ("[INFO]", "[REDACTED:…]").
 func phraseByte(c byte) bool { return wordByte[c] && c != '[' && c != ']' }
 
-// outer is the quote before offset i that the key stands in, if any.
-func (s *Scanner) outer(i int) byte {
-	if i > s.line && (s.src[i-1] == '"' || s.src[i-1] == '\'' || s.src[i-1] == '`') {
+// outerQuote is the quote before offset i that the key stands in, if any.
+func (s *Scanner) outerQuote(i int) byte {
+	if i > s.bol && (s.src[i-1] == '"' || s.src[i-1] == '\'' || s.src[i-1] == '`') {
 		return s.src[i-1]
 	}
 	return 0
 }
 
 // element reads "<key ...>" that ends at i.
-func (s *Scanner) element(i int) (c Candidate, ok bool) {
+func (s *Scanner) element(i int) bool {
 	src := s.src
+	c := &s.Candidate
+	c.N, c.first, c.outer = 0, false, 0
 	c.Key = s.tag + 1
 	s.tag = -1
 	c.KeyEnd = c.Key
 	for c.KeyEnd < i && (wordByte[src[c.KeyEnd]] || src[c.KeyEnd] == ':') {
 		c.KeyEnd++
 	}
-	c.Sep, c.line, c.Val = '>', s.line, i+1
-	return c, c.KeyEnd > c.Key && c.KeyEnd-c.Key <= maxKey && src[i-1] != '/'
+	c.Sep, c.line, c.Val = '>', s.bol, i+1
+	return c.KeyEnd > c.Key && c.KeyEnd-c.Key <= maxKey && src[i-1] != '/'
 }
 
 // flag reads "--key value" at i.
-func (s *Scanner) flag(i int) (c Candidate, ok bool) {
+func (s *Scanner) flag(i int) bool {
 	src := s.src
+	c := &s.Candidate
+	c.N, c.first, c.outer = 0, false, 0
 	if i > 0 && !blank(src[i-1]) && src[i-1] != '"' && src[i-1] != '\'' {
-		return c, false
+		return false
 	}
 	j := i + 1
 	if j < len(src) && src[j] == '-' {
@@ -240,7 +247,7 @@ func (s *Scanner) flag(i int) (c Candidate, ok bool) {
 	}
 	c.KeyEnd = j
 	if j == c.Key || j >= len(src) {
-		return c, false
+		return false
 	}
 	// A list in JSON: "--key","value".
 	for j < len(src) && (src[j] == '"' || src[j] == '\'' || src[j] == ',') {
@@ -248,13 +255,13 @@ func (s *Scanner) flag(i int) (c Candidate, ok bool) {
 	}
 	c.Val = skipBlank(src, j)
 	if c.Val == c.KeyEnd || c.Val >= len(src) || src[c.Val] == '-' || src[c.Val] == '=' || src[c.Val] == ':' {
-		return c, false
+		return false
 	}
-	c.Sep, c.line = ' ', s.line
+	c.Sep, c.line = ' ', s.bol
 	if j > c.KeyEnd && c.Val > 0 && (src[c.Val-1] == '"' || src[c.Val-1] == '\'') {
 		c.Val-- // keep the opening quote of the value
 	}
-	return c, true
+	return true
 }
 
 // escaped reads a percent-encoded byte at i, which may be encoded several times

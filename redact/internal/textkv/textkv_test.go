@@ -17,10 +17,10 @@ import (
 func pairs(src string) (out []string) {
 	b := []byte(src)
 	for sc := Scan(b); ; {
-		c, ok := sc.Next()
-		if !ok {
+		if !sc.Next() {
 			return out
 		}
+		c := &sc.Candidate
 		start, end, _ := c.Value(b)
 		s := src[c.Key:c.KeyEnd] + "|" + src[start:end]
 		for _, w := range c.Words[:c.N] {
@@ -104,10 +104,10 @@ func FuzzText(f *testing.F) {
 		b := []byte(s)
 		n := 0
 		for sc := Scan(b); ; {
-			c, ok := sc.Next()
-			if !ok {
+			if !sc.Next() {
 				break
 			}
+			c := &sc.Candidate
 			if c.Key < 0 || c.Key >= c.KeyEnd || c.KeyEnd > len(b) || c.Val < c.KeyEnd || c.Val > len(b) {
 				t.Fatalf("%q: %+v", s, c)
 			}
@@ -188,10 +188,7 @@ func TestLinear(t *testing.T) {
 			best := time.Hour
 			for range 3 {
 				start := time.Now()
-				for sc := Scan(b); ; {
-					if _, ok := sc.Next(); !ok {
-						break
-					}
+				for sc := Scan(b); sc.Next(); {
 				}
 				best = min(best, time.Since(start))
 			}
@@ -209,10 +206,7 @@ func BenchmarkScan(b *testing.B) {
 	b.SetBytes(int64(len(src)))
 	b.ReportAllocs()
 	for b.Loop() {
-		for sc := Scan(src); ; {
-			if _, ok := sc.Next(); !ok {
-				break
-			}
+		for sc := Scan(src); sc.Next(); {
 		}
 	}
 }

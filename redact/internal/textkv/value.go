@@ -6,7 +6,7 @@ package textkv
 import "bytes"
 
 // Value returns the extent of the value without its quotes, and where to go on.
-func (c Candidate) Value(src []byte) (start, end, next int) {
+func (c *Candidate) Value(src []byte) (start, end, next int) {
 	i := c.comment(src, c.Val)
 	if c.Sep == '>' {
 		return c.content(src)
@@ -78,7 +78,7 @@ func glued(b byte) bool {
 }
 
 // comment passes over comments and blanks before a value.
-func (c Candidate) comment(src []byte, i int) int {
+func (c *Candidate) comment(src []byte, i int) int {
 	for i+1 < len(src) && src[i] == '/' && src[i+1] == '*' {
 		j := bytes.Index(src[i+2:], []byte("*/"))
 		if j < 0 {
@@ -90,7 +90,7 @@ func (c Candidate) comment(src []byte, i int) int {
 }
 
 // content is the value of an XML-like element.
-func (c Candidate) content(src []byte) (start, end, next int) {
+func (c *Candidate) content(src []byte) (start, end, next int) {
 	name := src[c.Key:c.KeyEnd]
 	for i := c.Val; i < len(src); {
 		j := bytes.Index(src[i:], []byte("</"))
@@ -108,7 +108,7 @@ func (c Candidate) content(src []byte) (start, end, next int) {
 
 // block is an indented block or a multi-line scalar: the lines below that are
 // indented deeper than the key.
-func (c Candidate) block(src []byte, i int) (start, end int, ok bool) {
+func (c *Candidate) block(src []byte, i int) (start, end int, ok bool) {
 	if !c.first {
 		return 0, 0, false
 	}
@@ -160,7 +160,7 @@ func (c Candidate) block(src []byte, i int) (start, end int, ok bool) {
 }
 
 // bare finds the end of an unquoted value.
-func (c Candidate) bare(src []byte, i int) int {
+func (c *Candidate) bare(src []byte, i int) int {
 	start := i
 	for ; i < len(src); i++ {
 		switch b := src[i]; b {
@@ -205,7 +205,7 @@ func (c Candidate) bare(src []byte, i int) int {
 
 // wide reports whether the value takes the whole line: a header, YAML or
 // properties line.
-func (c Candidate) wide() bool { return c.first && c.Sep == ':' }
+func (c *Candidate) wide() bool { return c.first && c.Sep == ':' }
 
 // after reports whether b may follow a closing mark.
 func after(b byte) bool {
@@ -221,7 +221,7 @@ func trim(src []byte, start, end int) int {
 
 // folded returns the end of the line ends at i if the next line continues a
 // header line or a YAML scalar, else i.
-func (c Candidate) folded(src []byte, i int) int {
+func (c *Candidate) folded(src []byte, i int) int {
 	if !c.wide() {
 		return i
 	}
@@ -240,7 +240,7 @@ func (c Candidate) folded(src []byte, i int) int {
 	return k
 }
 
-func (c Candidate) stopsAtBlank(src []byte, start, i int) bool {
+func (c *Candidate) stopsAtBlank(src []byte, start, i int) bool {
 	switch {
 	case c.outer != 0 || c.wide():
 		return false
@@ -254,7 +254,7 @@ func (c Candidate) stopsAtBlank(src []byte, start, i int) bool {
 	return keyFollows(src, skipBlank(src, i), c.Sep)
 }
 
-func (c Candidate) stopsAtMark(src []byte, i int, mark byte) bool {
+func (c *Candidate) stopsAtMark(src []byte, i int, mark byte) bool {
 	if c.wide() {
 		return false
 	}
