@@ -37,9 +37,33 @@ func (s *Scratch) walkCSV(src []byte, c ctx) {
 		pos, last = cell.Next, cell.Last
 	}
 	n = max(n, len(s.columns)-base)
+	plain := c.v.act == actNone && !c.cut && s.p.det == nil && worst.v.act == actNone
 	for pos < len(src) {
+		if plain {
+			if next, ok := s.plainRecord(src, pos, delim, c); ok {
+				pos = next
+				continue
+			}
+		}
 		pos = s.record(src, pos, delim, c, s.columns[base:], n, worst)
 	}
+}
+
+// plainRecord passes over a line in which nothing can be selected: no quotes,
+// nothing structured, no name in the first cell.
+func (s *Scratch) plainRecord(src []byte, pos int, delim byte, c ctx) (next int, ok bool) {
+	end := bytes.IndexByte(src[pos:], '\n')
+	if end < 0 {
+		return 0, false
+	}
+	line := src[pos : pos+end]
+	if bytes.IndexByte(line, '"') >= 0 || structured(line) {
+		return 0, false
+	}
+	if i := bytes.IndexByte(line, delim); i > 0 && s.nameVerdict(c, bytes.TrimSpace(line[:i])).strong() {
+		return 0, false
+	}
+	return pos + end + 1, true
 }
 
 // record decides over the record at pos and returns where the next one starts.
