@@ -25,7 +25,18 @@ const (
 type shortEntry struct {
 	k0, k1 uint64
 	tag    uint64 // length, env, state; 0 = empty
-	val    cached
+	val    packed
+}
+
+// packed is a cached in one word; 0 says nothing at all.
+type packed uint64
+
+func (c cached) pack() packed {
+	return packed(c.v.act) | packed(c.v.flags)<<8 | packed(c.v.rule)<<16 | packed(uint32(c.state))<<32
+}
+
+func (p packed) unpack() (verdict, pathState) {
+	return verdict{act: action(p), flags: verdictFlags(p >> 8), rule: uint16(p >> 16)}, pathState(int32(p >> 32))
 }
 
 type cached struct {
@@ -64,7 +75,7 @@ func shortSlot(k0, k1, tag uint64) uint64 {
 func (s *Scratch) lookup(pl place, st pathState, key []byte) (verdict, pathState) {
 	if len(key) <= 16 {
 		k0, k1 := words(key)
-		return s.lookupShort(pl, st, k0, k1, len(key), key)
+		return s.lookupShort(pl, st, k0, k1, len(key), key).unpack()
 	}
 	if len(key) > maxLongKey {
 		return s.decide(pl, st, key)
@@ -85,18 +96,19 @@ func (s *Scratch) lookup(pl place, st pathState, key []byte) (verdict, pathState
 	return v, to
 }
 
-func (s *Scratch) lookupShort(pl place, st pathState, k0, k1 uint64, n int, key []byte) (verdict, pathState) {
+func (s *Scratch) lookupShort(pl place, st pathState, k0, k1 uint64, n int, key []byte) packed {
 	tag := cacheTag(n, s.env(pl), st)
 	set := &s.short[shortSlot(k0, k1, tag)]
 	if e := &set[0]; e.k0 == k0 && e.k1 == k1 && e.tag == tag {
-		return e.val.v, e.val.state
+		return e.val
 	}
 	if e := &set[1]; e.k0 == k0 && e.k1 == k1 && e.tag == tag {
-		return e.val.v, e.val.state
+		return e.val
 	}
 	v, to := s.decide(pl, st, key)
-	set[0], set[1] = shortEntry{k0, k1, tag, cached{v, to}}, set[0]
-	return v, to
+	val := cached{v, to}.pack()
+	set[0], set[1] = shortEntry{k0, k1, tag, val}, set[0]
+	return val
 }
 
 // words packs up to 16 bytes, zero-padded.

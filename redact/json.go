@@ -24,6 +24,9 @@ type frame struct {
 	flags frameFlags
 }
 
+// neutral reports whether nothing is said about the values inside so far.
+func (f *frame) neutral() bool { return f.v.act == actNone && f.kv.act == actNone }
+
 type frameFlags uint8
 
 const (
@@ -390,10 +393,13 @@ key:
 		s.malformed(src, i, c, `"`)
 		goto stopped
 	}
+
+keyQuote:
 	keyStart = i
 	i++
 	{
 		var own verdict
+		var val packed
 		var end int
 		var esc bool
 		if i+16 <= n {
@@ -405,9 +411,9 @@ key:
 					k0 := w0 & (1<<(8*uint(kn)) - 1)
 					tag := cacheTag(kn, s.scopeID<<4|uint16(c.place), f.state)
 					if e := &s.short[shortSlot(k0, 0, tag)][0]; e.k0 == k0 && e.k1 == 0 && e.tag == tag {
-						own, st = e.val.v, e.val.state
+						val = e.val
 					} else {
-						own, st = s.lookupShort(c.place, f.state, k0, 0, kn, src[i:end])
+						val = s.lookupShort(c.place, f.state, k0, 0, kn, src[i:end])
 					}
 					goto haveKey
 				}
@@ -420,9 +426,9 @@ key:
 						k1 := w1 & (1<<(8*uint(kn)) - 1)
 						tag := cacheTag(8+kn, s.scopeID<<4|uint16(c.place), f.state)
 						if e := &s.short[shortSlot(w0, k1, tag)][0]; e.k0 == w0 && e.k1 == k1 && e.tag == tag {
-							own, st = e.val.v, e.val.state
+							val = e.val
 						} else {
-							own, st = s.lookupShort(c.place, f.state, w0, k1, 8+kn, src[i:end])
+							val = s.lookupShort(c.place, f.state, w0, k1, 8+kn, src[i:end])
 						}
 						goto haveKey
 					}
@@ -434,9 +440,45 @@ key:
 			s.truncated(src, keyStart, c, `"`)
 			goto stopped
 		}
-		own, st = s.jsonKey(src[i:end], esc, c.place, f.state)
+		val = s.jsonKey(src[i:end], esc, c.place, f.state)
 	haveKey:
 		i = end + 1
+		if val == 0 && f.neutral() {
+			v, st = verdict{}, stateNone
+			// The usual case: a key and a string that nothing is said about, with no
+			// blanks between them.
+			if i+10 > n || src[i] != ':' || src[i+1] != '"' {
+				goto colon
+			}
+			a, b := i+2, 0
+			keyed := false
+			w := binary.LittleEndian.Uint64(src[a:])
+			if m := quoteMask(w); m != 0 {
+				k := uint(bits.TrailingZeros64(m) >> 3)
+				b = a + int(k)
+				if src[b] != '"' {
+					i++
+					goto value
+				}
+				keyed = keyMask(w)&(1<<(8*k)-1) != 0
+			} else {
+				var fl stringFlags
+				b, fl = scanString(src, a)
+				if b < 0 {
+					i++
+					goto value
+				}
+				keyed = fl != 0
+			}
+			if keyed || nestFirst[src[a]] || !plain && b-a >= s.p.detMin && s.detects(src[a:b]) {
+				i++
+				goto value
+			}
+			f.flags |= frameKept
+			i = b + 1
+			goto after
+		}
+		own, st = val.unpack()
 		v = own
 		if own != (verdict{}) || f.v.act != actNone || f.kv.act != actNone {
 			if own.flags&flagKeyHit != 0 {
@@ -450,6 +492,7 @@ key:
 			}
 		}
 	}
+colon:
 	if i < n && src[i] == ':' {
 		i++
 		goto value
@@ -501,6 +544,11 @@ after:
 	if d == 0 {
 		return i, true
 	}
+	if i+1 < n && src[i] == ',' && src[i+1] == '"' && f.flags&frameObject != 0 {
+		f.comma = int32(i)
+		i++
+		goto keyQuote
+	}
 	if i < n && src[i] <= ' ' {
 		i = skipSpace(src, i)
 	}
@@ -540,15 +588,15 @@ stopped:
 }
 
 // jsonKey is the slow path for keys: long, escaped, or near the end of src.
-func (s *Scratch) jsonKey(raw []byte, esc bool, pl place, st pathState) (verdict, pathState) {
-	if !esc {
-		return s.lookup(pl, st, raw)
-	}
+func (s *Scratch) jsonKey(raw []byte, esc bool, pl place, st pathState) packed {
 	m := s.mark()
-	s.arena = appendUnescaped(s.arena, raw)
-	own, to := s.lookup(pl, st, s.arena[m:])
+	if esc {
+		s.arena = appendUnescaped(s.arena, raw)
+		raw = s.arena[m:]
+	}
+	v, to := s.lookup(pl, st, raw)
 	s.arena = s.arena[:m]
-	return own, to
+	return cached{v, to}.pack()
 }
 
 // numberEnd reads a number by the strict grammar.

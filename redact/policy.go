@@ -26,7 +26,7 @@ type Policy struct {
 	detRule []uint16
 	// detMin is the length in bytes below which no detector can match.
 	detMin int
-	ring    *token.Keyring
+	ring   *token.Keyring
 
 	mask     []byte // plain
 	maskJSON []byte // in quotes
