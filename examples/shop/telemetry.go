@@ -84,22 +84,35 @@ func newExporter(ctx context.Context) (sdktrace.SpanExporter, error) {
 		os.Getenv("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL"),
 		os.Getenv("OTEL_EXPORTER_OTLP_PROTOCOL"),
 		"http/protobuf")
+	// The exporters' default without an endpoint is https://localhost; a
+	// Collector on this machine speaks plain HTTP.
+	plain := os.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT") == "" && os.Getenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") == ""
 	switch protocol {
 	case "http/protobuf":
-		return otlptracehttp.New(ctx,
+		opts := []otlptracehttp.Option{
 			otlptracehttp.WithTimeout(exportTimeout),
 			otlptracehttp.WithRetry(otlptracehttp.RetryConfig{
 				Enabled: true, InitialInterval: 200 * time.Millisecond,
 				MaxInterval: 5 * time.Second, MaxElapsedTime: exportTimeout,
-			}))
+			}),
+		}
+		if plain {
+			opts = append(opts, otlptracehttp.WithInsecure())
+		}
+		return otlptracehttp.New(ctx, opts...)
 	case "grpc":
-		// The default first retry after 5 s is longer than a restart.
-		return otlptracegrpc.New(ctx,
+		opts := []otlptracegrpc.Option{
 			otlptracegrpc.WithTimeout(exportTimeout),
+			// The default first retry after 5 s is longer than a restart.
 			otlptracegrpc.WithRetry(otlptracegrpc.RetryConfig{
 				Enabled: true, InitialInterval: 200 * time.Millisecond,
 				MaxInterval: 5 * time.Second, MaxElapsedTime: exportTimeout,
-			}))
+			}),
+		}
+		if plain {
+			opts = append(opts, otlptracegrpc.WithInsecure())
+		}
+		return otlptracegrpc.New(ctx, opts...)
 	default:
 		return nil, fmt.Errorf("OTEL_EXPORTER_OTLP_PROTOCOL %q is not supported; use http/protobuf or grpc", protocol)
 	}
