@@ -284,34 +284,6 @@ func FuzzBytes(f *testing.F) {
 	})
 }
 
-// TestBackingArray: a changed value shares no memory with the input, and an
-// unchanged one is the input.
-func TestBackingArray(t *testing.T) {
-	t.Parallel()
-	for _, c := range loadCorpus(t) {
-		p, err := c.policy()
-		if err != nil {
-			t.Fatal(err)
-		}
-		in, err := c.raw()
-		if err != nil {
-			t.Fatal(err)
-		}
-		s := p.NewScratch()
-		s.Begin(Exchange{RequestContentType: c.ContentType})
-		out, ef := s.Body(Request, in)
-		if ef == Changed && aliases(in, out) || ef == Unchanged && out != in {
-			t.Errorf("%s: effect %d", c.ID, ef)
-		}
-		kept := out
-		s.Body(Request, strings.Repeat("x=1&", 4096)) // scratch memory is used again
-		s.Release()
-		if out != kept {
-			t.Errorf("%s: the result changed later", c.ID)
-		}
-	}
-}
-
 // TestNoAllocations: a value without a hit costs none.
 func TestNoAllocations(t *testing.T) {
 	doc := orderJSON(4<<10, 0, 1)

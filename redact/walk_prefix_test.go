@@ -1,7 +1,7 @@
 // Copyright The apispan Authors
 // SPDX-License-Identifier: Apache-2.0
 
-package redact
+package redact_test
 
 import (
 	"encoding/base64"
@@ -31,7 +31,7 @@ func TestEveryPrefix(t *testing.T) {
 	t.Parallel()
 	const marker = "S3CR3T"
 	for _, c := range loadCorpus(t) {
-		if lateNames[c.ID] || c.stretch() || strings.Contains(c.ID, "head-cut") {
+		if lateNames[c.ID] || c.Stretch() || strings.Contains(c.ID, "head-cut") {
 			continue
 		}
 		// Only a document with an end of its own shows that a pattern was cut; for
@@ -39,11 +39,11 @@ func TestEveryPrefix(t *testing.T) {
 		if len(c.Policy.Patterns) > 0 && !httpattr.IsJSON(c.ContentType) && !strings.Contains(c.ID, "-x-") {
 			continue
 		}
-		in, err := c.raw()
+		in, err := c.Raw()
 		if err != nil {
 			t.Fatal(err)
 		}
-		p, err := c.policy()
+		p, err := c.Compile()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -58,7 +58,7 @@ func TestEveryPrefix(t *testing.T) {
 		for n := len(in) - 1; n > 0; n -= step {
 			cut := c
 			cut.Input = "b64:" + base64.StdEncoding.EncodeToString([]byte(in[:n]))
-			out, err := cut.redact(p)
+			out, err := cut.Redact(p)
 			if err != nil {
 				t.Fatal(err)
 			}

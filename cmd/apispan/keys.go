@@ -45,7 +45,7 @@ func runToken(args []string, s streams) error {
 	if *policy == "" {
 		return errors.New("no policy: give -policy FILE")
 	}
-	p, err := policyFile(*policy)
+	p, err := loadPolicy(*policy)
 	if err != nil {
 		return err
 	}
@@ -74,7 +74,7 @@ func runDecrypt(args []string, s streams) error {
 	if *policy == "" {
 		return errors.New("no policy: give -policy FILE")
 	}
-	p, err := policyFile(*policy)
+	p, err := loadPolicy(*policy)
 	if err != nil {
 		return err
 	}

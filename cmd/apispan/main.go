@@ -38,8 +38,8 @@ type command struct {
 
 func commands() map[string]command {
 	return map[string]command{
-		"redact":  {"redact -policy FILE [flags] < fixtures", "run fixtures or a corpus through a policy", runRedact},
-		"policy":  {"policy print NAME | list | defaults | detectors | schema | check FILE", "print, list and check policies", runPolicy},
+		"redact":  {"redact -policy FILE|preset:NAME [flags] [FIXTURE...]", "run fixtures or a corpus through a policy", runRedact},
+		"policy":  {"policy list | print NAME | check FILE... | hash FILE | defaults | detectors | schema", "print, list and check policies", runPolicy},
 		"token":   {"token -policy FILE [-kid ID] [-scope S] < value", "make the token of a value", runToken},
 		"decrypt": {"decrypt -policy FILE < text", "recover an encrypted value", runDecrypt},
 		"version": {"version", "print the version", runVersion},
@@ -73,7 +73,9 @@ func run(args []string, s streams) int {
 	case errors.Is(err, errParsed):
 		return exitUsage
 	default:
-		fmt.Fprintf(s.err, "apispan %s: %v\n", name, err)
+		for _, l := range strings.Split(err.Error(), "\n") {
+			fmt.Fprintf(s.err, "apispan %s: %s\n", name, l)
+		}
 		return exitUsage
 	}
 }
@@ -97,21 +99,32 @@ var errParsed = errors.New("wrong flags")
 
 // parse parses flags and rejects arguments beyond most.
 func parse(fs *flag.FlagSet, args []string, s streams, most int) error {
+	rest, err := parseMixed(fs, args, s)
+	if err == nil && len(rest) > most {
+		err = fmt.Errorf("unexpected argument %q", rest[most])
+	}
+	return err
+}
+
+// parseMixed parses flags that may stand before, between and behind arguments, and
+// returns the arguments.
+func parseMixed(fs *flag.FlagSet, args []string, s streams) (rest []string, err error) {
 	fs.SetOutput(s.err)
 	fs.Usage = func() {
 		fmt.Fprintf(s.err, "Usage: apispan %s\n\n", commands()[strings.Fields(fs.Name())[0]].usage)
 		fs.PrintDefaults()
 	}
-	if err := fs.Parse(args); err != nil {
-		if errors.Is(err, flag.ErrHelp) {
-			return err
+	for {
+		switch err := fs.Parse(args); {
+		case errors.Is(err, flag.ErrHelp):
+			return nil, err
+		case err != nil:
+			return nil, errParsed
+		case fs.NArg() == 0:
+			return rest, nil
 		}
-		return errParsed
+		rest, args = append(rest, fs.Arg(0)), fs.Args()[1:]
 	}
-	if fs.NArg() > most {
-		return fmt.Errorf("unexpected argument %q", fs.Arg(most))
-	}
-	return nil
 }
 
 func runVersion(args []string, s streams) error {

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/apispan/apispan/redact"
 )
 
@@ -86,7 +88,7 @@ func TestRedactText(t *testing.T) {
 	p := file(t, policy)
 	r := apispan(t, body, "redact", "-policy", p, "-host", "shop.test", "-content-type", "application/json",
 		"-expect-absent", "S3CR3T", "-expect-absent", "detector:card", "-expect-present", "Paris")
-	if r.code != 0 || !strings.Contains(r.out, "request_body") || !strings.Contains(r.out, "hmac") || !strings.Contains(r.out, "ok     input") {
+	if r.code != 0 || !strings.Contains(r.out, "request_body") || !strings.Contains(r.out, "hmac") || !strings.Contains(r.out, "ok     stdin (request_body)") {
 		t.Errorf("%+v", r)
 	}
 	for _, secret := range []string{"S3CR3T", "4111", "ada", "Paris"} {
@@ -135,7 +137,7 @@ func TestRedactCases(t *testing.T) {
 {"id":"h","where":"header","input":"Authorization: Bearer S3CR3T","must_not_contain":["S3CR3T"]}
 {"id":"b","where":"request_body","content_type":"application/json","input":"b64:eyJwYXNzd29yZCI6IlMzQ1IzVCJ9","must_not_contain":["S3CR3T"]}
 `
-	if r := apispan(t, good, "redact", "-policy", p); r.code != 0 || !strings.Contains(r.out, "3 cases, 0 leaks") {
+	if r := apispan(t, good, "redact", "-policy", p); r.code != 0 || !strings.Contains(r.out, "3 cases, 3 changed, 3 values redacted, 0 failed") {
 		t.Errorf("%+v", r)
 	}
 	bad := good + `{"id":"leaky","where":"query","input":"shoe=S3CR3T","must_not_contain":["S3CR3T"]}` + "\n"
@@ -143,11 +145,82 @@ func TestRedactCases(t *testing.T) {
 	if r.code != 1 || !strings.Contains(r.out, "leak   leaky") || strings.Contains(r.out, "S3CR3T") || strings.Contains(r.out, "ok  ") {
 		t.Errorf("%+v", r)
 	}
-	r = apispan(t, bad, "redact", "-preset", "default", "-report", "json")
+	r = apispan(t, bad, "redact", "-policy", "preset:default", "-format", "json")
 	lines := strings.Split(strings.TrimSpace(r.out), "\n")
-	var last struct{ ID, Status string }
-	if err := json.Unmarshal([]byte(lines[len(lines)-1]), &last); err != nil || r.code != 1 || last.ID != "leaky" || last.Status != "leak" || len(lines) != 4 {
-		t.Errorf("%v, %+v", err, r)
+	if r.code != 1 || len(lines) != 5 || strings.Contains(r.out, "S3CR3T") {
+		t.Fatalf("%+v", r)
+	}
+	var last line
+	var sum struct{ Summary totals }
+	if err := errors.Join(json.Unmarshal([]byte(lines[3]), &last), json.Unmarshal([]byte(lines[4]), &sum)); err != nil {
+		t.Fatal(err)
+	}
+	want := line{ID: "leaky", Where: "query", Status: "leak", BeforeBytes: 11, AfterBytes: 11, Fails: []string{"must_not_contain[0] is present"}}
+	if diff := cmp.Diff(want, last); diff != "" {
+		t.Errorf("last case (-want +got):\n%s", diff)
+	}
+	if s := sum.Summary; s.Cases != 4 || s.Changed != 3 || s.Values != 3 || s.Failed != 1 || s.Leaks != 1 || len(s.Policy) != 16 {
+		t.Errorf("summary: %+v", s)
+	}
+}
+
+func TestRedactFiles(t *testing.T) {
+	t.Parallel()
+	p := file(t, policy)
+	one := file(t, `{"id":"one","where":"query","input":"password=S3CR3T"}`)
+	two := file(t, `{"id":"two","where":"text","input":"x","exchange":{"host":"h.test"}}`)
+	value := file(t, "Authorization: Bearer S3CR3T-abcdef\nAccept: */*\n")
+	// Flags may stand anywhere.
+	r := apispan(t, "not read", "redact", one, "-policy", p, two, "-expect-absent", "S3CR3T")
+	if r.code != 0 || !strings.Contains(r.out, "one (query) 15 -> 19 bytes") || !strings.Contains(r.out, "two (text) 1 bytes, nothing to redact") {
+		t.Errorf("%+v", r)
+	}
+	r = apispan(t, "", "redact", "-policy", p, "-where", "header", "-output", value)
+	if r.code != 0 || r.out != "Authorization: [REDACTED]\r\nAccept: */*\r\n" {
+		t.Errorf("%+v", r)
+	}
+	typo := file(t, `{"id":"one","where":"query","input":"password=S3CR3T","must_not_contains":["S3CR3T"]}`)
+	r = apispan(t, "", "redact", "-policy", p, typo)
+	if r.code != 2 || !strings.Contains(r.err, `unknown field "must_not_contains"`) || strings.Contains(r.err, "S3CR3T") {
+		t.Errorf("%+v", r)
+	}
+}
+
+func TestExpectations(t *testing.T) {
+	t.Parallel()
+	p := file(t, policy)
+	secrets := file(t, "S3CR3T\r\n\ndetector:card\n")
+	for name, tt := range map[string]struct {
+		in   string
+		args []string
+		code int
+		want string
+	}{
+		"file":               {body, []string{"-expect-absent", "@" + secrets}, 0, "0 failed"},
+		"encoded":            {`{"city":"S3\u0043R3T"}`, []string{"-expect-absent", "S3CR3T"}, 1, "expect-absent #1 is present"},
+		"detector in a form": {"city=4111%201111%201111%201111", []string{"-expect-absent", "detector:card"}, 0, "0 failed"},
+		"detector":           {`{"city":"ada@example.test"}`, []string{"-expect-absent", "detector:email"}, 1, "detector email still finds"},
+		"nothing to find":    {`{"city":"x"}`, []string{"-expect-absent", "S3CR3T"}, 1, "#1 is in no input"},
+		"present":            {`{"city":"x"}`, []string{"-expect-present", "S3CR3T"}, 1, "expect-present #1 is absent"},
+	} {
+		r := apispan(t, tt.in, append([]string{"redact", "-policy", p, "-host", "shop.test"}, tt.args...)...)
+		if r.code != tt.code || !strings.Contains(r.out, tt.want) || strings.Contains(r.out+r.err, "S3CR3T") {
+			t.Errorf("%s: %+v", name, r)
+		}
+	}
+}
+
+func TestNotes(t *testing.T) {
+	t.Parallel()
+	noKey := file(t, "keys: {hmac: [user_id]}\nhmac: {keys: [{id: k1, env: REDACT_TEST_NOT_SET}]}")
+	r := apispan(t, `{"user_id":"S3CR3T"}`, "redact", "-policy", noKey, "-expect-absent", "S3CR3T")
+	if r.code != 0 || !strings.Contains(r.out, "no_key") || !strings.Contains(r.err, "not loaded") {
+		t.Errorf("%+v", r)
+	}
+	dry := file(t, "dry_run: true")
+	r = apispan(t, `{"password":"S3CR3T"}`, "redact", "-policy", dry, "-expect-absent", "S3CR3T")
+	if r.code != 1 || !strings.Contains(r.err, "dry_run") {
+		t.Errorf("%+v", r)
 	}
 }
 
@@ -182,19 +255,24 @@ func TestUsageErrors(t *testing.T) {
 		{[]string{"redact"}, "no policy"},
 		{[]string{"redact", "-nope"}, "flag provided but not defined"},
 		{[]string{"redact", "-policy", "missing.yaml"}, "missing.yaml"},
-		{[]string{"redact", "-policy", badPolicy}, "line 2"},
+		{[]string{"redact", "-policy", badPolicy}, badPolicy + ":2: keys.dney: unknown field (did you mean deny?)"},
 		{[]string{"redact", "-policy", shortKey}, "openssl rand -base64 32"},
 		{[]string{"redact", "-policy", p, "-preset", "pci"}, "exclude each other"},
 		{[]string{"redact", "-preset", "nope"}, "nope"},
 		{[]string{"redact", "-policy", p, "-format", "xml"}, "-format"},
-		{[]string{"redact", "-policy", p, "-report", "xml"}, "-report"},
+		{[]string{"redact", "-policy", p, "-input", "xml"}, "-input"},
+		{[]string{"redact", "-policy", "preset:nope"}, "use one of allowlist"},
+		{[]string{"redact", "-policy", p, "-expect-absent", ""}, "is empty"},
+		{[]string{"redact", "-policy", p, "-expect-absent", "@missing.txt"}, "missing.txt"},
 		{[]string{"redact", "-policy", p, "-direction", "up"}, "-direction"},
 		{[]string{"redact", "-policy", p, "-where", "moon"}, `where "moon"`},
-		{[]string{"redact", "-policy", p, "-format", "ndjson"}, "no cases"},
+		{[]string{"redact", "-policy", p, "-input", "cases"}, "no cases"},
 		{[]string{"redact", "-policy", p, "-expect-absent", "detector:nope"}, "nope"},
-		{[]string{"redact", "-policy", p, "extra"}, `unexpected argument "extra"`},
+		{[]string{"redact", "-policy", p, "missing.jsonl"}, "missing.jsonl"},
+		{[]string{"redact", "-corpus", "c.jsonl", "extra"}, `unexpected argument "extra"`},
 		{[]string{"redact", "-corpus", "missing.jsonl"}, "missing.jsonl"},
 		{[]string{"policy"}, "usage"},
+		{[]string{"policy", "hash", badPolicy}, ":2: "},
 		{[]string{"policy", "print"}, "needs an argument"},
 		{[]string{"policy", "print", "nope"}, "use one of"},
 		{[]string{"policy", "list", "x"}, "unexpected argument"},

@@ -8,7 +8,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 
 	"github.com/apispan/apispan/redact"
@@ -16,27 +15,30 @@ import (
 
 func runPolicy(args []string, s streams) error {
 	fs := flag.NewFlagSet("policy", flag.ContinueOnError)
-	if err := parse(fs, args, s, 2); err != nil {
+	rest, err := parseMixed(fs, args, s)
+	if err != nil {
 		return err
 	}
-	verb, arg := fs.Arg(0), fs.Arg(1)
-	needs := map[string]bool{"print": true, "check": true, "list": false, "defaults": false, "detectors": false, "schema": false}
-	with, ok := needs[verb]
+	verb := ""
+	if len(rest) > 0 {
+		verb, rest = rest[0], rest[1:]
+	}
+	most := map[string]int{"print": 1, "check": 1 << 20, "hash": 1, "list": 0, "defaults": 0, "detectors": 0, "schema": 0}
+	n, ok := most[verb]
 	switch {
 	case !ok:
 		return fmt.Errorf("usage: apispan %s", commands()["policy"].usage)
-	case with && arg == "":
+	case n > 0 && len(rest) == 0:
 		return fmt.Errorf("policy %s needs an argument: apispan %s", verb, commands()["policy"].usage)
-	case !with && arg != "":
-		return fmt.Errorf("unexpected argument %q", arg)
+	case len(rest) > n:
+		return fmt.Errorf("unexpected argument %q", rest[n])
 	}
 	switch verb {
 	case "print":
-		b, ok := redact.Preset(arg)
-		if !ok {
-			return fmt.Errorf("no shipped policy is called %q: use one of %s", arg, strings.Join(redact.PresetNames(), ", "))
+		b, err := policySource(presetPrefix + strings.TrimPrefix(rest[0], presetPrefix))
+		if err == nil {
+			_, err = s.out.Write(b)
 		}
-		_, err := s.out.Write(b)
 		return err
 	case "list":
 		for _, n := range redact.PresetNames() {
@@ -51,8 +53,18 @@ func runPolicy(args []string, s streams) error {
 	case "schema":
 		_, err := s.out.Write(redact.Schema())
 		return err
+	case "hash":
+		p, err := loadPolicy(rest[0])
+		if err == nil {
+			_, err = fmt.Fprintln(s.out, p.Hash())
+		}
+		return err
 	default:
-		return checkPolicy(arg, s)
+		var errs []error
+		for _, name := range rest {
+			errs = append(errs, checkPolicy(name, s))
+		}
+		return errors.Join(errs...)
 	}
 }
 
@@ -77,13 +89,9 @@ func summary(b []byte) string {
 // checkPolicy compiles a file and tells what it needs. A key that is not there is
 // not an error of the policy: where it runs, it may be.
 func checkPolicy(name string, s streams) error {
-	b, err := os.ReadFile(name)
+	p, err := loadPolicy(name)
 	if err != nil {
 		return err
-	}
-	p, err := redact.Compile(b)
-	if err != nil {
-		return fmt.Errorf("%s: %w", name, err)
 	}
 	fmt.Fprintf(s.out, "%s: ok, policy %s\n", name, p.Hash())
 	for _, k := range p.Keys() {

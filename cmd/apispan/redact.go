@@ -4,22 +4,16 @@
 package main
 
 import (
-	"bytes"
-	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/apispan/apispan/redact"
 	"github.com/apispan/apispan/redact/redacttest"
 )
-
-// maxInput bounds what is read from standard input.
-const maxInput = 256 << 20
 
 // list is a flag that may be repeated.
 type list []string
@@ -28,77 +22,89 @@ func (l *list) String() string     { return strings.Join(*l, ", ") }
 func (l *list) Set(s string) error { *l = append(*l, s); return nil }
 
 type redactFlags struct {
-	policy, preset, corpus, format, report string
-	where, contentType                     string
-	absent, present                        list
-	showValues, output, quiet, defaults    bool
-	truncated                              bool
-	ex                                     redact.Exchange
-	direction                              string
+	policy, preset, corpus, format          string
+	input, where, contentType               string
+	absent, present                         list
+	showValues, output, quiet, defaultsOnly bool
+	truncated                               bool
+	ex                                      redacttest.Exchange
+	files                                   []string
 }
 
 func (f *redactFlags) set(fs *flag.FlagSet) {
-	fs.StringVar(&f.policy, "policy", "", "policy `file` in YAML")
-	fs.StringVar(&f.preset, "preset", "", "use a shipped policy by `name` instead of a file; see apispan policy list")
-	fs.StringVar(&f.corpus, "corpus", "", "run a `file` of cases, each under the policy it carries; needs no -policy")
-	fs.StringVar(&f.format, "format", "", "input: ndjson (one case a line) or text (one value); default: ndjson if the first line is a case")
-	fs.StringVar(&f.report, "report", "text", "report: text or json (one object a line)")
-	fs.StringVar(&f.where, "where", "request_body", "where a text input stood: "+strings.Join(redacttest.Wheres(), ", "))
-	fs.StringVar(&f.contentType, "content-type", "", "content type of a text input")
+	fs.StringVar(&f.policy, "policy", "", "policy `file` in YAML, or preset:NAME")
+	fs.StringVar(&f.preset, "preset", "", "`name` of a shipped policy; see apispan policy list")
+	fs.StringVar(&f.corpus, "corpus", "", "run a `file` of cases, each under the rules that it carries, and judge it as go test ./redact -run Corpus does")
+	fs.StringVar(&f.format, "format", "text", "report: text or json (one object a line)")
+	fs.StringVar(&f.input, "input", "", "what the fixtures are: cases (one a line) or value (a file is one value); default: cases if the first line is one")
+	fs.StringVar(&f.where, "where", "request_body", "where a value stood: "+strings.Join(redacttest.Places(), ", "))
+	fs.StringVar(&f.contentType, "content-type", "", "content type of a value")
 	fs.BoolVar(&f.truncated, "truncated", false, "the bodies were cut at their end")
-	fs.Var(&f.absent, "expect-absent", "`string`, or detector:NAME, that must not be in any output; repeatable")
+	fs.Var(&f.absent, "expect-absent", "`string`, or detector:NAME, or @FILE with one of them a line, that must be in no output; repeatable")
 	fs.Var(&f.present, "expect-present", "`string` that must be in every output; repeatable")
 	fs.BoolVar(&f.showValues, "show-values", false, "print values before and after: SECRETS of the fixtures appear in the report")
-	fs.BoolVar(&f.output, "output", false, "print the redacted value of a text input and nothing else")
+	fs.BoolVar(&f.output, "output", false, "print the redacted value of one fixture and nothing else")
 	fs.BoolVar(&f.quiet, "quiet", false, "report failures and the summary only")
-	fs.BoolVar(&f.defaults, "print-defaults", false, "print the built-in key list and the default detectors, and stop")
+	fs.BoolVar(&f.defaultsOnly, "print-defaults", false, "print the built-in key list and the default detectors, and stop")
 	fs.StringVar(&f.ex.Host, "host", "", "host of the exchange, for scoped rules; a rule applies if what it asks for is not given")
 	fs.StringVar(&f.ex.Route, "route", "", "route of the exchange, for scoped rules")
 	fs.StringVar(&f.ex.Method, "method", "", "method of the exchange, for scoped rules")
-	fs.StringVar(&f.direction, "direction", "", "incoming or outgoing, for scoped rules")
+	fs.StringVar(&f.ex.Direction, "direction", "", "incoming or outgoing, for scoped rules")
+}
+
+func (f *redactFlags) validate() error {
+	switch f.ex.Direction {
+	case "", "incoming", "outgoing":
+	default:
+		return fmt.Errorf("-direction %q: write incoming or outgoing", f.ex.Direction)
+	}
+	if !slices.Contains(redacttest.Places(), f.where) {
+		return fmt.Errorf("-where %q: write one of %s", f.where, strings.Join(redacttest.Places(), ", "))
+	}
+	switch f.format {
+	case "text", "json":
+	default:
+		return fmt.Errorf("-format %q: write text or json", f.format)
+	}
+	switch f.input {
+	case "", "cases", "value":
+	default:
+		return fmt.Errorf("-input %q: write cases or value", f.input)
+	}
+	if f.corpus != "" && len(f.files) > 0 {
+		return fmt.Errorf("unexpected argument %q: -corpus names the only file", f.files[0])
+	}
+	return nil
 }
 
 func runRedact(args []string, s streams) error {
 	var f redactFlags
 	fs := flag.NewFlagSet("redact", flag.ContinueOnError)
 	f.set(fs)
-	if err := parse(fs, args, s, 0); err != nil {
+	var err error
+	if f.files, err = parseMixed(fs, args, s); err != nil {
 		return err
 	}
-	if f.defaults {
+	if f.defaultsOnly {
 		return printDefaults(s.out)
+	}
+	if err := f.validate(); err != nil {
+		return err
 	}
 	checks, err := newChecks(f.absent, f.present)
 	if err != nil {
 		return err
 	}
-	switch f.direction {
-	case "":
-	case "incoming":
-		f.ex.Direction = redact.Incoming
-	case "outgoing":
-		f.ex.Direction = redact.Outgoing
-	default:
-		return fmt.Errorf("-direction %q: write incoming or outgoing", f.direction)
-	}
-	f.ex.Method = strings.ToUpper(f.ex.Method)
-	f.ex.RequestTruncated, f.ex.ResponseTruncated = f.truncated, f.truncated
-	if f.report != "text" && f.report != "json" {
-		return fmt.Errorf("-report %q: write text or json", f.report)
-	}
 	p, err := f.loadPolicy()
 	if err != nil {
 		return err
 	}
-	cases, err := f.read(s.in)
+	cases, err := f.read(fs, s.in)
 	if err != nil {
 		return err
 	}
-	if f.output {
-		if len(cases) != 1 {
-			return fmt.Errorf("-output needs one text input, not %d cases", len(cases))
-		}
-		f.quiet = true
+	if f.output && len(cases) != 1 {
+		return fmt.Errorf("-output needs one value, not %d cases", len(cases))
 	}
 	return f.runCases(cases, p, checks, s)
 }
@@ -109,82 +115,53 @@ func (f *redactFlags) loadPolicy() (*redact.Policy, error) {
 	case f.policy != "" && f.preset != "":
 		return nil, errors.New("-policy and -preset exclude each other")
 	case f.policy != "":
-		return policyFile(f.policy)
+		return loadPolicy(f.policy)
 	case f.preset != "":
-		return redact.Compile([]byte("preset: " + f.preset))
+		return loadPolicy(presetPrefix + f.preset)
 	case f.corpus != "":
 		return nil, nil
 	}
-	return nil, errors.New("no policy: give -policy FILE or -preset NAME")
+	return nil, errors.New("no policy: give -policy FILE, -policy preset:NAME or -corpus FILE")
 }
 
-func policyFile(name string) (*redact.Policy, error) {
-	b, err := os.ReadFile(name)
+const presetPrefix = "preset:"
+
+// loadPolicy compiles a file, or a preset by name. Errors name the file.
+func loadPolicy(name string) (*redact.Policy, error) {
+	b, err := policySource(name)
 	if err != nil {
 		return nil, err
 	}
-	return redact.Compile(b)
-}
-
-func (f *redactFlags) read(in io.Reader) ([]redacttest.Case, error) {
-	if f.corpus != "" {
-		file, err := os.Open(f.corpus)
-		if err != nil {
-			return nil, err
-		}
-		defer file.Close()
-		return atLeastOne(redacttest.Read(file, f.corpus))
-	}
-	b, err := io.ReadAll(io.LimitReader(in, maxInput+1))
+	p, err := redact.Compile(b)
 	if err != nil {
-		return nil, err
+		return nil, located(name, err)
 	}
-	if len(b) > maxInput {
-		return nil, fmt.Errorf("the input is longer than %d bytes", maxInput)
-	}
-	switch f.format {
-	case "":
-		if !looksLikeCase(b) {
-			return f.text(b), nil
-		}
-	case "text":
-		return f.text(b), nil
-	case "ndjson":
-	default:
-		return nil, fmt.Errorf("-format %q: write ndjson or text", f.format)
-	}
-	return atLeastOne(redacttest.ReadStrict(bytes.NewReader(b), "stdin"))
+	return p, nil
 }
 
-func atLeastOne(cases []redacttest.Case, err error) ([]redacttest.Case, error) {
-	if err == nil && len(cases) == 0 {
-		err = errors.New("no cases in the input")
+func policySource(name string) ([]byte, error) {
+	preset, ok := strings.CutPrefix(name, presetPrefix)
+	if !ok {
+		return os.ReadFile(name)
 	}
-	return cases, err
+	b, ok := redact.Preset(preset)
+	if !ok {
+		return nil, fmt.Errorf("no shipped policy is called %q: use one of %s", preset, strings.Join(redact.PresetNames(), ", "))
+	}
+	return b, nil
 }
 
-func (f *redactFlags) text(b []byte) []redacttest.Case {
-	return []redacttest.Case{{
-		ID: "input", Where: f.where, ContentType: f.contentType,
-		Input: "b64:" + base64.StdEncoding.EncodeToString(b), // any bytes survive
-	}}
-}
-
-// looksLikeCase reports whether the first line is an object with where and input.
-func looksLikeCase(b []byte) bool {
-	for len(b) > 0 {
-		line, rest, _ := bytes.Cut(b, []byte("\n"))
-		line = bytes.TrimSpace(line)
-		if b = rest; len(line) == 0 || bytes.HasPrefix(line, []byte("//")) {
-			continue
+// located rewrites "redact: line 3: keys.dney: …" to "FILE:3: keys.dney: …", one
+// problem a line, as editors and CI systems read it.
+func located(file string, err error) error {
+	lines := strings.Split(err.Error(), "\n")
+	for i, l := range lines {
+		l = strings.TrimPrefix(l, "redact: ")
+		if rest, ok := strings.CutPrefix(l, "line "); ok {
+			lines[i] = file + ":" + rest
+		} else {
+			lines[i] = file + ": " + l
 		}
-		var c map[string]json.RawMessage
-		if json.Unmarshal(line, &c) != nil {
-			return false
-		}
-		_, where := c["where"]
-		_, input := c["input"]
-		return where && input
 	}
-	return false
+	return errors.New(strings.Join(lines, "\n"))
 }

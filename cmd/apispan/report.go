@@ -15,65 +15,16 @@ import (
 	"github.com/apispan/apispan/redact/redacttest"
 )
 
-// checks are the expectations of the command line.
-type checks struct {
-	absent, present []string
-	detectors       []detectorCheck
-}
-
-// detectorCheck finds what a detector still sees in an output.
-type detectorCheck struct {
-	name   string
-	policy *redact.Policy
-}
-
-func newChecks(absent, present list) (*checks, error) {
-	c := &checks{present: present}
-	for _, a := range absent {
-		name, ok := strings.CutPrefix(a, "detector:")
-		if !ok {
-			if a == "" {
-				return nil, fmt.Errorf("-expect-absent is empty")
-			}
-			c.absent = append(c.absent, a)
-			continue
-		}
-		p, err := redact.CompileConfig(redact.Config{Patterns: map[string]string{name: "mask"}})
-		if err != nil {
-			return nil, fmt.Errorf("-expect-absent detector:%s: %w", name, err)
-		}
-		c.detectors = append(c.detectors, detectorCheck{name, p})
-	}
-	return c, nil
-}
-
-// check returns what an output fails: numbers of expectations, never their text.
-func (c *checks) check(out string) (fails []string) {
-	view := redacttest.Case{MustNotContain: c.absent, MustContain: c.present}
-	leaked, lost := view.Check(out)
-	for _, i := range leaked {
-		fails = append(fails, fmt.Sprintf("expect-absent #%d is present", i+1))
-	}
-	for _, i := range lost {
-		fails = append(fails, fmt.Sprintf("expect-present #%d is absent", i+1))
-	}
-	for _, d := range c.detectors {
-		s := d.policy.NewScratch()
-		s.Begin(redact.Exchange{})
-		if _, ef := s.Text(out); ef != redact.Unchanged {
-			fails = append(fails, fmt.Sprintf("detector %s still finds something", d.name))
-		}
-		s.Release()
-	}
-	return fails
-}
-
-// line is one object of a JSON report.
+// line is one object of a JSON report. The last one is a summary.
 type line struct {
-	ID     string   `json:"id"`
-	Where  string   `json:"where,omitempty"`
-	Status string   `json:"status"` // ok, leak, lost, failed, error
-	Counts []count  `json:"counts,omitempty"`
+	ID          string  `json:"id"`
+	Where       string  `json:"where,omitempty"`
+	Status      string  `json:"status"` // ok, leak, lost, failed, error
+	BeforeBytes int     `json:"before_bytes"`
+	AfterBytes  int     `json:"after_bytes"`
+	Removed     bool    `json:"removed,omitempty"`
+	Counts      []count `json:"counts,omitempty"`
+	// Fails name expectations by their position, never by their text.
 	Fails  []string `json:"fails,omitempty"`
 	Before *string  `json:"before,omitempty"`
 	After  *string  `json:"after,omitempty"`
@@ -87,89 +38,154 @@ type count struct {
 	N       int    `json:"n"`
 }
 
+// totals end a report.
+type totals struct {
+	Policy  string   `json:"policy,omitempty"` // hash; empty if each case has its own
+	Cases   int      `json:"cases"`
+	Changed int      `json:"changed"`
+	Values  int      `json:"values"` // masked, dropped, tokenised, encrypted, truncated
+	Failed  int      `json:"failed"`
+	Leaks   int      `json:"leaks"`
+	Fails   []string `json:"fails,omitempty"`
+	Notes   []string `json:"notes,omitempty"`
+	Corpus  string   `json:"corpus,omitempty"`
+	Stretch string   `json:"stretch,omitempty"`
+}
+
 func (f *redactFlags) runCases(cases []redacttest.Case, p *redact.Policy, c *checks, s streams) error {
-	failed := 0
-	normal, stretch, err := redacttest.Run(cases, p, f.ex, func(r redacttest.Result) {
-		l := f.line(r, c)
-		if l.Status != "ok" && (!r.Case.Stretch() || l.Status == "failed") {
-			failed++
-		}
-		switch {
-		case f.output:
-			if r.Err == nil {
-				_, _ = io.WriteString(s.out, r.Output)
-			}
-			if l.Status != "ok" {
-				writeText(s.err, l)
-			}
-		case f.quiet && l.Status == "ok":
-		case f.report == "json":
-			b, err := json.Marshal(l)
-			if err == nil {
-				fmt.Fprintf(s.out, "%s\n", b)
-			}
-		default:
-			writeText(s.out, l)
-		}
-	})
-	if err != nil {
+	var sum totals
+	report := func(o redacttest.Outcome) {
+		l := f.line(o, c)
+		sum.add(o, l)
+		f.write(s, o, l)
+	}
+	var normal, stretch redacttest.Score
+	var err error
+	if p == nil {
+		normal, stretch, err = redacttest.RunCorpus(cases, report)
+	} else {
+		normal, stretch, err = redacttest.RunUnder(p, cases, report)
+	}
+	sum.finish(p, c, normal, stretch)
+	if p == nil && !c.any() {
+		// A corpus passes with 99 % of what has to survive; expectations are exact.
+		sum.Fails = normal.Problems()
+		sum.Failed = len(sum.Fails)
+	}
+	if !f.output {
+		sum.write(f, s.out)
+	}
+	for _, n := range sum.Notes {
+		fmt.Fprintf(s.err, "apispan redact: %s\n", n)
+	}
+	switch {
+	case err != nil:
 		return err
-	}
-	if !f.output && f.report == "text" {
-		fmt.Fprintf(s.out, "%v; %d failed\n", normal, failed)
-		if stretch.Cases > 0 {
-			fmt.Fprintf(s.out, "stretch: %v\n", stretch)
-		}
-		if p != nil {
-			fmt.Fprintf(s.out, "policy %s\n", p.Hash())
-			if !p.Ready() {
-				fmt.Fprintln(s.err, "apispan redact: the active hmac key is not loaded: values that need it were masked")
-			}
-		}
-	}
-	// A corpus passes with 99 % of what has to survive; expectations are exact.
-	if f.corpus != "" && p == nil && len(c.absent)+len(c.present)+len(c.detectors) == 0 {
-		if !normal.Pass() {
-			return errFailed
-		}
-		return nil
-	}
-	if failed > 0 {
+	case sum.Failed > 0:
 		return errFailed
 	}
 	return nil
 }
 
-func (f *redactFlags) line(r redacttest.Result, c *checks) line {
-	l := line{ID: r.Case.ID, Where: r.Case.Where, Status: "ok"}
-	if r.Err != nil {
-		l.Status = "error"
+func (f *redactFlags) write(s streams, o redacttest.Outcome, l line) {
+	switch {
+	case f.output:
+		_, _ = io.WriteString(s.out, o.Result.Output)
+		if l.Status != "ok" {
+			writeText(s.err, l)
+		}
+	case f.quiet && l.Status == "ok":
+	case f.format == "json":
+		writeJSON(s.out, l)
+	default:
+		writeText(s.out, l)
+	}
+}
+
+func (f *redactFlags) line(o redacttest.Outcome, c *checks) line {
+	l := line{ID: o.Case.Name(), Where: o.Case.Where, Status: "ok"}
+	if o.Err != nil {
+		l.Status, l.Fails = "error", []string{o.Err.Error()}
 		return l
 	}
+	r := o.Result
+	l.BeforeBytes, l.AfterBytes, l.Removed = len(r.Input), len(r.Output), r.Removed
 	for _, n := range r.Counts {
 		l.Counts = append(l.Counts, count{n.Place, n.Rule, n.Action, n.Outcome, n.N})
 	}
 	sort.Slice(l.Counts, func(i, j int) bool { return fmt.Sprint(l.Counts[i]) < fmt.Sprint(l.Counts[j]) })
-	for _, i := range r.Lost {
+	for _, i := range o.Verdict.Lost {
 		l.Status = "lost"
 		l.Fails = append(l.Fails, fmt.Sprintf("must_contain[%d] is absent", i))
 	}
-	for _, i := range r.Leaked {
+	for _, i := range o.Verdict.Leaked {
 		l.Status = "leak"
 		l.Fails = append(l.Fails, fmt.Sprintf("must_not_contain[%d] is present", i))
 	}
-	if fails := c.check(r.Output); len(fails) > 0 {
+	if fails := c.check(o.Case, r); len(fails) > 0 {
 		l.Fails = append(l.Fails, fails...)
 		if l.Status == "ok" {
 			l.Status = "failed"
 		}
 	}
 	if f.showValues {
-		before, _ := r.Case.Raw()
-		before, after := printable(before), printable(r.Output)
+		before, after := printable(r.Input), printable(r.Output)
 		l.Before, l.After = &before, &after
 	}
 	return l
+}
+
+func (s *totals) add(o redacttest.Outcome, l line) {
+	s.Cases++
+	s.Values += o.Result.Stats.Total()
+	if o.Result.Removed || o.Result.Output != o.Result.Input {
+		s.Changed++
+	}
+	if l.Status != "ok" && (!o.Case.Stretch() || l.Status == "failed") {
+		s.Failed++
+	}
+	if l.Status == "leak" && !o.Case.Stretch() {
+		s.Leaks++
+	}
+}
+
+func (s *totals) finish(p *redact.Policy, c *checks, normal, stretch redacttest.Score) {
+	s.Fails = c.idle()
+	s.Failed += len(s.Fails)
+	if stretch.Cases > 0 {
+		s.Stretch = stretch.String()
+	}
+	if p == nil {
+		s.Corpus = normal.String()
+		return
+	}
+	s.Policy = p.Hash()
+	if !p.Ready() {
+		s.Notes = append(s.Notes, "the active hmac key is not loaded: values that need it were masked (outcome no_key)")
+	}
+	if p.Config().DryRun {
+		s.Notes = append(s.Notes, "the policy has dry_run: true: it counts and changes nothing")
+	}
+}
+
+func (s *totals) write(f *redactFlags, w io.Writer) {
+	if f.format == "json" {
+		writeJSON(w, struct {
+			Summary *totals `json:"summary"`
+		}{s})
+		return
+	}
+	if s.Corpus != "" {
+		fmt.Fprintf(w, "corpus: %s\n", s.Corpus)
+	} else {
+		fmt.Fprintf(w, "policy %s: %d cases, %d changed, %d values redacted, %d failed\n", s.Policy, s.Cases, s.Changed, s.Values, s.Failed)
+	}
+	if s.Stretch != "" {
+		fmt.Fprintf(w, "stretch: %s\n", s.Stretch)
+	}
+	for _, fail := range s.Fails {
+		fmt.Fprintf(w, "FAIL: %s\n", fail)
+	}
 }
 
 // printable keeps binary values off the terminal.
@@ -180,11 +196,26 @@ func printable(s string) string {
 	return fmt.Sprintf("%q", s)
 }
 
+func writeJSON(w io.Writer, v any) {
+	if b, err := json.Marshal(v); err == nil {
+		fmt.Fprintf(w, "%s\n", b)
+	}
+}
+
 func writeText(w io.Writer, l line) {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%-6s %s", l.Status, l.ID)
 	if l.Where != "" {
 		fmt.Fprintf(&b, " (%s)", l.Where)
+	}
+	switch {
+	case l.Status == "error":
+	case l.Removed:
+		fmt.Fprintf(&b, " %d bytes, removed", l.BeforeBytes)
+	case len(l.Counts) == 0 && l.BeforeBytes == l.AfterBytes:
+		fmt.Fprintf(&b, " %d bytes, nothing to redact", l.BeforeBytes)
+	default:
+		fmt.Fprintf(&b, " %d -> %d bytes", l.BeforeBytes, l.AfterBytes)
 	}
 	b.WriteByte('\n')
 	for _, c := range l.Counts {

@@ -10,122 +10,64 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 
-	"github.com/apispan/apispan/internal/httpattr"
 	"github.com/apispan/apispan/redact"
 )
 
-// Case is one input and what must become of it.
+// Case is one captured value and what has to become of it.
 type Case struct {
+	// ID names the case in reports. Default: file and line.
 	ID string `json:"id"`
-	// ContentType of a body; a hint, as in traffic.
-	ContentType string `json:"content_type"`
-	// Where the input stood: request_body, response_body, header, cookie, query,
-	// path, client_ip or text. header and client_ip take "Name: value" lines, cookie
-	// a Cookie value or one that begins with "Set-Cookie:".
+	// Where is the part of the exchange that the value stands in; Places lists the
+	// names.
 	Where string `json:"where"`
-	// Truncated says that the producer marked the body as cut.
-	Truncated bool `json:"truncated"`
-	// Input is text, or after "b64:" base64 of any bytes.
+	// ContentType is the Content-Type of a body, as received.
+	ContentType string `json:"content_type"`
+	// Input is the value. "b64:" stands before base64 (RFC 4648) of raw bytes.
 	Input string `json:"input"`
-	// Policy holds rules for this case alone. See Case.Compile.
-	Policy CasePolicy `json:"policy"`
-	// MustNotContain are strings that must be neither in the output nor in its
-	// base64.
+	// Truncated says that the producer marked the body as cut off.
+	Truncated bool `json:"truncated"`
+	// Exchange is for scoped rules. Absent fields are unknown.
+	Exchange Exchange `json:"exchange"`
+	// Policy holds the rules of a case that brings its own; see Case.Compile.
+	Policy Rules `json:"policy"`
+	// MustNotContain are the secrets: none of them may be in the output.
 	MustNotContain []string `json:"must_not_contain"`
-	// MustContain are strings that must survive.
+	// MustContain are texts that have to survive.
 	MustContain []string `json:"must_contain"`
-	// Note says what the case is about. "stretch:" in front marks one that may fail.
+	// Note is free text. A case whose note begins with "stretch" is scored apart.
 	Note string `json:"note"`
 
-	// File and Line are where the case was read.
+	// File and Line say where the case was read from.
 	File string `json:"-"`
 	Line int    `json:"-"`
 }
 
-// CasePolicy is a policy without defaults: key names, globs and paths by action,
-// and detectors (a name, or "re:" and a regular expression) that mask.
-type CasePolicy struct {
+// Exchange is what scoped rules select by.
+type Exchange struct {
+	Method string `json:"method"`
+	Host   string `json:"host"`
+	Route  string `json:"route"`
+	// Direction is incoming, outgoing or empty.
+	Direction string `json:"direction"`
+}
+
+// Rules is the small policy that a case of a corpus carries. Names are those of
+// keys.deny, keys.allow and keys.hmac; a pattern is the name of a detector or
+// "re:" and a regular expression.
+type Rules struct {
 	Deny     []string `json:"deny"`
 	Allow    []string `json:"allow"`
 	HMAC     []string `json:"hmac"`
 	Patterns []string `json:"patterns"`
 }
 
-// maxLine bounds one case.
-const maxLine = 64 << 20
-
-// Read reads cases and ignores fields that Case does not have. Errors name the
-// file and the line and quote no value.
-func Read(r io.Reader, file string) ([]Case, error) { return read(r, file, false) }
-
-// ReadStrict is Read, but a field that Case does not have is an error: a misspelt
-// must_not_contain checks nothing.
-func ReadStrict(r io.Reader, file string) ([]Case, error) { return read(r, file, true) }
-
-func read(r io.Reader, file string, strict bool) ([]Case, error) {
-	sc := bufio.NewScanner(r)
-	sc.Buffer(nil, maxLine)
-	var out []Case
-	ids := map[string]bool{}
-	for line := 1; sc.Scan(); line++ {
-		text := strings.TrimSpace(sc.Text())
-		if text == "" || strings.HasPrefix(text, "//") {
-			continue
-		}
-		c := Case{File: file, Line: line}
-		if err := decode(text, &c, strict); err != nil {
-			return nil, fmt.Errorf("redacttest: %s:%d: not a case: %w", file, line, hideValue(err))
-		}
-		if c.ID == "" {
-			c.ID = fmt.Sprintf("line %d", line)
-		}
-		if ids[c.ID] {
-			return nil, fmt.Errorf("redacttest: %s:%d: id %q is taken", file, line, c.ID)
-		}
-		ids[c.ID] = true
-		out = append(out, c)
-	}
-	if err := sc.Err(); err != nil {
-		return nil, fmt.Errorf("redacttest: %s: %w", file, err)
-	}
-	return out, nil
-}
-
-func decode(text string, c *Case, strict bool) error {
-	if !strict {
-		return json.Unmarshal([]byte(text), c)
-	}
-	d := json.NewDecoder(strings.NewReader(text))
-	d.DisallowUnknownFields()
-	if err := d.Decode(c); err != nil {
-		return err
-	}
-	if d.More() {
-		return errors.New("more than one value on a line")
-	}
-	return nil
-}
-
-// hideValue keeps what encoding/json says about the place and drops what it quotes.
-func hideValue(err error) error {
-	switch e := err.(type) {
-	case *json.SyntaxError:
-		return fmt.Errorf("invalid JSON at byte %d", e.Offset)
-	case *json.UnmarshalTypeError:
-		return fmt.Errorf("field %q must be %s", e.Field, e.Type)
-	}
-	if name, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
-		return fmt.Errorf("unknown field %s; known: id, where, content_type, truncated, input, policy, must_not_contain, must_contain, note", name)
-	}
-	return errors.New("invalid JSON")
-}
-
-// Stretch reports whether the case may fail.
+// Stretch reports whether the case is one that is scored apart.
 func (c *Case) Stretch() bool { return strings.HasPrefix(c.Note, "stretch") }
 
-// Raw returns the input as it stood on the wire.
+// Raw returns the value that Input stands for.
 func (c *Case) Raw() (string, error) {
 	enc, ok := strings.CutPrefix(c.Input, "b64:")
 	if !ok {
@@ -133,15 +75,27 @@ func (c *Case) Raw() (string, error) {
 	}
 	b, err := base64.StdEncoding.DecodeString(enc)
 	if err != nil {
-		return "", fmt.Errorf("redacttest: %s: input is not base64 after b64:", c.ID)
+		return "", fmt.Errorf("%s: input: not base64 behind b64:", c.Name())
 	}
 	return string(b), nil
 }
 
-// Compile compiles the policy of the case, with a fixed key for tokens.
+// Name is the id, or file and line for want of one.
+func (c *Case) Name() string {
+	if c.ID != "" {
+		return c.ID
+	}
+	return fmt.Sprintf("%s:%d", c.File, c.Line)
+}
+
+// corpusKey is the HMAC key of Compile. It is public and protects nothing.
+const corpusKey = "0123456789abcdef0123456789abcdef"
+
+// Compile makes a policy of the rules of the case and nothing else: no built-in
+// list, no default detectors. Its HMAC key "k1" is fixed and public.
 func (c *Case) Compile() (*redact.Policy, error) {
 	cfg := redact.Config{
-		HMAC:     redact.HMAC{Keys: []redact.HMACKey{{ID: "k1", Value: "0123456789abcdef0123456789abcdef"}}},
+		HMAC:     redact.HMAC{Keys: []redact.HMACKey{{ID: "k1", Value: corpusKey}}},
 		Patterns: map[string]string{},
 	}
 	rules := func(names []string) (out []redact.KeyRule) {
@@ -161,97 +115,105 @@ func (c *Case) Compile() (*redact.Policy, error) {
 	return redact.CompileConfig(cfg)
 }
 
-// Redact runs the case through s in the way of a span processor, and returns what
-// would leave. ex gives what scoped rules ask for; its content types are set from
-// the case. Counts of s are about this case afterwards.
-func (c *Case) Redact(s *redact.Scratch, ex redact.Exchange) (string, error) {
-	in, err := c.Raw()
-	if err != nil {
-		return "", err
+// maxLine bounds one case.
+const maxLine = 64 << 20
+
+// Reading says how strict Read is.
+type Reading uint8
+
+const (
+	// Lenient ignores fields that Case does not have, as other people's corpora may.
+	Lenient Reading = iota
+	// Strict makes them an error: a misspelt must_not_contain checks nothing.
+	Strict
+)
+
+// Read reads cases, one JSON object per line. Empty lines and lines that begin
+// with // are passed over. Errors name the file and line and quote nothing.
+func Read(r io.Reader, name string, how Reading) ([]Case, error) {
+	var out []Case
+	sc := bufio.NewScanner(r)
+	sc.Buffer(nil, maxLine)
+	for line := 1; sc.Scan(); line++ {
+		text := strings.TrimSpace(sc.Text())
+		if text == "" || strings.HasPrefix(text, "//") {
+			continue
+		}
+		c := Case{File: name, Line: line}
+		if err := decode(text, &c, how); err != nil {
+			return nil, fmt.Errorf("%s:%d: %w", name, line, err)
+		}
+		out = append(out, c)
 	}
-	ex.RequestContentType, ex.ResponseContentType = c.ContentType, c.ContentType
-	ex.RequestTruncated = ex.RequestTruncated || c.Truncated
-	ex.ResponseTruncated = ex.ResponseTruncated || c.Truncated
-	s.Begin(ex)
-	get := func(v string, ef redact.Effect) string {
-		if ef == redact.Removed {
-			return ""
-		}
-		return v
+	if err := sc.Err(); err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	switch c.Where {
-	case "request_body":
-		return get(s.Attribute(httpattr.RequestBody, in)), nil
-	case "response_body":
-		return get(s.Attribute(httpattr.ResponseBody, in)), nil
-	case "query":
-		return get(s.Attribute(httpattr.URLQuery, in)), nil
-	case "path":
-		if strings.Contains(in, ":") || strings.Contains(in, "?") || strings.HasPrefix(in, "//") {
-			return get(s.Attribute(httpattr.URLFull, in)), nil
-		}
-		return get(s.Attribute(httpattr.URLPath, in)), nil
-	case "cookie":
-		if rest, ok := strings.CutPrefix(in, "Set-Cookie:"); ok {
-			return get(s.Header(redact.Response, "set-cookie", strings.TrimSpace(rest))), nil
-		}
-		return get(s.Header(redact.Request, "cookie", in)), nil
-	case "client_ip":
-		if !strings.Contains(in, ": ") {
-			return get(s.Attribute(httpattr.ClientAddress, in)), nil
-		}
-		return redactLines(s, in), nil
-	case "header":
-		return redactLines(s, in), nil
-	case "text":
-		return get(s.Text(in)), nil
-	}
-	return "", fmt.Errorf("redacttest: %s: where %q is not known; write one of %s", c.ID, c.Where, strings.Join(Wheres(), ", "))
+	return out, nil
 }
 
-// Wheres lists the values of Case.Where.
-func Wheres() []string {
-	return []string{"request_body", "response_body", "header", "cookie", "query", "path", "client_ip", "text"}
+func decode(text string, c *Case, how Reading) error {
+	dec := json.NewDecoder(strings.NewReader(text))
+	if how == Strict {
+		dec.DisallowUnknownFields()
+	}
+	if err := dec.Decode(c); err != nil {
+		return decodeError(err)
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return errors.New("more than one JSON value on the line; write one case per line")
+	}
+	return nil
 }
 
-// redactLines redacts header lines; a header that is removed leaves none.
-func redactLines(s *redact.Scratch, in string) string {
-	var out strings.Builder
-	for _, line := range strings.Split(strings.ReplaceAll(in, "\r\n", "\n"), "\n") {
-		name, v, ok := strings.Cut(line, ":")
-		if !ok {
-			if line != "" { // no field: nothing says what it is
-				out.WriteString("[REDACTED:malformed]")
+// decodeError says what is wrong without quoting the line.
+func decodeError(err error) error {
+	var typ *json.UnmarshalTypeError
+	var syn *json.SyntaxError
+	switch {
+	case errors.As(err, &typ):
+		return fmt.Errorf("%s: must be a %s", orCase(typ.Field), typ.Type.Kind())
+	case errors.As(err, &syn), errors.Is(err, io.ErrUnexpectedEOF):
+		return errors.New("not a JSON object; write one case per line, or give -where for a plain value")
+	}
+	if f, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
+		return fmt.Errorf("unknown field %s; known: id, where, content_type, input, truncated, exchange, policy, "+
+			"must_not_contain, must_contain, note", f)
+	}
+	return errors.New("not a case")
+}
+
+func orCase(field string) string {
+	if field == "" {
+		return "the line"
+	}
+	return field
+}
+
+// Load reads files and reports ids that are used twice.
+func Load(how Reading, files ...string) ([]Case, error) {
+	var out []Case
+	seen := map[string]string{}
+	for _, name := range files {
+		f, err := os.Open(name)
+		if err != nil {
+			return nil, err
+		}
+		cases, err := Read(f, name, how)
+		_ = f.Close()
+		if err != nil {
+			return nil, err
+		}
+		for _, c := range cases {
+			at := fmt.Sprintf("%s:%d", c.File, c.Line)
+			if first, ok := seen[c.ID]; ok && c.ID != "" {
+				return nil, fmt.Errorf("%s: id %q is taken by %s", at, c.ID, first)
 			}
-			out.WriteString("\r\n")
-			continue
+			seen[c.ID] = at
 		}
-		key := httpattr.RequestHeaderPrefix + strings.ToLower(strings.TrimSpace(name))
-		if s.AttributeKey(key) == redact.Removed {
-			continue
-		}
-		got, ef := s.Attribute(key, strings.TrimSpace(v))
-		if ef == redact.Removed {
-			continue
-		}
-		fmt.Fprintf(&out, "%s: %s\r\n", name, got)
+		out = append(out, cases...)
 	}
-	return out.String()
-}
-
-// Check compares an output with what the case demands: leaked are the indices of
-// MustNotContain that are there, lost those of MustContain that are not.
-func (c *Case) Check(out string) (leaked, lost []int) {
-	enc := base64.StdEncoding.EncodeToString([]byte(out))
-	for i, m := range c.MustNotContain {
-		if m != "" && (strings.Contains(out, m) || strings.Contains(enc, m)) {
-			leaked = append(leaked, i)
-		}
+	if len(out) == 0 {
+		return nil, fmt.Errorf("no cases in %s", strings.Join(files, ", "))
 	}
-	for i, m := range c.MustContain {
-		if !strings.Contains(out, m) {
-			lost = append(lost, i)
-		}
-	}
-	return leaked, lost
+	return out, nil
 }
