@@ -18,10 +18,10 @@ func (f *finder) at(i int) {
 	}
 }
 
-// pctAt tries a percent-encoded @ around the pair at i.
+// pctAt tries a percent-encoded or full-width @ around the pair at i.
 func (f *finder) pctAt(i int) span {
 	for p := max(i-1, 0); p <= i; p++ {
-		if has(f.src, p, "%40") && p >= f.mailSkip {
+		if p >= f.mailSkip && (has(f.src, p, "%40") || has(f.src, p, "＠")) {
 			return f.email(p, 3)
 		}
 	}

@@ -156,7 +156,7 @@ var cases = map[string][]string{
 	},
 	"email": {
 		"mail «synth.user@example.test» ok", "«a+tag@sub.example.co.uk»,", "<«ada@example.com»>", "mail «synth.user%40example.test»",
-		"«\"ada l\"@example.com»", "«ada@[192.0.2.1]»", "«jürgen@exämple.de»", "«ada@localhost»", "«ADA@EXAMPLE.COM».", "x=«ada@example.com»",
+		"«\"ada l\"@example.com»", "«ada@[192.0.2.1]»", "«jürgen@exämple.de»", "«ada@localhost»", "«synth.user＠example.test»", "«ADA@EXAMPLE.COM».", "x=«ada@example.com»",
 		"«a@b.co» «c@d.eu»", "mailto:«ada@example.com»?x", "«o'brien@example.com»",
 		"@scope/pkg", "pkg@1.2.3", "foo @ bar", "a@b", "user@", "@", "price: 5@10.50",
 		"write to «synth.user@exam»†", "«synth.user@»†",

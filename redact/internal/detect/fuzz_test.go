@@ -37,7 +37,7 @@ var fragments = []string{
 	"4111111111111111", "4111 1111 1111 1111", "5555-5555-5555-4444", "3782 822463 10005", "4", "1", "0", "12", " ", "-", ".", ",", ", ", "4111", "41",
 	"eyJ", jwtHead, jwtFull, "ewogICJ", ".", "..", "Bearer ", "bearer", "Basic ", "dXNlcjpwYXNz", "%20", "authorization: ",
 	"-----BEGIN ", "RSA ", "PRIVATE KEY", "-----", "-----END ", "MIIB\n", "AKIA", "AKIAIOSFODNN7EXAMPLE", "ghp_", "abcdefghijklmnopqrstuvwxyz0123456789",
-	"glpat-", "xoxb-", "sk_live_", "AIza", "https://", "://", ":", "/", "\\", "@", "%40", "ada", "ada@example.com", "u:p@h", "203.0.113.57", "::1", "2001:db8::57",
+	"glpat-", "xoxb-", "sk_live_", "AIza", "https://", "://", ":", "/", "\\", "@", "%40", "＠", "ada", "ada@example.com", "u:p@h", "203.0.113.57", "::1", "2001:db8::57",
 	"GB82", "GB82 WEST 1234 5698 7654 32", "123-45-6789", "+1 415 555 2671", "\u200b", "\u00a0", "４", "\"", "aws_secret_access_key=", "secret", "\x00", "\xff", "é",
 }
 
@@ -123,7 +123,7 @@ func checkValue(t *testing.T, sets map[string]*Set, all *Set, src []byte) {
 				_, err := netip.ParseAddr(text)
 				ok = err == nil
 			case "email":
-				ok = strings.Contains(text, "@") || strings.Contains(text, "%40")
+				ok = strings.Contains(text, "@") || strings.Contains(text, "%40") || strings.Contains(text, "＠")
 			case "jwt":
 				ok = strings.HasPrefix(text, "e") && strings.Contains(text, ".")
 			}
@@ -168,7 +168,7 @@ func checkValue(t *testing.T, sets map[string]*Set, all *Set, src []byte) {
 					continue
 				}
 			case "email":
-				if strings.Contains(string(src), "%40") { // may end what stands before it
+				if strings.Contains(string(src), "%40") || strings.Contains(string(src), "＠") { // may end what stands before it
 					continue
 				}
 			case "url_userinfo":

@@ -161,6 +161,8 @@ func (b *builder) detector(d uint8) {
 		b.each('@', actAt)
 		b.add('%', '4', actPctAt)
 		b.add('4', '0', actPctAt)
+		b.add(0xEF, 0xBC, actPctAt) // U+FF20
+		b.add(0xBC, 0xA0, actPctAt)
 	case detUserinfo:
 		// "://" is met by ":/" or "//". A single slash (https:/u@h), which browsers
 		// take, needs the last letter of http, https, ftp, ws, wss too; slashes
