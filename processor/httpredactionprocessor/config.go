@@ -12,6 +12,7 @@ import (
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/config/configopaque"
+	"go.opentelemetry.io/collector/confmap"
 )
 
 // Values of audit: how much a span tells about its own redaction.
@@ -110,6 +111,24 @@ func createDefaultConfig() component.Config {
 		KeyReloadInterval: time.Minute,
 		ApplyTo:           vocabularyNames(),
 	}
+}
+
+// Unmarshal reads the configuration. It takes the policy apart from the rest:
+// values below it have no Go type, and confmap hands those that came out of
+// ${…} over in a form of its own unless it is asked for a plain map.
+func (c *Config) Unmarshal(conf *confmap.Conf) error {
+	if err := conf.Unmarshal(c); err != nil {
+		return err
+	}
+	if c.Policy == nil {
+		return nil
+	}
+	policy, err := conf.Sub("policy")
+	if err != nil {
+		return err
+	}
+	c.Policy = policy.ToStringMap()
+	return nil
 }
 
 // Validate compiles the policy, so that a bad one is found by `validate` and never

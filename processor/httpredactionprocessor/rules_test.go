@@ -95,12 +95,13 @@ policy:
 // the Collector's expansion of variables, and keys come from the environment.
 func TestPolicyThroughTheResolver(t *testing.T) {
 	t.Setenv("APISPAN_TEST_HMAC_KEY", "0123456789abcdef0123456789abcdef")
+	t.Setenv("APISPAN_TEST_NAME", "4711") // looks like a number
 	file := filepath.Join(t.TempDir(), "config.yaml")
 	text := `
 policy:
   version: 1
   defaults: false
-  keys: { deny: [$.user.address.., "$.card.*"], hmac: [user_id] }
+  keys: { deny: [$.user.address.., "$.card.*", "${env:APISPAN_TEST_NAME}"], hmac: [user_id] }
   patterns: { re: [{ id: code, regex: "^EMP-[0-9]+$", action: mask }] }
   hmac: { keys: [{ id: k1 }] }
 hmac_keys: { k1: "${env:APISPAN_TEST_HMAC_KEY}" }
@@ -131,9 +132,9 @@ hmac_keys: { k1: "${env:APISPAN_TEST_HMAC_KEY}" }
 		t.Fatal(err)
 	}
 	td, span := newSpan()
-	span.Attributes().PutStr(httpattr.RequestBody, `{"user":{"address":{"street":"a"},"n":1},"card":{"x":"b"},"user_id":7,"emp":"EMP-12"}`)
+	span.Attributes().PutStr(httpattr.RequestBody, `{"user":{"address":{"street":"a"},"n":1},"card":{"x":"b"},"user_id":7,"emp":"EMP-12","4711":"c"}`)
 	out, _ := onlySpan(t, r.mustTraces(t, td)).Attributes().Get(httpattr.RequestBody)
-	for _, gone := range []string{`"a"`, `"b"`, `:7`, "EMP-12"} {
+	for _, gone := range []string{`"a"`, `"b"`, `"c"`, `:7`, "EMP-12"} {
 		if strings.Contains(out.Str(), gone) {
 			t.Errorf("%s is left in %s", gone, out.Str())
 		}
