@@ -106,6 +106,9 @@ func scanString(src []byte, i int) (end int, fl stringFlags) {
 		}
 		fl |= stringEscaped
 		i += 2
+		for i+1 < len(src) && src[i] == '\\' { // a run of escapes
+			i += 2
+		}
 	}
 	end, esc := stringEnd(src, i)
 	if esc {
@@ -137,6 +140,9 @@ func stringEnd(src []byte, i int) (end int, esc bool) {
 		}
 		esc = true
 		i += 2
+		for i+1 < len(src) && src[i] == '\\' {
+			i += 2
+		}
 	}
 	for i < len(src) {
 		switch src[i] {

@@ -209,7 +209,7 @@ func (s *Scratch) jsonInspect(raw []byte, at int, esc bool, c ctx) {
 		s.arena = appendUnescaped(s.arena, raw)
 		dec = s.arena[m:len(s.arena):len(s.arena)]
 	}
-	if s.p.det == nil && !structured(dec) {
+	if (s.p.det == nil || len(dec) < s.p.detMin) && !structured(dec) {
 		return
 	}
 	saved, first := s.lv, len(s.edits)
@@ -393,10 +393,17 @@ func appendUnescaped(dst, raw []byte) []byte {
 		i += k
 		j += k
 		if i+1 < len(raw) {
-			if c := raw[i+1]; c == '"' || c == '\\' || c == '/' {
+			c := raw[i+1]
+			for c == '"' || c == '\\' || c == '/' {
 				dst[j] = c
 				i += 2
 				j++
+				if i+1 >= len(raw) || raw[i] != '\\' {
+					break
+				}
+				c = raw[i+1]
+			}
+			if i >= len(raw) || raw[i] != '\\' {
 				continue
 			}
 		}

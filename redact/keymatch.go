@@ -103,7 +103,7 @@ func (m *matcher) finish() {
 		g := &m.globs[i]
 		best := g.head
 		for _, p := range append([]string{g.tail}, g.mid...) {
-			if len(p) > len(best) {
+			if len(p) >= len(best) {
 				best = p
 			}
 		}
@@ -231,7 +231,7 @@ func (s *Scratch) decide(pl place, st pathState, key []byte) (verdict, pathState
 			seg, rest = next, after
 		}
 	}
-	if p.det != nil {
+	if p.det != nil && len(key) >= p.detMin {
 		s.matches = p.det.Find(s.matches[:0], key, false)
 		for _, h := range s.matches {
 			if p.rules[p.detRule[h.Rule]].act != actReport {
