@@ -127,7 +127,7 @@ var sameReason = strings.NewReplacer(markMalformed, markTruncated, markUnsupport
 func FuzzContainer(f *testing.F) {
 	for _, v := range [][2]string{
 		{"", ""}, {"a b", "&x=1;y"}, {`"`, `'"`}, {`\`, `\\`}, {"<", "</password>"}, {"]]>", "&amp;"}, {"\r\n--XbXbXbX", "x"}, {"%zz", "%"},
-		{"{", "}"}, {"x,y", ";"}, {"\x1e", "`"}, {"é“", "”"}, {"\n\n", "\ndata: "}, {"+", "="}, {"'S", "''"},
+		{"{", "}"}, {"x,y", ";"}, {"\x1e", "`"}, {"é“", "”"}, {"\n\n", "\ndata: "}, {"+", "="}, {"'S", "''"}, {"'' ", ""}, {`"", `, ""}, {`"a"} `, ""},
 	} {
 		f.Add(v[0], v[1], uint16(30))
 	}

@@ -52,7 +52,7 @@ func (c *Candidate) Value(src []byte) (start, end, next int) {
 					start, end = i, next // with its quotes: they are no pair
 				}
 			}
-			if next < len(src) && glued(src[next]) && q.slashes == 0 {
+			if next < len(src) && q.slashes == 0 && (glued(src[next]) || c.first && c.outer == 0 && !c.alone(src, next)) {
 				e := c.bare(src, next)
 				return i, e, e
 			}
@@ -69,6 +69,17 @@ func (c *Candidate) Value(src []byte) (start, end, next int) {
 	}
 	e := c.bare(src, i)
 	return i, e, e
+}
+
+// alone reports whether the quoted string that ends at i is all of the value in a
+// line that starts with the key: only closing marks or another key may follow.
+func (c *Candidate) alone(src []byte, i int) bool {
+	k := i
+	for k < len(src) && (src[k] == ' ' || src[k] == '\t' || bytes.IndexByte([]byte(",;}])>"), src[k]) >= 0) {
+		k++
+	}
+	return k == len(src) || src[k] == '\n' || src[k] == '\r' ||
+		k > i && keyFollows(src, k, c.Sep) && (c.Sep == '=' || len(bytes.TrimSpace(src[i:k])) > 0)
 }
 
 // glued reports whether b right behind a closing quote belongs to the value, as
