@@ -139,3 +139,18 @@ func TestBenchmarkInputs(t *testing.T) {
 		}
 	}
 }
+
+// Most values are short: what a call costs counts more than the bytes.
+func BenchmarkShortValues(b *testing.B) {
+	s := mustCompile(b, DefaultNames()...)
+	for _, v := range []string{"EUR", "Ada Lovelace", "4711", "2024-01-15T10:30:45Z", "550e8400-e29b-41d4-a716-446655440000", "leave it at the door, please"} {
+		b.Run(v, func(b *testing.B) {
+			src := []byte(v)
+			dst := make([]Match, 0, 8)
+			b.SetBytes(int64(len(src)))
+			for b.Loop() {
+				dst = s.Find(dst[:0], src, false)
+			}
+		})
+	}
+}

@@ -70,9 +70,6 @@ type cardQueue struct {
 
 // nextCard returns the first card that starts at from or later; none has
 // start = len(src) and end = 0.
-//
-// A card has at least 13 bytes, all of them digits or separators. So one byte in
-// 13 is looked at; unless it is one of those, no card covers it.
 func (f *finder) nextCard(from int) span {
 	src, q := f.src, &f.cards
 	for {
@@ -84,26 +81,10 @@ func (f *finder) nextCard(from int) span {
 		}
 		p := max(from, q.end)
 		for p+minCard <= len(src) {
-			at := p + minCard - 1
-			if !cardBytes[src[at]] {
-				p = at + 1
-				continue
-			}
-			l := at
-			for l > p && cardBytes[src[l-1]] {
-				l--
-			}
-			// All from l to at is in the class; go on to 13 bytes.
-			r := at + 1
-			for r < len(src) && r < l+minCard && cardBytes[src[r]] {
-				r++
-			}
+			l, r := cardRun(src, p)
 			if r < l+minCard {
-				if p = r; r == len(src) {
-					p = l // perhaps a cut card
-					break
-				}
-				continue
+				p = l // perhaps a cut card
+				break
 			}
 			p = f.digitFrom(l)
 			if p == len(src) || p >= r { // nothing but separators or letters beyond ASCII
@@ -128,6 +109,34 @@ func (f *finder) nextCard(from int) span {
 		}
 		f.findCards(p)
 	}
+}
+
+// cardRun returns the next 13 bytes or more from p, src[l:r], that all can be of a
+// card. If there are none, r is len(src) and l where those that end src begin.
+//
+// A card has at least 13 bytes. So one byte in 13 is looked at; unless it can be of
+// a card, no card covers it.
+func cardRun(src []byte, p int) (l, r int) {
+	for p+minCard <= len(src) {
+		at := p + minCard - 1
+		if !cardBytes[src[at]] {
+			p = at + 1
+			continue
+		}
+		l = at
+		for l > p && cardBytes[src[l-1]] {
+			l--
+		}
+		r = at + 1
+		for r < len(src) && r < l+minCard && cardBytes[src[r]] {
+			r++
+		}
+		if r == l+minCard || r == len(src) {
+			return l, r
+		}
+		p = r
+	}
+	return p, len(src)
 }
 
 // cardBytes are the bytes that a card can have: digits, separators, and those of

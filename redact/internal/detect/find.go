@@ -52,15 +52,18 @@ func (s *Set) Find(dst []Match, src []byte, cut bool) []Match {
 }
 
 func (s *Set) scan(dst []Match, src []byte, cut bool) []Match {
-	f := finder{s: s, src: src, cut: cut, dst: dst, base: len(dst), hostAt: -1}
 	tab, n := &s.pairs, len(src)
+	// Most values are short and have nothing: they need no finder.
+	i := skip(tab, src, 0)
+	if i >= n && !(s.has(detCard) && mayHoldCard(src, cut)) {
+		return dst
+	}
+	f := finder{s: s, src: src, cut: cut, dst: dst, base: len(dst), hostAt: -1}
 	card := span{start: n}
 	if s.has(detCard) {
 		card = f.nextCard(0)
 	}
-	for i := 0; ; {
-		// The hot loop stands alone so that its variables stay in registers.
-		i = skip(tab, src, i)
+	for ; ; i = skip(tab, src, i) { // the hot loop stands alone so that its variables stay in registers
 		for card.end > 0 && card.start <= i {
 			f.emit(card)
 			card = f.nextCard(card.end)
@@ -74,6 +77,16 @@ func (s *Set) scan(dst []Match, src []byte, cut bool) []Match {
 		}
 		i = f.try(i, &s.actions[tab[p]])
 	}
+}
+
+// mayHoldCard reports whether src has 13 bytes in a row that could be a card, or
+// is cut and ends with a digit or what may follow one.
+func mayHoldCard(src []byte, cut bool) bool {
+	if cut && cardBytes[src[len(src)-1]] {
+		return true
+	}
+	l, r := cardRun(src, 0)
+	return r-l >= minCard
 }
 
 // emit adds m in order. If it overlaps other matches they become one, under the
