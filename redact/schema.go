@@ -19,68 +19,110 @@ func Schema() []byte {
 }
 
 func schema() object {
+	ref := func(name string) object { return object{"$ref": "#/$defs/" + name} }
 	text := object{"type": "string"}
-	flag := object{"type": "boolean"}
+	flag := object{"type": "boolean", "default": false}
 	enum := func(vs ...string) object { return object{"enum": vs} }
-	// A name, or a list of names, or of objects with one.
-	rules := func(options object) object {
-		props := object{"name": text}
+	bounded := func(least, most int) object { return object{"type": "integer", "minimum": least, "maximum": most} }
+	list := func(of object) object { return object{"type": "array", "items": of} }
+	oneOrMany := func(of object) object { return object{"oneOf": []object{of, list(of)}} }
+	rule := func(options object) object {
+		props := object{"name": ref("name")}
 		for k, v := range options {
 			props[k] = v
 		}
-		one := object{"oneOf": []object{text, strict(props, "name")}}
-		return object{"oneOf": []object{text, {"type": "array", "items": one}}}
+		return object{"oneOf": []object{ref("name"), list(object{"oneOf": []object{ref("name"), strict(props, "name")}})}}
 	}
-	strs := object{"oneOf": []object{text, {"type": "array", "items": text}}}
-	keys := func() object {
-		return object{
-			"deny": rules(nil), "drop": rules(nil), "encrypt": rules(nil), "allow": rules(nil),
-			"hmac": rules(object{"lower": flag, "scope": text}),
+	keys := func(more object) object {
+		props := object{
+			"deny": ref("rules"), "drop": ref("rules"), "encrypt": ref("rules"), "allow": ref("rules"), "hmac": ref("token_rules"),
 		}
+		for k, v := range more {
+			props[k] = v
+		}
+		return strict(props)
 	}
 	in := object{}
 	for _, name := range Places() {
-		p := keys()
-		p["action"] = enum("keep", "mask", "drop", "hmac", "encrypt")
-		if name == "client_ip" {
-			bits := func(most int) object { return object{"type": "integer", "minimum": 0, "maximum": most} }
-			p["truncate"] = strict(object{"v4": bits(32), "v6": bits(128)})
-		}
-		in[name] = strict(p)
+		in[name] = ref("place")
 	}
-	action := enum("mask", "drop", "hmac", "encrypt", "report", "off")
-	patterns := object{"re": object{"type": "array", "items": strict(object{"id": text, "regex": text, "action": action}, "id", "regex", "action")}}
+	in["client_ip"] = ref("client_ip")
+	placeAction := enum("keep", "mask", "drop", "hmac", "encrypt")
+	patterns := object{"re": list(strict(object{"id": text, "regex": text, "action": ref("action")}, "id", "regex"))}
 	for _, d := range Detectors() {
-		patterns[d.Name] = object{"enum": action["enum"], "description": d.Doc}
+		patterns[d.Name] = object{"$ref": "#/$defs/action", "description": d.Doc}
 	}
-	key := strict(object{"id": text, "file": text, "env": text, "value": text})
-	size := object{"oneOf": []object{{"type": "integer"}, {"type": "string", "pattern": `^[0-9]+ *(KiB|MiB)$`}}}
 	top := strict(object{
-		"preset":       object{"enum": PresetNames(), "description": "the shipped policy that this file starts from"},
+		"preset":       enum(PresetNames()...),
 		"version":      object{"const": 1},
-		"defaults":     object{"type": "boolean", "default": true, "description": "the built-in key list and the default detectors"},
-		"except":       strs,
+		"defaults":     object{"type": "boolean", "default": true},
+		"except":       oneOrMany(text),
 		"mask":         object{"type": "string", "maxLength": 64, "default": "[REDACTED]"},
-		"mask_by_type": flag,
-		"keys":         strict(keys()),
-		"in":           strict(in),
-		"rules": object{"type": "array", "items": strict(object{
-			"when": strict(object{"host": strs, "route": strs, "method": strs, "direction": enum("incoming", "outgoing")}),
-			"keys": strict(keys()), "in": strict(in),
-		})},
-		"patterns":      object{"type": "object", "properties": patterns, "additionalProperties": action},
-		"hmac":          strict(object{"active": text, "rotate": text, "keys": object{"type": "array", "items": key}}),
+		"mask_by_type": object{"type": "boolean", "default": false},
+		"keys":         ref("keys"),
+		"in":           ref("in"),
+		"rules": list(strict(object{
+			"when": strict(object{
+				"host": oneOrMany(text), "route": oneOrMany(text), "method": oneOrMany(text),
+				"direction": enum("incoming", "outgoing"),
+			}),
+			"keys": ref("keys"), "in": ref("in"),
+		})),
+		// Other names are aliases of detectors.
+		"patterns": object{"type": "object", "properties": patterns, "additionalProperties": ref("action")},
+		"hmac": strict(object{
+			"active": text, "rotate": text,
+			"keys": list(strict(object{"id": text, "file": text, "env": text, "value": text})),
+		}),
 		"on_unparsable": enum("redact", "text"),
 		"limits": strict(object{
-			"depth": object{"type": "integer", "minimum": 1, "maximum": maxDepth}, "nested": object{"type": "integer", "minimum": 1, "maximum": maxNested},
-			"body": size,
+			"depth": bounded(1, maxDepth), "nested": bounded(1, maxNested),
+			"body": object{"oneOf": []object{{"type": "integer"}, {"type": "string", "pattern": `^[0-9]+ *(KiB|MiB)$`}}},
 		}),
 		"audit":   enum("off", "counts", "rules"),
-		"dry_run": flag,
+		"dry_run": object{"type": "boolean", "default": false},
 	})
+	for name, text := range fieldDocs {
+		if p, ok := top["properties"].(object)[name].(object); ok {
+			p["description"] = text
+		}
+	}
+	top["$defs"] = object{
+		"name":        object{"type": []string{"string", "number"}, "description": "a key, a glob with *, or a path that begins with $"},
+		"rules":       rule(nil),
+		"token_rules": rule(object{"lower": flag, "scope": text}),
+		"keys":        keys(nil),
+		"place":       keys(object{"action": placeAction}),
+		"client_ip": keys(object{
+			"action":   placeAction,
+			"truncate": strict(object{"v4": bounded(0, 32), "v6": bounded(0, 128)}),
+		}),
+		"in":     strict(in),
+		"action": enum("mask", "drop", "hmac", "encrypt", "report", "off"),
+	}
 	top["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+	top["$id"] = "https://raw.githubusercontent.com/apispan/apispan/main/redact/policy.schema.json"
 	top["title"] = "apispan redaction policy"
 	return top
+}
+
+// fieldDocs are what editors show for the top-level fields.
+var fieldDocs = map[string]string{
+	"preset":        "the shipped policy that this file is written over",
+	"version":       "version of the language",
+	"defaults":      "the built-in key lists, the default detectors, cookie values masked, client addresses tokenised or truncated",
+	"except":        "entries of the built-in lists that do not hold; also cookie, set-cookie, client_ip",
+	"mask":          "the text that replaces a value; no digits, nothing that needs escaping",
+	"mask_by_type":  "masks tell the JSON type: [REDACTED:number]",
+	"keys":          "rules for every place, by action; names are folded, * is a glob, $ begins a path",
+	"in":            "rules for one place, in addition to keys",
+	"rules":         "rules for the exchanges that when selects; what is not known of an exchange matches",
+	"patterns":      "value detectors by name, and own expressions under re",
+	"hmac":          "the keys of the hmac and encrypt actions, 32 bytes and more each",
+	"on_unparsable": "a body that is not what its type says: redact it whole, or read it as text",
+	"limits":        "bounds of the work on one value",
+	"audit":         "what spans say about their redaction",
+	"dry_run":       "count and change nothing",
 }
 
 // strict is an object schema that knows all its fields.

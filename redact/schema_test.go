@@ -56,14 +56,15 @@ func TestSchemaKnowsTheFieldsOfTheDecoder(t *testing.T) {
 // propertiesAt descends into properties, array items and alternatives.
 func propertiesAt(t *testing.T, s any, path string) []string {
 	t.Helper()
-	at := settle(s)
+	defs, _ := s.(map[string]any)["$defs"].(map[string]any)
+	at := settle(s, defs)
 	if path != "" {
 		for _, p := range strings.Split(path, ".") {
 			props, ok := at["properties"].(map[string]any)
 			if !ok {
 				t.Fatalf("%s: no properties at %s", path, p)
 			}
-			at = settle(props[p])
+			at = settle(props[p], defs)
 		}
 	}
 	props, _ := at["properties"].(map[string]any)
@@ -75,18 +76,21 @@ func propertiesAt(t *testing.T, s any, path string) []string {
 	return out
 }
 
-// settle finds the object behind items and oneOf.
-func settle(s any) map[string]any {
+// settle finds the object behind references, items and alternatives.
+func settle(s any, defs map[string]any) map[string]any {
 	m, _ := s.(map[string]any)
+	if ref, ok := m["$ref"].(string); ok {
+		return settle(defs[strings.TrimPrefix(ref, "#/$defs/")], defs)
+	}
 	if _, ok := m["properties"]; ok {
 		return m
 	}
 	if i, ok := m["items"]; ok {
-		return settle(i)
+		return settle(i, defs)
 	}
 	alts, _ := m["oneOf"].([]any)
 	for _, a := range alts {
-		if r := settle(a); r["properties"] != nil {
+		if r := settle(a, defs); r["properties"] != nil {
 			return r
 		}
 	}
