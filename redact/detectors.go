@@ -123,12 +123,11 @@ func (c *compiler) detectors() {
 }
 
 // shortestMatch is a lower bound of what the detectors match that are not in
-// shortDetectors: "b:x@h" is not found without its scheme ("://" and more), and all
-// tokens are longer.
-const shortestMatch = 6
+// shortDetectors: the shortest is user information, "//u@h".
+const shortestMatch = 5
 
 // shortDetectors can match shorter text.
-var shortDetectors = map[string]bool{"ip": true, "email": true, "url_userinfo": false}
+var shortDetectors = map[string]bool{"ip": true, "email": true}
 
 func (c *compiler) spec(sp detect.Spec, rule uint16) {
 	c.specs = append(c.specs, sp)

@@ -209,7 +209,7 @@ func (s *Scratch) jsonInspect(raw []byte, at int, esc bool, c ctx) {
 		s.arena = appendUnescaped(s.arena, raw)
 		dec = s.arena[m:len(s.arena):len(s.arena)]
 	}
-	if (s.p.det == nil || len(dec) < s.p.detMin) && !structured(dec) {
+	if (s.p.det == nil || len(dec) < s.p.detMin && !c.cut) && !structured(dec) {
 		return
 	}
 	saved, first := s.lv, len(s.edits)

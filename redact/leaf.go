@@ -195,7 +195,7 @@ func (s *Scratch) inspectLeaf(c ctx, dec []byte, k kind) ([]byte, Effect) {
 	case kindNumber:
 		return s.inspectNumber(c, dec)
 	}
-	if s.p.det == nil && !structured(dec) {
+	if !structured(dec) && (s.p.det == nil || !c.cut && (len(dec) < s.p.detMin || !s.detects(dec))) {
 		return nil, Unchanged
 	}
 	out, changed := s.run((*Scratch).inspect, dec, c)
