@@ -198,7 +198,9 @@ func (c *compiler) key(where string, line int, name string, ru rule) {
 		c.p.keys.addExact(f, c.add(ru))
 		return
 	}
-	c.p.keys.addGlob(foldGlob(name), c.add(ru))
+	g := foldGlob(name)
+	ru.star = g.minLen == 0
+	c.p.keys.addGlob(g, c.add(ru))
 }
 
 func (c *compiler) places(path string, in map[string]PlaceRules, scope int) {

@@ -45,6 +45,9 @@ type rule struct {
 	scope      int // index into Policy.scopes, -1 = always
 	// whole is set for rules on all values of a place (no key).
 	whole bool
+	// star is set for the glob that matches every key: values without a key are
+	// meant too.
+	star bool
 }
 
 // Compile compiles a policy in YAML. Unknown fields, unusable patterns and short

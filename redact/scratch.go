@@ -142,7 +142,7 @@ func (s *Scratch) selectScopes(ex Exchange) {
 
 func (s *Scratch) rootOf(pl place) verdict {
 	v := verdict{}
-	allowlist := false
+	closed := false // values that no key rule frees are masked
 	for i := range s.p.rules {
 		r := &s.p.rules[i]
 		if !s.active(r, pl) {
@@ -155,10 +155,13 @@ func (s *Scratch) rootOf(pl place) verdict {
 			}
 		}
 		if !r.whole && r.act == actAllow && strings.HasPrefix(r.id, "allow:") {
-			allowlist = true
+			closed = true
+		}
+		if r.star && r.act > actAllow {
+			closed = true
 		}
 	}
-	if allowlist && v.act == actNone {
+	if closed && v.act == actNone {
 		v.act = actMiss
 	}
 	return v
