@@ -75,7 +75,8 @@ func naive(key string) string {
 		}, key))
 	}
 	var out []byte
-	for _, r := range norm.NFKD.String(key) {
+	// Package norm leaves characters after an invalid byte composed.
+	for _, r := range norm.NFKD.String(strings.ToValidUTF8(key, "")) {
 		if r < 0x80 {
 			out = AppendKey(out, []byte{byte(r)})
 		} else {
