@@ -5,8 +5,8 @@
 //
 //	apispan redact    run fixtures or a corpus through a policy; for CI
 //	apispan policy    print, list and check policies
-//	apispan token     make the token of a value, to search for it
-//	apispan decrypt   recover a value that the encrypt action replaced
+//	apispan token     make the tokens of values, to search for them
+//	apispan decrypt   recover values that the encrypt action replaced
 //	apispan version   print the version
 //
 // It reads standard input and writes standard output, sends nothing anywhere, and

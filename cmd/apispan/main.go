@@ -40,8 +40,8 @@ func commands() map[string]command {
 	return map[string]command{
 		"redact":  {"redact -policy FILE|preset:NAME [flags] [FIXTURE...]", "run fixtures or a corpus through a policy", runRedact},
 		"policy":  {"policy list | print NAME | check FILE... | hash FILE | defaults | detectors | schema", "print, list and check policies", runPolicy},
-		"token":   {"token -policy FILE [-kid ID] [-scope S] < value", "make the token of a value", runToken},
-		"decrypt": {"decrypt -policy FILE < text", "recover an encrypted value", runDecrypt},
+		"token":   {"token -policy FILE [-kid ID] [-scope S] < values", "make the tokens of values, one a line", runToken},
+		"decrypt": {"decrypt -policy FILE < texts", "recover encrypted values, one a line", runDecrypt},
 		"version": {"version", "print the version", runVersion},
 	}
 }

@@ -313,6 +313,41 @@ func TestTokenAndDecrypt(t *testing.T) {
 	}
 }
 
+// The token of an address is the same however the address is written.
+func TestTokenOfAddresses(t *testing.T) {
+	t.Parallel()
+	p := file(t, policy)
+	for _, a := range []string{"192.0.2.7", "::ffff:192.0.2.7", "2001:DB8:0:0::7", "fe80::1%eth0", "ADA", "1.2.3"} {
+		out := apispan(t, `{"user_id":"`+a+`"}`, "redact", "-policy", p, "-output").out
+		var got struct {
+			UserID string `json:"user_id"`
+		}
+		if err := json.Unmarshal([]byte(out), &got); err != nil || !strings.HasPrefix(got.UserID, "hmac:k2:") {
+			t.Fatalf("%s: %v, %s", a, err, out)
+		}
+		if r := apispan(t, a, "token", "-policy", p); strings.TrimSpace(r.out) != got.UserID {
+			t.Errorf("%s: token %+v, want %s", a, r, got.UserID)
+		}
+	}
+}
+
+func TestSeveralLines(t *testing.T) {
+	t.Parallel()
+	p := file(t, policy)
+	r := apispan(t, "ada\r\n\nbob\n", "token", "-policy", p)
+	one, two := apispan(t, "ada", "token", "-policy", p), apispan(t, "bob", "token", "-policy", p)
+	if r.code != 2 || r.out != one.out+two.out || !strings.Contains(r.err, "line 2: the value is empty") {
+		t.Errorf("%+v", r)
+	}
+	if raw := apispan(t, "ada\n", "token", "-policy", p, "-raw"); raw.code != 0 || raw.out == one.out {
+		t.Errorf("-raw: %+v", raw)
+	}
+	r = apispan(t, "S3CR3T\nenc:v1:k2:AAAA\nenc:v1:k9:AAAA\n", "decrypt", "-policy", p)
+	if r.code != 2 || r.out != "" || strings.Contains(r.err, "S3CR3T") || strings.Count(r.err, "apispan decrypt: line ") != 3 {
+		t.Errorf("%+v", r)
+	}
+}
+
 func TestPolicyCommands(t *testing.T) {
 	t.Parallel()
 	p := file(t, policy)

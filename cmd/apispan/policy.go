@@ -105,6 +105,9 @@ func checkPolicy(name string, s streams) error {
 		if id == "" {
 			id = "(derived)"
 		}
+		if k.Source == "value" {
+			state += "; it stands in the policy itself: use file or env outside of tests"
+		}
 		fmt.Fprintf(s.out, "key %s from %s: %s\n", id, k.Source, state)
 	}
 	if p.Config().DryRun {

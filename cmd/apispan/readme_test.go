@@ -1,0 +1,64 @@
+// Copyright The apispan Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"flag"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+var update = flag.Bool("update", false, "rewrite the output in README.md")
+
+// policyHash changes with every new field of the language; the README shows one.
+var policyHash = regexp.MustCompile(`policy [0-9a-f]{16}`)
+
+var consoleBlock = regexp.MustCompile("(?s)```console\n\\$ ([^\n]*)\n(.*?)```")
+
+// TestReadme runs every console block of README.md beside testdata/readme.
+func TestReadme(t *testing.T) {
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	bin, dir := t.TempDir(), t.TempDir()
+	if err := os.Symlink(exe, filepath.Join(bin, "apispan")); err != nil {
+		t.Skip("no symbolic links: ", err)
+	}
+	if err := os.CopyFS(dir, os.DirFS("testdata/readme")); err != nil {
+		t.Fatal(err)
+	}
+	b, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	got := consoleBlock.ReplaceAllStringFunc(string(b), func(block string) string {
+		n++
+		line := consoleBlock.FindStringSubmatch(block)[1]
+		cmd := exec.CommandContext(t.Context(), "sh", "-c", line+" 2>&1")
+		cmd.Dir = dir
+		cmd.Env = append(os.Environ(), asCommand+"=1", "REDACT_K1="+key1, "PATH="+bin+":"+os.Getenv("PATH"))
+		out, _ := cmd.CombinedOutput() // a command may be shown failing
+		return "```console\n$ " + line + "\n" + policyHash.ReplaceAllString(strings.ReplaceAll(string(out), "\r\n", "\n"), "policy 8028e011290091e3") + "```"
+	})
+	if n < 6 {
+		t.Fatalf("%d console blocks: the README is not read right", n)
+	}
+	if *update {
+		if err := os.WriteFile("README.md", []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	if diff := cmp.Diff(string(b), got); diff != "" {
+		t.Errorf("README.md is out of date; run go test ./cmd/apispan -run Readme -update (-file +run):\n%s", diff)
+	}
+}
