@@ -30,7 +30,7 @@ func (s *Scratch) walkForm(src []byte, c ctx) {
 			vc = s.encodedChild(c, key, true)
 		} else {
 			own, st := s.lookup(c.place, c.state, key)
-			if plainPlace && own.act == actNone && own.flags&flagKeyHit == 0 && s.p.det == nil && !structured(src[p.Val:p.End]) {
+			if plainPlace && own.act == actNone && own.flags&flagKeyHit == 0 && s.p.det == nil && plainValue(src[p.Val:p.End], p.ValEsc) {
 				continue // nearly every pair
 			}
 			vc.v, vc.state = strongest(c.v, own), st
@@ -46,6 +46,35 @@ func (s *Scratch) walkForm(src []byte, c ctx) {
 		}
 		s.formValue(src, p, end, vc)
 	}
+}
+
+// plainValue reports whether a value can hold no key, encoded or not, see
+// structured. It may say no where the answer is yes.
+func plainValue(b []byte, escaped bool) bool {
+	if !escaped {
+		return !structured(b)
+	}
+	switch b[0] {
+	case '{', '[', '"', 'e', 'W', 'P', '%', '+', ' ', '\t', '\r', '\n', 0xEF:
+		return false
+	}
+	for i := 0; i < len(b); i++ {
+		c := b[i]
+		if c == '%' {
+			if i+2 >= len(b) || !form.IsHex(b[i+1]) || !form.IsHex(b[i+2]) {
+				return false
+			}
+			c = form.Byte(b[i+1], b[i+2])
+			if c == '%' {
+				return false
+			}
+			i += 2
+		}
+		if c-0x3A < 4 { // : ; < =
+			return false
+		}
+	}
+	return true
 }
 
 // formValue decides over src[p.Val:end].

@@ -94,3 +94,6 @@ var hexVal = func() (t [256]byte) {
 
 // IsHex reports whether c is a hexadecimal digit.
 func IsHex(c byte) bool { return hexVal[c] < 16 }
+
+// Byte is the byte that two hexadecimal digits stand for.
+func Byte(h, l byte) byte { return hexVal[h]<<4 | hexVal[l] }
