@@ -7,9 +7,12 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"flag"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -18,16 +21,27 @@ import (
 	"github.com/apispan/apispan/redact"
 )
 
-// The tests run the command as users do: the test binary becomes it when this
-// variable is set.
-const asCommand = "APISPAN_TEST_AS_COMMAND"
+// The tests run the command as users do: binary is the real program.
+var binary string
 
 func TestMain(m *testing.M) {
-	if os.Getenv(asCommand) != "" {
-		main()
-		return
+	flag.Parse()
+	dir, err := os.MkdirTemp("", "apispan")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
 	}
-	os.Exit(m.Run())
+	binary = filepath.Join(dir, "apispan")
+	if runtime.GOOS == "windows" {
+		binary += ".exe"
+	}
+	if out, err := exec.Command("go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
+		fmt.Fprintf(os.Stderr, "go build: %v\n%s", err, out)
+		os.Exit(1)
+	}
+	code := m.Run()
+	_ = os.RemoveAll(dir)
+	os.Exit(code)
 }
 
 type result struct {
@@ -37,12 +51,8 @@ type result struct {
 
 func apispan(t *testing.T, stdin string, args ...string) result {
 	t.Helper()
-	exe, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.CommandContext(t.Context(), exe, args...)
-	cmd.Env = append(os.Environ(), asCommand+"=1", "REDACT_TEST_K1="+key1, "REDACT_TEST_K2="+key2)
+	cmd := exec.CommandContext(t.Context(), binary, args...)
+	cmd.Env = append(os.Environ(), "REDACT_TEST_K1="+key1, "REDACT_TEST_K2="+key2)
 	cmd.Stdin = strings.NewReader(stdin)
 	var out, errOut bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errOut

@@ -24,14 +24,10 @@ var consoleBlock = regexp.MustCompile("(?s)```console\n\\$ ([^\n]*)\n(.*?)```")
 
 // TestReadme runs every console block of README.md beside testdata/readme.
 func TestReadme(t *testing.T) {
-	exe, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
+	if _, err := exec.LookPath("sh"); err != nil {
+		t.Skip("no shell: ", err)
 	}
-	bin, dir := t.TempDir(), t.TempDir()
-	if err := os.Symlink(exe, filepath.Join(bin, "apispan")); err != nil {
-		t.Skip("no symbolic links: ", err)
-	}
+	dir := t.TempDir()
 	if err := os.CopyFS(dir, os.DirFS("testdata/readme")); err != nil {
 		t.Fatal(err)
 	}
@@ -45,7 +41,7 @@ func TestReadme(t *testing.T) {
 		line := consoleBlock.FindStringSubmatch(block)[1]
 		cmd := exec.CommandContext(t.Context(), "sh", "-c", line+" 2>&1")
 		cmd.Dir = dir
-		cmd.Env = append(os.Environ(), asCommand+"=1", "REDACT_K1="+key1, "PATH="+bin+":"+os.Getenv("PATH"))
+		cmd.Env = append(os.Environ(), "REDACT_K1="+key1, "PATH="+filepath.Dir(binary)+":"+os.Getenv("PATH"))
 		out, _ := cmd.CombinedOutput() // a command may be shown failing
 		return "```console\n$ " + line + "\n" + policyHash.ReplaceAllString(strings.ReplaceAll(string(out), "\r\n", "\n"), "policy 8028e011290091e3") + "```"
 	})
