@@ -18,7 +18,8 @@ func (s *Scratch) walkSetCookie(src []byte, c ctx) { s.cookies(src, c, true) }
 
 func (s *Scratch) cookies(src []byte, c ctx, set bool) {
 	first := true
-	for sc := cookie.Scan(src); ; first = false {
+	sc := cookie.Scan(src)
+	for ; ; first = false {
 		p, ok := sc.Next()
 		if !ok {
 			return

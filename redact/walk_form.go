@@ -11,8 +11,10 @@ import (
 // may be a prefix at the end of a cut capture goes.
 func (s *Scratch) walkForm(src []byte, c ctx) {
 	plainPlace := c.v.act == actNone && c.state == stateNone && !c.cut
-	for sc := form.Scan(src); sc.Next(); {
-		p := &sc.Pair
+	// Not in the for clause: there the scanner would be copied for each pair.
+	sc := form.Scan(src)
+	p := &sc.Pair
+	for sc.Next() {
 		if p.End == p.Start {
 			continue
 		}

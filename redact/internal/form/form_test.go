@@ -115,7 +115,8 @@ func BenchmarkNext(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		n := 0
-		for sc := Scan(src); sc.Next(); {
+		sc := Scan(src)
+		for sc.Next() {
 			n += sc.Eq
 		}
 	}

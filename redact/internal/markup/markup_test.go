@@ -220,7 +220,8 @@ func BenchmarkXML(b *testing.B) {
 	b.SetBytes(int64(len(src)))
 	b.ReportAllocs()
 	for b.Loop() {
-		for sc := Scan(src, false); sc.Next(); {
+		sc := Scan(src, false)
+		for sc.Next() {
 		}
 	}
 }

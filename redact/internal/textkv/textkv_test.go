@@ -191,7 +191,8 @@ func TestLinear(t *testing.T) {
 			best := time.Hour
 			for range 3 {
 				start := time.Now()
-				for sc := Scan(b); sc.Next(); {
+				sc := Scan(b)
+				for sc.Next() {
 				}
 				best = min(best, time.Since(start))
 			}
@@ -209,7 +210,8 @@ func BenchmarkScan(b *testing.B) {
 	b.SetBytes(int64(len(src)))
 	b.ReportAllocs()
 	for b.Loop() {
-		for sc := Scan(src); sc.Next(); {
+		sc := Scan(src)
+		for sc.Next() {
 		}
 	}
 }
