@@ -41,6 +41,11 @@ func NewKey(key string) Key {
 	return k
 }
 
+// Content reports whether the value is the content of a message: what becomes of
+// it depends on the content types and the flags given to Begin. All else depends on
+// key, value, direction and scoped rules alone.
+func (k *Key) Content() bool { return k.class == classBody }
+
 // AttributeOf is Attribute for a key that was sorted before.
 func (s *Scratch) AttributeOf(k *Key, value string) (string, Effect) {
 	switch k.class {
@@ -118,8 +123,19 @@ func (s *Scratch) AttributeBytes(key string, value []byte) ([]byte, Effect) {
 
 // AttributeBytesOf is AttributeBytes for a key that was sorted before.
 func (s *Scratch) AttributeBytesOf(k *Key, value []byte) ([]byte, Effect) {
-	if k.class == classBody {
+	switch k.class {
+	case classBody:
 		return s.BodyBytes(k.side, value)
+	case classOther, classStructural:
+	default: // a header, URL, cookie or address that was captured as bytes
+		out, ef := s.AttributeOf(k, view(value))
+		switch ef {
+		case Unchanged:
+			return value, ef
+		case Removed:
+			return nil, ef
+		}
+		return []byte(out), ef
 	}
 	c := s.keyOf(k.key, placeAttribute)
 	out, ef := s.apply(value, c, (*Scratch).walkBytes)
