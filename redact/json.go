@@ -84,7 +84,8 @@ const (
 	stringKeyed               // has a byte of keyMask
 )
 
-// scanString is stringEnd that also looks for the bytes of keyMask.
+// scanString is stringEnd that also looks for the bytes of keyMask, unless there
+// are escapes: then the string is decoded and looked at anyway.
 func scanString(src []byte, i int) (end int, fl stringFlags) {
 	var acc uint64
 	for i+8 <= len(src) {
@@ -96,25 +97,21 @@ func scanString(src []byte, i int) (end int, fl stringFlags) {
 			continue
 		}
 		k := uint(bits.TrailingZeros64(m) >> 3)
-		acc |= keyMask(w) & (1<<(8*k) - 1)
 		i += int(k)
 		if src[i] == '"' {
-			if acc != 0 {
-				fl |= stringKeyed
+			if acc|keyMask(w)&(1<<(8*k)-1) != 0 {
+				fl = stringKeyed
 			}
 			return i, fl
 		}
-		fl |= stringEscaped
-		i += 2
-		for i+1 < len(src) && src[i] == '\\' { // a run of escapes
-			i += 2
-		}
+		break
 	}
 	end, esc := stringEnd(src, i)
+	fl = stringKeyed // not looked at to the end
 	if esc {
 		fl |= stringEscaped
 	}
-	return end, fl | stringKeyed // not looked at: near the end of src only
+	return end, fl
 }
 
 // skipSpace returns the offset of the next byte that is not white space.
