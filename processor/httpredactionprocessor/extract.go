@@ -64,7 +64,7 @@ func (r extractRule) run(w *walker, attrs pcommon.Map) (changed bool) {
 		if r.remove {
 			changed = true
 			if v.Type() == pcommon.ValueTypeBytes {
-				v.Bytes().FromRaw([]byte(m.Cut(doc)))
+				setBytes(v, []byte(m.Cut(doc)))
 			} else {
 				v.SetStr(m.Cut(doc))
 			}

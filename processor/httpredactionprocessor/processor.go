@@ -33,6 +33,9 @@ type redactor struct {
 	strip      bool
 	dryRun     bool
 	audit      string
+	// remember is set if the engine's answer depends on key, value and direction
+	// alone and leaves no trace when it is "unchanged".
+	remember bool
 
 	telemetry *telemetry
 	logger    *zap.Logger
@@ -69,6 +72,7 @@ func newRedactor(set processor.Settings, cfg *Config, s signal) (*redactor, erro
 		strip:      cfg.StripCaptured,
 		dryRun:     dryRun,
 		audit:      policy.Audit(),
+		remember:   memorable(policy.Config()),
 		telemetry:  newTelemetry(builder, s),
 		logger:     set.Logger,
 		reload:     cfg.KeyReloadInterval,
@@ -80,6 +84,20 @@ func newRedactor(set processor.Settings, cfg *Config, s signal) (*redactor, erro
 		return &walker{r: r, cache: make(map[string]*keyInfo), num: make([]byte, 0, 32)}
 	}
 	return r, nil
+}
+
+// memorable reports whether a value that was unchanged once need not be looked at
+// again: not under rules for some exchanges only, and not if matches are reported.
+func memorable(c redact.Config) bool {
+	if len(c.Rules) > 0 {
+		return false
+	}
+	for _, action := range c.Patterns {
+		if action == "report" {
+			return false
+		}
+	}
+	return !slices.ContainsFunc(c.Regex, func(r redact.Regex) bool { return r.Action == "report" })
 }
 
 // derives reports whether attributes are made from others before redaction.
@@ -102,6 +120,7 @@ func (r *redactor) release(ctx context.Context, w *walker) {
 	clear(w.infos[:cap(w.infos)])
 	w.infos = w.infos[:0]
 	w.num = w.num[:0]
+	w.forget()
 	w.tally = tally{}
 	r.walkers.Put(w)
 }

@@ -102,6 +102,10 @@ func (w *walker) span(span ptrace.Span) (ok bool) {
 // producers write, hold a URL: it is read as one before the rest is read as text.
 func (w *walker) spanName(span ptrace.Span) {
 	name := span.Name()
+	if w.tag != 0 && w.nameTag == w.tag && w.name == name {
+		return
+	}
+	was := w.seen
 	at := strings.LastIndexByte(name, ' ') + 1
 	if target := name[at:]; strings.HasPrefix(target, "/") || strings.Contains(target, "://") {
 		out, ef := w.url(placeSpanName, target)
@@ -115,4 +119,7 @@ func (w *walker) spanName(span ptrace.Span) {
 		}
 	}
 	w.setText(placeSpanName, name, span.SetName)
+	if w.seen == was && w.tag != 0 && span.Name() == name {
+		w.name, w.nameTag = name, w.tag
+	}
 }

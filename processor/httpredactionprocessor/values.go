@@ -20,10 +20,11 @@ func (w *walker) value(p place, key string, ki *keyInfo, v pcommon.Value) (remov
 	case pcommon.ValueTypeEmpty:
 		return false
 	case pcommon.ValueTypeStr:
-		out, ef := w.attribute(p, ki, v.Str())
-		return apply(v, out, ef)
+		return w.textValue(p, ki, v)
 	case pcommon.ValueTypeBytes:
 		return w.byteValue(p, ki, v)
+	case pcommon.ValueTypeInt:
+		return w.intValue(p, ki, v)
 	case pcommon.ValueTypeMap:
 		if ki.fields != "" {
 			return w.fields(p, ki.fields, v.Map())
@@ -38,6 +39,30 @@ func (w *walker) value(p place, key string, ki *keyInfo, v pcommon.Value) (remov
 		out, ef := w.attribute(p, ki, w.scalar(v))
 		return apply(v, out, ef)
 	}
+}
+
+func (w *walker) textValue(p place, ki *keyInfo, v pcommon.Value) (remove bool) {
+	value := v.Str()
+	if ki.textTag == w.tag && w.tag != 0 && ki.text == value {
+		return false
+	}
+	out, ef := w.attribute(p, ki, value)
+	if ef == redact.Unchanged {
+		w.remember(ki, value)
+	}
+	return apply(v, out, ef)
+}
+
+func (w *walker) intValue(p place, ki *keyInfo, v pcommon.Value) (remove bool) {
+	value := v.Int()
+	if ki.numberTag == w.tag && w.tag != 0 && ki.number == value {
+		return false
+	}
+	out, ef := w.attribute(p, ki, w.scalar(v))
+	if ef == redact.Unchanged && !ki.content {
+		ki.number, ki.numberTag = value, w.tag
+	}
+	return apply(v, out, ef)
 }
 
 // apply writes the engine's answer. A number that was masked becomes a string.
@@ -58,8 +83,7 @@ func (w *walker) list(p place, key string, ki *keyInfo, s pcommon.Slice) (remove
 	s.RemoveIf(func(v pcommon.Value) bool {
 		switch v.Type() {
 		case pcommon.ValueTypeStr:
-			out, ef := w.attribute(p, ki, v.Str())
-			return apply(v, out, ef)
+			return w.textValue(p, ki, v)
 		case pcommon.ValueTypeEmpty:
 			return false
 		case pcommon.ValueTypeBytes:
@@ -95,12 +119,16 @@ func (w *walker) byteValue(p place, ki *keyInfo, v pcommon.Value) (remove bool) 
 	out, ef := w.bytes(p, ki, v.Bytes().AsRaw())
 	switch ef {
 	case redact.Changed:
-		v.Bytes().FromRaw(out)
+		setBytes(v, out)
 	case redact.Removed:
 		return true
 	}
 	return false
 }
+
+// setBytes gives v a byte slice of its own. Writing into the one that is there would
+// change other copies of the data: pcommon.Value.CopyTo shares it (pdata v1.61.0).
+func setBytes(v pcommon.Value, b []byte) { v.SetEmptyBytes().FromRaw(b) }
 
 // scalar writes a number or boolean into the walker's buffer. The result is valid
 // until the next call, and the engine keeps no reference to what it is given, so
@@ -157,7 +185,7 @@ func (w *walker) tree(p place, n node, v pcommon.Value, depth int) (remove bool)
 		out, ef := w.leafBytes(p, n, v.Bytes().AsRaw())
 		switch ef {
 		case redact.Changed:
-			v.Bytes().FromRaw(out)
+			setBytes(v, out)
 		case redact.Removed:
 			return true
 		}

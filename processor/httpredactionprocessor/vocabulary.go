@@ -180,6 +180,8 @@ type keyInfo struct {
 	own, as redact.Key
 	// alias is set if the two differ.
 	alias bool
+	// content is set if the value is the content of a message.
+	content bool
 	// clean is set once the engine has found nothing in the key itself.
 	clean bool
 	// fields is set if the value is a map of header fields: the prefix of their keys.
@@ -190,6 +192,12 @@ type keyInfo struct {
 	header   string
 	captured bool // strip_captured removes it
 	stamp    bool // written by this processor only
+
+	// text and number are the last values under the key in which the engine found
+	// nothing; they count only under the tag of the moment (see walker.tag).
+	text               string
+	number             int64
+	textTag, numberTag uint64
 }
 
 // info classifies key.
@@ -202,6 +210,7 @@ func (v *vocabulary) info(key string) *keyInfo {
 	}
 	ki.alias = ki.canonical != key
 	ki.own, ki.as = redact.NewKey(key), redact.NewKey(ki.canonical)
+	ki.content = ki.own.Content() || ki.as.Content()
 	switch {
 	case strings.HasPrefix(c, httpattr.RequestHeaderPrefix):
 		ki.place, ki.captured = placeHeader, true

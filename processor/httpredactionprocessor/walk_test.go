@@ -408,3 +408,22 @@ func TestDropRemovesTheWholeThing(t *testing.T) {
 		t.Errorf("%d resource attributes are left", n)
 	}
 }
+
+// TestCopiesOfTheDataStayAsTheyWere: the Collector hands each pipeline a copy, and
+// what one pipeline redacts must not change in the others.
+func TestCopiesOfTheDataStayAsTheyWere(t *testing.T) {
+	t.Parallel()
+	r := redactorFor(t, walkPolicy+"\nextract: [{from: response.body.$.m, remove: true}]", nil)
+	for name, put := range keyed {
+		td, span := newSpan()
+		put(span.Attributes())
+		span.Attributes().PutEmptyBytes(httpattr.ResponseBody).FromRaw([]byte(`{"m":{"a":1},"password":"` + secret + `"}`))
+		other := ptrace.NewTraces()
+		td.CopyTo(other)
+		want := tracesText(t, other)
+		r.mustTraces(t, td)
+		if tracesText(t, other) != want {
+			t.Errorf("%s: redacting one copy changed the other", name)
+		}
+	}
+}

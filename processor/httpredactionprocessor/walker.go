@@ -55,6 +55,16 @@ type walker struct {
 	infos []*keyInfo
 	num   []byte
 
+	// Spans of one batch repeat most of their values (method, host, user agent,
+	// cache-control, …): what was found clean under a key is not looked at again. tag
+	// names the batch and the direction that this holds for; 0 = remember nothing.
+	// touched are the keys that hold a value of the batch and must let it go.
+	tag     uint64
+	batch   uint64
+	touched []*keyInfo
+	name    string
+	nameTag uint64
+
 	exchange redact.Exchange
 	// seen are the engine's statistics when they were last read.
 	seen redact.Stats
@@ -85,6 +95,33 @@ func (w *walker) begin(ex redact.Exchange) {
 	w.e.Begin(ex)
 	w.seen = redact.Stats{}
 	w.changed = 0
+	if w.r.remember {
+		w.tag = w.batch<<2 | uint64(ex.Direction) | 1<<63
+	}
+}
+
+// maxRemembered is the longest value, in bytes, that is remembered.
+const maxRemembered = 256
+
+// remember notes that the engine found nothing in value.
+func (w *walker) remember(ki *keyInfo, value string) {
+	if w.tag == 0 || ki.content || value == "" || len(value) > maxRemembered {
+		return
+	}
+	if ki.text == "" {
+		w.touched = append(w.touched, ki)
+	}
+	ki.text, ki.textTag = value, w.tag
+}
+
+// forget lets go of all values of the batch.
+func (w *walker) forget() {
+	for _, ki := range w.touched {
+		ki.text, ki.textTag = "", 0
+	}
+	clear(w.touched)
+	w.touched, w.name, w.tag = w.touched[:0], "", 0
+	w.batch++
 }
 
 // hit books what the engine did since the last reading.

@@ -26,7 +26,8 @@ const (
 
 // Batch makes a batch of SERVER spans: 15 attributes of the semantic
 // conventions, 10 + 6 header arrays, and two JSON bodies of about bodySize bytes in
-// which one key of twenty is denied if hits is set.
+// which one key of twenty is denied if hits is set. What differs from request to
+// request in real traffic differs from span to span.
 func Batch(bodySize int, hits bool) ptrace.Traces {
 	td := ptrace.NewTraces()
 	ss := td.ResourceSpans().AppendEmpty().ScopeSpans().AppendEmpty()
@@ -38,7 +39,7 @@ func Batch(bodySize int, hits bool) ptrace.Traces {
 		a := span.Attributes()
 		a.EnsureCapacity(48)
 		attributes(a, i)
-		headers(a, hits)
+		headers(a, i, hits)
 		a.PutStr(httpattr.RequestBody, Body(bodySize, i, hits))
 		a.PutStr(httpattr.ResponseBody, Body(bodySize, i+Size, hits))
 	}
@@ -52,18 +53,18 @@ func attributes(a pcommon.Map, i int) {
 	a.PutStr("server.address", "shop.example")
 	a.PutInt("server.port", 443)
 	a.PutStr("url.scheme", "https")
-	a.PutStr("url.path", "/orders")
-	a.PutStr("url.query", "page=2&sort=asc")
+	a.PutStr("url.path", fmt.Sprintf("/orders/%d", 1000+i))
+	a.PutStr("url.query", fmt.Sprintf("page=%d&sort=asc", i%5))
 	a.PutStr("network.protocol.version", "1.1")
 	a.PutStr("network.local.address", "10.0.0.7")
 	a.PutInt("network.peer.port", int64(40000+i))
-	a.PutStr("user_agent.original", "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36")
-	a.PutInt("http.request.body.size", 1500)
-	a.PutInt("http.response.body.size", 1500)
+	a.PutStr("user_agent.original", userAgent(i))
+	a.PutInt("http.request.body.size", int64(1400+i))
+	a.PutInt("http.response.body.size", int64(1500+i))
 	a.PutStr("network.transport", "tcp")
 }
 
-func headers(a pcommon.Map, hits bool) {
+func headers(a pcommon.Map, i int, hits bool) {
 	put := func(side, name, value string) {
 		a.PutEmptySlice("http." + side + ".header." + name).AppendEmpty().SetStr(value)
 	}
@@ -74,17 +75,17 @@ func headers(a pcommon.Map, hits bool) {
 	put("request", "content-type", "application/json")
 	put("request", "accept", "application/json, text/plain, */*")
 	put("request", "accept-encoding", "gzip, deflate, br")
-	put("request", "accept-language", "en-US,en;q=0.9")
+	put("request", "accept-language", [...]string{"en-US,en;q=0.9", "de-DE,de;q=0.8", "fr"}[i%3])
 	put("request", auth, credential)
 	put("request", "host", "shop.example")
-	put("request", "user-agent", "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36")
-	put("request", "x-request-id", "6f1ed002-ab5b-4a1c-8f5e-000000000001")
+	put("request", "user-agent", userAgent(i))
+	put("request", "x-request-id", fmt.Sprintf("6f1ed002-ab5b-4a1c-8f5e-%012x", i*7919))
 	put("request", "cache-control", "no-cache")
-	put("request", "content-length", "1500")
+	put("request", "content-length", fmt.Sprint(1400+i))
 	put("response", "content-type", "application/json")
 	put("response", "cache-control", "no-store")
-	put("response", "date", "Fri, 20 Nov 2026 10:00:00 GMT")
-	put("response", "etag", "W/x")
+	put("response", "date", fmt.Sprintf("Fri, 20 Nov 2026 10:00:%02d GMT", i/4))
+	put("response", "etag", fmt.Sprintf("W/x%x", i*104729))
 	put("response", "server", "shop/1.2")
 	put("response", "vary", "Accept-Encoding")
 }
@@ -123,4 +124,9 @@ func Body(size, seed int, hits bool) string {
 	}
 	b.WriteString(`]}`)
 	return b.String()
+}
+
+// userAgent is one of eight.
+func userAgent(i int) string {
+	return fmt.Sprintf("Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/%d.0.0.0 Safari/537.36", 130+i*5%8)
 }
