@@ -4,13 +4,17 @@
 package redact_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"regexp"
 	"strings"
 	"testing"
 
+	"go.yaml.in/yaml/v3"
+
 	"github.com/apispan/apispan/redact"
+	"github.com/apispan/apispan/redact/redacttest"
 )
 
 const policyDoc = "../docs/policy.md"
@@ -19,38 +23,38 @@ const policyDoc = "../docs/policy.md"
 // after it is what the policy does.
 //
 //	```example
-//	request_body application/json
+//	request_body application/json method=POST
 //	in:  {"a":1}
 //	out: {"a":1}
 //	```
 //
-// The first line is a place, a content type and host= or method=; "out~:" is a regular
-// expression; "out:" alone means removed.
+// The first line is a place of redacttest, a content type and options; "out~:" is
+// a regular expression; "out:" alone means removed.
 func TestPolicyDocExamples(t *testing.T) {
 	// The keys that the examples name.
 	t.Setenv("REDACT_K1", "0123456789abcdef0123456789abcdef")
 	t.Setenv("REDACT_K2", "fedcba9876543210fedcba9876543210")
-	text, err := os.ReadFile(policyDoc)
-	if err != nil {
-		t.Fatal(err)
-	}
 	var policy *redact.Policy
 	yamls, examples := 0, 0
-	for _, b := range blocks(string(text)) {
+	text, all := policyDocBlocks(t)
+	for _, b := range all {
 		name := fmt.Sprintf("docs/policy.md:%d", b.line)
 		switch b.kind {
 		case "yaml":
 			yamls++
+			var err error
 			if policy, err = redact.Compile([]byte(b.text)); err != nil {
 				t.Errorf("%s: %v", name, err)
 			}
+		case "yaml collector":
+			checkCollector(t, name, b.text)
 		case "yaml-error":
 			if _, err := redact.Compile([]byte(b.text)); err == nil {
 				t.Errorf("%s: compiles", name)
 			} else {
 				policy = nil
 				for _, l := range strings.Split(err.Error(), "\n") {
-					if !strings.Contains(string(text), l) {
+					if !strings.Contains(text, l) {
 						t.Errorf("%s: the document does not show the error %q", name, l)
 					}
 				}
@@ -69,20 +73,35 @@ func TestPolicyDocExamples(t *testing.T) {
 	}
 }
 
+func policyDocBlocks(t *testing.T) (text string, all []block) {
+	t.Helper()
+	b, err := os.ReadFile(policyDoc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b), blocks(string(b))
+}
+
 func checkExample(t *testing.T, name string, p *redact.Policy, text string) {
 	t.Helper()
 	head, rest, _ := strings.Cut(text, "\n")
 	fields := strings.Fields(head)
-	var ex redact.Exchange
+	c := redacttest.Case{ID: name, Where: fields[0]}
 	for _, f := range fields[1:] {
 		k, v, ok := strings.Cut(f, "=")
 		switch {
+		case f == "truncated":
+			c.Truncated = true
 		case !ok:
-			ex.RequestContentType = f
+			c.ContentType = f
 		case k == "host":
-			ex.Host = v
+			c.Exchange.Host = v
 		case k == "method":
-			ex.Method = v
+			c.Exchange.Method = v
+		case k == "route":
+			c.Exchange.Route = v
+		case k == "direction":
+			c.Exchange.Direction = v
 		default:
 			t.Fatalf("%s: option %q", name, f)
 		}
@@ -91,31 +110,12 @@ func checkExample(t *testing.T, name string, p *redact.Policy, text string) {
 	if !ok || !strings.HasPrefix(in, "in:") {
 		t.Fatalf("%s: no in: and out:", name)
 	}
-	in = strings.TrimSpace(strings.TrimPrefix(in, "in:"))
-	s := p.NewScratch()
-	defer s.Release()
-	s.Begin(ex)
-	var got string
-	switch fields[0] {
-	case "request_body":
-		got, _ = s.Body(redact.Request, in)
-	case "query":
-		got, _ = s.Query(in)
-	case "cookie":
-		got, _ = s.Header(redact.Request, "cookie", in)
-	case "client_ip":
-		got, _ = s.ClientIP(in)
-	case "text":
-		got, _ = s.Text(in)
-	case "header":
-		field, v, _ := strings.Cut(in, ": ")
-		var ef redact.Effect
-		if got, ef = s.Header(redact.Request, strings.ToLower(field), v); ef != redact.Removed {
-			got = field + ": " + got
-		}
-	default:
-		t.Fatalf("%s: place %q", name, fields[0])
+	c.Input = strings.TrimSpace(strings.TrimPrefix(in, "in:"))
+	got, err := c.Redact(p)
+	if err != nil {
+		t.Fatalf("%s: %v", name, err)
 	}
+	got = strings.TrimSpace(got)
 	if re, ok := strings.CutPrefix(want, "~:"); ok {
 		if !regexp.MustCompile(`^(?:` + strings.TrimSpace(re) + `)$`).MatchString(got) {
 			t.Errorf("%s:\n got  %s\n want %s", name, got, re)
@@ -124,6 +124,135 @@ func checkExample(t *testing.T, name string, p *redact.Policy, text string) {
 	}
 	if want = strings.TrimSpace(strings.TrimPrefix(want, ":")); got != want {
 		t.Errorf("%s:\n got  %s\n want %s", name, got, want)
+	}
+}
+
+// checkCollector compiles the inline policies of a Collector configuration.
+func checkCollector(t *testing.T, name, text string) {
+	t.Helper()
+	var conf struct {
+		Processors map[string]struct {
+			Policy map[string]any
+			Preset string
+		}
+	}
+	if err := yaml.Unmarshal([]byte(text), &conf); err != nil || len(conf.Processors) == 0 {
+		t.Fatalf("%s: not a Collector configuration with processors: %v", name, err)
+	}
+	for id, p := range conf.Processors {
+		if p.Preset != "" {
+			if _, ok := redact.Preset(p.Preset); !ok {
+				t.Errorf("%s: %s: no preset %q", name, id, p.Preset)
+			}
+		}
+		b, err := yaml.Marshal(p.Policy)
+		if err == nil {
+			_, err = redact.Compile(b)
+		}
+		if err != nil {
+			t.Errorf("%s: %s: %v", name, id, err)
+		}
+	}
+}
+
+// Every rule of the language has an example: each field of the schema stands in a
+// policy of the document that an example follows, or, where a single value shows
+// nothing, in some policy.
+func TestPolicyDocIsComplete(t *testing.T) {
+	t.Parallel()
+	noExample := map[string]bool{
+		".version": true, ".preset": true, ".audit": true, ".dry_run": true, ".hmac.active": true, ".hmac.rotate": true,
+		".limits.nested": true, ".limits.body": true,
+	}
+	// Not for policies that run: the value of a key, and its file, which a test has not.
+	never := map[string]bool{".hmac.keys.value": true, ".hmac.keys.file": true}
+	shown, mentioned := map[string]bool{}, map[string]bool{}
+	_, all := policyDocBlocks(t)
+	for i, b := range all {
+		if b.kind != "yaml" {
+			continue
+		}
+		var v any
+		if err := yaml.Unmarshal([]byte(b.text), &v); err != nil {
+			t.Fatal(err)
+		}
+		yamlPaths(v, "", mentioned)
+		if i+1 < len(all) && all[i+1].kind == "example" {
+			yamlPaths(v, "", shown)
+		}
+	}
+	var schema map[string]any
+	if err := json.Unmarshal(redact.Schema(), &schema); err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]bool{}
+	schemaPaths(schema, schema, "", want)
+	if len(want) < 60 {
+		t.Fatalf("%d fields: the schema is not read right", len(want))
+	}
+	for p := range want {
+		// Rules by action are shown once, under keys.
+		if never[p] || strings.HasPrefix(p, ".rules.keys.") || strings.HasPrefix(p, ".rules.in.") || strings.Count(p, ".") > 2 && strings.HasPrefix(p, ".in.") && !strings.HasPrefix(p, ".in.client_ip.truncate") {
+			continue
+		}
+		if strings.HasPrefix(p, ".patterns.") && p != ".patterns.re" && !strings.HasPrefix(p, ".patterns.re.") {
+			continue // the table of detectors
+		}
+		if !shown[p] && !(noExample[p] && mentioned[p]) {
+			t.Errorf("%s has no example", p)
+		}
+	}
+	for _, action := range []string{"keep", "mask", "drop", "hmac", "encrypt"} {
+		if !shown[".in.*.action="+action] {
+			t.Errorf("in.*.action: %s has no example", action)
+		}
+	}
+	for _, action := range []string{"mask", "drop", "hmac", "report", "off"} {
+		if !shown[".patterns.*="+action] {
+			t.Errorf("patterns.*: %s has no example", action)
+		}
+	}
+}
+
+// yamlPaths collects the fields of a policy, and actions with their values.
+func yamlPaths(v any, at string, into map[string]bool) {
+	switch v := v.(type) {
+	case map[string]any:
+		for k, e := range v {
+			into[at+"."+k] = true
+			if s, ok := e.(string); ok && k == "action" && strings.HasPrefix(at, ".in.") {
+				into[".in.*.action="+s] = true
+			} else if ok && at == ".patterns" {
+				into[".patterns.*="+s] = true
+			}
+			yamlPaths(e, at+"."+k, into)
+		}
+	case []any:
+		for _, e := range v {
+			yamlPaths(e, at, into)
+		}
+	}
+}
+
+func schemaPaths(root, s map[string]any, at string, into map[string]bool) {
+	if ref, ok := s["$ref"].(string); ok {
+		def, _ := root["$defs"].(map[string]any)[strings.TrimPrefix(ref, "#/$defs/")].(map[string]any)
+		schemaPaths(root, def, at, into)
+	}
+	if items, ok := s["items"].(map[string]any); ok {
+		schemaPaths(root, items, at, into)
+	}
+	alts, _ := s["oneOf"].([]any)
+	for _, a := range alts {
+		schemaPaths(root, a.(map[string]any), at, into)
+	}
+	props, _ := s["properties"].(map[string]any)
+	for k, p := range props {
+		if k == "name" {
+			continue // a rule written as a mapping
+		}
+		into[at+"."+k] = true
+		schemaPaths(root, p.(map[string]any), at+"."+k, into)
 	}
 }
 

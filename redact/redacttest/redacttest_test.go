@@ -113,6 +113,7 @@ func TestPlaces(t *testing.T) {
 		{"header", "X-Only-Response: x\nno colon", "X-Only-Response: x\r\n[REDACTED:malformed]\r\n"},
 		{"response_header", "X-Only-Response: x", "X-Only-Response: [REDACTED]\r\n"},
 		{"client_ip", "192.0.2.7", "192.0.2.0"},
+		{"attribute", "user.password: x\nuser.id: y", "user.password: [REDACTED]\r\nuser.id: y\r\n"},
 		{"text", "word: x", "word: [REDACTED]"},
 	} {
 		c := Case{ID: "x", Where: tt.where, Input: tt.in}

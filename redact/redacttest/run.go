@@ -20,11 +20,12 @@ import (
 //	cookie                        a Cookie value, or "Set-Cookie: " and a Set-Cookie value
 //	header, response_header       lines "Name: value"
 //	client_ip                     an address, or header lines
+//	attribute                     lines "key: value" of span, resource or log attributes
 //	text                          a span name, status message or exception text
 func Places() []string {
 	return []string{
 		"request_body", "response_body", "query", "path", "url", "cookie",
-		"header", "response_header", "client_ip", "text",
+		"header", "response_header", "client_ip", "attribute", "text",
 	}
 }
 
@@ -122,6 +123,8 @@ func (c *Case) redact(s *redact.Scratch, in string) (out string, ef redact.Effec
 		out = headerLines(s, httpattr.RequestHeaderPrefix, in)
 	case "response_header":
 		out = headerLines(s, httpattr.ResponseHeaderPrefix, in)
+	case "attribute":
+		out = headerLines(s, "", in)
 	case "text":
 		out, ef = s.Text(in)
 	default:
