@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/apispan/apispan/redact/redacttest"
@@ -22,10 +23,8 @@ type checks struct {
 
 func newChecks(absent, present list) (*checks, error) {
 	c := &checks{present: present}
-	for _, p := range present {
-		if p == "" {
-			return nil, errors.New("-expect-present is empty")
-		}
+	if slices.Contains(present, "") {
+		return nil, errors.New("-expect-present is empty")
 	}
 	for _, a := range absent {
 		if file, ok := strings.CutPrefix(a, "@"); ok {
@@ -33,7 +32,7 @@ func newChecks(absent, present list) (*checks, error) {
 			if err != nil {
 				return nil, fmt.Errorf("-expect-absent: %w", err)
 			}
-			for _, l := range strings.Split(string(b), "\n") {
+			for l := range strings.SplitSeq(string(b), "\n") {
 				if l = strings.TrimSuffix(l, "\r"); l == "" {
 					continue
 				}

@@ -27,7 +27,7 @@ func (f *redactFlags) read(fs *flag.FlagSet, in io.Reader) ([]redacttest.Case, e
 	// These describe a value, so that naming one says that the fixtures are values.
 	fs.Visit(func(fl *flag.Flag) {
 		if f.input == "" && (fl.Name == "where" || fl.Name == "content-type" || fl.Name == "output") {
-			f.input = "value"
+			f.input = inputValue
 		}
 	})
 	var out []redacttest.Case
@@ -67,7 +67,7 @@ func (f *redactFlags) read(fs *flag.FlagSet, in io.Reader) ([]redacttest.Case, e
 
 // cases reads one fixture file. Flags fill in what a case leaves open.
 func (f *redactFlags) cases(b []byte, name string) ([]redacttest.Case, error) {
-	if f.input == "value" || f.input == "" && !looksLikeCase(b) {
+	if f.input == inputValue || f.input == "" && !looksLikeCase(b) {
 		return []redacttest.Case{{
 			ID: name, Where: f.where, ContentType: f.contentType, Truncated: f.truncated, Exchange: f.ex,
 			Input: "b64:" + base64.StdEncoding.EncodeToString(f.value(b)), // any bytes survive
@@ -87,7 +87,7 @@ func (f *redactFlags) cases(b []byte, name string) ([]redacttest.Case, error) {
 // value takes the line end off a value that has none of its own: only bodies may
 // end in one.
 func (f *redactFlags) value(b []byte) []byte {
-	if f.where == "request_body" || f.where == "response_body" {
+	if f.where == bodyRequest || f.where == "response_body" {
 		return b
 	}
 	return bytes.TrimRight(b, "\r\n")

@@ -62,7 +62,7 @@ func run(args []string, s streams) int {
 	}
 	c, ok := commands()[name]
 	if !ok {
-		fmt.Fprintf(s.err, "apispan: unknown command %q; see apispan help\n", name)
+		sayf(s.err, "apispan: unknown command %q; see apispan help\n", name)
 		return exitUsage
 	}
 	switch err := c.run(args[1:], s); {
@@ -73,8 +73,8 @@ func run(args []string, s streams) int {
 	case errors.Is(err, errParsed):
 		return exitUsage
 	default:
-		for _, l := range strings.Split(err.Error(), "\n") {
-			fmt.Fprintf(s.err, "apispan %s: %s\n", name, l)
+		for l := range strings.SplitSeq(err.Error(), "\n") {
+			sayf(s.err, "apispan %s: %s\n", name, l)
 		}
 		return exitUsage
 	}
@@ -87,11 +87,16 @@ func usage(w io.Writer) {
 		names = append(names, n)
 	}
 	sort.Strings(names)
-	fmt.Fprint(w, "Usage: apispan COMMAND [flags]; apispan COMMAND -h lists its flags.\n\n")
+	sayf(w, "Usage: apispan COMMAND [flags]; apispan COMMAND -h lists its flags.\n\n")
 	for _, n := range names {
-		fmt.Fprintf(w, "  %-8s  %s\n            apispan %s\n", n, cs[n].short, cs[n].usage)
+		sayf(w, "  %-8s  %s\n            apispan %s\n", n, cs[n].short, cs[n].usage)
 	}
-	fmt.Fprint(w, "\nExit codes: 0 fine, 1 a leak or a missed expectation, 2 wrong usage or an unusable policy.\n")
+	sayf(w, "\nExit codes: 0 fine, 1 a leak or a missed expectation, 2 wrong usage or an unusable policy.\n")
+}
+
+// sayf writes to a standard stream. A reader that went away is its own fault.
+func sayf(w io.Writer, format string, args ...any) {
+	_, _ = fmt.Fprintf(w, format, args...)
 }
 
 // errParsed is a flag error that package flag has already written.
@@ -111,7 +116,7 @@ func parse(fs *flag.FlagSet, args []string, s streams, most int) error {
 func parseMixed(fs *flag.FlagSet, args []string, s streams) (rest []string, err error) {
 	fs.SetOutput(s.err)
 	fs.Usage = func() {
-		fmt.Fprintf(s.err, "Usage: apispan %s\n\n", commands()[strings.Fields(fs.Name())[0]].usage)
+		sayf(s.err, "Usage: apispan %s\n\n", commands()[strings.Fields(fs.Name())[0]].usage)
 		fs.PrintDefaults()
 	}
 	for {

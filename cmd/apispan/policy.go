@@ -43,7 +43,7 @@ func runPolicy(args []string, s streams) error {
 	case "list":
 		for _, n := range redact.PresetNames() {
 			b, _ := redact.Preset(n)
-			fmt.Fprintf(s.out, "%-14s %s\n", n, summary(b))
+			sayf(s.out, "%-14s %s\n", n, summary(b))
 		}
 		return nil
 	case "defaults":
@@ -72,7 +72,7 @@ func runPolicy(args []string, s streams) error {
 // without its name.
 func summary(b []byte) string {
 	var words []string
-	for _, l := range strings.Split(string(b), "\n") {
+	for l := range strings.SplitSeq(string(b), "\n") {
 		if !strings.HasPrefix(l, "#") {
 			break
 		}
@@ -93,7 +93,7 @@ func checkPolicy(name string, s streams) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(s.out, "%s: ok, policy %s\n", name, p.Hash())
+	sayf(s.out, "%s: ok, policy %s\n", name, p.Hash())
 	for _, k := range p.Keys() {
 		state, id := "loaded", k.ID
 		if !k.Loaded {
@@ -108,10 +108,10 @@ func checkPolicy(name string, s streams) error {
 		if k.Source == "value" {
 			state += "; it stands in the policy itself: use file or env outside of tests"
 		}
-		fmt.Fprintf(s.out, "key %s from %s: %s\n", id, k.Source, state)
+		sayf(s.out, "key %s from %s: %s\n", id, k.Source, state)
 	}
 	if p.Config().DryRun {
-		fmt.Fprintln(s.out, "dry_run is on: nothing is changed")
+		sayf(s.out, "dry_run is on: nothing is changed\n")
 	}
 	return nil
 }

@@ -21,6 +21,17 @@ type list []string
 func (l *list) String() string     { return strings.Join(*l, ", ") }
 func (l *list) Set(s string) error { *l = append(*l, s); return nil }
 
+// Values of -format and -input, the status of a case without a failure, the
+// default of -where.
+const (
+	formatText  = "text"
+	formatJSON  = "json"
+	inputCases  = "cases"
+	inputValue  = "value"
+	statusOK    = "ok"
+	bodyRequest = "request_body"
+)
+
 type redactFlags struct {
 	policy, preset, corpus, format          string
 	input, where, contentType               string
@@ -35,9 +46,9 @@ func (f *redactFlags) set(fs *flag.FlagSet) {
 	fs.StringVar(&f.policy, "policy", "", "policy `file` in YAML, or preset:NAME")
 	fs.StringVar(&f.preset, "preset", "", "`name` of a shipped policy; see apispan policy list")
 	fs.StringVar(&f.corpus, "corpus", "", "run a `file` of cases, each under the rules that it carries, and judge it as go test ./redact -run Corpus does")
-	fs.StringVar(&f.format, "format", "text", "report: text or json (one object a line)")
+	fs.StringVar(&f.format, "format", formatText, "report: text or json (one object a line)")
 	fs.StringVar(&f.input, "input", "", "what the fixtures are: cases (one a line) or value (a file is one value); default: cases if the first line is one")
-	fs.StringVar(&f.where, "where", "request_body", "where a value stood: "+strings.Join(redacttest.Places(), ", "))
+	fs.StringVar(&f.where, "where", bodyRequest, "where a value stood: "+strings.Join(redacttest.Places(), ", "))
 	fs.StringVar(&f.contentType, "content-type", "", "content type of a value")
 	fs.BoolVar(&f.truncated, "truncated", false, "the bodies were cut at their end")
 	fs.Var(&f.absent, "expect-absent", "`string`, or detector:NAME, or @FILE with one of them a line, that must be in no output; repeatable")
@@ -62,12 +73,12 @@ func (f *redactFlags) validate() error {
 		return fmt.Errorf("-where %q: write one of %s", f.where, strings.Join(redacttest.Places(), ", "))
 	}
 	switch f.format {
-	case "text", "json":
+	case formatText, formatJSON:
 	default:
 		return fmt.Errorf("-format %q: write text or json", f.format)
 	}
 	switch f.input {
-	case "", "cases", "value":
+	case "", inputCases, inputValue:
 	default:
 		return fmt.Errorf("-input %q: write cases or value", f.input)
 	}

@@ -76,7 +76,7 @@ func (f *redactFlags) runCases(cases []redacttest.Case, p *redact.Policy, c *che
 		sum.write(f, s.out)
 	}
 	for _, n := range sum.Notes {
-		fmt.Fprintf(s.err, "apispan redact: %s\n", n)
+		sayf(s.err, "apispan redact: %s\n", n)
 	}
 	switch {
 	case err != nil:
@@ -91,11 +91,11 @@ func (f *redactFlags) write(s streams, o redacttest.Outcome, l line) {
 	switch {
 	case f.output:
 		_, _ = io.WriteString(s.out, o.Result.Output)
-		if l.Status != "ok" {
+		if l.Status != statusOK {
 			writeText(s.err, l)
 		}
-	case f.quiet && l.Status == "ok":
-	case f.format == "json":
+	case f.quiet && l.Status == statusOK:
+	case f.format == formatJSON:
 		writeJSON(s.out, l)
 	default:
 		writeText(s.out, l)
@@ -103,7 +103,7 @@ func (f *redactFlags) write(s streams, o redacttest.Outcome, l line) {
 }
 
 func (f *redactFlags) line(o redacttest.Outcome, c *checks) line {
-	l := line{ID: o.Case.Name(), Where: o.Case.Where, Status: "ok"}
+	l := line{ID: o.Case.Name(), Where: o.Case.Where, Status: statusOK}
 	if o.Err != nil {
 		l.Status, l.Fails = "error", []string{o.Err.Error()}
 		return l
@@ -124,7 +124,7 @@ func (f *redactFlags) line(o redacttest.Outcome, c *checks) line {
 	}
 	if fails := c.check(o.Case, r); len(fails) > 0 {
 		l.Fails = append(l.Fails, fails...)
-		if l.Status == "ok" {
+		if l.Status == statusOK {
 			l.Status = "failed"
 		}
 	}
@@ -141,7 +141,7 @@ func (s *totals) add(o redacttest.Outcome, l line) {
 	if o.Result.Removed || o.Result.Output != o.Result.Input {
 		s.Changed++
 	}
-	if l.Status != "ok" && (!o.Case.Stretch() || l.Status == "failed") {
+	if l.Status != statusOK && (!o.Case.Stretch() || l.Status == "failed") {
 		s.Failed++
 	}
 	if l.Status == "leak" && !o.Case.Stretch() {
@@ -169,22 +169,22 @@ func (s *totals) finish(p *redact.Policy, c *checks, normal, stretch redacttest.
 }
 
 func (s *totals) write(f *redactFlags, w io.Writer) {
-	if f.format == "json" {
+	if f.format == formatJSON {
 		writeJSON(w, struct {
 			Summary *totals `json:"summary"`
 		}{s})
 		return
 	}
 	if s.Corpus != "" {
-		fmt.Fprintf(w, "corpus: %s\n", s.Corpus)
+		sayf(w, "corpus: %s\n", s.Corpus)
 	} else {
-		fmt.Fprintf(w, "policy %s: %d cases, %d changed, %d values redacted, %d failed\n", s.Policy, s.Cases, s.Changed, s.Values, s.Failed)
+		sayf(w, "policy %s: %d cases, %d changed, %d values redacted, %d failed\n", s.Policy, s.Cases, s.Changed, s.Values, s.Failed)
 	}
 	if s.Stretch != "" {
-		fmt.Fprintf(w, "stretch: %s\n", s.Stretch)
+		sayf(w, "stretch: %s\n", s.Stretch)
 	}
 	for _, fail := range s.Fails {
-		fmt.Fprintf(w, "FAIL: %s\n", fail)
+		sayf(w, "FAIL: %s\n", fail)
 	}
 }
 
@@ -198,7 +198,7 @@ func printable(s string) string {
 
 func writeJSON(w io.Writer, v any) {
 	if b, err := json.Marshal(v); err == nil {
-		fmt.Fprintf(w, "%s\n", b)
+		sayf(w, "%s\n", b)
 	}
 }
 

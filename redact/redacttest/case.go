@@ -75,7 +75,7 @@ func (c *Case) Raw() (string, error) {
 	}
 	b, err := base64.StdEncoding.DecodeString(enc)
 	if err != nil {
-		return "", fmt.Errorf("%s: input: not base64 behind b64:", c.Name())
+		return "", fmt.Errorf("%s: input: what follows b64: is not base64", c.Name())
 	}
 	return string(b), nil
 }

@@ -139,7 +139,7 @@ func (c *Case) redact(s *redact.Scratch, in string) (out string, ef redact.Effec
 // headerLines takes each line as one field; a removed field leaves no line.
 func headerLines(s *redact.Scratch, prefix, in string) string {
 	var out strings.Builder
-	for _, line := range strings.Split(strings.ReplaceAll(in, "\r\n", "\n"), "\n") {
+	for line := range strings.SplitSeq(strings.ReplaceAll(in, "\r\n", "\n"), "\n") {
 		name, v, ok := strings.Cut(line, ":")
 		if !ok {
 			if line != "" { // no field: nothing says what it is

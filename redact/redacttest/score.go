@@ -59,8 +59,8 @@ type Score struct {
 	Want, Kept, LostIn int
 }
 
-// Add counts one case.
-func (s *Score) Add(c *Case, v Verdict) {
+// Add returns the score with one more case.
+func (s Score) Add(c *Case, v Verdict) Score {
 	s.Cases++
 	s.Want += len(c.MustContain)
 	s.Kept += len(c.MustContain) - len(v.Lost)
@@ -70,6 +70,7 @@ func (s *Score) Add(c *Case, v Verdict) {
 	case len(v.Lost) > 0:
 		s.LostIn++
 	}
+	return s
 }
 
 func (s Score) String() string {
@@ -123,9 +124,9 @@ func runAll(cases []Case, policy func(*Case) (*redact.Policy, error), report fun
 		} else {
 			o.Verdict = c.Judge(o.Result.Output)
 			if c.Stretch() {
-				stretch.Add(c, o.Verdict)
+				stretch = stretch.Add(c, o.Verdict)
 			} else {
-				normal.Add(c, o.Verdict)
+				normal = normal.Add(c, o.Verdict)
 			}
 		}
 		report(o)
