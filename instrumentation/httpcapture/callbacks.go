@@ -5,8 +5,6 @@ package httpcapture
 
 import (
 	"cmp"
-	"crypto/sha256"
-	"encoding/hex"
 	"maps"
 	"net/http"
 	"net/netip"
@@ -15,7 +13,6 @@ import (
 	"strings"
 
 	"go.opentelemetry.io/otel/attribute"
-	"go.opentelemetry.io/otel/trace"
 )
 
 // guard runs code of the application. A panic in it is counted and ends there.
@@ -128,8 +125,8 @@ func (c *config) clientAddress(r *http.Request) string {
 		return addr.String()
 	}
 	hops := forwardedFor(r.Header)
-	for i := len(hops) - 1; i >= 0; i-- {
-		a, ok := parseHop(hops[i])
+	for _, hop := range slices.Backward(hops) {
+		a, ok := parseHop(hop)
 		if !ok {
 			break
 		}
@@ -172,20 +169,6 @@ func parseHop(s string) (netip.Addr, bool) {
 	}
 	a, err := netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(s, "["), "]"))
 	return a.Unmap().WithZone(""), err == nil
-}
-
-// eventID derives a UUID from trace and span id, the same that the api_analytics
-// exporter derives by itself.
-func eventID(sc trace.SpanContext) string {
-	t, s := sc.TraceID(), sc.SpanID()
-	b := append([]byte("apispan.event.id/1\x00"), t[:]...)
-	b = append(b, s[:]...)
-	sum := sha256.Sum256(b)
-	u := sum[:16]
-	u[6] = u[6]&0x0f | 0x50
-	u[8] = u[8]&0x3f | 0x80
-	x := hex.EncodeToString(u)
-	return x[:8] + "-" + x[8:12] + "-" + x[12:16] + "-" + x[16:20] + "-" + x[20:]
 }
 
 func unescape(name string) string {

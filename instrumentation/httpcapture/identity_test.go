@@ -14,6 +14,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/apispan/apispan/instrumentation/httpcapture"
+	"github.com/apispan/apispan/internal/httpattr"
 )
 
 func TestIdentityAndMetadata(t *testing.T) {
@@ -86,7 +87,12 @@ func TestEventIDHeader(t *testing.T) {
 		if len(id) != 36 || id[14] != '5' {
 			t.Errorf("id %q is not a UUID", id)
 		}
-		want(t, c.attrs(t), map[string]any{"apispan.event.id": id})
+		sp := c.span(t)
+		sc := sp.SpanContext()
+		if derived := httpattr.NewEventID(sc.TraceID(), sc.SpanID(), nil); id != derived {
+			t.Errorf("id %s, the exporter derives %s", id, derived)
+		}
+		want(t, attrMap(sp.Attributes()), map[string]any{"apispan.event.id": id})
 	})
 }
 

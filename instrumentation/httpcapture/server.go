@@ -140,7 +140,8 @@ func (h *inner) serve(w http.ResponseWriter, r *http.Request, span trace.Span, n
 		r.Body = (*requestBody)(c)
 	}
 	if h.cfg.eventHeader != "" {
-		c.eventID = eventID(span.SpanContext())
+		sc := span.SpanContext() // the api_analytics exporter derives the same id
+		c.eventID = httpattr.NewEventID(sc.TraceID(), sc.SpanID(), nil)
 		c.Header().Set(h.cfg.eventHeader, c.eventID)
 	}
 	bits := optionals(w)

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"go.opentelemetry.io/collector/pdata/ptrace"
+
+	"github.com/apispan/apispan/internal/httpattr"
 )
 
 var uuidShape = regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-5[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`)
@@ -31,6 +33,10 @@ func TestEventID(t *testing.T) {
 	// duplicate.
 	if want := "dc84a6e5-f76e-5edb-bbf2-2fd0ebdc72eb"; base != want {
 		t.Errorf("id = %s, want %s", base, want)
+	}
+	s := newSpan(t, ptrace.SpanKindServer, nil)
+	if want := httpattr.NewEventID(s.TraceID(), s.SpanID(), nil); base != want {
+		t.Errorf("id = %s, the application knows it as %s", base, want)
 	}
 	if !uuidShape.MatchString(base) {
 		t.Errorf("id %s is no version 5 UUID", base)

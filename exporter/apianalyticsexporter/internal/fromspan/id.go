@@ -4,30 +4,21 @@
 package fromspan
 
 import (
-	"crypto/sha256"
 	"encoding/binary"
-	"encoding/hex"
 
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/exchange"
+	"github.com/apispan/apispan/internal/httpattr"
 )
 
-// namespace keeps our ids apart from other uses of the same trace and span id.
-const namespace = "apispan.event.id/1\x00"
-
 // eventID returns the id of the event: the given one if it is a UUID, else one
-// derived from trace and span id, so that every attempt and every backend uses
-// the same. It has the shape of a version 5 UUID with the RFC 4122 variant, since
-// ReadMe accepts no newer version; the hash is SHA-256, because SHA-1 is not
-// available in FIPS mode. A span without ids would share its id with all others
-// of the kind, so more of it is hashed.
+// derived from trace and span id. A span without ids would share its id with all
+// others of the kind, so more of it is hashed.
 func eventID(given string, e *exchange.Exchange) string {
 	if id, ok := canonicalUUID(given); ok {
 		return id
 	}
 	var buf [256]byte
-	b := append(buf[:0], namespace...)
-	b = append(b, e.TraceID[:]...)
-	b = append(b, e.SpanID[:]...)
+	b := buf[:0]
 	if e.TraceID == [16]byte{} || e.SpanID == [8]byte{} {
 		b = binary.BigEndian.AppendUint64(b, uint64(e.Start.UnixNano()))
 		b = binary.BigEndian.AppendUint64(b, uint64(e.End.UnixNano()))
@@ -40,18 +31,7 @@ func eventID(given string, e *exchange.Exchange) string {
 			b = append(b, s...)
 		}
 	}
-	sum := sha256.Sum256(b)
-	u := sum[:16]
-	u[6] = u[6]&0x0f | 0x50
-	u[8] = u[8]&0x3f | 0x80
-	var out [36]byte
-	hex.Encode(out[0:8], u[0:4])
-	hex.Encode(out[9:13], u[4:6])
-	hex.Encode(out[14:18], u[6:8])
-	hex.Encode(out[19:23], u[8:10])
-	hex.Encode(out[24:36], u[10:16])
-	out[8], out[13], out[18], out[23] = '-', '-', '-', '-'
-	return string(out[:])
+	return httpattr.NewEventID(e.TraceID, e.SpanID, b)
 }
 
 // nilUUID is what a producer without an id may send; it identifies nothing.
