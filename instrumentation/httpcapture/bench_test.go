@@ -100,7 +100,7 @@ var (
 func (l *load) run(h http.Handler) func() {
 	body := strings.Repeat("x", l.request)
 	reader := strings.NewReader(body)
-	proto := httptest.NewRequest("POST", "/orders/17", nil)
+	proto := httptest.NewRequest(http.MethodPost, "/orders/17", nil)
 	if l.request == 0 {
 		proto.Method = "GET"
 	}
@@ -285,7 +285,7 @@ func (b benchBase) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	body := &stringBody{}
 	body.Reset(b.response)
-	return &http.Response{StatusCode: 200, Header: http.Header{"Content-Type": jsonType, "Cache-Control": noStore}, Body: body,
+	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{"Content-Type": jsonType, "Cache-Control": noStore}, Body: body,
 		ContentLength: int64(len(b.response)), Request: r}, nil
 }
 
@@ -294,7 +294,7 @@ func clientVariants() map[string]func() {
 	text := strings.Repeat("x", 1<<10)
 	run := func(rt http.RoundTripper) func() {
 		buf := make([]byte, 4096)
-		proto, _ := http.NewRequest("POST", "http://x.example/orders", nil)
+		proto, _ := http.NewRequest(http.MethodPost, "http://x.example/orders", nil)
 		for i, n := range []string{"Accept", "Authorization", "Content-Type", "Cookie", "X-Request-Id", "Origin", "Accept-Encoding", "Cache-Control"} {
 			proto.Header.Set(n, fmt.Sprint("application/json", i))
 		}

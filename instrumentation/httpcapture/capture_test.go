@@ -104,7 +104,7 @@ func TestMemoryBudget(t *testing.T) {
 	h := Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.Copy(w, r.Body) }),
 		WithBodies(BodiesAll), WithMemoryBudget(10), WithMeterProvider(counted))
 	span := &fakeSpan{}
-	r := httptest.NewRequest("POST", "/", strings.NewReader("more than ten bytes"))
+	r := httptest.NewRequest(http.MethodPost, "/", strings.NewReader("more than ten bytes"))
 	r.Header.Set("Content-Type", "text/plain")
 	h.ServeHTTP(httptest.NewRecorder(), r.WithContext(span.context()))
 	if _, ok := span.get("http.request.body.content"); ok {
@@ -157,7 +157,7 @@ func TestDropReasons(t *testing.T) {
 	}), WithBodies(BodiesAll), WithAllHeaders(), WithMeterProvider(counted),
 		WithIdentity(func(Exchange) Identity { panic("x") }))
 	span := &fakeSpan{}
-	r := httptest.NewRequest("GET", "/", nil)
+	r := httptest.NewRequest(http.MethodGet, "/", nil)
 	for i := range 60 {
 		r.Header.Set(fmt.Sprintf("X-%d", i), "v")
 	}

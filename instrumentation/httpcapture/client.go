@@ -124,7 +124,7 @@ func (t *innerTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 
 	ex := &clientExchange{}
 	ex.begin(t.cfg, span, r)
-	ex.node.Context, ex.node.rec, ex.node.client = ctx, &ex.record, ex
+	ex.node.Context, ex.node.rec, ex.node.client = ctx, &ex.record, ex //nolint:fatcontext // one node per exchange, not a growing chain
 	if t.owner != nil {
 		ex.node.owner = t.owner
 	}
@@ -146,6 +146,7 @@ func (t *innerTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 // both bodies in one allocation.
 type clientExchange struct {
 	record
+
 	node node
 
 	r       *http.Request
@@ -193,6 +194,7 @@ func (ex *clientExchange) captureRequest() {
 // sentBody is the body of one attempt.
 type sentBody struct {
 	io.ReadCloser
+
 	ex      *clientExchange
 	attempt int32
 }

@@ -129,12 +129,12 @@ func TestClientInsideServer(t *testing.T) {
 // something else, still give complete spans when the body is read.
 func TestClientOddBase(t *testing.T) {
 	t.Parallel()
-	for name, req := range map[string]*http.Request{"nil": nil, "foreign": httptest.NewRequest("GET", "/", nil)} {
+	for name, req := range map[string]*http.Request{"nil": nil, "foreign": httptest.NewRequest(http.MethodGet, "/", nil)} {
 		bothClients(t, func(t *testing.T, wr clientWrapping) {
 			t.Run(name, func(t *testing.T) {
 				c := newCollector(t)
 				client := &http.Client{Transport: wr.wrap(c, roundTripper(func(*http.Request) (*http.Response, error) {
-					return &http.Response{StatusCode: 200, Header: http.Header{"Content-Type": {"text/plain"}}, ContentLength: -1,
+					return &http.Response{StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {"text/plain"}}, ContentLength: -1,
 						Body: io.NopCloser(strings.NewReader("odd")), Request: req}, nil
 				}), everything()...)}
 				for _, read := range []bool{true, false} {
@@ -198,7 +198,7 @@ func TestClientConcurrentClose(t *testing.T) {
 		client, c := wr.newClient(t, everything()...)
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
-		req, _ := http.NewRequestWithContext(ctx, "POST", s.URL, io.NopCloser(strings.NewReader("body")))
+		req, _ := http.NewRequestWithContext(ctx, http.MethodPost, s.URL, io.NopCloser(strings.NewReader("body")))
 		res, err := client.Do(req)
 		if err != nil {
 			t.Fatal(err)

@@ -107,7 +107,7 @@ func TestUpgrade(t *testing.T) {
 		fmt.Fprint(conn, "GET /ws HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n")
 		in := bufio.NewReader(conn)
 		res, err := http.ReadResponse(in, nil)
-		if err != nil || res.StatusCode != 101 {
+		if err != nil || res.StatusCode != http.StatusSwitchingProtocols {
 			t.Fatalf("%v, %v", res, err)
 		}
 		fmt.Fprint(conn, "hello\n")
@@ -176,6 +176,7 @@ func TestPanic(t *testing.T) {
 // countedBody counts what is read from and done to a body.
 type countedBody struct {
 	io.Reader
+
 	read, closed int
 }
 
@@ -205,7 +206,7 @@ func TestNothingReadNothingClosed(t *testing.T) {
 					_, _ = io.ReadFull(r.Body, make([]byte, n))
 				})
 				body := &countedBody{Reader: strings.NewReader("0123456789")}
-				r := httptest.NewRequest("POST", "/", nil)
+				r := httptest.NewRequest(http.MethodPost, "/", nil)
 				r.Body, r.ContentLength = body, 10
 				r.Header.Set("Content-Type", "text/plain")
 				wr.wrap(c, h, everything()...).ServeHTTP(httptest.NewRecorder(), r)
@@ -252,17 +253,17 @@ func TestExpectContinue(t *testing.T) {
 				t.Fatalf("no answer: %v", err)
 			}
 			if !accept {
-				if b, _ := io.ReadAll(res.Body); res.StatusCode != 417 || len(b) != 9000 {
+				if b, _ := io.ReadAll(res.Body); res.StatusCode != http.StatusExpectationFailed || len(b) != 9000 {
 					t.Errorf("status %d, %d bytes", res.StatusCode, len(b))
 				}
 				want(t, c.attrs(t), map[string]any{"http.request.body.content": nil, "apispan.request.body.incomplete": true})
 				return
 			}
-			if res.StatusCode != 100 {
+			if res.StatusCode != http.StatusContinue {
 				t.Fatalf("status %d, want 100 first", res.StatusCode)
 			}
 			fmt.Fprint(conn, "12345")
-			if res, err = http.ReadResponse(in, nil); err != nil || res.StatusCode != 200 {
+			if res, err = http.ReadResponse(in, nil); err != nil || res.StatusCode != http.StatusOK {
 				t.Fatalf("%v, %v", res, err)
 			}
 			want(t, c.attrs(t), map[string]any{"http.request.body.content": "12345"})
@@ -294,7 +295,7 @@ func TestLateReader(t *testing.T) {
 		})
 		wrapped := wr.wrap(c, h, everything()...)
 		for range 50 {
-			r := httptest.NewRequest("POST", "/", nil)
+			r := httptest.NewRequest(http.MethodPost, "/", nil)
 			r.Body = io.NopCloser(&lockedReader{r: strings.NewReader(strings.Repeat("z", 2000))})
 			r.Header.Set("Content-Type", "text/plain")
 			wrapped.ServeHTTP(httptest.NewRecorder(), r)

@@ -23,12 +23,12 @@ func TestSources(t *testing.T) {
 	t.Parallel()
 	claims := base64.RawURLEncoding.EncodeToString([]byte(`{"sub":"u1","n":7,"a.b":"dotted","org":{"id":"o1"},"list":["x"],"no":null}`))
 	token := "e30." + claims + ".sig"
-	r := httptest.NewRequest("GET", "/?q=one&q=two&bad=%zz", nil)
+	r := httptest.NewRequest(http.MethodGet, "/?q=one&q=two&bad=%zz", nil)
 	r.Header.Set("Authorization", "Bearer "+token)
 	r.Header.Set("X-Raw", token)
 	r.Header.Set("X-Broken", "a.!!.c")
 	r.Header.Set("Cookie", "sid=s1")
-	basic := httptest.NewRequest("GET", "/", nil)
+	basic := httptest.NewRequest(http.MethodGet, "/", nil)
 	basic.SetBasicAuth("joe", "secret")
 	body := `{"a":[{"id":"no"}],"user":{"name":"n\u00e9","id":12345678901234567890,"ok":true,"sub":{"id":"deep"},"cut":"val`
 	for name, tc := range map[string]struct {

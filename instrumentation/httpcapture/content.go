@@ -10,6 +10,7 @@ import (
 	"compress/zlib"
 	"errors"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 	"unicode/utf8"
@@ -44,9 +45,9 @@ func (c *config) decodeContent(content string, codings []string, limit int, cut 
 		return "", false, errCoding
 	}
 	var r io.Reader = strings.NewReader(content)
-	for i := len(list) - 1; i >= 0; i-- {
+	for _, l := range slices.Backward(list) {
 		var done func()
-		if r, done, err = c.decoder(list[i], r); err != nil {
+		if r, done, err = c.decoder(l, r); err != nil {
 			if cut && (errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF)) {
 				return "", true, nil
 			}

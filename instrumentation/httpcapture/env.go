@@ -5,6 +5,7 @@ package httpcapture
 
 import (
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -77,7 +78,7 @@ func FromEnv() Option {
 		if names := envList(envPrefix + which + "RESPONSE"); names != nil {
 			s.resHeaders = headerSpec{names: names}
 		}
-		s.sanitize = append(s.sanitize[:len(s.sanitize):len(s.sanitize)], envList(envPrefix+"SANITIZE_FIELDS")...)
+		s.sanitize = append(slices.Clip(s.sanitize), envList(envPrefix+"SANITIZE_FIELDS")...)
 	})
 }
 

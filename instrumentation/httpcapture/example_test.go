@@ -25,7 +25,7 @@ func exampleProvider() (*sdktrace.TracerProvider, func(keys ...attribute.Key)) {
 		attrs := attribute.NewSet((<-ended).Attributes()...)
 		for _, k := range keys {
 			v, _ := attrs.Value(k)
-			fmt.Printf("%s: %s\n", k, v.Emit())
+			fmt.Printf("%s: %s\n", k, v.String())
 		}
 	}
 	return sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(ended)), show
@@ -91,7 +91,7 @@ func ExampleHandler() {
 		httpcapture.Handler(hello, httpcapture.WithBodies(httpcapture.BodiesAll)),
 		"shop", otelhttp.WithTracerProvider(provider))
 
-	handler.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil))
+	handler.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/", nil))
 	show("http.response.body.content")
 	// Output:
 	// http.response.body.content: hello
@@ -111,7 +111,7 @@ func ExampleWithRoutes() {
 			httpcapture.Route("/internal/*", httpcapture.WithEnabled(false)),
 		))
 
-	handler.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("POST", "/login", strings.NewReader("password=x")))
+	handler.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodPost, "/login", strings.NewReader("password=x")))
 	show("http.route", "http.request.body.content")
 	// Output:
 	// http.route: /login

@@ -15,6 +15,7 @@ import (
 // fakeSpan is a recording span that is not the SDK's.
 type fakeSpan struct {
 	noop.Span
+
 	mu    sync.Mutex
 	calls int
 	attrs []attribute.KeyValue

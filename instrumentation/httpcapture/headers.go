@@ -4,6 +4,7 @@
 package httpcapture
 
 import (
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -111,9 +112,7 @@ func (t *headerTable) get(name string) *headerName {
 		return n
 	}
 	m := make(map[string]*headerName, len(old)+1)
-	for k, v := range old {
-		m[k] = v
-	}
+	maps.Copy(m, old)
 	m[n.canon] = n
 	t.names.Store(&m)
 	return n

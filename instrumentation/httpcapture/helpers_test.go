@@ -25,6 +25,7 @@ const patience = 10 * time.Second
 // collector is a TracerProvider whose finished spans arrive on a channel.
 type collector struct {
 	*sdktrace.TracerProvider
+
 	ended chan sdktrace.ReadOnlySpan
 }
 
@@ -203,6 +204,7 @@ var echo = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 // opaque is a span that records and tells nothing.
 type opaque struct {
 	noop.Span
+
 	got map[string]any
 }
 

@@ -96,19 +96,19 @@ func TestInterfaces(t *testing.T) {
 			}{base: base{httptest.NewRecorder()}}
 		},
 	}
-	for name, make := range writers {
+	for name, newWriter := range writers {
 		both(t, func(t *testing.T, wr wrapping) {
 			t.Run(name, func(t *testing.T) {
 				c := newCollector(t)
-				w := make()
+				w := newWriter()
 				wanted := ifaces(w)
 				if wr.name == "alongside" { // otelhttp is outside and drops two, depending on its httpsnoop
 					otelhttp.NewHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { wanted = ifaces(w) }), "").
-						ServeHTTP(make(), httptest.NewRequest("GET", "/", nil))
+						ServeHTTP(newWriter(), httptest.NewRequest(http.MethodGet, "/", nil))
 				}
 				var got [7]bool
 				wr.wrap(c, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { got = ifaces(w) }), everything()...).
-					ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
+					ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", nil))
 				if got != wanted {
 					t.Errorf("Flusher, FlushError, Hijacker, ReaderFrom, StringWriter, Pusher, CloseNotifier:\ngot  %v\nwant %v", got, wanted)
 				}
@@ -129,7 +129,7 @@ func TestFlushError(t *testing.T) {
 	}{base: base{httptest.NewRecorder()}, fe: fe{broken}}
 	var got error
 	h := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { got = http.NewResponseController(w).Flush() })
-	httpcapture.NewHandler(h, "op", everything(httpcapture.WithTracerProvider(c))...).ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
+	httpcapture.NewHandler(h, "op", everything(httpcapture.WithTracerProvider(c))...).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", nil))
 	if !errors.Is(got, broken) {
 		t.Errorf("Flush returned %v", got)
 	}

@@ -62,6 +62,7 @@ var labelerKey = learnLabelerKey()
 
 type askedContext struct {
 	context.Context
+
 	key any
 }
 

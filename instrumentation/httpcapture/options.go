@@ -6,6 +6,7 @@ package httpcapture
 import (
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/netip"
 	"strings"
@@ -20,6 +21,7 @@ import (
 // nothing), whose unexported method makes it an otelhttp.Option.
 type option struct {
 	otelhttp.Option
+
 	apply func(*settings)
 }
 
@@ -301,9 +303,7 @@ func WithDecoder(coding string, d Decoder) Option {
 			return
 		}
 		m := make(map[string]Decoder, len(s.decoders)+1)
-		for k, v := range s.decoders {
-			m[k] = v
-		}
+		maps.Copy(m, s.decoders)
 		m[strings.ToLower(coding)] = d
 		s.decoders = m
 	})

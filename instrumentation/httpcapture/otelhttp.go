@@ -121,5 +121,5 @@ func WithServerName(server string) Option { return otelhttp.WithServerName(serve
 //
 // Deprecated: use a Labeler, as otelhttp advises.
 func WithMetricAttributesFn(f func(*http.Request) []attribute.KeyValue) Option {
-	return otelhttp.WithMetricAttributesFn(f) //nolint:staticcheck // kept for source compatibility
+	return otelhttp.WithMetricAttributesFn(f)
 }

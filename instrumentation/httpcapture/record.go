@@ -65,7 +65,7 @@ func putAttrs(s *[]attribute.KeyValue, used []attribute.KeyValue) {
 func (rec *record) begin(cfg *config, span trace.Span, r *http.Request) {
 	rec.cfg, rec.span = cfg, span
 	rec.attrs = attrPool.Get().(*[]attribute.KeyValue)
-	dropped := 0
+	var dropped int
 	*rec.attrs, dropped = cfg.reqSet.collect(*rec.attrs, r.Header)
 	rec.nReq = len(*rec.attrs)
 	cfg.drops.add(reasonHeaderLimit, dropped)

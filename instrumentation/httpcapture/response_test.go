@@ -87,7 +87,7 @@ func TestInformationalThenFinal(t *testing.T) {
 			_, _ = io.WriteString(w, "gone")
 		})
 		s := serve(t, wr.wrap(c, h, everything(httpcapture.WithBodies(httpcapture.BodiesOnError))...))
-		if res, _ := do(t, s.Client(), newRequest(t, "GET", s.URL, "")); res.StatusCode != 404 {
+		if res, _ := do(t, s.Client(), newRequest(t, "GET", s.URL, "")); res.StatusCode != http.StatusNotFound {
 			t.Errorf("status %d", res.StatusCode)
 		}
 		want(t, c.attrs(t), map[string]any{
@@ -171,7 +171,7 @@ func TestMaxBytes(t *testing.T) {
 		} {
 			s := serve(t, wrapped)
 			res, body := do(t, s.Client(), newRequest(t, "POST", s.URL, "123456", "Content-Type", "text/plain"))
-			if res.StatusCode != 413 || body != "too big\n" {
+			if res.StatusCode != http.StatusRequestEntityTooLarge || body != "too big\n" {
 				t.Errorf("%s: %d %q", name, res.StatusCode, body)
 			}
 			got := c.attrs(t)
@@ -197,14 +197,14 @@ func TestTimeoutHandler(t *testing.T) {
 		})
 		inside := serve(t, wr.wrap(c, http.TimeoutHandler(slow, 20*time.Millisecond, "slow"), everything()...))
 		res, body := do(t, inside.Client(), newRequest(t, "POST", inside.URL, "x", "Content-Type", "text/plain"))
-		if res.StatusCode != 503 || body != "slow" {
+		if res.StatusCode != http.StatusServiceUnavailable || body != "slow" {
 			t.Errorf("inside: %d %q", res.StatusCode, body)
 		}
 		want(t, c.attrs(t), map[string]any{"http.response.body.content": "slow", "http.response.status_code": 503, "apispan.metadata.late": nil})
 
 		outside := serve(t, http.TimeoutHandler(wr.wrap(c, slow, everything()...), 20*time.Millisecond, "slow"))
 		res, body = do(t, outside.Client(), newRequest(t, "POST", outside.URL, "x", "Content-Type", "text/plain"))
-		if res.StatusCode != 503 || body != "slow" {
+		if res.StatusCode != http.StatusServiceUnavailable || body != "slow" {
 			t.Errorf("outside: %d %q", res.StatusCode, body)
 		}
 		close(release)

@@ -89,9 +89,9 @@ func TestSkips(t *testing.T) {
 		{name: "by request", method: "GET", path: "/a", skip: true, opts: []httpcapture.Option{
 			httpcapture.WithSkipRequest(func(r *http.Request) bool { return r.URL.Path == "/a" })}},
 		{name: "by outcome", method: "GET", path: "/a", skip: true, opts: []httpcapture.Option{
-			httpcapture.WithSkip(func(e httpcapture.Exchange) bool { return e.StatusCode == 200 && e.Route == "/" })}},
+			httpcapture.WithSkip(func(e httpcapture.Exchange) bool { return e.StatusCode == http.StatusOK && e.Route == "/" })}},
 		{name: "not by outcome", method: "GET", path: "/a", opts: []httpcapture.Option{
-			httpcapture.WithSkip(func(e httpcapture.Exchange) bool { return e.StatusCode != 200 })}},
+			httpcapture.WithSkip(func(e httpcapture.Exchange) bool { return e.StatusCode != http.StatusOK })}},
 		{name: "panic means skip", method: "GET", path: "/a", skip: true, opts: []httpcapture.Option{
 			httpcapture.WithSkip(func(httpcapture.Exchange) bool { panic("x") })}},
 		{name: "panic means skip, early", method: "GET", path: "/a", skip: true, opts: []httpcapture.Option{
@@ -116,7 +116,7 @@ func TestSkips(t *testing.T) {
 				if tc.agent != "" {
 					req.Header.Set("User-Agent", tc.agent)
 				}
-				if res, body := do(t, s.Client(), req); body != "out" || res.StatusCode != 200 {
+				if res, body := do(t, s.Client(), req); body != "out" || res.StatusCode != http.StatusOK {
 					t.Errorf("got %d %q", res.StatusCode, body)
 				}
 				w := map[string]any{"apispan.skip": nil, "http.response.body.content": "out", "http.response.status_code": 200}

@@ -62,7 +62,7 @@ func TestSameSpanAsOtelhttp(t *testing.T) {
 		if skipNil {
 			opts = append(opts[:8:8], opts[9:]...)
 		}
-		r := httptest.NewRequest("POST", "/a/1", strings.NewReader("hello"))
+		r := httptest.NewRequest(http.MethodPost, "/a/1", strings.NewReader("hello"))
 		r.Header.Set("Traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
 		wrap(mux, "op", opts...).ServeHTTP(httptest.NewRecorder(), r)
 		sp := c.span(t)

@@ -30,7 +30,7 @@ func scalarText(v attribute.Value) string {
 		}
 		return strconv.FormatFloat(f, format, -1, 64)
 	}
-	return v.Emit()
+	return v.String()
 }
 
 func kindOf(v attribute.Value) redact.Kind {

@@ -26,6 +26,7 @@ type serverExchange struct{ serverCore }
 
 type serverCore struct {
 	record
+
 	node node // used if nobody before us has made one
 
 	w     http.ResponseWriter // what the handler's calls go to
