@@ -28,6 +28,7 @@ func (s *Scratch) apply(src []byte, c ctx, w walker) (out []byte, ef Effect) {
 	s.arena = s.arena[:0]
 	s.edits = s.edits[:0]
 	s.pend = s.pend[:0]
+	s.secrets = s.secrets[:0]
 	s.frameBase = 0
 	s.nestLeft = nestFactor*len(src) + nestSlack
 	s.lv = level{src: src}
@@ -41,6 +42,7 @@ func (s *Scratch) apply(src []byte, c ctx, w walker) (out []byte, ef Effect) {
 		s.count(c.place, ruleNone, actMask, outcomeLimit)
 		s.replace(len(head), len(src), nil)
 	}
+	s.dropEchoes(head)
 	out, ef = s.finish(src)
 	s.lv = level{}
 	if n := cap(s.arena); n > s.dirty {

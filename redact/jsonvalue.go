@@ -80,10 +80,17 @@ func (s *Scratch) jsonQuoted(start, end int, rep []byte) {
 func (s *Scratch) jsonMask(src []byte, start, end int, k kind, c ctx, f *frame, keyStart int) int {
 	if c.v.act == actDrop && f != nil {
 		s.count(c.place, c.v.rule, actDrop, outcomeRule)
+		if k == kindString {
+			s.noteSecret(c, src[start+1:end-1])
+		}
 		return s.jsonDrop(src, end, f, keyStart)
 	}
 	keep(f)
-	rep, _ := s.leaf(c, nil, k)
+	raw := src[start:end]
+	if k == kindString {
+		raw = src[start+1 : end-1]
+	}
+	rep, _ := s.leaf(c, raw, k)
 	s.jsonQuoted(start, end, rep)
 	return 0
 }

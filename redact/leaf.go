@@ -35,6 +35,9 @@ func (s *Scratch) leaf(c ctx, dec []byte, k kind) (rep []byte, ef Effect) {
 		return s.truncateIP(c, dec)
 	default:
 		s.count(c.place, c.v.rule, c.v.act, outcomeRule)
+		if k == kindString && c.v.act != actMiss && !c.cut {
+			s.noteSecret(c, dec)
+		}
 		if c.v.act == actDrop {
 			return s.p.mask, Removed
 		}
@@ -274,7 +277,10 @@ func (s *Scratch) patterns(src []byte, c ctx) {
 
 // covered reports whether an edit of this level contains [start, end).
 func (s *Scratch) covered(start, end int32) bool {
-	es := s.edits[s.lv.first:]
+	return covered(s.edits[s.lv.first:], start, end)
+}
+
+func covered(es []edit, start, end int32) bool {
 	lo, hi := 0, len(es)
 	for lo < hi {
 		m := int(uint(lo+hi) >> 1)

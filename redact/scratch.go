@@ -44,6 +44,7 @@ type Scratch struct {
 	pend      []span
 	elements  []element // open elements of all running markup walks
 	columns   []ctx     // columns of a CSV
+	secrets   []secretSpan
 	foldBuf   []byte
 	matches   []detect.Match
 	tokens    *token.Hasher

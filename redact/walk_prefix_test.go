@@ -23,6 +23,7 @@ var lateNames = map[string]bool{
 	"url-x-userinfo-detect":    true,
 	"url-x-userinfo-only-user": true,
 	"url-x-proxy-path":         true,
+	"b-val-echo-before":        true,
 }
 
 // TestEveryPrefix cuts every case at every byte: the part of a secret that is left
