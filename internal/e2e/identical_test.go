@@ -6,6 +6,7 @@ package e2e
 import (
 	"context"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -197,9 +198,7 @@ func capture(t *testing.T, requests []sharedRequest, opts ...httpcapture.Option)
 		if r.contentType != "" {
 			req.Header.Set("Content-Type", r.contentType)
 		}
-		for name, values := range r.header {
-			req.Header[name] = values
-		}
+		maps.Copy(req.Header, r.header)
 		handler.ServeHTTP(httptest.NewRecorder(), req)
 	}
 	if err := tp.Shutdown(context.WithoutCancel(t.Context())); err != nil {

@@ -189,8 +189,8 @@ func secretsAbsent(t *testing.T, where, text string) {
 func decodeBase64(text string) string {
 	var out strings.Builder
 	for _, word := range strings.FieldsFunc(text, func(r rune) bool {
-		return !(r == '+' || r == '/' || r == '=' || r == '-' || r == '_' ||
-			r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z')
+		return r != '+' && r != '/' && r != '=' && r != '-' && r != '_' &&
+			(r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z')
 	}) {
 		if len(word) < 16 {
 			continue
