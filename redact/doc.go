@@ -15,6 +15,9 @@
 //   - What the policy does not select stays byte for byte; a value without a hit
 //     is returned as it is, without an allocation.
 //   - Any input terminates in linear time, in bounded memory, without a panic.
+//   - Redacting a result again with the same policy changes nothing, but for values
+//     under hmac and encrypt rules: a token that came with the traffic is never
+//     trusted, so it is tokenised like any other value.
 //   - No error and no statistic contains a captured value or a key.
 //
 // It does not decide what may be captured, does not verify tokens or signatures,

@@ -12,6 +12,8 @@ const (
 	outSlack   = 4 << 10
 	nestFactor = 4
 	nestSlack  = 4 << 10
+	// maxValueBytes is what offsets of edits can hold, with room to spare.
+	maxValueBytes = 1 << 30
 )
 
 // apply runs one walker over one value. It is the only way in: every exported
@@ -25,6 +27,10 @@ func (s *Scratch) apply(src []byte, c ctx, w walker) (out []byte, ef Effect) {
 			out, ef = nil, Removed
 		}
 	}()
+	if len(src) > maxValueBytes {
+		s.count(c.place, ruleNone, actDrop, outcomeLimit)
+		return nil, Removed
+	}
 	s.arena = s.arena[:0]
 	s.edits = s.edits[:0]
 	s.pend = s.pend[:0]
