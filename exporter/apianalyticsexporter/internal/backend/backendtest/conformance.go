@@ -103,7 +103,7 @@ func (s *suite) items(t *testing.T) {
 	kept := 0
 	for _, name := range s.names {
 		before := []byte("before")
-		out, drop := enc.Append(before[:len(before):len(before)], s.cases[name])
+		out, drop := enc.Append(slices.Clip(before), s.cases[name])
 		if !bytes.HasPrefix(out, before) {
 			t.Fatalf("%s: what was in dst is gone", name)
 		}

@@ -289,7 +289,7 @@ func TestFaults(t *testing.T) {
 		}
 	}
 	fake.Heal()
-	if resp, err := moesifRequestTo(srv.URL, r); err != nil || resp.StatusCode != 201 {
+	if resp, err := moesifRequestTo(srv.URL, r); err != nil || resp.StatusCode != http.StatusCreated {
 		t.Errorf("healed: %v, %v", resp, err)
 	}
 	if s := fake.Stats(); s != (Stats{Requests: 9, Accepted: 1, Duplicates: 3}) {

@@ -65,15 +65,15 @@ func New(s Settings) (*Encoder, error) {
 	var errs []error
 	switch {
 	case s.ApplicationID == "":
-		errs = append(errs, errors.New("moesif: application_id is empty; copy the Collector Application Id from Moesif's portal"))
+		errs = append(errs, errors.New("`moesif::application_id` is empty: copy the Collector Application Id from Moesif's portal"))
 	case !headerSafe(s.ApplicationID):
-		errs = append(errs, errors.New("moesif: application_id holds a blank, a control character or one beyond ASCII; check how it was pasted"))
+		errs = append(errs, errors.New("`moesif::application_id` holds a blank, a control character or one beyond ASCII: copy it again without line breaks"))
 	}
 	if s.UserAgent == "" {
 		s.UserAgent = "apispan"
 	}
 	if s.NoResponseStatus != 0 && (s.NoResponseStatus < 100 || s.NoResponseStatus > 599) {
-		errs = append(errs, fmt.Errorf("moesif: no_response_status is %d; allowed are 0 (no response) and 100 to 599", s.NoResponseStatus))
+		errs = append(errs, fmt.Errorf("`moesif::no_response_status` is %d: write 0 (no response) or a status from 100 to 599", s.NoResponseStatus))
 	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, err

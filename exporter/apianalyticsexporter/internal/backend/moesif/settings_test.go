@@ -17,14 +17,14 @@ func TestNewRejectsBadSettings(t *testing.T) {
 		settings Settings
 		want     string
 	}{
-		{Settings{}, "application_id is empty"},
-		{Settings{ApplicationID: "sEcReT\r\n"}, "application_id holds"},
-		{Settings{ApplicationID: "sEcReT é"}, "application_id holds"},
-		{Settings{ApplicationID: "a", NoResponseStatus: 600}, "no_response_status is 600; allowed are 0 (no response) and 100 to 599"},
-		{Settings{ApplicationID: "a", NoResponseStatus: -1}, "no_response_status is -1"},
+		{Settings{}, "`moesif::application_id` is empty: copy the Collector Application Id from Moesif's portal"},
+		{Settings{ApplicationID: "sEcReT\r\n"}, "`moesif::application_id` holds a blank, a control character or one beyond ASCII: copy it again without line breaks"},
+		{Settings{ApplicationID: "sEcReT é"}, "`moesif::application_id` holds a blank, a control character or one beyond ASCII: copy it again without line breaks"},
+		{Settings{ApplicationID: "a", NoResponseStatus: 600}, "`moesif::no_response_status` is 600: write 0 (no response) or a status from 100 to 599"},
+		{Settings{ApplicationID: "a", NoResponseStatus: -1}, "`moesif::no_response_status` is -1: write 0 (no response) or a status from 100 to 599"},
 	} {
 		_, err := New(tt.settings)
-		if err == nil || !strings.Contains(err.Error(), tt.want) {
+		if err == nil || err.Error() != tt.want {
 			t.Errorf("New: %v, want %q", err, tt.want)
 		} else if strings.Contains(err.Error(), "sEcReT") {
 			t.Errorf("the error holds the id: %v", err)

@@ -70,16 +70,16 @@ func New(s Settings) (*Encoder, error) {
 	var errs []error
 	switch {
 	case s.APIKey == "":
-		errs = append(errs, errors.New("readme: api_key is empty; copy the API key from ReadMe's dashboard"))
+		errs = append(errs, errors.New("`readme::api_key` is empty: copy the API key from ReadMe's dashboard"))
 	case strings.ContainsFunc(s.APIKey, func(r rune) bool { return r <= ' ' || r > '~' || r == ':' }):
-		errs = append(errs, errors.New("readme: api_key holds a blank, a colon, a control character or one beyond ASCII; check how it was pasted"))
+		errs = append(errs, errors.New("`readme::api_key` holds a blank, a colon, a control character or one beyond ASCII: copy it again without line breaks"))
 	}
 	switch s.Development {
 	case "":
 		s.Development = DevelopmentAuto
 	case DevelopmentAuto, DevelopmentOn, DevelopmentOff:
 	default:
-		errs = append(errs, fmt.Errorf("readme: development is %q; allowed are auto, true and false", s.Development))
+		errs = append(errs, fmt.Errorf("`readme::development` is %q: write auto, true or false", s.Development))
 	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, err

@@ -16,13 +16,13 @@ func TestNewRejectsBadSettings(t *testing.T) {
 		settings Settings
 		want     string
 	}{
-		{Settings{}, "api_key is empty"},
-		{Settings{APIKey: "rdme_sEcReT\n"}, "api_key holds"},
-		{Settings{APIKey: "rdme_sEcReT:x"}, "api_key holds"},
-		{Settings{APIKey: "k", Development: "yes"}, `development is "yes"; allowed are auto, true and false`},
+		{Settings{}, "`readme::api_key` is empty: copy the API key from ReadMe's dashboard"},
+		{Settings{APIKey: "rdme_sEcReT\n"}, "`readme::api_key` holds a blank, a colon, a control character or one beyond ASCII: copy it again without line breaks"},
+		{Settings{APIKey: "rdme_sEcReT:x"}, "`readme::api_key` holds a blank, a colon, a control character or one beyond ASCII: copy it again without line breaks"},
+		{Settings{APIKey: "k", Development: "yes"}, "`readme::development` is \"yes\": write auto, true or false"},
 	} {
 		_, err := New(tt.settings)
-		if err == nil || !strings.Contains(err.Error(), tt.want) {
+		if err == nil || err.Error() != tt.want {
 			t.Errorf("New: %v, want %q", err, tt.want)
 		} else if strings.Contains(err.Error(), "sEcReT") {
 			t.Errorf("the error holds the key: %v", err)

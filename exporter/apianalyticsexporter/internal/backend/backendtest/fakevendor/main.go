@@ -88,7 +88,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 			fmt.Fprintln(stderr, "fakevendor: -record:", err)
 			return exitUsage
 		}
-		defer file.Close()
+		defer func() { _ = file.Close() }() // records are flushed one by one
 		records = &recorder{w: bufio.NewWriter(file)}
 	}
 	return serve(ctx, endpoints, control, records, stderr)
