@@ -70,7 +70,7 @@ func run(ctx context.Context, listen, mode string, stdout io.Writer) (err error)
 		return err
 	}
 	payments := newServer(shopapi.PaymentStub())
-	defer payments.Close()
+	defer func() { _ = payments.Close() }()
 
 	client, wrap, err := instrument(mode, tp)
 	if err != nil {

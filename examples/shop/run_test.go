@@ -28,6 +28,7 @@ import (
 // receiver is an OTLP endpoint that counts server spans by route.
 type receiver struct {
 	coltracepb.UnimplementedTraceServiceServer
+
 	mu     sync.Mutex
 	routes map[string]int
 	names  map[string]bool // service.name
@@ -176,6 +177,7 @@ func TestRunRefusesBadSettings(t *testing.T) {
 // refusing is an exporter whose collector is away for the first n exports.
 type refusing struct {
 	tracetest.InMemoryExporter
+
 	left int
 }
 

@@ -313,7 +313,7 @@ func TestUpload(t *testing.T) {
 		if content.Type() == attribute.STRING {
 			t.Error("bytes that are not UTF-8 were recorded as a string")
 		}
-		if got := content.AsByteSlice(); len(got) == 0 || len(got) > 16<<10 || !bytes.HasPrefix([]byte(b.String()), got) {
+		if got := content.AsByteSlice(); len(got) == 0 || len(got) > 16<<10 || !bytes.HasPrefix(b.Bytes(), got) {
 			t.Errorf("recorded %d bytes, want a prefix of at most 16 KiB", len(got))
 		}
 	})
@@ -362,7 +362,7 @@ func TestStreamIsNotHeldBack(t *testing.T) {
 			}
 			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 			defer cancel()
-			req, _ := http.NewRequestWithContext(ctx, "GET", s.url+"/orders/o-1001/events", nil)
+			req, _ := http.NewRequestWithContext(ctx, http.MethodGet, s.url+"/orders/o-1001/events", nil)
 			req.Header.Set(auth[0], auth[1])
 			res, err := http.DefaultClient.Do(req)
 			if err != nil {

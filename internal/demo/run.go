@@ -46,7 +46,7 @@ func (d *demo) run(ctx context.Context, b *harness.Builder, manifest string, lim
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 
 	s, err := d.startAll(ctx, programs, b.Root, dir, bin)
 	if err != nil {
@@ -165,10 +165,10 @@ func (d *demo) finish(s *stack) error {
 	var errs []error
 	_ = s.traffic.Stop(5 * time.Second)
 	for _, p := range []struct {
-		name string
-		*harness.Process
+		name    string
+		process *harness.Process
 	}{{"shop", s.shop}, {"collector", s.collector}, {"fake endpoints", s.fakes.Process}} {
-		if err := p.Stop(20 * time.Second); err != nil {
+		if err := p.process.Stop(20 * time.Second); err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", p.name, err))
 		}
 	}

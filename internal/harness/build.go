@@ -61,7 +61,7 @@ func (b *Builder) bin() string {
 	return filepath.Join(b.Root, ".tmp", "bin")
 }
 
-func (b *Builder) progress(format string, args ...any) {
+func (b *Builder) progressf(format string, args ...any) {
 	if b.Progress != nil {
 		b.Progress(format, args...)
 	}
@@ -70,7 +70,7 @@ func (b *Builder) progress(format string, args ...any) {
 // Program builds the main package below the root and returns the binary's path.
 func (b *Builder) Program(ctx context.Context, pkg string) (string, error) {
 	out := filepath.Join(b.bin(), filepath.Base(pkg))
-	b.progress("building %s", pkg)
+	b.progressf("building %s", pkg)
 	return out, b.run(ctx, b.Root, "go", "build", "-trimpath", "-o", out, "./"+pkg)
 }
 
@@ -92,17 +92,17 @@ func (b *Builder) Collector(ctx context.Context, manifest string) (string, error
 	}
 	if old, err := os.ReadFile(stamp); err == nil && string(old) == sum {
 		if _, err := os.Stat(binary); err == nil {
-			b.progress("collector is up to date (%s)", manifest)
+			b.progressf("collector is up to date (%s)", manifest)
 			return binary, nil
 		}
 	}
 	ocb := filepath.Join(b.bin(), "builder")
-	b.progress("building the OpenTelemetry Collector Builder (pinned in internal/tools/go.mod)")
+	b.progressf("building the OpenTelemetry Collector Builder (pinned in internal/tools/go.mod)")
 	if err := b.run(ctx, filepath.Join(b.Root, "internal", "tools"), "go", "build", "-trimpath", "-o", ocb,
 		"go.opentelemetry.io/collector/cmd/builder"); err != nil {
 		return "", err
 	}
-	b.progress("building otelcol-apispan from collectorbuild/%s: one to three minutes the first time, seconds after that", manifest)
+	b.progressf("building otelcol-apispan from collectorbuild/%s: one to three minutes the first time, seconds after that", manifest)
 	if err := b.run(ctx, b.Root, ocb, "--config", path); err != nil {
 		return "", err
 	}
@@ -133,7 +133,7 @@ func (b *Builder) inputs(manifest string) (string, error) {
 		if err != nil {
 			return err
 		}
-		defer f.Close()
+		defer func() { _ = f.Close() }()
 		fmt.Fprintln(h, path)
 		_, err = io.Copy(h, f)
 		return err

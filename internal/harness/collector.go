@@ -31,6 +31,7 @@ type CollectorOptions struct {
 // Collector is a running otelcol-apispan.
 type Collector struct {
 	*Process
+
 	OTLPHTTP, OTLPGRPC string // host:port
 	Metrics            string // URL of the Prometheus endpoint
 

@@ -31,6 +31,7 @@ type Record struct {
 // Fakes is the running process of the fake endpoints.
 type Fakes struct {
 	*Process
+
 	// Moesif and ReadMe are base URLs.
 	Moesif, ReadMe string
 

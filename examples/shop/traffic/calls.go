@@ -69,7 +69,7 @@ func next(rng *rand.Rand, n int) call {
 		send:   sendPlain,
 	}
 	c.header.Set("User-Agent", "shop-traffic/1.0")
-	c.header.Set("X-Request-Id", fmt.Sprintf("req-%06d", n))
+	c.header.Set("X-Request-ID", fmt.Sprintf("req-%06d", n))
 	// The first calls make orders, so that later ones have something to refer to.
 	if n < len(users) {
 		c.user = users[n]
