@@ -13,6 +13,7 @@ import (
 
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend"
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/fromspan"
+	"github.com/apispan/apispan/internal/confkeys"
 )
 
 func readREADME(t *testing.T) string {
@@ -62,7 +63,7 @@ func TestREADMEIsComplete(t *testing.T) {
 		"require_redaction", "dry_run", "endpoint", "timeout", "compression",
 	}
 	for _, block := range []reflect.Type{reflect.TypeFor[MoesifConfig](), reflect.TypeFor[ReadMeConfig]()} {
-		words = append(words, keysOf(block, nil)...)
+		words = append(words, confkeys.Keys(block)...)
 	}
 	for _, w := range words {
 		if !strings.Contains(text, "`"+w+"`") {

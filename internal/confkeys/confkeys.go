@@ -1,0 +1,117 @@
+// Copyright The apispan Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Package confkeys finds keys of a configuration that nobody reads, and guesses
+// what was meant. The decoders' own messages name neither the full key nor a fix.
+//
+// It imports only the standard library.
+package confkeys
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+)
+
+// Schema says which keys exist.
+type Schema struct {
+	// Owner ends the sentence "… is no key of", such as "this exporter".
+	Owner string
+	// Root is the struct type of the whole section; its fields carry mapstructure
+	// tags, and squashed structs count as its own.
+	Root reflect.Type
+	// Blocks are the paths ("sending_queue::batch") whose own keys are checked, too.
+	Blocks map[string]reflect.Type
+}
+
+// Unknown reports each key of raw that no field reads, in order of the keys.
+func (s Schema) Unknown(raw map[string]any) []error {
+	return s.unknown("", raw, s.Root)
+}
+
+func (s Schema) unknown(prefix string, raw map[string]any, typ reflect.Type) (errs []error) {
+	known := Keys(typ)
+	slices.Sort(known)
+	keys := make([]string, 0, len(raw))
+	for k := range raw {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	for _, k := range keys {
+		if slices.Contains(known, k) {
+			errs = append(errs, s.below(prefix+k, raw[k])...)
+			continue
+		}
+		if prefix != "" && k == "enabled" {
+			continue // optional sections may be switched off with it
+		}
+		hint := "known here are " + strings.Join(known, ", ")
+		if near := Nearest(k, known); near != "" {
+			hint = "did you mean `" + prefix + near + "`?"
+		}
+		errs = append(errs, fmt.Errorf("`%s%s` is no key of %s: %s", prefix, k, s.Owner, hint))
+	}
+	return errs
+}
+
+func (s Schema) below(path string, v any) []error {
+	typ, ok := s.Blocks[path]
+	if !ok || v == nil {
+		return nil
+	}
+	raw, ok := v.(map[string]any)
+	if !ok {
+		return []error{fmt.Errorf("`%s` is no block of keys: write `%s:` and its keys indented below", path, path[strings.LastIndexByte(path, ':')+1:])}
+	}
+	return s.unknown(path+"::", raw, typ)
+}
+
+// Keys lists the YAML keys of a struct's fields, squashed ones included.
+func Keys(typ reflect.Type) (keys []string) {
+	for i := range typ.NumField() {
+		name, options, _ := strings.Cut(typ.Field(i).Tag.Get("mapstructure"), ",")
+		switch {
+		case options == "squash":
+			keys = append(keys, Keys(typ.Field(i).Type)...)
+		case name != "":
+			keys = append(keys, name)
+		}
+	}
+	return keys
+}
+
+// Nearest returns the known key that differs least from k, or "" if none is near:
+// at most one edit, or one in four characters, counts as a slip.
+func Nearest(k string, known []string) string {
+	best, bestAt := 1+max(1, len(k)/4), ""
+	for _, c := range known {
+		if d := distance(k, c); d < best {
+			best, bestAt = d, c
+		}
+	}
+	return bestAt
+}
+
+// distance is the number of single-character edits between two short strings.
+func distance(a, b string) int {
+	if len(a) > 64 || len(b) > 64 {
+		return 64
+	}
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := 1
+			if a[i] == b[j] {
+				cost = 0
+			}
+			diagonal, row[j+1] = row[j+1], min(row[j+1]+1, row[j]+1, diagonal+cost)
+		}
+	}
+	return row[len(b)]
+}
