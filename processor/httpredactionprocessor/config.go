@@ -6,6 +6,7 @@ package httpredactionprocessor
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -13,6 +14,8 @@ import (
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/config/configopaque"
 	"go.opentelemetry.io/collector/confmap"
+
+	"github.com/apispan/apispan/internal/confkeys"
 )
 
 // Values of audit: how much a span tells about its own redaction.
@@ -113,10 +116,15 @@ func createDefaultConfig() component.Config {
 	}
 }
 
+var configKeys = confkeys.Schema{Owner: "this processor", Root: reflect.TypeFor[Config]()}
+
 // Unmarshal reads the configuration. It takes the policy apart from the rest:
 // values below it have no Go type, and confmap hands those that came out of
 // ${…} over in a form of its own unless it is asked for a plain map.
 func (c *Config) Unmarshal(conf *confmap.Conf) error {
+	if err := errors.Join(configKeys.Unknown(conf.ToStringMap())...); err != nil {
+		return err
+	}
 	if err := conf.Unmarshal(c); err != nil {
 		return err
 	}
