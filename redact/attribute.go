@@ -274,6 +274,8 @@ func (s *Scratch) field(k *Key, value string) (string, Effect) {
 		if ip := s.child(s.root(placeClientIP), str("client_ip")); c.v.act != actMiss || ip.v.act > actAllow && ip.v.act != actMiss {
 			return s.ClientIP(value)
 		}
+	case headerBaggage:
+		return s.applyString(value, c, (*Scratch).walkBaggage)
 	case headerURL:
 		if c.v.act != actMiss {
 			return s.applyString(value, s.root(placePath), (*Scratch).walkURLField)
@@ -311,6 +313,7 @@ const (
 	headerSetCookie
 	headerClientIP
 	headerURL
+	headerBaggage
 )
 
 func headerClass(name string) headerKind {
@@ -337,6 +340,7 @@ var headerKinds = func() map[string]headerKind {
 		"x-azure-socketip", "x-remote-addr", "remote-addr", "x-remote-ip", "wl-proxy-client-ip", "proxy-client-ip",
 		"x-originating-ip", "x-host-ip", "x-user-ip", "x-nf-client-connection-ip", "fly-client-ip", "do-connecting-ip",
 		"x-vercel-forwarded-for", "x-sucuri-clientip", "x-true-client-ip", "ali-cdn-real-ip", "x-proxyuser-ip")
+	set(headerBaggage, "baggage")
 	set(headerURL, "referer", "referrer", "location", "content-location", "link", "refresh", "origin", "destination",
 		"x-original-url", "x-original-uri", "x-rewrite-url", "x-forwarded-uri", "x-request-uri", "x-url", "x-accel-redirect",
 		"x-envoy-original-path", "x-waws-unencoded-url", "request-uri", "x-forwarded-url", "sourcemap", "uri")

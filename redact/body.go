@@ -35,6 +35,7 @@ const (
 	hintSSE
 	hintCSV
 	hintBinary // anything else
+	hintOpaque // formats that cannot be read, raw or as base64
 )
 
 // hintOf reads a content type. ok is false for charsets that are not supersets of
@@ -71,6 +72,8 @@ func hintOf(contentType string) (h hint, boundary string, ok bool) {
 	switch {
 	case mt == "":
 		return hintNone, "", true
+	case opaqueType(sub):
+		return hintOpaque, "", true
 	case has("ndjson", "jsonlines", "json-lines", "jsonl", "stream+json", "ldjson", "nd-json"):
 		return hintNDJSON, "", true
 	case has("json", "json-seq", "json5", "jsonp", "hjson", "jwk-set", "csp-report", "graphql-response", "amz-json-1.0", "amz-json-1.1"):
@@ -93,6 +96,22 @@ func hintOf(contentType string) (h hint, boundary string, ok bool) {
 		return hintText, "", true
 	}
 	return hintBinary, "", true
+}
+
+// opaqueType reports whether a subtype is a binary format that gateways and
+// browsers also send as base64, which may look like a form or a word of text.
+func opaqueType(sub string) bool {
+	sub = strings.TrimPrefix(sub, "x-")
+	if strings.HasPrefix(sub, "grpc") {
+		// grpc-web-text is base64 whatever is in the frames.
+		return strings.HasPrefix(sub, "grpc-web") || !strings.HasSuffix(sub, "+json")
+	}
+	for _, f := range [...]string{"protobuf", "proto", "msgpack", "messagepack", "cbor", "avro", "thrift", "bson"} {
+		if sub == f || strings.HasSuffix(sub, "+"+f) || strings.HasSuffix(sub, "."+f) {
+			return true
+		}
+	}
+	return strings.Contains(sub, "protobuf") || strings.HasPrefix(sub, "vnd.apache.avro") || strings.HasPrefix(sub, "vnd.apache.thrift")
 }
 
 // asciiSuperset reports whether bytes below 0x80 mean ASCII characters, always, in
@@ -141,6 +160,14 @@ func (s *Scratch) dispatch(src []byte, c ctx, contentType string) {
 	o := blankPrefix(src)
 	if o == len(src) {
 		return
+	}
+	if h == hintOpaque {
+		// The type may lie, but only about JSON, which has a strict grammar.
+		if !looksJSON(src[o:]) {
+			s.unsupported(src, c)
+			return
+		}
+		h = hintBinary
 	}
 	if w, skip := s.sniff(src[o:], h); w != nil {
 		s.sub(o+skip, w, src[o+skip:], c)
@@ -208,10 +235,15 @@ func (s *Scratch) sniff(src []byte, h hint) (walker, int) {
 		return nil, 0
 	case maybeBase64(src):
 		return (*Scratch).base64Body, 0
-	case looksForm(src):
+	case looksForm(src) && (h != hintBinary || !paddedWord(src)):
 		return (*Scratch).walkForm, 0
 	}
 	return nil, 0
+}
+
+// paddedWord reports whether "=" stands in b only as the padding of base64.
+func paddedWord(b []byte) bool {
+	return bytes.IndexByte(bytes.TrimRight(b, "=\r\n\t "), '=') < 0
 }
 
 // base64Body walks a body that is base64, or else text.

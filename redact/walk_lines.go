@@ -93,13 +93,22 @@ func (s *Scratch) eventField(pos int, line []byte, c ctx) {
 	if i < 0 {
 		val = 0
 	}
+	vc := c
+	if i >= 0 {
+		vc = s.child(c, name)
+	}
 	switch {
 	case c.cut:
 		s.sub(pos, func(s *Scratch, b []byte, c ctx) { s.truncated(b, min(val, len(b)), c, "") }, line, c)
-	case field.Fold(name, "event"), field.Fold(name, "retry") && len(line) < 24:
+	case vc.v.flags&flagKeyHit != 0:
+		s.replaceLeaf(pos, pos+len(line), line, c)
+	case vc.v.strong():
+		s.replaceLeaf(pos+val, pos+len(line), line[val:], vc)
+	case vc.v.act == actMiss && (field.Fold(name, "event") || field.Fold(name, "retry")) && len(line) < 64:
+		// Kinds of events and delays are syntax; no allowlist names them.
 		s.sub(pos, (*Scratch).patterns, line, c)
 	default:
-		s.inPlace(pos+val, line[val:], c)
+		s.inPlace(pos+val, line[val:], vc)
 	}
 }
 

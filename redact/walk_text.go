@@ -58,7 +58,13 @@ func (s *Scratch) walkText(src []byte, c ctx) {
 		}
 		vc := s.textKey(src, cand, c)
 		if !vc.v.strong() {
-			continue
+			if cand.Secret == 0 {
+				continue
+			}
+			if vc = s.child(c, str("password")); !vc.v.strong() {
+				continue
+			}
+			cand.Password()
 		}
 		start, end, next := cand.Value(src)
 		s.textValue(src, start, end, vc)

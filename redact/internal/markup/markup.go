@@ -49,6 +49,7 @@ type Scanner struct {
 	A     Attr
 	src   []byte
 	pos   int
+	class *[256]uint8
 	html  bool
 	inTag bool
 	// raw is the name of the raw text element that has just been opened.
@@ -58,7 +59,13 @@ type Scanner struct {
 }
 
 // Scan returns a Scanner over src.
-func Scan(src []byte, html bool) Scanner { return Scanner{src: src, html: html} }
+func Scan(src []byte, html bool) Scanner {
+	s := Scanner{src: src, html: html, class: &xmlClass}
+	if html {
+		s.class = &class
+	}
+	return s
+}
 
 // Pos is the offset that the next token or attribute starts at.
 func (s *Scanner) Pos() int { return s.pos }

@@ -21,10 +21,26 @@ var class = [256]uint8{
 	'<': badByte, 0: badByte,
 }
 
+// xmlClass is class for XML, where no other ASCII byte stands in a name.
+var xmlClass = func() (t [256]uint8) {
+	for i := range t {
+		c := byte(i)
+		switch {
+		case class[c] != nameByte:
+			t[c] = class[c]
+		case c >= 0x80, letter(c), '0' <= c && c <= '9', c == ':', c == '_', c == '-', c == '.':
+		default:
+			t[c] = badByte
+		}
+	}
+	return t
+}()
+
 func (s *Scanner) endTag(t *Token) {
 	t.Kind, t.Name = End, s.pos+2
 	src := s.src
 	i := t.Name
+	class := s.class
 	for i < len(src) && class[src[i]] == nameByte {
 		i++
 	}
@@ -45,6 +61,7 @@ func (s *Scanner) startTag(t *Token) {
 	t.Kind, t.Name = Start, s.pos+1
 	src := s.src
 	i := t.Name
+	class := s.class
 	for i < len(src) && class[src[i]] == nameByte {
 		i++
 	}
@@ -69,7 +86,7 @@ type Attr struct {
 // Attr reads the next attribute of the start tag read last into A. It returns
 // false at the end of the tag; then Closed tells how it ended.
 func (s *Scanner) Attr() bool {
-	src := s.src
+	src, class := s.src, s.class
 	a := &s.A
 	a.Quote, a.Cut = 0, false
 	i := s.pos

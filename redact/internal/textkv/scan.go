@@ -3,6 +3,8 @@
 
 package textkv
 
+import "bytes"
+
 // maxKey is the longest key looked at, and maxWords the most words in one.
 const (
 	maxKey   = 256
@@ -26,6 +28,9 @@ type Candidate struct {
 	// blanks and list marks stands before the key in it.
 	line  int
 	first bool
+	// Secret is where the password starts if the key is a command-line option for
+	// "user:password" (curl -u), else 0.
+	Secret int
 	// outer is the quote that opens right before an unquoted key, or 0.
 	outer byte
 }
@@ -125,7 +130,7 @@ func (s *Scanner) Next() bool {
 func (s *Scanner) before(i, after int, sep byte) bool {
 	src := s.src
 	c := &s.Candidate
-	c.N, c.first, c.outer = 0, false, 0
+	c.N, c.first, c.outer, c.Secret = 0, false, 0, 0
 	low := max(s.low, i-maxKey-8)
 	end := i
 	for end > low && (src[end-1] == ' ' || src[end-1] == '\t' || src[end-1] == '?' || src[end-1] == '\n' || src[end-1] == '\r') {
@@ -170,6 +175,10 @@ func (s *Scanner) before(i, after int, sep byte) bool {
 		after++ // "=>", ":=", "==", "::"
 	}
 	c.Val = skipBlank(src, after)
+	if sep == '=' && src[c.Key] == '-' && c.KeyEnd-c.Key >= 6 && userOption(src[c.Key+2:c.KeyEnd]) {
+		c.Sep = ' ' // --user=user:password
+		c.secret(src)
+	}
 	c.first = leading(src[s.bol:max(c.Key, s.bol)])
 	return true
 }
@@ -218,7 +227,7 @@ func (s *Scanner) outerQuote(i int) byte {
 func (s *Scanner) element(i int) bool {
 	src := s.src
 	c := &s.Candidate
-	c.N, c.first, c.outer = 0, false, 0
+	c.N, c.first, c.outer, c.Secret = 0, false, 0, 0
 	c.Key = s.tag + 1
 	s.tag = -1
 	c.KeyEnd = c.Key
@@ -233,7 +242,7 @@ func (s *Scanner) element(i int) bool {
 func (s *Scanner) flag(i int) bool {
 	src := s.src
 	c := &s.Candidate
-	c.N, c.first, c.outer = 0, false, 0
+	c.N, c.first, c.outer, c.Secret = 0, false, 0, 0
 	if i > 0 && !blank(src[i-1]) && src[i-1] != '"' && src[i-1] != '\'' {
 		return false
 	}
@@ -249,6 +258,13 @@ func (s *Scanner) flag(i int) bool {
 	if j == c.Key || j >= len(src) {
 		return false
 	}
+	if src[j] == ':' && src[c.Key]|32 == 'u' && c.Key == i+1 && bytes.Contains(src[max(s.bol, i-maxKey):i], []byte("curl")) {
+		// -uuser:password
+		c.KeyEnd = c.Key + 1
+		c.Sep, c.line, c.Val = ' ', s.bol, c.KeyEnd
+		c.secret(src)
+		return true
+	}
 	// A list in JSON: "--key","value".
 	for j < len(src) && (src[j] == '"' || src[j] == '\'' || src[j] == ',') {
 		j++
@@ -261,8 +277,45 @@ func (s *Scanner) flag(i int) bool {
 	if j > c.KeyEnd && c.Val > 0 && (src[c.Val-1] == '"' || src[c.Val-1] == '\'') {
 		c.Val-- // keep the opening quote of the value
 	}
+	if userOption(src[c.Key:c.KeyEnd]) {
+		c.secret(src)
+	}
 	return true
 }
+
+// userOption reports whether a command-line option takes "user:password".
+func userOption(name []byte) bool {
+	switch string(name) {
+	case "u", "U", "user", "proxy-user":
+		return true
+	}
+	return false
+}
+
+// secret finds the password in a value "user:password".
+func (c *Candidate) secret(src []byte) {
+	i := c.Val
+	for i < len(src) && src[i] == '\\' {
+		i++
+	}
+	var outer byte
+	if i < len(src) && (src[i] == '"' || src[i] == '\'' || src[i] == '`') {
+		outer = src[i]
+		i++
+	}
+	for limit := min(len(src), i+maxKey); i < limit; i++ {
+		switch b := src[i]; {
+		case b == ':':
+			c.Secret, c.outer = i+1, outer
+			return
+		case b == '\n' || b == outer || outer == 0 && blank(b):
+			return
+		}
+	}
+}
+
+// Password makes the candidate that of the password in its value, see Secret.
+func (c *Candidate) Password() { c.Val = c.Secret }
 
 // escaped reads a percent-encoded byte at i, which may be encoded several times
 // (%253D); n is 0 if there is none.
