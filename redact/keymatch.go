@@ -14,6 +14,8 @@ import (
 type matcher struct {
 	exact map[string]exactRules
 	globs []glob
+	// seen is a filter in front of exact.
+	seen [64]uint64
 	// grams maps a hashed trigram to the globs whose literal begins with it, as an
 	// index into buckets (0 = none). A glob is only tried on keys that have its
 	// trigram.
@@ -98,6 +100,10 @@ func (m *matcher) finish() {
 		e.flags = fl
 		m.exact[k] = e
 	}
+	for k := range m.exact {
+		h := exactHash(str(k))
+		m.seen[h>>6] |= 1 << (h & 63)
+	}
 	m.buckets = [][]int{nil}
 	for i := range m.globs {
 		g := &m.globs[i]
@@ -124,6 +130,14 @@ func (m *matcher) finish() {
 	}
 }
 
+// exactHash is cheap and good enough to tell most keys from the rules' names.
+func exactHash(b []byte) uint32 {
+	if len(b) == 0 {
+		return 0
+	}
+	return (uint32(b[0])<<16 ^ uint32(b[len(b)/2])<<8 ^ uint32(b[len(b)-1]) ^ uint32(len(b))<<20) * 0x9E3779B1 >> 20
+}
+
 // part says how a candidate stands in the key.
 type part uint8
 
@@ -136,9 +150,12 @@ const (
 // find offers every rule that matches the folded candidate and returns what the
 // key says by itself.
 func (m *matcher) find(s *Scratch, folded []byte, pl place, pt part, best *verdict) verdictFlags {
-	e := m.exact[string(folded)]
-	for _, r := range e.rules {
-		s.offer(r, pl, pt, best)
+	var e exactRules
+	if h := exactHash(folded); m.seen[h>>6]&(1<<(h&63)) != 0 {
+		e = m.exact[string(folded)]
+		for _, r := range e.rules {
+			s.offer(r, pl, pt, best)
+		}
 	}
 	if len(m.globs) == 0 {
 		return e.flags
