@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/apispan/apispan/internal/confkeys"
 )
 
 // ParseConfig reads a policy in YAML. It is strict: every unknown or repeated
@@ -111,36 +113,10 @@ func orRoot(path string) string {
 
 // suggest names the closest known field.
 func suggest(got string, known []string) string {
-	best, dist := "", 3
-	for _, k := range known {
-		if e := editDistance(got, k); e < dist {
-			best, dist = k, e
-		}
+	if near := confkeys.Nearest(got, known); near != "" {
+		return " (did you mean " + near + "?)"
 	}
-	if best == "" {
-		return ""
-	}
-	return " (did you mean " + best + "?)"
-}
-
-func editDistance(a, b string) int {
-	prev := make([]int, len(b)+1)
-	for j := range prev {
-		prev[j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		diag := prev[0]
-		prev[0] = i
-		for j := 1; j <= len(b); j++ {
-			cost := diag
-			if a[i-1] != b[j-1] {
-				cost++
-			}
-			diag = prev[j]
-			prev[j] = min(cost, prev[j]+1, prev[j-1]+1)
-		}
-	}
-	return prev[len(b)]
+	return ""
 }
 
 func (d *decoder) str(n *yaml.Node, path string, dst *string) {

@@ -82,9 +82,10 @@ func Keys(typ reflect.Type) (keys []string) {
 }
 
 // Nearest returns the known key that differs least from k, or "" if none is near:
-// at most one edit, or one in four characters, counts as a slip.
+// up to two edits (fewer in a key of one to three characters), or one in four
+// characters, count as a slip.
 func Nearest(k string, known []string) string {
-	best, bestAt := 1+max(1, len(k)/4), ""
+	best, bestAt := 1+max(min(2, len(k)/2), len(k)/4), ""
 	for _, c := range known {
 		if d := distance(k, c); d < best {
 			best, bestAt = d, c
