@@ -5,9 +5,11 @@ package redact
 
 import (
 	"bytes"
-	"mime"
+	"encoding/binary"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/apispan/apispan/redact/internal/field"
 )
 
 // walkBody finds out what a body is and walks it. The content type is a hint, the
@@ -41,7 +43,7 @@ const (
 // hintOf reads a content type. ok is false for charsets that are not supersets of
 // ASCII: the bytes cannot be read then.
 func hintOf(contentType string) (h hint, boundary string, ok bool) {
-	switch contentType { // without the allocations of mime.ParseMediaType
+	switch contentType { // the most frequent ones
 	case "":
 		return hintNone, "", true
 	case "application/json", "application/json; charset=utf-8", "application/json;charset=utf-8", "application/json;charset=UTF-8",
@@ -52,18 +54,73 @@ func hintOf(contentType string) (h hint, boundary string, ok bool) {
 	case "text/plain", "text/plain; charset=utf-8":
 		return hintText, "", true
 	}
-	mt, params, err := mime.ParseMediaType(contentType)
-	if err != nil {
-		mt, _, _ = strings.Cut(contentType, ";")
-		mt = strings.ToLower(strings.TrimSpace(mt))
-	}
-	if cs := strings.ToLower(params["charset"]); cs != "" && !asciiSuperset(cs) {
+	// By hand, because mime.ParseMediaType allocates and gives up on all parameters
+	// when one is bad.
+	head, params, _ := strings.Cut(contentType, ";")
+	var buf [maxTypeName]byte
+	mt := lowerName(buf[:0], strings.TrimSpace(head))
+	boundary, ok = typeParams(str(params))
+	if !ok {
 		return hintNone, "", false
 	}
+	h = hintOfName(mt)
+	if h != hintMultipart {
+		boundary = ""
+	}
+	return h, boundary, true
+}
+
+// maxTypeName bounds a media type; RFC 6838 allows 127 for each half.
+const maxTypeName = 256
+
+// lowerName is name in lower case, cut to the capacity of buf. The result lies in
+// buf.
+func lowerName(buf []byte, name string) string {
+	for i := 0; i < len(name) && len(buf) < cap(buf); i++ {
+		c := name[i]
+		if 'A' <= c && c <= 'Z' {
+			c += 'a' - 'A'
+		}
+		buf = append(buf, c)
+	}
+	return view(buf)
+}
+
+// typeParams reads the boundary of a content type; ok is false for charsets that
+// are not supersets of ASCII.
+func typeParams(b []byte) (boundary string, ok bool) {
+	for pos := 0; ; {
+		q, more := field.NextParam(b, pos)
+		if !more {
+			return boundary, true
+		}
+		pos = q.Next
+		name, val := b[q.Name:q.Eq], b[q.Val:q.End]
+		switch {
+		case field.Fold(name, "charset"):
+			if i := bytes.LastIndexByte(val, '\''); q.Ext && i >= 0 {
+				val = val[i+1:]
+			}
+			var buf [32]byte
+			if cs := lowerName(buf[:0], view(bytes.Trim(val, "' "))); cs != "" && !asciiSuperset(cs) {
+				return "", false
+			}
+		case boundary == "" && field.Fold(name, "boundary"):
+			boundary = view(val)
+		}
+	}
+}
+
+// hintOfName is hintOf for a media type in lower case.
+func hintOfName(mt string) hint {
 	_, sub, _ := strings.Cut(mt, "/")
 	has := func(names ...string) bool {
 		for _, n := range names {
-			if sub == n || strings.HasSuffix(sub, "+"+n) || sub == "x-"+n {
+			i := len(sub) - len(n)
+			if i < 0 || sub[i:] != n {
+				continue
+			}
+			if i == 0 || sub[i-1] == '+' || i == 2 && sub[:2] == "x-" {
 				return true
 			}
 		}
@@ -71,31 +128,31 @@ func hintOf(contentType string) (h hint, boundary string, ok bool) {
 	}
 	switch {
 	case mt == "":
-		return hintNone, "", true
+		return hintNone
 	case opaqueType(sub):
-		return hintOpaque, "", true
+		return hintOpaque
 	case has("ndjson", "jsonlines", "json-lines", "jsonl", "stream+json", "ldjson", "nd-json"):
-		return hintNDJSON, "", true
+		return hintNDJSON
 	case has("json", "json-seq", "json5", "jsonp", "hjson", "jwk-set", "csp-report", "graphql-response", "amz-json-1.0", "amz-json-1.1"):
-		return hintJSON, "", true
+		return hintJSON
 	case strings.HasPrefix(sub, "x-amz-json"):
-		return hintJSON, "", true
+		return hintJSON
 	case sub == "x-www-form-urlencoded":
-		return hintForm, "", true
+		return hintForm
 	case strings.HasPrefix(mt, "multipart/"):
-		return hintMultipart, params["boundary"], true
+		return hintMultipart
 	case has("html", "xhtml"), sub == "xhtml+xml":
-		return hintHTML, "", true
+		return hintHTML
 	case has("xml"):
-		return hintXML, "", true
+		return hintXML
 	case sub == "event-stream":
-		return hintSSE, "", true
+		return hintSSE
 	case has("csv", "tab-separated-values"):
-		return hintCSV, "", true
+		return hintCSV
 	case strings.HasPrefix(mt, "text/"), has("yaml", "yml", "toml", "graphql", "javascript", "ecmascript", "x-sh", "sql", "http", "pem-file", "x-pem-file"), mt == "message/http":
-		return hintText, "", true
+		return hintText
 	}
-	return hintBinary, "", true
+	return hintBinary
 }
 
 // opaqueType reports whether a subtype is a binary format that gateways and
@@ -303,13 +360,36 @@ func validButCut(b []byte) bool {
 }
 
 func hasControl(b []byte) bool {
-	for _, c := range b {
-		if c < ' ' && c != '\t' && c != '\r' && c != '\n' && c != '\f' && c != 0x1E || c == 0x7F {
+	i := 0
+	for ; i+8 <= len(b); i += 8 {
+		w := binary.LittleEndian.Uint64(b[i:])
+		t := w &^ swarHi
+		x := w ^ 0x7F*swarLo
+		if ((^(t+(0x80-0x20)*swarLo))&^w|(x-swarLo)&^x)&swarHi == 0 {
+			continue
+		}
+		for _, c := range b[i : i+8] {
+			if control[c] {
+				return true
+			}
+		}
+	}
+	for _, c := range b[i:] {
+		if control[c] {
 			return true
 		}
 	}
 	return false
 }
+
+// control has the bytes that text does not have.
+var control = func() (t [256]bool) {
+	for c := range byte(' ') {
+		t[c] = c != '\t' && c != '\r' && c != '\n' && c != '\f' && c != 0x1E
+	}
+	t[0x7F] = true
+	return t
+}()
 
 // jsonPrefix is the length of an anti-hijacking prefix before JSON.
 func jsonPrefix(b []byte) int {

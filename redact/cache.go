@@ -120,10 +120,13 @@ func words(key []byte) (k0, k1 uint64) {
 		}
 		return k0, k1
 	}
-	for i := len(key) - 1; i >= 0; i-- {
-		k0 = k0<<8 | uint64(key[i])
+	// Loads that overlap put the same bytes in the same place.
+	if n := len(key); n >= 4 {
+		return uint64(binary.LittleEndian.Uint32(key)) | uint64(binary.LittleEndian.Uint32(key[n-4:]))<<(8*uint(n-4)), 0
+	} else if n > 0 {
+		return uint64(key[0]) | uint64(key[n>>1])<<(8*uint(n>>1)) | uint64(key[n-1])<<(8*uint(n-1)), 0
 	}
-	return k0, 0
+	return 0, 0
 }
 
 func longHash(key []byte, tag uint64) uint64 {

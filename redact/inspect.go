@@ -21,20 +21,34 @@ func structured(b []byte) bool {
 	if nestFirst[b[0]] {
 		return true
 	}
-	var acc uint64
-	i := 0
-	for ; i+8 <= len(b); i += 8 {
+	return hasKeyByte(b)
+}
+
+// longText is the length from which on five searches by the runtime, which takes
+// many bytes at a time, beat a loop over words.
+const longText = 192
+
+// hasKeyByte reports whether b, of four bytes or more, has a byte of keyMask.
+func hasKeyByte(b []byte) bool {
+	n := len(b)
+	switch {
+	case n < 8:
+		return keyMask(ends(b)) != 0
+	case n >= longText:
+		return bytes.IndexByte(b, ':') >= 0 || bytes.IndexByte(b, '=') >= 0 || bytes.IndexByte(b, '%') >= 0 ||
+			bytes.IndexByte(b, ';') >= 0 || bytes.IndexByte(b, '<') >= 0
+	}
+	acc := keyMask(binary.LittleEndian.Uint64(b[n-8:]))
+	for i := 0; i+8 < n; i += 8 {
 		acc |= keyMask(binary.LittleEndian.Uint64(b[i:]))
 	}
-	if acc != 0 {
-		return true
-	}
-	for ; i < len(b); i++ {
-		if c := b[i]; c-0x3A < 4 || c == '%' {
-			return true
-		}
-	}
-	return false
+	return acc != 0
+}
+
+// ends is a word of the first and the last four bytes of b, which has at least
+// four.
+func ends(b []byte) uint64 {
+	return uint64(binary.LittleEndian.Uint32(b)) | uint64(binary.LittleEndian.Uint32(b[len(b)-4:]))<<32
 }
 
 // inspect is the walker for a decoded string that no key rule selects: it finds
