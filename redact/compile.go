@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"sort"
 	"strings"
 	"time"
@@ -111,10 +112,8 @@ func (c *compiler) basics() {
 		if *v == def {
 			return
 		}
-		for _, o := range others {
-			if *v == o {
-				return
-			}
+		if slices.Contains(others, *v) {
+			return
 		}
 		c.errorf(0, "%s: %q is not known; write %s", name, *v, strings.Join(append([]string{def}, others...), ", "))
 	}

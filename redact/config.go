@@ -69,6 +69,7 @@ type KeyRule struct {
 // PlaceRules are rules for one place.
 type PlaceRules struct {
 	Keys
+
 	// Action applies to all values of the place: keep, mask, drop, hmac, encrypt.
 	// Default "": no such rule.
 	Action string

@@ -122,10 +122,11 @@ const (
 	actEncrypt
 	actMask
 	actDrop
-	// actMiss: no rule, in a place with an allowlist. Weaker than allow, acts as
-	// mask on scalars; containers are entered, because an allowed key may follow.
-	actMiss action = 255
 )
+
+// actMiss: no rule, in a place with an allowlist. Weaker than allow, acts as mask
+// on scalars; containers are entered, because an allowed key may follow.
+const actMiss action = 255
 
 // whole reports that a container under this verdict is replaced without being
 // read.

@@ -53,7 +53,7 @@ func TestPolicyDocExamples(t *testing.T) {
 				t.Errorf("%s: compiles", name)
 			} else {
 				policy = nil
-				for _, l := range strings.Split(err.Error(), "\n") {
+				for l := range strings.SplitSeq(err.Error(), "\n") {
 					if !strings.Contains(text, l) {
 						t.Errorf("%s: the document does not show the error %q", name, l)
 					}

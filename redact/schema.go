@@ -3,7 +3,10 @@
 
 package redact
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"maps"
+)
 
 // object is a JSON object of a schema.
 type object = map[string]any
@@ -28,18 +31,14 @@ func schema() object {
 	oneOrMany := func(of object) object { return object{"oneOf": []object{of, list(of)}} }
 	rule := func(options object) object {
 		props := object{"name": ref("name")}
-		for k, v := range options {
-			props[k] = v
-		}
+		maps.Copy(props, options)
 		return object{"oneOf": []object{ref("name"), list(object{"oneOf": []object{ref("name"), strict(props, "name")}})}}
 	}
 	keys := func(more object) object {
 		props := object{
 			"deny": ref("rules"), "drop": ref("rules"), "encrypt": ref("rules"), "allow": ref("rules"), "hmac": ref("token_rules"),
 		}
-		for k, v := range more {
-			props[k] = v
-		}
+		maps.Copy(props, more)
 		return strict(props)
 	}
 	in := object{}

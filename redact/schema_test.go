@@ -59,7 +59,7 @@ func propertiesAt(t *testing.T, s any, path string) []string {
 	defs, _ := s.(map[string]any)["$defs"].(map[string]any)
 	at := settle(s, defs)
 	if path != "" {
-		for _, p := range strings.Split(path, ".") {
+		for p := range strings.SplitSeq(path, ".") {
 			props, ok := at["properties"].(map[string]any)
 			if !ok {
 				t.Fatalf("%s: no properties at %s", path, p)

@@ -77,7 +77,7 @@ func (s *Scratch) record(src []byte, pos int, delim byte, c ctx, cols []ctx, n i
 	for i, at := 0, pos; at < next && i < cells; i++ {
 		cell := textkv.ReadCell(src, at, delim)
 		at = cell.Next
-		vc := c
+		var vc ctx
 		switch {
 		case cells != n && worst.v.strong(), i >= len(cols):
 			vc = worst

@@ -49,7 +49,7 @@ func TestReadmeShowsTestedConfigs(t *testing.T) {
 func TestReadmeNamesEveryKey(t *testing.T) {
 	t.Parallel()
 	doc := readme(t)
-	typ := reflect.TypeOf(Config{})
+	typ := reflect.TypeFor[Config]()
 	for i := range typ.NumField() {
 		if key := typ.Field(i).Tag.Get("mapstructure"); !strings.Contains(doc, "| `"+key+"` |") {
 			t.Errorf("README.md has no row for %s", key)

@@ -9,6 +9,7 @@ import "github.com/apispan/apispan/redact"
 // on the way to it: the value must go.
 type node struct {
 	redact.Node
+
 	failed bool
 }
 

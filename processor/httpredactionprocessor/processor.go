@@ -133,11 +133,7 @@ func (r *redactor) start(ctx context.Context, host component.Host) error {
 	// The context of start ends with start.
 	run, stop := context.WithCancel(context.WithoutCancel(ctx))
 	r.stop = stop
-	r.done.Add(1)
-	go func() {
-		defer r.done.Done()
-		r.watchKeys(run, host, ready)
-	}()
+	r.done.Go(func() { r.watchKeys(run, host, ready) })
 	return nil
 }
 

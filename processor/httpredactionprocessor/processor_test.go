@@ -256,6 +256,7 @@ func TestMetrics(t *testing.T) {
 // statusHost collects component status.
 type statusHost struct {
 	component.Host
+
 	mu     sync.Mutex
 	events []componentstatus.Status
 	seen   chan componentstatus.Status
@@ -342,9 +343,7 @@ func TestConcurrentBatches(t *testing.T) {
 	}
 	var wg sync.WaitGroup
 	for range 8 {
-		wg.Add(1)
-		go func() {
-			defer wg.Done()
+		wg.Go(func() {
 			for range 50 {
 				td, span := newSpan()
 				for name, put := range keyed {
@@ -354,7 +353,7 @@ func TestConcurrentBatches(t *testing.T) {
 					t.Error(err)
 				}
 			}
-		}()
+		})
 	}
 	wg.Wait()
 	if err := p.Shutdown(t.Context()); err != nil {

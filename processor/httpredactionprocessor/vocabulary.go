@@ -4,6 +4,7 @@
 package httpredactionprocessor
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
@@ -116,13 +117,9 @@ func newVocabulary(presets []string, own aliases) *vocabulary {
 	v := &vocabulary{exact: map[string]string{}}
 	merged := aliases{}
 	for _, p := range presets {
-		for from, to := range vocabularies[p] {
-			merged[from] = to
-		}
+		maps.Copy(merged, vocabularies[p])
 	}
-	for from, to := range own {
-		merged[from] = to
-	}
+	maps.Copy(merged, own)
 	for from, to := range merged {
 		if prefix, ok := strings.CutSuffix(from, "*"); ok {
 			v.prefixes = append(v.prefixes, prefixAlias{prefix, strings.TrimSuffix(to, "*")})

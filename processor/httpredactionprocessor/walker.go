@@ -13,8 +13,8 @@ import (
 
 // engine is what the walk needs from *redact.Scratch. It is an interface so that
 // a test can make the engine panic.
-type engine interface {
-	Begin(redact.Exchange)
+type engine interface { //nolint:interfacebloat // all that the walk uses of one type
+	Begin(e redact.Exchange)
 	AttributeOf(k *redact.Key, value string) (string, redact.Effect)
 	AttributeAs(k, as *redact.Key, value string) (string, redact.Effect)
 	AttributeBytesOf(k *redact.Key, value []byte) ([]byte, redact.Effect)

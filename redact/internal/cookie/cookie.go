@@ -3,7 +3,10 @@
 
 package cookie
 
-import "bytes"
+import (
+	"bytes"
+	"strings"
+)
 
 // Pair is one cookie or attribute: src[Start:Eq] is the name, src[Val:End] the
 // value, blanks round both left out. Without "=", Start, Eq and Val are equal and
@@ -181,7 +184,7 @@ func date(v []byte) bool {
 		if n > 0 && !dateWord(v[:n]) {
 			return false
 		}
-		for n < len(v) && bytes.IndexByte([]byte(" ,:-+0123456789"), v[n]) >= 0 {
+		for n < len(v) && strings.IndexByte(" ,:-+0123456789", v[n]) >= 0 {
 			n++
 		}
 		if n == 0 {
@@ -208,7 +211,7 @@ func only(v []byte, set string, most int) bool {
 		return false
 	}
 	for _, c := range v {
-		if bytes.IndexByte([]byte(set), c) < 0 {
+		if strings.IndexByte(set, c) < 0 {
 			return false
 		}
 	}

@@ -4,6 +4,7 @@
 package detect
 
 import (
+	"bytes"
 	"math/big"
 	"math/rand/v2"
 	"net/netip"
@@ -175,7 +176,7 @@ func checkValue(t *testing.T, sets map[string]*Set, all *Set, src []byte) {
 				a += strings.Index(string(src[a:b]), "//") + 2
 				b--
 			case "bearer":
-				a += strings.IndexAny(string(src[a:b]), "Bb") + len("bearer ")
+				a += bytes.IndexAny(src[a:b], "Bb") + len("bearer ")
 			}
 			if !covered(ms, Match{a, b, 0}) {
 				t.Fatalf("%s: %q in %q was missed: %v", name, src[a:b], src, ms)
@@ -256,7 +257,8 @@ func TestRandomValues(t *testing.T) {
 // inside a longer number, one written with an exponent, a user before @tcp.
 var unknowable = map[string]bool{
 	"9994«4111111111111111»": true, "000«4111111111111111»": true, "4111«4111111111111111»": true, "«4.111111111111111e15»": true,
-	"«4.111111111111111E+15»": true, "«u:pw»@tcp(db:3306)/x": true, "//«ada:pw»@h.test/": true, "x //«ada:pw»@h.test/": true, "a://«x@y:z»@h": true,
+	"«4.111111111111111E+15»": true, "x 17 «4.111111111111111e15»": true, "5 «5.500000000002e15», 1": true,
+	"«u:pw»@tcp(db:3306)/x": true, "//«ada:pw»@h.test/": true, "x //«ada:pw»@h.test/": true, "a://«x@y:z»@h": true,
 }
 
 // A value that is cut inside a match gives nothing of the match away, once as much

@@ -16,7 +16,7 @@ func (f *finder) jwt(p int) span {
 	if p < 0 || p < f.jwtSkip || p+3 > len(src) || !jwtStart(src, p) || !f.jsonHead(p) {
 		return none
 	}
-	set := uint16(chJWT)
+	set := chJWT
 	if p > 0 && src[p-1] == '/' {
 		set = chB64URL // in a path, "/" ends the token
 	}

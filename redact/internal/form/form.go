@@ -27,6 +27,7 @@ type Scanner struct {
 	// Pair is the pair that Next has read. It is a field because returning it
 	// costs as much as reading it.
 	Pair
+
 	src []byte
 	pos int // start of the next pair
 	// mask has the high bit set of each byte of src[base:base+8] that may mean

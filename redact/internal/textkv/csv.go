@@ -66,10 +66,7 @@ func ReadCell(src []byte, pos int, delim byte) (c Cell) {
 // Delimiter guesses what separates the cells of a CSV from its first line, and
 // counts the cells; n is 1 if nothing does.
 func Delimiter(src []byte) (delim byte, n int) {
-	line := src
-	if i := bytes.IndexByte(src, '\n'); i >= 0 {
-		line = src[:i]
-	}
+	line, _, _ := bytes.Cut(src, []byte{'\n'})
 	delim, n = ',', 1
 	for _, d := range []byte(",;\t|") {
 		k := 0

@@ -3,7 +3,10 @@
 
 package textkv
 
-import "bytes"
+import (
+	"bytes"
+	"strings"
+)
 
 // Value returns the extent of the value without its quotes, and where to go on.
 func (c *Candidate) Value(src []byte) (start, end, next int) {
@@ -32,7 +35,7 @@ func (c *Candidate) Value(src []byte) (start, end, next int) {
 	}
 	j := i
 	// String prefixes: b'', u'', @"", :"".
-	for j < len(src) && j < i+2 && bytes.IndexByte([]byte("bBuUrRfFnNeExX@$:"), src[j]) >= 0 {
+	for j < len(src) && j < i+2 && strings.IndexByte("bBuUrRfFnNeExX@$:", src[j]) >= 0 {
 		j++
 	}
 	for _, k := range [...]int{i, j} {
@@ -75,7 +78,7 @@ func (c *Candidate) Value(src []byte) (start, end, next int) {
 // line that starts with the key: only closing marks or another key may follow.
 func (c *Candidate) alone(src []byte, i int) bool {
 	k := i
-	for k < len(src) && (src[k] == ' ' || src[k] == '\t' || bytes.IndexByte([]byte(",;}])>"), src[k]) >= 0) {
+	for k < len(src) && (src[k] == ' ' || src[k] == '\t' || strings.IndexByte(",;}])>", src[k]) >= 0) {
 		k++
 	}
 	return k == len(src) || src[k] == '\n' || src[k] == '\r' ||
@@ -220,7 +223,7 @@ func (c *Candidate) wide() bool { return c.first && c.Sep == ':' }
 
 // after reports whether b may follow a closing mark.
 func after(b byte) bool {
-	return blank(b) || bytes.IndexByte([]byte(`,;&)}]>"'`+"`"+`\<`), b) >= 0
+	return blank(b) || strings.IndexByte(`,;&)}]>"'`+"`"+`\<`, b) >= 0
 }
 
 func trim(src []byte, start, end int) int {

@@ -110,7 +110,7 @@ func (r *Keyring) Decrypt(text string) ([]byte, error) {
 	rest, ok := strings.CutPrefix(text, prefixEncrypt)
 	kid, data, ok2 := strings.Cut(rest, ":")
 	if !ok || !ok2 {
-		return nil, errors.New("token: not an encrypted value, which begins with enc:v1:<key id>:")
+		return nil, errors.New("token: not an encrypted value, which begins with enc:v1: and the id of its key")
 	}
 	sealed, err := base64.RawURLEncoding.DecodeString(data)
 	if err != nil {
