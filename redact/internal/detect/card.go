@@ -56,16 +56,25 @@ var iin, slideIIN = func() (t [10000]uint8, slide [10000]uint8) {
 const (
 	minCard   = 13
 	maxCard   = 19
-	cardChunk = 128 // digits that are looked at in one go
-	cutDigits = 7   // of a cut card: one more than the issuer prefix that may be shown
+	cutDigits = 7 // of a cut card: one more than the issuer prefix that may be shown
 )
 
-// cardQueue holds the cards of the digit sequence that was read last, which ends
-// (or was read) up to end.
+// cardQueue holds the cards of the piece of digits that was read last; what is
+// before end needs no further look.
 type cardQueue struct {
 	spans [8]span
 	n, i  int
 	end   int
+	last  int // the end of the last card
+}
+
+// add queues a card. It reports whether there is room for a card that was cut and no
+// other.
+func (q *cardQueue) add(start, end int) (full bool) {
+	q.spans[q.n] = span{start, end, detCard}
+	q.n++
+	q.last = end
+	return q.n >= len(q.spans)-1
 }
 
 // nextCard returns the first card that starts at from or later; none has
@@ -87,27 +96,25 @@ func (f *finder) nextCard(from int) span {
 				break
 			}
 			p = f.digitFrom(l)
-			if p == len(src) || p >= r { // nothing but separators or letters beyond ASCII
-				continue
-			}
-			n, end := f.countDigits(p)
-			if n >= minCard || f.cut && n >= cutDigits && end == len(src) {
+			if p+minCard > len(src) {
 				break
 			}
-			p = end
-		}
-		if p+minCard > len(src) {
-			if !f.cut || q.end == len(src) {
-				q.end = len(src)
-				return span{start: len(src)}
+			if p < r && f.findCards(p) {
+				p = -1
+				break
 			}
-			p = f.tailDigits(p)
-			if p < 0 {
-				q.end = len(src)
-				return span{start: len(src)}
+			p = max(p, q.end)
+		}
+		if p < 0 {
+			continue
+		}
+		if f.cut && q.end < len(src) {
+			if p = f.tailDigits(p); p >= 0 && f.findCards(p) {
+				continue
 			}
 		}
-		f.findCards(p)
+		q.end = len(src)
+		return span{start: len(src)}
 	}
 }
 
@@ -140,10 +147,10 @@ func cardRun(src []byte, p int) (l, r int) {
 }
 
 // cardBytes are the bytes that a card can have: digits, separators, and those of
-// separators and digits beyond ASCII.
+// separators and digits beyond ASCII with their continuation bytes.
 var cardBytes = func() (t [256]bool) {
 	for c := range t {
-		t[c] = c >= 0x80 || isDigit(byte(c)) || c == ' ' || c == '-' || c == '.' || c == '\t' || c == '_'
+		t[c] = seqClass[c] != seqOther || c >= 0x80 && c < 0xC0
 	}
 	return t
 }()
@@ -164,32 +171,6 @@ func (f *finder) digitFrom(p int) int {
 	return p
 }
 
-// countDigits counts the digits of the sequence at p up to 13 and returns where
-// they, or if there are fewer and the value is cut also the separators after
-// them, end.
-func (f *finder) countDigits(p int) (n, end int) {
-	src := f.src
-	for end = p; n < minCard; {
-		for n < minCard {
-			_, l := digitAt(src, end)
-			if l == 0 {
-				break
-			}
-			end += l
-			n++
-		}
-		at, _ := gapAt(src, end)
-		if _, l := digitAt(src, at); l == 0 {
-			if at == len(src) {
-				end = at
-			}
-			break
-		}
-		end = at
-	}
-	return n, end
-}
-
 // tailDigits returns the start of the digit sequence that touches the end of a
 // cut value and does not start before from, or -1.
 func (f *finder) tailDigits(from int) int {
@@ -198,15 +179,14 @@ func (f *finder) tailDigits(from int) int {
 	for l > from && cardBytes[src[l-1]] {
 		l--
 	}
-	for p := f.digitFrom(l); p < len(src); p = f.digitFrom(p) {
-		n, end := f.countDigits(p)
-		if end == len(src) {
-			if n >= cutDigits {
+	for p := f.digitFrom(l); p < len(src); p = f.digitFrom(max(p+1, f.seq.endAt)) {
+		f.seq.read(src, p)
+		if f.seq.endAt == len(src) {
+			if f.seq.n >= cutDigits {
 				return p
 			}
 			return -1
 		}
-		p = end
 	}
 	return -1
 }

@@ -3,126 +3,247 @@
 
 package detect
 
-import "math/bits"
+import (
+	"encoding/binary"
+	"math/bits"
+)
 
-// digitSeq is a piece of a sequence of digits.
+// cardChunk is the number of digits that are looked at in one go. The last few of
+// a longer sequence are read again with the next piece.
+const cardChunk = 128
+
+// digitSeq is a piece of a sequence of digits: at most three separators stand
+// between two of them.
 type digitSeq struct {
-	n    int
-	open bool                  // the sequence goes on after the piece
-	pos  [cardChunk]int32      // where each digit starts
-	val  [cardChunk]uint8      // its value
-	gap  [cardChunk + 1]uint8  // what stands before it; [n] is what follows
-	sums [cardChunk + 1]uint32 // luhnAdd of the first k digits
+	n     int
+	open  bool  // the sequence may go on after the piece
+	first uint8 // the kind of gap before the piece, as gapAt has them
+	endAt int   // where reading ended: behind the digits and what separators follow
+
+	pos [cardChunk]int32      // where each digit starts
+	val [cardChunk]uint8      // its value
+	gap [cardChunk + 32]uint8 // visible separators before it, and seqHidden for invisible ones
+
+	// Check sums modulo 10 of the first k digits, with the last one counted once
+	// (once) or doubled (twice). So digits [k, k+n) pass the Luhn test if
+	// once at k+n equals once at k for even n and twice at k for odd n. Bit 7 of ends is set where no card may end since no gap
+	// follows, bit 6 of the others where none may start. Eight starts are compared
+	// with one length at a time.
+	ends, onceAt, twiceAt [cardChunk + 32]uint8
+	twice                 uint8                 // sum of all digits, the last one doubled
+	lens                  [cardChunk + 32]uint8 // prefixLens of digits k-2 to k
 }
 
-// luhnAdd is what a digit adds to the two Luhn sums, by the parity of its index:
-// in the low half digits at even indices count once and the others double, in the
-// high half the other way round.
-var luhnAdd = func() (t [2][10]uint32) {
+const (
+	seqSep    = 0x10
+	seqHidden = 0x40
+	seqOther  = 0x80
+	seqWide   = 0x90 // first byte of a separator or digit beyond ASCII
+)
+
+// seqClass is the value of a digit, or one of the above.
+var seqClass = func() (t [256]uint8) {
+	for c := range t {
+		switch {
+		case isDigit(byte(c)):
+			t[c] = byte(c) - '0'
+		case c == ' ' || c == '-' || c == '.' || c == '\t' || c == '_':
+			t[c] = seqSep
+		case c == 0xC2 || c == 0xE2 || c == 0xE3 || c == 0xEF:
+			t[c] = seqWide
+		default:
+			t[c] = seqOther
+		}
+	}
+	return t
+}()
+
+// luhnAdd is what a digit adds to the sums: in the low half counted once, in the
+// high half doubled.
+var luhnAdd = func() (t [16]uint32) {
 	for d := range uint32(10) {
 		double := d * 2
 		if double > 9 {
 			double -= 9
 		}
-		t[0][d] = d | double<<16
-		t[1][d] = double | d<<16
+		t[d] = d | double<<16
 	}
 	return t
 }()
 
-// findCards reads the sequence at p into the queue.
-func (f *finder) findCards(p int) {
-	src := f.src
-	q := &f.cards
-	q.i, q.n = 0, 0
-	first := gapShow
-	if p > 0 && isDigit(src[p-1]) {
-		first = gapNone // goes on inside the run of an earlier piece
-	} else if p-1 > 0 && src[p-1] == '.' && isDigit(src[p-2]) {
-		first = gapPoint
+// prefixLens has, by the first three digits of a number in four bits each, the
+// lengths that iin has for any fourth one.
+var prefixLens = func() (t [1 << 12]uint8) {
+	for p, lens := range iin {
+		t[p/1000<<8|p/100%10<<4|p/10%10] |= lens
 	}
-	if isDigit(src[p]) && (first == gapNone || p+longRun <= len(src) && run(src[:p+longRun], p, chDigit) == p+longRun) {
-		f.findInRun(p, first)
-		return
+	return t
+}()
+
+// mod10 of every sum of cardChunk digits.
+var mod10 = func() (t [2048]uint8) {
+	for i := range t {
+		t[i] = uint8(i % 10)
 	}
-	var s digitSeq
-	s.gap[0] = first
-	at, group := p, 0
-	for {
-		d, l := uint8(0), 1
-		if at < len(src) && isDigit(src[at]) {
-			d = src[at] - '0'
-		} else if d, l = digitAt(src, at); l == 0 {
-			break
-		}
-		if s.n == cardChunk {
-			s.open = true
-			break
-		}
-		k := s.n
-		s.val[k] = d
-		s.pos[k] = int32(at)
-		s.sums[k+1] = s.sums[k] + luhnAdd[k&1][d]
-		s.n++
-		at += l
-		if at+1 < len(src) {
-			if c := src[at]; isDigit(c) { // gapNone
-				if s.n-group == longRun && at-int(s.pos[group]) == longRun {
-					at, s.n = int(s.pos[group]), group // leave it to findInRun
-					break
-				}
+	return t
+}()
+
+// read reads a piece from the digit at p. It does not branch on what is a digit and
+// what a separator, which would be mispredicted most of the time.
+func (s *digitSeq) read(src []byte, p int) {
+	n, at := uint(0), p
+	gap := uint8(0)
+loop:
+	for at < len(src) && n < cardChunk {
+		cl := seqClass[src[at]]
+		w := 1
+		if cl >= seqOther {
+			if cl == seqOther {
+				break
+			}
+			switch cl, w = wideAt(src, at); {
+			case w == 0:
+				break loop
+			case cl == seqHidden:
+				gap |= seqHidden
+				at += w
 				continue
-			} else if (c == ' ' || c == '-' || c == '.') && isDigit(src[at+1]) {
-				s.gap[s.n] = gapShow
-				if c == '.' {
-					s.gap[s.n] = gapPoint
-				}
-				group = s.n
-				at++
-				continue
+			case cl == seqOther:
+				at = len(src)
+				break loop
 			}
 		}
-		if at, s.gap[s.n] = gapAt(src, at); s.gap[s.n] != gapNone {
-			group = s.n
+		s.pos[n], s.val[n], s.gap[n] = int32(at), cl, gap
+		sep := cl >> 4
+		n += uint(sep ^ 1)
+		if gap = (gap + sep) & -sep; gap&^seqHidden > 3 {
+			break
 		}
+		at += w
+	}
+	s.n, s.endAt, s.open = int(n), at, n == cardChunk
+	s.first = gapShow
+	switch {
+	case p == 0:
+	case isDigit(src[p-1]), p > 2 && seqClass[src[p-3]] == seqWide && fullWidth(src, p-3):
+		s.first = gapNone // goes on inside the run of an earlier piece
+	case p > 1 && src[p-1] == '.' && isDigit(src[p-2]):
+		s.first = gapPoint
+	}
+	s.gap[0] = min(s.first, 1)
+}
+
+// sum fills in the check sums and lengths.
+func (s *digitSeq) sum() {
+	n := s.n
+	if n > cardChunk {
+		return // cannot be; spares the checks of each index
+	}
+	val, gap, ends, once, twice := s.val[:n], s.gap[:n], s.ends[:n], s.onceAt[:n], s.twiceAt[:n]
+	sum, prefix := uint32(0), uint(0)
+	for j := range n {
+		none := uint8((uint32(gap[j]) - 1) >> 31) // 1 if no gap stands before digit j
+		o := mod10[sum&0x7FF]
+		ends[j], once[j], twice[j] = o|none<<7, o|none<<6, mod10[sum>>16&0x7FF]|none<<6
+		v := val[j] & 15
+		sum = bits.RotateLeft32(sum, 16) + luhnAdd[v]
+		prefix = prefix<<4&0xFF0 | uint(v)
+		s.lens[j] = prefixLens[prefix]
+	}
+	s.ends[n], s.twice = mod10[sum&0x7FF], mod10[sum>>16&0x7FF]
+}
+
+// findCards reads a piece of the sequence at p and puts its cards into the queue.
+// It reports whether there are any.
+func (f *finder) findCards(p int) bool {
+	src, q, s := f.src, &f.cards, &f.seq
+	q.i, q.n = 0, 0
+	if isDigit(src[p]) && p+longRun <= len(src) && run(src[:p+longRun], p, chDigit) == p+longRun {
+		first := gapShow
+		if p > 0 && isDigit(src[p-1]) {
+			first = gapNone
+		} else if p > 1 && src[p-1] == '.' && isDigit(src[p-2]) {
+			first = gapPoint
+		}
+		f.findInRun(p, first)
+		return q.n > 0
+	}
+	s.read(src, p)
+	q.end = s.endAt
+	atEnd := f.cut && s.endAt == len(src)
+	if s.n < minCard && !(atEnd && s.n >= cutDigits) {
+		return false
 	}
 	limit := s.n - minCard // last start that can be decided here
 	if s.open {
 		limit = s.n - maxCard - 1
-	} else {
-		s.gap[s.n] = gapShow
 	}
-	k, unbroken, runEnd := 0, 0, -1
-	for k <= limit && q.n < len(q.spans)-1 {
-		if k > runEnd {
-			runEnd, unbroken = s.runAt(k)
-		}
-		prefix := int(s.val[k])*1000 + int(s.val[k+1])*100 + int(s.val[k+2])*10 + int(s.val[k+3])
-		if !s.anyLuhn(k, iin[prefix]) {
-			k++
-			continue
-		}
-		if n := s.cardAt(k, prefix, unbroken); n > 0 {
-			q.spans[q.n] = span{int(s.pos[k]), s.end(src, k+n-1), detCard}
-			q.n++
-			k += n
-			continue
-		}
-		k++
+	next := 0
+	if limit >= 0 {
+		next = f.match(limit)
 	}
 	switch {
-	case s.open || k <= limit:
-		q.end = int(s.pos[k])
-	case s.n == 0:
-		q.end = at
+	case s.open || next <= limit:
+		q.end = int(s.pos[next])
+		if s.gap[next] == 0 && s.decimals(src, next) {
+			q.end = run(src, q.end, chDigit)
+		}
 	default:
 		q.end = s.end(src, s.n-1)
-		if f.cut && at == len(src) {
-			f.cutCard(&s)
+		if atEnd {
+			f.cutCard(s)
 		} else {
-			f.exponentCard(&s)
+			f.exponentCard(s)
 		}
 	}
+	return q.n > 0
+}
+
+const (
+	ones8 = 0x0101010101010101
+	low7  = 0x7F * ones8
+	high1 = 0x80 * ones8
+)
+
+// nonzero has bit 7 of each byte of x that is not 0.
+func nonzero(x uint64) uint64 { return (x&low7 + low7) | x }
+
+// match queues the cards of the piece that start at limit or before. It returns the
+// digit behind the last one; that is not above limit only if the queue is full.
+func (f *finder) match(limit int) (next int) {
+	s, q := &f.seq, &f.cards
+	s.sum()
+	at := func(b *[cardChunk + 32]uint8, k int) uint64 { return binary.LittleEndian.Uint64(b[k : k+8]) }
+	for k := 0; k <= limit; k += 8 {
+		once, twice, e0, e15, e16 := at(&s.onceAt, k), at(&s.twiceAt, k), at(&s.ends, k), at(&s.ends, k+15), at(&s.ends, k+16)
+		not := ^at(&s.lens, k+2) // bit i of each byte: no card of 13+i digits starts so
+		miss := nonzero(twice^at(&s.ends, k+13)|not&ones8) & nonzero(once^at(&s.ends, k+14)|not>>1&ones8) &
+			nonzero(twice^e15|not>>2&ones8) & nonzero(once^e16|not>>3&ones8) & nonzero(twice^at(&s.ends, k+17)|not>>4&ones8) &
+			nonzero(once^at(&s.ends, k+18)|not>>5&ones8) & nonzero(twice^at(&s.ends, k+19)|not>>6&ones8)
+		// Digits glued to a grouped card: 4-4-4-4 and 4-6-5 between gaps.
+		e4 := at(&s.ends, k+4)
+		sum15, sum16 := (twice^e15)&(0x0F*ones8)|not>>2&ones8, (e0^e16)&(0x0F*ones8)|not>>3&ones8
+		miss &= nonzero(sum16|(e4|at(&s.ends, k+8)|at(&s.ends, k+12))&high1) & nonzero(sum15|(e4|at(&s.ends, k+10))&high1)
+		if at(&s.gap, k+8)<<8 == 0 { // no gap in the middle of any of the eight
+			miss &= nonzero(sum16) & nonzero(sum15)
+		}
+		for hit := ^miss & high1; hit != 0; hit &= hit - 1 {
+			i := k + bits.TrailingZeros64(hit)>>3
+			if i < next {
+				continue
+			}
+			if i > limit {
+				break
+			}
+			if n := s.cardAt(f.src, i); n > 0 {
+				next = i + n
+				if q.add(int(s.pos[i]), s.end(f.src, next-1)) {
+					return next
+				}
+			}
+		}
+	}
+	return max(next, limit+1)
 }
 
 // end is where digit k ends.
@@ -132,216 +253,4 @@ func (s *digitSeq) end(src []byte, k int) int {
 		return p + 1
 	}
 	return p + 3
-}
-
-// tens tells multiples of ten up to the greatest Luhn sum.
-var tens = func() (t [256]bool) {
-	for i := 0; i < len(t); i += 10 {
-		t[i] = true
-	}
-	return t
-}()
-
-// luhn checks digits [k, k+n): the last one counts once.
-func (s *digitSeq) luhn(k, n int) bool {
-	return tens[(s.sums[k+n]-s.sums[k])>>((k+n-1)&1*16)&0xFF]
-}
-
-// anyLuhn reports whether a check digit fits for one of the lengths: the quick
-// test that most starts fail.
-func (s *digitSeq) anyLuhn(k int, lens uint8) bool {
-	for ; lens != 0; lens &= lens - 1 {
-		n := bits.TrailingZeros8(lens) + minCard
-		if k+n > s.n {
-			return false
-		}
-		if s.luhn(k, n) {
-			return true
-		}
-	}
-	return false
-}
-
-// runAt returns the last digit index of the unbroken run that holds k, and the
-// run's number of digits.
-func (s *digitSeq) runAt(k int) (last, n int) {
-	first := k
-	for first > 0 && s.gap[first] == gapNone {
-		first--
-	}
-	last = k
-	for last+1 < s.n && s.gap[last+1] == gapNone {
-		last++
-	}
-	n = last - first + 1
-	if s.gap[first] == gapNone || s.open && last == s.n-1 { // longer than the piece
-		n += cardChunk
-	}
-	return last, n
-}
-
-// cardAt returns the number of digits of a card that starts with digit k, whose
-// first four are prefix, or 0. unbroken is the number of digits of the run that
-// holds k.
-func (s *digitSeq) cardAt(k, prefix, unbroken int) int {
-	lens := iin[prefix]
-	if g := s.gap[k]; g != gapNone {
-		if g == gapPoint && unbroken > 7 {
-			return 0 // the decimals of a number
-		}
-		for lens != 0 { // longest first
-			n := bits.Len8(lens) - 1 + minCard
-			lens &^= 1 << (n - minCard)
-			if k+n <= s.n && s.gap[k+n] != gapNone && s.luhn(k, n) && s.grouped(k, n) {
-				return n
-			}
-		}
-	}
-	if unbroken < 16 {
-		return 0
-	}
-	n := int(slideIIN[prefix])
-	if n == 0 || k+n > s.n || unbroken <= n || !s.luhn(k, n) || s.timestamp(k) {
-		return 0
-	}
-	for j := k + 1; j < k+n; j++ {
-		if s.gap[j] != gapNone {
-			return 0
-		}
-	}
-	return n
-}
-
-// timestamp reports whether the run that holds k is a time in nanoseconds or a
-// date with digits of the time after it, or an id made from a time: no card is
-// looked for inside those.
-func (s *digitSeq) timestamp(k int) bool {
-	for k > 0 && s.gap[k] == gapNone {
-		k--
-	}
-	if s.gap[k] == gapPoint {
-		return true // decimals
-	}
-	return s.val[k] == 1 || s.val[k] == 2 && s.val[k+1] == 0
-}
-
-// grouped reports whether digits [k, k+n) are grouped as people group card
-// numbers: in one run, in equal groups with a shorter or one-off last one, or as
-// 4-6-5, 4-6-4, 4-4-5, 6-13.
-func (s *digitSeq) grouped(k, n int) bool {
-	var g [maxCard]uint8
-	groups := 1
-	for j := k; j < k+n; j++ {
-		if j > k && s.gap[j] >= gapShow {
-			groups++
-		}
-		g[groups-1]++
-	}
-	if groups == 1 {
-		return true
-	}
-	equal := true
-	for _, x := range g[1 : groups-1] {
-		equal = equal && x == g[0]
-	}
-	last := g[groups-1]
-	switch {
-	case equal && last <= g[0]:
-		return true
-	case equal && groups == 3 && g[0] == 4 && last == 5:
-		return true
-	case groups == 3 && g[0] == 4 && g[1] == 6 && (last == 5 || last == 4):
-		return true
-	case groups == 2 && g[0] == 6 && last > 6:
-		return true
-	}
-	return false
-}
-
-// cutCard looks for the head of a card at the end of a sequence that touches the
-// end of a cut value.
-func (f *finder) cutCard(s *digitSeq) {
-	k := max(0, s.n-maxCard+1)
-	if q := &f.cards; q.n > 0 { // not inside a whole card
-		for k < s.n && int(s.pos[k]) < q.spans[q.n-1].end {
-			k++
-		}
-	}
-	for ; k+cutDigits <= s.n; k++ {
-		if s.gap[k] == gapNone {
-			continue
-		}
-		if s.gap[k] == gapPoint {
-			if _, n := s.runAt(k); n > 7 {
-				continue
-			}
-		}
-		prefix := int(s.val[k])*1000 + int(s.val[k+1])*100 + int(s.val[k+2])*10 + int(s.val[k+3])
-		if iin[prefix]>>max(s.n-k-minCard, 0) != 0 && s.groupedHead(k) {
-			f.cards.spans[f.cards.n] = span{int(s.pos[k]), len(f.src), detCard}
-			f.cards.n++
-			f.cards.end = len(f.src)
-			return
-		}
-	}
-}
-
-// groupedHead reports whether the digits from k could be the head of a grouped
-// card.
-func (s *digitSeq) groupedHead(k int) bool {
-	var g [maxCard]uint8
-	groups := 1
-	for j := k; j < s.n; j++ {
-		if j > k && s.gap[j] >= gapShow {
-			groups++
-		}
-		g[groups-1]++
-	}
-	if groups <= 1 {
-		return true
-	}
-	if g[0] == 4 && g[1] <= 6 || g[0] == 6 {
-		return true
-	}
-	for _, x := range g[1 : groups-1] {
-		if x != g[0] {
-			return false
-		}
-	}
-	return g[groups-1] <= g[0]
-}
-
-// exponentCard looks for a card that was written as a number with an exponent:
-// 4.111111111111111e15.
-func (f *finder) exponentCard(s *digitSeq) {
-	end := s.end(f.src, s.n-1)
-	if f.cards.n > 0 || s.n < minCard || s.n > maxCard || s.gap[1] != gapPoint || end >= len(f.src) || lower(f.src[end]) != 'e' {
-		return
-	}
-	e := end + 1
-	if e < len(f.src) && f.src[e] == '+' {
-		e++
-	}
-	x := 0
-	b := e
-	for e < len(f.src) && isDigit(f.src[e]) && e-b < 3 {
-		x = x*10 + int(f.src[e]-'0')
-		e++
-	}
-	for j := 2; j < s.n; j++ {
-		if s.gap[j] != gapNone {
-			return
-		}
-	}
-	// Trailing zeros of the number may be left out of the mantissa.
-	n := x + 1
-	if n < s.n || n > maxCard || n < minCard {
-		return
-	}
-	prefix := int(s.val[0])*1000 + int(s.val[1])*100 + int(s.val[2])*10 + int(s.val[3])
-	if iin[prefix]>>(n-minCard)&1 != 0 && tens[s.sums[s.n]>>((n-1)&1*16)&0xFF] {
-		f.cards.spans[0] = span{int(s.pos[0]), e, detCard}
-		f.cards.n = 1
-		f.cards.end = e
-	}
 }

@@ -13,10 +13,15 @@ func digitAt(src []byte, p int) (d uint8, n int) {
 	if c-'0' <= 9 {
 		return c - '0', 1
 	}
-	if c == 0xEF && p+2 < len(src) && src[p+1] == 0xBC && src[p+2]-0x90 <= 9 {
+	if fullWidth(src, p) {
 		return src[p+2] - 0x90, 3
 	}
 	return 0, 0
+}
+
+// fullWidth reports whether a full-width digit starts at p.
+func fullWidth(src []byte, p int) bool {
+	return p+2 < len(src) && src[p] == 0xEF && src[p+1] == 0xBC && src[p+2]-0x90 <= 9
 }
 
 func isDigit(c byte) bool { return c-'0' <= 9 }
@@ -33,59 +38,89 @@ const (
 func gapAt(src []byte, p int) (end int, kind uint8) {
 	seen := 0
 	for end = p; end < len(src); {
-		c := src[end]
-		n, visible := 0, true
-		switch {
-		case c == ' ' || c == '-' || c == '.' || c == '\t' || c == '_':
-			n = 1
-		case c < 0x80:
-		case c == 0xC2 && end+1 < len(src):
-			switch src[end+1] {
-			case 0xA0, 0xB7: // no-break space, middle dot
-				n = 2
-			case 0xAD: // soft hyphen
-				n, visible = 2, false
-			}
-		case end+2 >= len(src):
-		case c == 0xE2 && src[end+1] == 0x80:
-			switch x := src[end+2]; {
-			case x <= 0x8A || x >= 0x90 && x <= 0x95 || x == 0xAF: // spaces, dashes, narrow space
-				n = 3
-			case x >= 0x8B && x <= 0x8F || x >= 0xAA && x <= 0xAE: // zero-width, bidi
-				n, visible = 3, false
-			}
-		case c == 0xE2 && src[end+1] == 0x81 && (src[end+2] >= 0xA0 || src[end+2] == 0x9F): // word joiner ...
-			n, visible = 3, src[end+2] == 0x9F
-		case c == 0xE2 && src[end+1] == 0x88 && src[end+2] == 0x92: // minus
-			n = 3
-		case c == 0xE3 && src[end+1] == 0x80 && src[end+2] == 0x80: // ideographic space
-			n = 3
-		case c == 0xEF && src[end+1] == 0xBB && src[end+2] == 0xBF: // zero-width no-break space
-			n, visible = 3, false
-		case c == 0xEF && src[end+1] == 0xBC && (src[end+2] == 0x8D || src[end+2] == 0x8E): // full-width - .
-			n = 3
-		}
-		if n == 0 && c >= 0xC2 && len(src)-end < 3 && (c >= 0xE0 || len(src)-end < 2) && (c == 0xC2 || c == 0xE2 || c == 0xE3 || c == 0xEF) {
-			end = len(src) // a separator or a full-width digit, cut
-			break
-		}
-		if n == 0 {
-			break
-		}
-		if visible {
-			if seen++; seen > 3 {
+		cl, w := seqClass[src[end]], 1
+		if cl == seqWide {
+			if cl, w = wideAt(src, end); cl == seqOther && w > 0 {
+				end = len(src)
 				break
 			}
-			kind = gapShow
-		} else if kind == gapNone {
-			kind = gapHide
 		}
-		end += n
+		switch cl {
+		case seqSep:
+			seen++
+			kind = gapShow
+		case seqHidden:
+			kind = max(kind, gapHide)
+		default:
+			seen = 4
+		}
+		if seen > 3 {
+			break
+		}
+		end += w
 	}
 	if end == p+1 && src[p] == '.' {
 		kind = gapPoint
 	}
 	return end, kind
+}
+
+// wideAt reads a digit or a separator beyond ASCII at p: its class and length.
+// Without one the length is 0; one that the end of src cuts is seqOther with a
+// length.
+func wideAt(src []byte, p int) (class uint8, n int) {
+	c := src[p]
+	if rest := len(src) - p; rest < 3 && (c != 0xC2 || rest < 2) {
+		return seqOther, rest
+	}
+	x := src[p+1]
+	if c == 0xC2 {
+		switch x {
+		case 0xA0, 0xB7: // no-break space, middle dot
+			return seqSep, 2
+		case 0xAD: // soft hyphen
+			return seqHidden, 2
+		}
+		return seqOther, 0
+	}
+	y := src[p+2]
+	switch uint16(c)<<8 | uint16(x) {
+	case 0xEFBC:
+		switch {
+		case y-0x90 <= 9:
+			return y - 0x90, 3
+		case y == 0x8D || y == 0x8E: // full-width - .
+			return seqSep, 3
+		}
+	case 0xE280:
+		switch {
+		case y < 0x80:
+		case y <= 0x8A || y >= 0x90 && y <= 0x95 || y == 0xAF: // spaces, dashes, narrow space
+			return seqSep, 3
+		case y <= 0x8F || y >= 0xAA && y <= 0xAE: // zero-width, bidi
+			return seqHidden, 3
+		}
+	case 0xE281:
+		switch {
+		case y == 0x9F: // mathematical space
+			return seqSep, 3
+		case y >= 0xA0: // word joiner ...
+			return seqHidden, 3
+		}
+	case 0xE288:
+		if y == 0x92 { // minus
+			return seqSep, 3
+		}
+	case 0xE380:
+		if y == 0x80 { // ideographic space
+			return seqSep, 3
+		}
+	case 0xEFBB:
+		if y == 0xBF { // zero-width no-break space
+			return seqHidden, 3
+		}
+	}
+	return seqOther, 0
 }
 
 // digits adds what begins with a digit at the pair at i, cards apart, and returns

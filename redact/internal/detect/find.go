@@ -32,6 +32,7 @@ type finder struct {
 	litClass                                                  uint16
 
 	cards cardQueue
+	seq   digitSeq
 }
 
 // Find appends the matches in src to dst: sorted, not overlapping. cut says that
