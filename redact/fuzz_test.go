@@ -8,8 +8,10 @@ import (
 	"encoding/json"
 	"math/rand/v2"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 	"unsafe"
 )
 
@@ -201,9 +203,12 @@ func FuzzJSONOracle(f *testing.F) {
 		if again, _ := s.Body(Request, out); again != out {
 			t.Fatalf("not idempotent:\n in    %q\n once  %q\n twice %q", doc, out, again)
 		}
+		// Letters that fold to others begin with one of these bytes, or are broken.
+		beyondASCII := strings.ContainsRune(doc, utf8.RuneError) ||
+			slices.ContainsFunc(src, func(b byte) bool { return strings.IndexByte("\xef\xe2\xcc\xd0\xce", b) >= 0 })
 		// Where the document has no denied key nor anything that may hold one, it
 		// stays as it is; else every denied key that the oracle sees is masked.
-		if !strings.ContainsAny(doc, "pPsStTcCuUaA\\\xef\xe2\xcc\xd0\xce") && out != doc && !bytes.ContainsAny(src, ":=%<") {
+		if !strings.ContainsAny(doc, "pPsStTcCuUaA\\") && !beyondASCII && out != doc && !bytes.ContainsAny(src, ":=%<") {
 			t.Fatalf("changed for no reason:\n in  %q\n out %q", doc, out)
 		}
 		checkDenied(t, decode(t, out), doc)

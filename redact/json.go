@@ -219,7 +219,8 @@ value:
 		goto element
 
 	case '-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9':
-		end, st2 := i+1, numberBad
+		end := i + 1
+		var st2 numberState
 		for end < n && src[end]-'0' < 10 {
 			end++
 		}
@@ -339,8 +340,9 @@ keyQuote:
 			if i+10 > n || src[i] != ':' || src[i+1] != '"' {
 				goto colon
 			}
-			a, b := i+2, 0
-			keyed := false
+			a := i + 2
+			var b int
+			var keyed bool
 			w := binary.LittleEndian.Uint64(src[a:])
 			if m := quoteMask(w); m != 0 {
 				k := uint(bits.TrailingZeros64(m) >> 3)

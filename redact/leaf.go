@@ -96,7 +96,7 @@ func (s *Scratch) tokenWith(pl place, v verdict, dec []byte) []byte {
 		dec = s.canonicalIP(pl, dec)
 	}
 	m := s.mark()
-	ok := false
+	var ok bool
 	if v.act == actHMAC {
 		s.arena, ok = s.tokens.AppendToken(s.arena, s.p.rules[v.rule].tokenScope, dec)
 	} else {
