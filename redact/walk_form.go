@@ -4,6 +4,9 @@
 package redact
 
 import (
+	"encoding/binary"
+	"math/bits"
+
 	"github.com/apispan/apispan/redact/internal/form"
 )
 
@@ -14,6 +17,12 @@ func (s *Scratch) walkForm(src []byte, c ctx) {
 	// Not in the for clause: there the scanner would be copied for each pair.
 	sc := form.Scan(src)
 	p := &sc.Pair
+	fast := plainPlace && s.p.det == nil
+	if fast {
+		if i := s.plainPairs(src, 0, c.place); i > 0 {
+			sc.SkipTo(i - 1)
+		}
+	}
 	for sc.Next() {
 		if p.End == p.Start {
 			continue
@@ -32,8 +41,11 @@ func (s *Scratch) walkForm(src []byte, c ctx) {
 			vc = s.encodedChild(c, key, true)
 		} else {
 			own, st := s.lookup(c.place, c.state, key)
-			if plainPlace && own.act == actNone && own.flags&flagKeyHit == 0 && s.p.det == nil && plainValue(src[p.Val:p.End], p.ValEsc) {
-				continue // nearly every pair
+			if fast && own.act == actNone && own.flags&flagKeyHit == 0 && plainValue(src[p.Val:p.End], p.ValEsc) {
+				if i := s.plainPairs(src, p.End+1, c.place); i > p.End+1 {
+					sc.SkipTo(i - 1)
+				}
+				continue
 			}
 			vc.v, vc.state = strongest(c.v, own), st
 		}
@@ -49,6 +61,83 @@ func (s *Scratch) walkForm(src []byte, c ctx) {
 		s.formValue(src, p, end, vc)
 	}
 }
+
+// plainPairs passes over pairs in which nothing can be selected, nearly all, and
+// returns the start of the first that needs a closer look. It is what walkForm
+// does to such pairs, without calls.
+func (s *Scratch) plainPairs(src []byte, start int, pl place) int {
+	tag := cacheTag(0, s.env(pl), stateNone)
+	// mask has the bits of src[base:base+8] that were not looked at. The words do
+	// not depend on where the pairs lie, so that the processor can run ahead.
+	base, mask := start-8, uint64(0)
+	for {
+		for mask == 0 {
+			if base += 8; base+8 > len(src) {
+				return start
+			}
+			mask = formMask(binary.LittleEndian.Uint64(src[base:]))
+		}
+		eq := base + bits.TrailingZeros64(mask)>>3
+		mask &= mask - 1
+		n := eq - start
+		if n > 16 || start+17 > len(src) || src[eq] != '=' || eq+1 == len(src) || formFirst[src[eq+1]] {
+			return start
+		}
+		k0, k1 := binary.LittleEndian.Uint64(src[start:]), binary.LittleEndian.Uint64(src[start+8:])
+		if n < 8 {
+			k0, k1 = k0&(1<<(8*uint(n))-1), 0
+		} else {
+			k1 &= 1<<(8*uint(n-8)) - 1
+		}
+		var val packed
+		t := tag | uint64(n)<<1
+		if e := &s.short[shortSlot(k0, k1, t)][0]; e.k0 == k0 && e.k1 == k1 && e.tag == t {
+			val = e.val
+		} else {
+			val = s.lookupShort(pl, stateNone, k0, k1, n, src[start:eq])
+		}
+		if val&(0xFF|packed(flagKeyHit)<<8) != 0 {
+			return start
+		}
+		for end := false; !end; {
+			for mask == 0 {
+				if base += 8; base+8 > len(src) {
+					return start
+				}
+				mask = formMask(binary.LittleEndian.Uint64(src[base:]))
+			}
+			j := base + bits.TrailingZeros64(mask)>>3
+			mask &= mask - 1
+			switch src[j] {
+			case '&':
+				start, end = j+1, true
+			case '%':
+				if j+2 >= len(src) || !form.IsHex(src[j+1]) || !form.IsHex(src[j+2]) {
+					return start
+				}
+				if c := form.Byte(src[j+1], src[j+2]); c-0x3A < 4 || c == '%' {
+					return start
+				}
+			case ':', ';', '<', '=':
+				return start
+			}
+		}
+	}
+}
+
+// formMask has a high bit set in each byte of w that is % & + or one of : ; < =
+// and in some that mean nothing.
+func formMask(w uint64) uint64 {
+	t := w &^ swarHi
+	return ((t+(0x80-0x25)*swarLo)&^(t+(0x80-0x2C)*swarLo) | (t+(0x80-0x3A)*swarLo)&^(t+(0x80-0x3E)*swarLo)) &^ w & swarHi
+}
+
+// formFirst has the first bytes of values that are looked at.
+var formFirst = func() (t [256]bool) {
+	t = nestFirst
+	t['%'], t['+'] = true, true
+	return t
+}()
 
 // plainValue reports whether a value can hold no key, encoded or not, see
 // structured. It may say no where the answer is yes.

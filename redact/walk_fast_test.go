@@ -1,0 +1,79 @@
+// Copyright The apispan Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package redact
+
+import (
+	"math/rand/v2"
+	"strings"
+	"testing"
+)
+
+// fastTokens are pieces of which TestFastPaths makes documents.
+var fastTokens = map[string][]string{
+	"application/x-www-form-urlencoded": {
+		"a=", "user_name=ada", "password=", "pass", "word=S3CR3T", "&", "&", "&", ";", "%", "%3D", "%26", "%41", "+", "x", "=", "{", `{"password":"x"}`,
+		"%7B%22password%22:1}", "a_key_of_more_than_sixteen_bytes=1", "p%61ssword=x", "[b]", ":", "<", "'", "*", "comment=hello+world", "eve", "token=t&",
+		"\xff", "é", "name=password&", "k=1234567890123456789012345678901234567890&",
+	},
+	"application/xml": {
+		"<a>", "</a>", "<a>", "</a>", "<b>", "</b>", "<a/>", "<password>", "</password>", "<password>x</password>", "<a>text</a>", "<b>a&amp;b</b>", "<b>password=x</b>",
+		"<name>password</name>", "<value>S3CR3T</value>", "<name>", "</name>", "<a b='c'>", "<a password=\"x\">", "<a name='token' value='y'/>", "text", " ", "\n", "<!-- password=x -->",
+		"<![CDATA[password=x]]>", "&#112;", "<", ">", "<a ", "<n:password>x</n:password>", "<a>{\"password\":1}</a>", "<user_name>ada lovelace</user_name>", "<k>eve</k>", "é",
+		"<label>pin</label>", "<a>x</b>", "<p:a>x</p:a>", "<a>x</a >", "<a>x</a", "<\x01a>", "<user_name_of_many_letters>x</user_name_of_many_letters>",
+	},
+	"text/html": {
+		"<p>", "</p>", "<div class=\"row\">", "</div>", "<p>two words</p>", "<br>", "<br>x</br>", "<td>x</td>", "<th>password</th>", "<dt>password</dt>", "<dd>S3CR3T</dd>", "<script>var password='x'</script>",
+		"<script>", "</script>", "<input name=password value=x>", "<P>x</P>", "<p>x</P>", "<title>password=x</title>", "<a href=\"/order?password=x\">o</a>", "<b>a < b</b>", "<b>a<b</b>",
+		"text", "&lt;", "<label>password</label>", "<password>x</password>", "<dt>", "</dt>", "<textarea>x</textarea>", "<i>password: x</i>", "<name>pin</name>", "<value>1</value>", "\n", "<style>a</style>",
+	},
+	"text/plain": {
+		"a", " ", " ", "\n", ":", "=", "password", "card number", "user_name=ada", "order_id=17", "token: x", "note=\"two words\"", "2026-01-01T00:00:00Z", "INFO", "order accepted ", "{\"password\":\"x\"}", "[", "{", "}",
+		"--password x", "-u a:b", "%3D", "%", "\\n", "\\\"", "'", "<password>x</password>", "<", ">", "-", "é", "：", "＝", "\xef", "\xff", "card\tnumber: 1", "a,b\n", "password,b\n", "eyJwYXNzd29yZCI6IngifQ==", "credit card number=4111",
+	},
+	"text/csv": {
+		"user,password,comment\n", "a,b,c\n", "ada,hunter2,hello world\n", "ada,\"x,y\",z\n", "a;b\n", ",", "\n", "\"", "x", "password,x,y\n", "a,b,c,d\n", "a,\"\"\"b\",c\n", "\r\n", "a,b=c,d\n", " ", "e,f,g\n", "token", "pin,user\n",
+		"{\"password\":1}", "ada,1234567,hello world\n", ",,\n", "é,",
+	},
+	"multipart/form-data; boundary=b": {
+		"--b\r\n", "--b\r\n", "\r\n--b\r\n", "\r\n--b--\r\n", "Content-Disposition: form-data; name=\"a\"\r\n\r\n", "Content-Disposition: form-data; name=\"password\"\r\n\r\n", "value", "password=x", "\r\n", "\n",
+		"Content-Disposition: form-data; name=\"a\"; filename=\"f\"\r\n", "Content-Type: application/json\r\n\r\n", "{\"password\":\"x\"}", "Content-Disposition: form-data; name=\"a%70\"\r\n\r\n", "Content-Disposition: form-data; name=a\r\n\r\n",
+		"content-disposition: form-data; name=\"token\"\n\n", "Content-Disposition: form-data; name=\"a\\\"b\"\r\n\r\n", "x\r\ny", "--", "Content-Disposition: form-data; name=\"user_name_of_many_letters\"\r\n\r\n",
+		"Content-Disposition: form-data; name=\"user[password]\"\r\n\r\n", "Content-Disposition: form-data; name=\"\"\r\n\r\n",
+	},
+	"text/event-stream": {
+		"data: ", "data: {\"password\":\"x\"}\n", "data:x\n", "\n", "\n\n", "id: 1\n", "id: password=x\n", "event: m\n", "event", ": comment\n", "password: x\n", "retry: 10\n", "x", "data\n", "token=1\n", "\r\n",
+	},
+}
+
+// TestFastPaths compares what the walkers do when only keys matter, where they
+// pass over most of a document in short ways, with what they do when there is a
+// detector, which never matches but switches these ways off.
+func TestFastPaths(t *testing.T) {
+	t.Parallel()
+	for _, keys := range []Keys{{Deny: asRules(defaultKeys)}, {Drop: asRules(defaultKeys)}, {Deny: asRules([]string{"password", "cardnumber", "name"})}} {
+		fast := mustPolicy(t, Config{Keys: keys})
+		slow := mustPolicy(t, Config{Keys: keys, Regex: []Regex{{ID: "never", Regex: `ZQXJ[0-9]{30}QJ`, Action: "mask"}}})
+		if fast.det != nil || slow.det == nil {
+			t.Fatal("detectors must be off in one policy and on in the other")
+		}
+		for contentType, tokens := range fastTokens {
+			r := rand.New(rand.NewPCG(1, 2))
+			n := 4000
+			if testing.Short() {
+				n = 400
+			}
+			for range n {
+				var b strings.Builder
+				for range 1 + r.IntN(24) {
+					b.WriteString(tokens[r.IntN(len(tokens))])
+				}
+				in := b.String()
+				got, want := bodyOf(fast, contentType, in), bodyOf(slow, contentType, in)
+				if got != want {
+					t.Fatalf("%s %q:\n got %q\nwant %q", contentType, in, got, want)
+				}
+			}
+		}
+	}
+}
