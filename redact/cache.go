@@ -4,6 +4,7 @@
 package redact
 
 import (
+	"bytes"
 	"encoding/binary"
 	"hash/maphash"
 )
@@ -94,6 +95,50 @@ func (s *Scratch) lookup(pl place, st pathState, key []byte) (verdict, pathState
 	e.key = append(e.key[:0], key...)
 	e.tag, e.val = tag, cached{v, to}
 	return v, to
+}
+
+// phraseTag tells a phrase from a key of the same bytes.
+const phraseTag = 1 << 15
+
+// lookupPhrase is the strongest verdict of the last word of a phrase, of its last
+// two words, and so on: words have one blank between them. The answer is
+// remembered for the phrase as a whole.
+func (s *Scratch) lookupPhrase(pl place, st pathState, phrase []byte) (verdict, pathState) {
+	if len(phrase) > maxLongKey {
+		return s.decidePhrase(pl, st, phrase)
+	}
+	tag := cacheTag(len(phrase), s.env(pl), st) | phraseTag
+	set := &s.long[longHash(phrase, tag)%longSets]
+	if e := &set[0]; e.tag == tag && string(e.key) == string(phrase) {
+		return e.val.v, e.val.state
+	}
+	if e := &set[1]; e.tag == tag && string(e.key) == string(phrase) {
+		return e.val.v, e.val.state
+	}
+	v, to := s.decidePhrase(pl, st, phrase)
+	set[0], set[1] = set[1], set[0]
+	e := &set[0]
+	e.key = append(e.key[:0], phrase...)
+	e.tag, e.val = tag, cached{v, to}
+	return v, to
+}
+
+func (s *Scratch) decidePhrase(pl place, st pathState, phrase []byte) (verdict, pathState) {
+	i := bytes.LastIndexByte(phrase, ' ')
+	best, to := s.lookup(pl, st, phrase[i+1:])
+	for i >= 0 {
+		i = bytes.LastIndexByte(phrase[:i], ' ')
+		best, to = s.strongerPhrase(pl, st, phrase[i+1:], best, to)
+	}
+	return best, to
+}
+
+// strongerPhrase is the stronger one of a verdict and that of another spelling.
+func (s *Scratch) strongerPhrase(pl place, st pathState, key []byte, best verdict, to pathState) (verdict, pathState) {
+	if v, vto := s.lookup(pl, st, key); v.act > best.act && v.act != actMiss || best.act == actMiss {
+		return v, vto
+	}
+	return best, to
 }
 
 func (s *Scratch) lookupShort(pl place, st pathState, k0, k1 uint64, n int, key []byte) packed {

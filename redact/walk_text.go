@@ -36,7 +36,7 @@ func (s *Scratch) walkText(src []byte, c ctx) {
 		}
 		s.truncated(src, limit, c, "")
 	}
-	json := jsonFinder{src: src}
+	json := jsonFinder{src: src, brace: -1, bracket: -1}
 	jsonAt, jsonEnd := json.next(0)
 	sc := textkv.Scan(src)
 	cand := &sc.Candidate
@@ -56,7 +56,17 @@ func (s *Scratch) walkText(src []byte, c ctx) {
 		if !ok {
 			return
 		}
-		vc := s.textKey(src, cand, c)
+		var vc ctx
+		if cand.Plain && cand.Secret == 0 {
+			v, st := s.textVerdict(src, cand, c)
+			if v = strongest(c.v, v); !v.strong() {
+				continue // nearly every key
+			}
+			vc = c
+			vc.v, vc.state = v, st
+		} else {
+			vc = s.textKey(src, cand, c)
+		}
 		if !vc.v.strong() {
 			if cand.Secret == 0 {
 				continue
@@ -94,15 +104,10 @@ func (s *Scratch) textValue(src []byte, start, end int, vc ctx) {
 // several words.
 func (s *Scratch) textKey(src []byte, cand *textkv.Candidate, c ctx) ctx {
 	key := src[cand.Key:cand.KeyEnd]
-	best, st := s.lookup(c.place, c.state, key)
-	for _, start := range cand.Words[:cand.N] {
-		if v, vst := s.lookup(c.place, c.state, src[start:cand.KeyEnd]); v.act > best.act && v.act != actMiss || best.act == actMiss {
-			best, st = v, vst
-		}
-	}
+	best, st := s.textVerdict(src, cand, c)
 	vc := c
 	vc.v, vc.state = strongest(c.v, best), st
-	if plainKey(key) {
+	if cand.Plain || plainKey(key) {
 		return vc
 	}
 	if bytes.IndexByte(key, '\\') >= 0 {
@@ -115,6 +120,18 @@ func (s *Scratch) textKey(src []byte, cand *textkv.Candidate, c ctx) ctx {
 		vc = stronger(vc, s.child(c, s.references(key)))
 	}
 	return vc
+}
+
+// textVerdict tests a key as it stands, and as a phrase.
+func (s *Scratch) textVerdict(src []byte, cand *textkv.Candidate, c ctx) (verdict, pathState) {
+	if cand.N > 0 && cand.Words[0] < cand.Key {
+		return s.lookupPhrase(c.place, c.state, src[cand.Words[cand.N-1]:cand.KeyEnd])
+	}
+	best, st := s.lookup(c.place, c.state, src[cand.Key:cand.KeyEnd])
+	for _, start := range cand.Words[:cand.N] {
+		best, st = s.strongerPhrase(c.place, c.state, src[start:cand.KeyEnd], best, st)
+	}
+	return best, st
 }
 
 func plainKey(key []byte) bool {
@@ -210,15 +227,21 @@ func narrow(src []byte, start, end, next int) (int, int, int) {
 type jsonFinder struct {
 	src    []byte
 	failed int // no document that starts before it
+	// brace and bracket are the next "{" and "[" at or behind the last search.
+	brace, bracket int
 }
 
 func (f *jsonFinder) next(pos int) (start, end int) {
 	for i := max(pos, f.failed); i < len(f.src); i++ {
-		j := bytes.IndexAny(f.src[i:], "{[")
-		if j < 0 {
+		if f.brace < i {
+			f.brace = indexFrom(f.src, i, '{')
+		}
+		if f.bracket < i {
+			f.bracket = indexFrom(f.src, i, '[')
+		}
+		if i = min(f.brace, f.bracket); i == len(f.src) {
 			break
 		}
-		i += j
 		if !looksJSON(f.src[i:]) {
 			continue
 		}
@@ -231,6 +254,14 @@ func (f *jsonFinder) next(pos int) (start, end int) {
 	}
 	f.failed = len(f.src)
 	return -1, len(f.src)
+}
+
+// indexFrom is the offset of c at or behind i, or len(b).
+func indexFrom(b []byte, i int, c byte) int {
+	if j := bytes.IndexByte(b[i:], c); j >= 0 {
+		return i + j
+	}
+	return len(b)
 }
 
 // csvLike reports whether the first two lines have the same number of cells, more

@@ -3,7 +3,11 @@
 
 package textkv
 
-import "bytes"
+import (
+	"bytes"
+	"encoding/binary"
+	"math/bits"
+)
 
 // maxKey is the longest key looked at, and maxWords the most words in one.
 const (
@@ -24,6 +28,8 @@ type Candidate struct {
 	Sep byte
 	// Val is where the value starts, behind blanks on the same line.
 	Val int
+	// Plain is set if the key surely has no escape or reference in it.
+	Plain bool
 	// line is where the line with the key starts; first is set if nothing but
 	// blanks and list marks stands before the key in it.
 	line  int
@@ -75,12 +81,32 @@ var class = [256]uint8{
 	'\n': newline, ':': separator, '=': separator, '<': lessThan, '>': greaterThan, '%': percent, '-': dash, 0xEF: wide,
 }
 
+const (
+	lo = 0x0101010101010101
+	hi = 0x8080808080808080
+)
+
+// marked has a high bit set in each byte of w that class tells from dull ones: LF,
+// %, -, : ; < = >, 0xEF, and in some that are dull.
+func marked(w uint64) uint64 {
+	t := w &^ hi
+	ascii := (t+(0x80-0x3A)*lo)&^(t+(0x80-0x3F)*lo) | (hi - (t ^ '%'*lo)) | (hi - (t ^ '-'*lo)) | (hi - (t ^ '\n'*lo))
+	return (ascii&^w | (hi-(t^0x6F*lo))&w) & hi
+}
+
 // Next finds the next candidate.
 func (s *Scanner) Next() bool {
 	src := s.src
 	for i := s.pos; i < len(src); i++ {
 		cl := class[src[i]]
 		if cl == dull {
+			for i+9 <= len(src) {
+				if m := marked(binary.LittleEndian.Uint64(src[i+1:])); m != 0 {
+					i += bits.TrailingZeros64(m) >> 3
+					break
+				}
+				i += 8
+			}
 			continue
 		}
 		found := false
@@ -130,7 +156,7 @@ func (s *Scanner) Next() bool {
 func (s *Scanner) before(i, after int, sep byte) bool {
 	src := s.src
 	c := &s.Candidate
-	c.N, c.first, c.outer, c.Secret = 0, false, 0, 0
+	c.N, c.first, c.outer, c.Secret, c.Plain = 0, false, 0, 0, false
 	low := max(s.low, i-maxKey-8)
 	end := i
 	for end > low && (src[end-1] == ' ' || src[end-1] == '\t' || src[end-1] == '?' || src[end-1] == '\n' || src[end-1] == '\r') {
@@ -157,10 +183,18 @@ func (s *Scanner) before(i, after int, sep byte) bool {
 		}
 	} else {
 		c.KeyEnd, c.Key = end, end
+		c.Plain = true
 		for c.Key > low && wordByte[src[c.Key-1]] {
 			c.Key--
+			if src[c.Key] == '%' {
+				c.Plain = false
+			}
 		}
-		if tail := afterEscapes(src, c.Key, c.KeyEnd); tail > c.Key && tail < c.KeyEnd {
+		tail := 0
+		if !c.Plain {
+			tail = afterEscapes(src, c.Key, c.KeyEnd)
+		}
+		if tail > c.Key && tail < c.KeyEnd {
 			c.Words[0] = tail
 			c.N = 1
 		} else {
@@ -227,7 +261,7 @@ func (s *Scanner) outerQuote(i int) byte {
 func (s *Scanner) element(i int) bool {
 	src := s.src
 	c := &s.Candidate
-	c.N, c.first, c.outer, c.Secret = 0, false, 0, 0
+	c.N, c.first, c.outer, c.Secret, c.Plain = 0, false, 0, 0, false
 	c.Key = s.tag + 1
 	s.tag = -1
 	c.KeyEnd = c.Key
@@ -242,7 +276,7 @@ func (s *Scanner) element(i int) bool {
 func (s *Scanner) flag(i int) bool {
 	src := s.src
 	c := &s.Candidate
-	c.N, c.first, c.outer, c.Secret = 0, false, 0, 0
+	c.N, c.first, c.outer, c.Secret, c.Plain = 0, false, 0, 0, false
 	if i > 0 && !blank(src[i-1]) && src[i-1] != '"' && src[i-1] != '\'' {
 		return false
 	}
