@@ -5,6 +5,7 @@ package detect
 
 import (
 	"bytes"
+	"encoding/binary"
 	"math/bits"
 )
 
@@ -13,11 +14,11 @@ const minSlide = 15
 
 // luhn checks digits [k, k+n): the last one counts once.
 func (s *digitSeq) luhn(k, n int) bool {
-	start := s.onceAt[k]
+	start := s.once[k]
 	if n&1 != 0 {
-		start = s.twiceAt[k]
+		start = s.twice[k]
 	}
-	return (start^s.ends[k+n])&0x0F == 0
+	return (start^s.once[k+n])&0x0F == 0
 }
 
 // point reports whether one dot, and a digit, stands before digit k.
@@ -87,10 +88,8 @@ func (s *digitSeq) cardAt(src []byte, k int) int {
 	if s.fours(src, k, k+n) {
 		return n
 	}
-	for j := k + 1; j < k+n; j++ {
-		if s.gap[j] != 0 {
-			return 0
-		}
+	if !s.oneRun(k, n) {
+		return 0
 	}
 	start, unbroken := s.runAt(src, k)
 	if unbroken <= max(n, minSlide) || s.decimals(src, k) || unbroken <= longRun && timestamp(src, start) {
@@ -144,9 +143,12 @@ func timestamp(src []byte, start int) bool {
 // numbers: in one run, in equal groups with a shorter or one-off last one, or as
 // 4-6-5, 4-6-4, 4-4-5, 6-13.
 func (s *digitSeq) grouped(k, n int) bool {
+	if s.oneRun(k, n) {
+		return true
+	}
 	var g [maxCard]uint8
 	groups := s.groups(&g, k, k+n)
-	if groups == 1 {
+	if groups == 1 { // with invisible separators
 		return true
 	}
 	equal := true
@@ -165,6 +167,13 @@ func (s *digitSeq) grouped(k, n int) bool {
 		return true
 	}
 	return false
+}
+
+// oneRun reports whether no gap stands between digits [k, k+n), of which there are
+// as many as a card has.
+func (s *digitSeq) oneRun(k, n int) bool {
+	at := func(k int) uint64 { return binary.LittleEndian.Uint64(s.gap[k : k+8]) }
+	return at(k+1) == 0 && at(k+n-8) == 0 && (n <= 17 || at(k+6) == 0)
 }
 
 // groups counts the digits of each group of [k, e) between visible gaps.
@@ -269,12 +278,12 @@ func (f *finder) exponentCard(s *digitSeq) {
 	if n < m || n > maxCard || iin[s.prefix(k)]>>(n-minCard)&1 == 0 {
 		return
 	}
-	before, sum := s.onceAt[k], s.ends[s.n]
+	before, sum := s.once[k], s.once[s.n]
 	if n&1 != 0 {
-		before = s.twiceAt[k]
+		before = s.twice[k]
 	}
 	if (n-m)&1 != 0 {
-		sum = s.twice
+		sum = s.twice[s.n]
 	}
 	if (before^sum)&0x0F == 0 {
 		q.add(int(s.pos[k]), e)

@@ -24,14 +24,11 @@ type digitSeq struct {
 	val [cardChunk]uint8      // its value
 	gap [cardChunk + 32]uint8 // visible separators before it, and seqHidden for invisible ones
 
-	// Check sums modulo 10 of the first k digits, with the last one counted once
-	// (once) or doubled (twice). So digits [k, k+n) pass the Luhn test if
-	// once at k+n equals once at k for even n and twice at k for odd n. Bit 7 of ends is set where no card may end since no gap
-	// follows, bit 6 of the others where none may start. Eight starts are compared
-	// with one length at a time.
-	ends, onceAt, twiceAt [cardChunk + 32]uint8
-	twice                 uint8                 // sum of all digits, the last one doubled
-	lens                  [cardChunk + 32]uint8 // prefixLens of digits k-2 to k
+	// Check sums modulo 10 of the first k digits, with the last one counted once or
+	// doubled. Digits [k, k+n) pass the Luhn test if once[k+n] equals once[k] for even
+	// n and twice[k] for odd n. Bit 7 of once is set where no gap stands before digit k.
+	once, twice [cardChunk + 32]uint8
+	lens        [cardChunk + 32]uint8 // prefixLens of digits k-2 to k
 }
 
 const (
@@ -80,48 +77,73 @@ var prefixLens = func() (t [1 << 12]uint8) {
 	return t
 }()
 
-// mod10 of every sum of cardChunk digits.
-var mod10 = func() (t [2048]uint8) {
+// mod10 of every sum of cardChunk digits, with bit 7 set in the second half.
+var mod10 = func() (t [1 << 12]uint8) {
 	for i := range t {
-		t[i] = uint8(i % 10)
+		t[i] = uint8(i%2048%10 | i>>11<<7)
 	}
 	return t
 }()
 
-// read reads a piece from the digit at p. It does not branch on what is a digit and
-// what a separator, which would be mispredicted most of the time.
+// read reads a piece from the digit at p: eight digits at once, else byte by byte
+// without a branch on what is a digit and what a separator, which would be
+// mispredicted most of the time.
 func (s *digitSeq) read(src []byte, p int) {
-	n, at := uint(0), p
-	gap := uint8(0)
+	n, at, gap := 0, p, uint8(0)
 loop:
-	for at < len(src) && n < cardChunk {
-		cl := seqClass[src[at]]
-		w := 1
-		if cl >= seqOther {
-			if cl == seqOther {
-				break
-			}
-			switch cl, w = wideAt(src, at); {
-			case w == 0:
-				break loop
-			case cl == seqHidden:
-				gap |= seqHidden
-				at += w
+	for {
+		end := min(at+min(8, cardChunk-n), len(src))
+		if end-at == 8 {
+			if x := binary.LittleEndian.Uint64(src[at:]); eightDigits(x) {
+				binary.LittleEndian.PutUint64(s.val[n:n+8], x&(0x0F*ones8))
+				binary.LittleEndian.PutUint64(s.gap[n:n+8], uint64(gap))
+				for i, pos := 0, s.pos[n:n+8]; i < 8; i++ {
+					pos[i] = int32(at + i)
+				}
+				n, at, gap = n+8, at+8, 0
 				continue
-			case cl == seqOther:
-				at = len(src)
-				break loop
 			}
-		}
-		s.pos[n], s.val[n], s.gap[n] = int32(at), cl, gap
-		sep := cl >> 4
-		n += uint(sep ^ 1)
-		if gap = (gap + sep) & -sep; gap&^seqHidden > 3 {
+		} else if end == at {
 			break
 		}
-		at += w
+		for ; at < end; at++ {
+			cl := seqClass[src[at]]
+			if cl >= seqOther {
+				break
+			}
+			s.pos[n], s.val[n], s.gap[n] = int32(at), cl, gap
+			sep := cl >> 4
+			n += int(sep ^ 1)
+			if gap = (gap + sep) & -sep; gap > 3 && gap&^seqHidden > 3 {
+				break loop
+			}
+		}
+		if at == end {
+			continue
+		}
+		if seqClass[src[at]] == seqOther {
+			break
+		}
+		switch cl, w := wideAt(src, at); {
+		case w == 0:
+			break loop
+		case cl == seqOther:
+			at = len(src)
+			break loop
+		case cl == seqHidden:
+			gap |= seqHidden
+			at += w
+		case cl == seqSep:
+			if gap++; gap&^seqHidden > 3 {
+				break loop
+			}
+			at += w
+		default:
+			s.pos[n], s.val[n], s.gap[n] = int32(at), cl, gap
+			n, at, gap = n+1, at+w, 0
+		}
 	}
-	s.n, s.endAt, s.open = int(n), at, n == cardChunk
+	s.n, s.endAt, s.open = n, at, n == cardChunk
 	s.first = gapShow
 	switch {
 	case p == 0:
@@ -133,24 +155,28 @@ loop:
 	s.gap[0] = min(s.first, 1)
 }
 
+// eightDigits reports whether all bytes of x are ASCII digits.
+func eightDigits(x uint64) bool {
+	return x&(0xF0*ones8)|(x+0x06*ones8)&(0xF0*ones8)>>4 == 0x33*ones8
+}
+
 // sum fills in the check sums and lengths.
 func (s *digitSeq) sum() {
 	n := s.n
 	if n > cardChunk {
 		return // cannot be; spares the checks of each index
 	}
-	val, gap, ends, once, twice := s.val[:n], s.gap[:n], s.ends[:n], s.onceAt[:n], s.twiceAt[:n]
+	val, gap, once, twice, lens := s.val[:n], s.gap[:n], s.once[:n], s.twice[:n], s.lens[:n]
 	sum, prefix := uint32(0), uint(0)
 	for j := range n {
-		none := uint8((uint32(gap[j]) - 1) >> 31) // 1 if no gap stands before digit j
-		o := mod10[sum&0x7FF]
-		ends[j], once[j], twice[j] = o|none<<7, o|none<<6, mod10[sum>>16&0x7FF]|none<<6
+		none := (uint32(gap[j]) - 1) >> 31 << 11
+		once[j], twice[j] = mod10[sum&0x7FF|none], mod10[sum>>16&0x7FF]
 		v := val[j] & 15
 		sum = bits.RotateLeft32(sum, 16) + luhnAdd[v]
 		prefix = prefix<<4&0xFF0 | uint(v)
-		s.lens[j] = prefixLens[prefix]
+		lens[j] = prefixLens[prefix]
 	}
-	s.ends[n], s.twice = mod10[sum&0x7FF], mod10[sum>>16&0x7FF]
+	s.once[n], s.twice[n] = mod10[sum&0x7FF], mod10[sum>>16&0x7FF]
 }
 
 // findCards reads a piece of the sequence at p and puts its cards into the queue.
@@ -215,15 +241,18 @@ func (f *finder) match(limit int) (next int) {
 	s.sum()
 	at := func(b *[cardChunk + 32]uint8, k int) uint64 { return binary.LittleEndian.Uint64(b[k : k+8]) }
 	for k := 0; k <= limit; k += 8 {
-		once, twice, e0, e15, e16 := at(&s.onceAt, k), at(&s.twiceAt, k), at(&s.ends, k), at(&s.ends, k+15), at(&s.ends, k+16)
+		e0, e15, e16 := at(&s.once, k), at(&s.once, k+15), at(&s.once, k+16)
+		// Bit 7 is in the way of the other end unless both ends have gaps.
+		inside := e0 & high1 >> 1
+		once, twice := e0&low7|inside, at(&s.twice, k)|inside
 		not := ^at(&s.lens, k+2) // bit i of each byte: no card of 13+i digits starts so
-		miss := nonzero(twice^at(&s.ends, k+13)|not&ones8) & nonzero(once^at(&s.ends, k+14)|not>>1&ones8) &
-			nonzero(twice^e15|not>>2&ones8) & nonzero(once^e16|not>>3&ones8) & nonzero(twice^at(&s.ends, k+17)|not>>4&ones8) &
-			nonzero(once^at(&s.ends, k+18)|not>>5&ones8) & nonzero(twice^at(&s.ends, k+19)|not>>6&ones8)
+		miss := nonzero(twice^at(&s.once, k+13)|not&ones8) & nonzero(once^at(&s.once, k+14)|not>>1&ones8) &
+			nonzero(twice^e15|not>>2&ones8) & nonzero(once^e16|not>>3&ones8) & nonzero(twice^at(&s.once, k+17)|not>>4&ones8) &
+			nonzero(once^at(&s.once, k+18)|not>>5&ones8) & nonzero(twice^at(&s.once, k+19)|not>>6&ones8)
 		// Digits glued to a grouped card: 4-4-4-4 and 4-6-5 between gaps.
-		e4 := at(&s.ends, k+4)
+		e4 := at(&s.once, k+4)
 		sum15, sum16 := (twice^e15)&(0x0F*ones8)|not>>2&ones8, (e0^e16)&(0x0F*ones8)|not>>3&ones8
-		miss &= nonzero(sum16|(e4|at(&s.ends, k+8)|at(&s.ends, k+12))&high1) & nonzero(sum15|(e4|at(&s.ends, k+10))&high1)
+		miss &= nonzero(sum16|(e4|at(&s.once, k+8)|at(&s.once, k+12))&high1) & nonzero(sum15|(e4|at(&s.once, k+10))&high1)
 		if at(&s.gap, k+8)<<8 == 0 { // no gap in the middle of any of the eight
 			miss &= nonzero(sum16) & nonzero(sum15)
 		}
