@@ -106,7 +106,7 @@ func (c *choice) validate(cfg *Config) (errs []error) {
 	switch secret := string(c.secret); {
 	case secret == "":
 		errs = append(errs, fmt.Errorf("%s is empty: write \"${env:%s}\" and set that environment variable (one that is not set reads as empty, too)", key(c.secretKey), env))
-	case strings.ContainsFunc(secret, func(r rune) bool { return r <= ' ' || r > '~' }):
+	case !backend.HeaderSafe(secret):
 		errs = append(errs, fmt.Errorf("%s holds a blank, a control character or one beyond ASCII: copy it again without line breaks", key(c.secretKey)))
 	default:
 		enc, err := c.newEncoder("")

@@ -168,15 +168,8 @@ func asText(s string, cut bool) (string, bool) {
 	if !cut {
 		return s, false
 	}
-	for i := 1; i < utf8.UTFMax && i <= len(s); i++ {
-		tail := s[len(s)-i:]
-		if !utf8.RuneStart(tail[0]) {
-			continue
-		}
-		if !utf8.FullRuneInString(tail) && utf8.ValidString(s[:len(s)-i]) {
-			return s[:len(s)-i], true
-		}
-		break
+	if t := httpattr.TrimPartialRune(s); len(t) < len(s) && utf8.ValidString(t) {
+		return t, true
 	}
 	return s, false
 }

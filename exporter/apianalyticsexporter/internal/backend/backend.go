@@ -9,6 +9,7 @@ package backend
 
 import (
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/exchange"
@@ -32,6 +33,12 @@ const (
 	// DropSelfTraffic: the exchange is a call to the backend itself.
 	DropSelfTraffic Drop = "self_traffic"
 )
+
+// HeaderSafe reports whether a secret can be sent in a header field as it is: it
+// holds no blank, no control character and none beyond ASCII.
+func HeaderSafe(s string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' })
+}
 
 // Encoder translates exchanges. It must be safe for concurrent use and must not
 // retain ex or dst.

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strings"
 
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend"
 )
@@ -66,7 +65,7 @@ func New(s Settings) (*Encoder, error) {
 	switch {
 	case s.ApplicationID == "":
 		errs = append(errs, errors.New("`moesif::application_id` is empty: copy the Collector Application Id from Moesif's portal"))
-	case !headerSafe(s.ApplicationID):
+	case !backend.HeaderSafe(s.ApplicationID):
 		errs = append(errs, errors.New("`moesif::application_id` holds a blank, a control character or one beyond ASCII: copy it again without line breaks"))
 	}
 	if s.UserAgent == "" {
@@ -79,10 +78,6 @@ func New(s Settings) (*Encoder, error) {
 		return nil, err
 	}
 	return &Encoder{settings: s}, nil
-}
-
-func headerSafe(s string) bool {
-	return !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' })
 }
 
 // Spec implements [backend.Encoder].

@@ -15,6 +15,7 @@ import (
 
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/wire"
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/exchange"
+	"github.com/apispan/apispan/internal/httpattr"
 )
 
 // notUTF8 stands for content that is not text, as in ReadMe's Python SDK.
@@ -84,24 +85,12 @@ func appendContent(dst []byte, m *exchange.Message) []byte {
 func appendText(dst []byte, b *exchange.Body) []byte {
 	text := b.Data
 	if b.Truncated {
-		text = trimPartialRune(text)
+		text = httpattr.TrimPartialRune(text)
 	}
 	if !utf8.ValidString(text) {
 		text = notUTF8
 	}
 	return wire.AppendString(dst, text)
-}
-
-func trimPartialRune(s string) string {
-	for i := len(s) - 1; i >= 0 && i >= len(s)-utf8.UTFMax; i-- {
-		if utf8.RuneStart(s[i]) {
-			if !utf8.FullRuneInString(s[i:]) {
-				return s[:i]
-			}
-			break
-		}
-	}
-	return s
 }
 
 // mediaType returns the lower-case essence of a Content-Type, or a guess from

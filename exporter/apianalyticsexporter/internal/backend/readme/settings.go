@@ -71,7 +71,7 @@ func New(s Settings) (*Encoder, error) {
 	switch {
 	case s.APIKey == "":
 		errs = append(errs, errors.New("`readme::api_key` is empty: copy the API key from ReadMe's dashboard"))
-	case strings.ContainsFunc(s.APIKey, func(r rune) bool { return r <= ' ' || r > '~' || r == ':' }):
+	case !backend.HeaderSafe(s.APIKey), strings.Contains(s.APIKey, ":"):
 		errs = append(errs, errors.New("`readme::api_key` holds a blank, a colon, a control character or one beyond ASCII: copy it again without line breaks"))
 	}
 	switch s.Development {
