@@ -46,6 +46,7 @@ type Token struct {
 // returning them would cost as much as reading them.
 type Scanner struct {
 	Token
+
 	A     Attr
 	src   []byte
 	pos   int

@@ -90,7 +90,7 @@ func (s *Scanner) Attr() bool {
 	a := &s.A
 	a.Quote, a.Cut = 0, false
 	i := s.pos
-	for s.inTag {
+	if s.inTag {
 		slash := false
 		for i < len(src) && (class[src[i]] == spaceByte || src[i] == '/') {
 			slash = src[i] == '/'
