@@ -5,6 +5,7 @@ package redact
 
 import (
 	"bytes"
+	"encoding/binary"
 
 	"github.com/apispan/apispan/redact/internal/textkv"
 )
@@ -37,10 +38,11 @@ func (s *Scratch) walkCSV(src []byte, c ctx) {
 		pos, last = cell.Next, cell.Last
 	}
 	n = max(n, len(s.columns)-base)
-	plain := c.v.act == actNone && !c.cut && s.p.det == nil && worst.v.act == actNone
+	plain := c.v.act == actNone && !c.cut && s.p.det == nil
+	var first columnName
 	for pos < len(src) {
 		if plain {
-			if next, ok := s.plainRecord(src, pos, delim, c); ok {
+			if next, ok := s.plainRecord(src, pos, delim, c, s.columns[base:], n, worst, &first); ok {
 				pos = next
 				continue
 			}
@@ -49,21 +51,98 @@ func (s *Scratch) walkCSV(src []byte, c ctx) {
 	}
 }
 
-// plainRecord passes over a line in which nothing can be selected: no quotes,
-// nothing structured, no name in the first cell.
-func (s *Scratch) plainRecord(src []byte, pos int, delim byte, c ctx) (next int, ok bool) {
+// columnName remembers the last first cell that names no field.
+type columnName struct {
+	k0, k1 uint64
+	n      int
+}
+
+// plainRecord is record for a line without quotes and without anything
+// structured: nothing in it can be selected but by its column.
+func (s *Scratch) plainRecord(src []byte, pos int, delim byte, c ctx, cols []ctx, n int, worst ctx, first *columnName) (next int, ok bool) {
 	end := bytes.IndexByte(src[pos:], '\n')
 	if end < 0 {
 		return 0, false
 	}
-	line := src[pos : pos+end]
-	if bytes.IndexByte(line, '"') >= 0 || structured(line) {
+	end += pos
+	line := src[pos:end]
+	if !plainLine(line) {
 		return 0, false
 	}
-	if i := bytes.IndexByte(line, delim); i > 0 && s.nameVerdict(c, bytes.TrimSpace(line[:i])).strong() {
+	cells := 0
+	for at := 0; at <= len(line); cells++ {
+		e := bytes.IndexByte(line[at:], delim)
+		if e < 0 {
+			e = len(line) - at
+		}
+		if !plainCell(line[at:at+e]) || cells == 0 && e < len(line) && e > 0 && !s.namesNothing(line[:e], c, first) {
+			return 0, false
+		}
+		at += e + 1
+	}
+	if worst.v.act == actNone {
+		return end + 1, true
+	}
+	if cells != n || n > len(cols) {
 		return 0, false
 	}
-	return pos + end + 1, true
+	stop := end
+	if stop > pos && src[stop-1] == '\r' {
+		stop--
+	}
+	for k := range cols[:n] {
+		e := stop
+		if k+1 < n {
+			e = pos + bytes.IndexByte(src[pos:stop], delim)
+		}
+		if cols[k].v.act > actAllow {
+			s.cell(src, textkv.Cell{Start: pos, End: e}, src[pos:e], delim, cols[k])
+		}
+		pos = e + 1
+	}
+	return end + 1, true
+}
+
+// plainCell reports whether a cell of a plain line cannot be base64 of a document.
+func plainCell(b []byte) bool {
+	if len(b) < minBase64 {
+		return true
+	}
+	return !nestFirst[b[0]]
+}
+
+// plainLine reports whether a line has no quote and is not structured anywhere.
+func plainLine(b []byte) bool {
+	for len(b) >= 8 {
+		w := binary.LittleEndian.Uint64(b)
+		q := w ^ '"'*swarLo
+		if keyMask(w)|(q-swarLo)&^q&swarHi != 0 {
+			return false
+		}
+		b = b[8:]
+	}
+	for _, x := range b {
+		if x == '"' || x == '%' || x-0x3A < 4 {
+			return false
+		}
+	}
+	return true
+}
+
+// namesNothing reports whether the first cell of a line is not the name of a field.
+func (s *Scratch) namesNothing(cell []byte, c ctx, last *columnName) bool {
+	if len(cell) > 16 {
+		return !s.nameVerdict(c, bytes.TrimSpace(cell)).strong()
+	}
+	k0, k1 := words(cell)
+	if last.n == len(cell) && last.k0 == k0 && last.k1 == k1 {
+		return true
+	}
+	if s.nameVerdict(c, bytes.TrimSpace(cell)).strong() {
+		return false
+	}
+	*last = columnName{k0, k1, len(cell)}
+	return true
 }
 
 // record decides over the record at pos and returns where the next one starts.
