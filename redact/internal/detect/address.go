@@ -77,7 +77,7 @@ func (f *finder) email(p, n int) span {
 	// top-level domain: two characters or more and no digit in front.
 	end, label, labels := 0, e, 0
 	for ; ; e++ {
-		if e < len(src) && (is(src[e], chAlnum|chDash) || src[e] >= 0x80) {
+		if e < len(src) && (is(src[e], chAlnum|chDash) || src[e] >= 0x80 && (src[e] != 0xEF || !has(src, e, "＠"))) {
 			continue
 		}
 		if labels++; labels > 1 && e-label >= 2 && !isDigit(src[label]) && src[label] != '-' {
@@ -145,6 +145,9 @@ func (f *finder) userinfo(i int) span {
 	scheme := p > 0 && src[p-1] == ':' && p > 1 && is(src[p-2], chAlnum)
 	if !scheme && (a-p < 2 || p > 0 && is(src[p-1], chWord|chDot|chDash)) || a-p == 1 && (p < 3 || !is(src[p-3], chAlnum) || lower(src[p-2]) != 's' && lower(src[p-2]) != 'p') {
 		return none
+	}
+	if a+1 < len(src) && (is(src[a], chAuthEnd) || src[a] == ':' && is(src[a+1], chAuthEnd)) {
+		return none // no authority
 	}
 	e, at, colon := a, -1, -1
 	for e < len(src) && !is(src[e], chAuthEnd) {

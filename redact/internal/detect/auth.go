@@ -114,7 +114,11 @@ func (f *finder) afterScheme(p int) (int, bool) {
 loop:
 	for p < len(src) {
 		switch c := src[p]; {
-		case c == ' ' || c == '\t' || c == '+' || c == ':' || c == '=':
+		case c == ' ':
+			p++
+		case is(c, chAlnum|chUnderscore|chDash):
+			break loop
+		case c == '\t' || c == '+' || c == ':' || c == '=':
 			p++
 		case (c == '\r' || c == '\n') && p+1 < len(src) && (src[p+1] == ' ' || src[p+1] == '\t' || src[p+1] == '\n'):
 			p += 2
@@ -137,10 +141,11 @@ loop:
 
 // alone reports whether src[p:e] is the whole value but for blanks.
 func (f *finder) alone(p, e int) bool {
-	for _, c := range f.src[:p] {
-		if !is(c, chAuthEnd) || c > ' ' {
+	for f.textAt < p { // read once
+		if f.src[f.textAt] > ' ' {
 			return false
 		}
+		f.textAt++
 	}
 	for _, c := range f.src[e:] {
 		if c > ' ' {
@@ -184,9 +189,10 @@ func (f *finder) awsSecret(p int) span {
 		if !hasFold(src, p-4, "aws_") && !hasFold(src, p-4, "aws-") && !hasFold(src, p-3, "aws") {
 			return none
 		}
-		q = run(src, q, chLower|chUpper|chUnderscore|chDash)
-		if q-p > 20 {
-			return none
+		for q < len(src) && is(src[q], chAlpha|chUnderscore|chDash) {
+			if q++; q-p > 20 {
+				return none
+			}
 		}
 	}
 	for k := 0; k < 6 && q < len(src); k++ {

@@ -58,7 +58,23 @@ func benchInputs() []struct {
 		{"worst/digits-zero-width", fill("4\u200b")},
 		{"worst/digits-fullwidth", fill("４")},
 		{"worst/cards", fill("4111111111111111 ")},
+		{"worst/digits-groups-random", func() []byte {
+			var b []byte
+			for len(b) < n {
+				for range 1 + rnd.IntN(6) {
+					b = append(b, '0'+byte(rnd.IntN(10)))
+				}
+				b = append(b, " -."[rnd.IntN(3)])
+			}
+			return b[:n]
+		}()},
+		{"worst/digits-or-blanks", random("0123456789    ")},
+		{"worst/digits-dashes", fill("4111-1111-")},
+		{"worst/digits-lead-byte", fill("4\xc2")},
+		{"worst/cards-grouped", fill("5555-5555-5555-4444 ")},
+		{"worst/cards-glued", fill("5555-5555-5555-4444")},
 		{"worst/a@", fill("a@")},
+		{"worst/wide-at", fill("＠")},
 		{"worst/@", fill("@")},
 		{"worst/a@a.b@", fill("a@a.bb@")},
 		{"worst/eyJ", fill("eyJ")},
@@ -74,10 +90,17 @@ func benchInputs() []struct {
 		{"worst/url-a:b", fill("h://a:b/")},
 		{"worst/bearer", fill("bearer ")},
 		{"worst/bearer-blanks", fill("bearer                                                       ")},
+		{"worst/blanks-bearer", append(bytes.Repeat([]byte(" "), n/2), fill("bearer x ")[:n/2]...)},
 		{"worst/basic", fill("basic aaaa ")},
 		{"worst/akia", fill("AKIA")},
 		{"worst/ghp", fill("ghp_")},
 		{"worst/secret", fill("secret_access_key ")},
+		{"worst/aws-secret", fill("aws_secret_")},
+		{"worst/gl", fill("gl")},
+		{"worst/glpat", fill("glpat-")},
+		{"worst/xoxo", fill("xoxo")},
+		{"worst/phone", fill("1 555 ")},
+		{"worst/ssn", fill("123-45-6789.")},
 		{"worst/colons", fill(":")},
 		{"worst/hex-colons", fill("a:")},
 		{"worst/dots", fill("1.1.")},

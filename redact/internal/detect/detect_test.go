@@ -123,6 +123,7 @@ var cases = map[string][]string{
 	},
 	"aws_access_key": {
 		"id «AKIAIOSFODNN7EXAMPLE» x", "«ASIAIOSFODNN7EXAMPLE»", "k=«AKIAIOSFODNN7EXAMPLE»", "%3D«AKIAIOSFODNN7EXAMPLE»", "«AKIAIOSF»†",
+		"AWS4-HMAC-SHA256 Credential=«AKIAIOSFODNN7EXAMPLE»/20130524/us-east-1/s3/aws4_request, Signature=abc", "/v1/long/segments/«AKIAIOSFODNN7EXAMPLE»/x",
 		"AKIAIOSFODNN7EXAMPL", "AKIAIOSFODNN7EXAMPLEX", "akiaiosfodnn7example", "abcdefgh12345678AKIAIOSFODNN7EXAMPLE",
 	},
 	"aws_secret_key": {

@@ -204,6 +204,24 @@ func (f *finder) ssn(p int) span {
 	return span{p, e, detSSN}
 }
 
+// phoneHead reports whether the groups of digits from p on may be those of a number
+// without a plus sign: 00 first, or three digits, if need be behind a 1. It tells
+// most digits apart that are no number.
+func (f *finder) phoneHead(p int) bool {
+	src, n := f.src, f.runEnd-p
+	switch {
+	case src[p] == '0':
+		return n > 1 && src[p+1] == '0'
+	case n == 1 && src[p] == '1':
+		q := f.runEnd
+		for q < len(src) && q < f.runEnd+2 && !isDigit(src[q]) {
+			q++
+		}
+		return run(src[:min(q+4, len(src))], q, chDigit)-q == 3 && src[q] >= '2'
+	}
+	return n == 3 && src[p] >= '2'
+}
+
 // phone looks for +CC..., 00CC... and North American numbers at p.
 func (f *finder) phone(p int) span {
 	src := f.src
@@ -217,6 +235,9 @@ func (f *finder) phone(p int) span {
 		intl = intl || src[start] == '+'
 	}
 	if start > 0 && is(src[start-1], chWord|chDash|chDot) {
+		return none
+	}
+	if !intl && !f.phoneHead(p) {
 		return none
 	}
 	// Digits with at most two separators in a row.

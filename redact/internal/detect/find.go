@@ -28,6 +28,8 @@ type finder struct {
 
 	jwtSkip, colonSkip, ipSkip, phoneSkip, bearerSkip, basicSkip, pemSkip, urlSkip, mailSkip int
 
+	textAt int // first byte that is no blank, 0 = not known
+
 	jwtEnd, blobEnd, runEnd, tokenEnd, lastAt, hostAt, litEnd int
 	litClass                                                  uint16
 
@@ -147,11 +149,8 @@ func skip(tab *[1 << 16]uint8, src []byte, i int) int {
 // try adds the matches around the pair at i and returns where to go on.
 func (f *finder) try(i int, a *action) (next int) {
 	next = i + 2
-	for k := range a.lits {
-		r := &a.lits[k]
-		if p := i - int(r.off); p >= 0 && f.src[p] == r.first {
-			f.add(f.literal(&literals[r.lit], p))
-		}
+	for k := range a.groups {
+		f.tryLiterals(&a.groups[k], i-a.groups[k].off)
 	}
 	if a.bits == 0 {
 		return next

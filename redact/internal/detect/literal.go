@@ -3,6 +3,8 @@
 
 package detect
 
+import "encoding/binary"
+
 // literal is a credential that is known by a fixed prefix and followed by at
 // least min bytes of class. Prefixes are those that the vendors document.
 type literal struct {
@@ -74,6 +76,58 @@ var literals = []literal{
 	{detVendor, "discord.com/api/webhooks/", chB64URL | chSlash, 30, false},
 }
 
+// litGroup has the literals that may start off bytes before a pair.
+type litGroup struct {
+	off          int
+	third, other uint64 // bytes that they have at offsets 2 and 3, modulo 64
+	lits         []litHead
+}
+
+// litHead is the index of a literal and the first bytes of its prefix.
+type litHead struct {
+	head, mask uint64
+	lit        uint8
+}
+
+func (g *litGroup) add(lit uint8) {
+	l := &literals[lit]
+	h := litHead{lit: lit}
+	for k := range min(8, len(l.prefix)) {
+		h.head |= uint64(l.prefix[k]) << (8 * k)
+		h.mask |= 0xFF << (8 * k)
+	}
+	g.third |= 1 << (l.prefix[2] & 63)
+	if len(l.prefix) > 3 {
+		g.other |= 1 << (l.prefix[3] & 63)
+	} else {
+		g.other = 1<<64 - 1
+	}
+	g.lits = append(g.lits, h)
+}
+
+// tryLiterals adds the literals of g that start at p.
+func (f *finder) tryLiterals(g *litGroup, p int) {
+	src := f.src
+	if p < 0 {
+		return
+	}
+	if p+8 > len(src) {
+		for k := range g.lits {
+			f.add(f.literal(&literals[g.lits[k].lit], p))
+		}
+		return
+	}
+	x := binary.LittleEndian.Uint64(src[p:])
+	if g.third>>(x>>16&63)&(g.other>>(x>>24&63))&1 == 0 {
+		return
+	}
+	for k := range g.lits {
+		if h := &g.lits[k]; x&h.mask == h.head {
+			f.add(f.literal(&literals[h.lit], p))
+		}
+	}
+}
+
 // commonness ranks bytes by how often text has them, per mille.
 func commonness(c byte) int {
 	const letters = "etaoinshrdlcumwfgypbvkjxqz"
@@ -142,15 +196,16 @@ func (f *finder) literal(l *literal, p int) span {
 	return span{p, e, l.det}
 }
 
-// inBase64 reports whether the eight bytes before p could be base64. Those up to
-// end are known to be.
+// inBase64 reports whether p is in the middle of base64: the eight bytes before it
+// are letters and digits. "=", "/" and "+" are in front of keys too. Bytes up to end
+// are known to be of that kind.
 func (f *finder) inBase64(p, end int) bool {
 	if p < 8 {
 		return false
 	}
 	if p > f.blobEnd {
 		for _, c := range f.src[p-8 : p] {
-			if !is(c, chAlnum|chB64) {
+			if !is(c, chAlnum) {
 				return false
 			}
 		}

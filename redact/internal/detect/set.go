@@ -57,13 +57,13 @@ const (
 
 // action is what to try at a pair of bytes.
 type action struct {
-	bits uint16
-	lits []litRef
+	bits   uint16
+	lits   []litRef
+	groups []litGroup // of lits
 }
 
-// litRef: literals[lit], which begins with first, may start off bytes before the
-// pair.
-type litRef struct{ lit, off, first uint8 }
+// litRef: literals[lit] may start off bytes before the pair.
+type litRef struct{ lit, off uint8 }
 
 const maxSpecs = 1 << 15
 
@@ -204,8 +204,8 @@ func (b *builder) detector(d uint8) {
 	for i, l := range literals {
 		if l.det == d {
 			k := l.anchor()
-			b.add(l.prefix[k], l.prefix[k+1], 0, litRef{uint8(i), uint8(k), l.prefix[0]})
-			b.add(l.prefix[k+1], l.prefix[k+2], 0, litRef{uint8(i), uint8(k + 1), l.prefix[0]})
+			b.add(l.prefix[k], l.prefix[k+1], 0, litRef{uint8(i), uint8(k)})
+			b.add(l.prefix[k+1], l.prefix[k+2], 0, litRef{uint8(i), uint8(k + 1)})
 		}
 	}
 }
@@ -223,6 +223,14 @@ func (b *builder) finish() error {
 		i := slices.IndexFunc(b.s.actions, func(x action) bool { return x.bits == a.bits && slices.Equal(x.lits, a.lits) })
 		if i < 0 {
 			i = len(b.s.actions)
+			for _, l := range a.lits {
+				k := slices.IndexFunc(a.groups, func(g litGroup) bool { return g.off == int(l.off) })
+				if k < 0 {
+					k = len(a.groups)
+					a.groups = append(a.groups, litGroup{off: int(l.off)})
+				}
+				a.groups[k].add(l.lit)
+			}
 			b.s.actions = append(b.s.actions, a)
 		}
 		if i > 255 {
