@@ -17,7 +17,7 @@ func (s *Scratch) startElement(w *markupWalk, t *markup.Token) bool {
 	name := src[t.Name:t.NameEnd]
 	cc := top.c
 	if cc.state != stateNone {
-		cc = s.elem(cc, top.kids)
+		cc = s.elem(cc, int(top.kids))
 		top.kids++
 	}
 	// As child does, without the copies.
@@ -63,7 +63,7 @@ func (s *Scratch) startElement(w *markupWalk, t *markup.Token) bool {
 	}
 	s.elements = append(s.elements, element{})
 	e := &s.elements[len(s.elements)-1]
-	e.name, e.nameEnd, e.content, e.c = t.Name, t.NameEnd, content, cc
+	e.name, e.nameEnd, e.content, e.c = int32(t.Name), int32(t.NameEnd), int32(content), cc
 	return true
 }
 
@@ -107,7 +107,7 @@ func (s *Scratch) attribute(src []byte, a *markup.Attr, cc *ctx, html bool) verd
 	own, st := s.lookup(cc.place, cc.state, name)
 	data := html && len(name) > 5 && hasFold(name, "data-")
 	if own.act == actNone && cc.v.act == actNone && own.flags&flagKeyHit == 0 && !data && s.p.det == nil &&
-		!markup.HasRef(value) && !structured(value) {
+		plainText(value) {
 		return own.flags // nearly every attribute
 	}
 	if own.flags&flagKeyHit != 0 && len(value) == 0 {
@@ -191,7 +191,7 @@ func (s *Scratch) skipElement(w *markupWalk, t *markup.Token) (end, next int, ok
 				if len(s.elements)-w.base >= s.p.cfg.Limits.Depth {
 					return len(src), len(src), false
 				}
-				s.elements = append(s.elements, element{name: tk.Name, nameEnd: tk.NameEnd})
+				s.elements = append(s.elements, element{name: int32(tk.Name), nameEnd: int32(tk.NameEnd)})
 			}
 		case markup.End:
 			own := src[tk.Name:tk.NameEnd]
@@ -241,7 +241,7 @@ func (s *Scratch) endElement(w *markupWalk, t *markup.Token) bool {
 	s.elements = s.elements[:n]
 	top := s.top(w)
 	if e.c.v.flags&flagNameKey == 0 && top.pair.act == actNone {
-		top.prev, top.prevEnd, top.prevCtx = e.content, t.Start, e.c
+		top.prev, top.prevEnd, top.prevCtx = e.content, int32(t.Start), e.c
 	} else {
 		top.prevEnd = 0
 	}

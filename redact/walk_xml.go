@@ -5,22 +5,24 @@ package redact
 
 import (
 	"bytes"
+	"encoding/binary"
 
 	"github.com/apispan/apispan/redact/internal/markup"
 )
 
-// element is an open element. Elements of nested walks share one stack.
+// element is an open element. Elements of nested walks share one stack. Offsets
+// are in the walker's source; 32 bits are enough, see Limits.Body.
 type element struct {
-	name, nameEnd int // of the start tag's name, in the walker's source
-	content       int // where its content starts
-	c             ctx // of its content
-	kids          int // element children so far
+	name, nameEnd int32 // of the start tag's name
+	content       int32 // where its content starts
+	kids          int32 // element children so far
+	c             ctx   // of its content
 	// pair is the verdict that a name child gave to its siblings, as in
 	// <name>password</name><value>x</value>.
 	pair verdict
 	// prev and prevEnd are the content of the last child that was no name, which a
 	// later name child may be about; prevEnd is 0 if there is none.
-	prev, prevEnd int
+	prev, prevEnd int32
 	prevCtx       ctx
 }
 
@@ -31,6 +33,8 @@ type markupWalk struct {
 	sc   markup.Scanner
 	base int // index of the first own element in Scratch.elements
 	root element
+	// plain is set if only key rules matter.
+	plain bool
 }
 
 // walkXML reads XML. Element and attribute names are keys, with and without
@@ -44,6 +48,7 @@ func (s *Scratch) walkHTML(src []byte, c ctx) { s.walkTags(src, c, true) }
 func (s *Scratch) walkTags(src []byte, c ctx, html bool) {
 	w := markupWalk{src: src, html: html, sc: markup.Scan(src, html), base: len(s.elements)}
 	w.root.c = c
+	w.plain = c.v.act == actNone && c.state == stateNone && s.p.det == nil
 	for s.markupToken(&w) {
 	}
 	s.elements = s.elements[:w.base]
@@ -59,6 +64,10 @@ func (s *Scratch) top(w *markupWalk) *element {
 
 // markupToken handles one token; it returns false at the end.
 func (s *Scratch) markupToken(w *markupWalk) bool {
+	if w.plain && w.sc.Leaf() && s.plainLeaf(w) {
+		w.sc.Accept()
+		return true
+	}
 	if !w.sc.Next() {
 		return false
 	}
@@ -105,9 +114,66 @@ func (s *Scratch) markupToken(w *markupWalk) bool {
 	return true
 }
 
+// plainLeaf reports whether the element <name>text</name> that the scanner stands
+// at has a name without a rule or a meaning and text with nothing to select; if so
+// it is done.
+func (s *Scratch) plainLeaf(w *markupWalk) bool {
+	t, top := &w.sc.Token, s.top(w)
+	if top.c.v.act != actNone || top.pair.act != actNone || len(s.elements)-w.base >= s.p.cfg.Limits.Depth {
+		return false
+	}
+	name := w.src[t.Name:t.NameEnd]
+	if w.html && (top.c.v.flags&flagNameKey != 0 || htmlName(name)) {
+		return false
+	}
+	own, st := s.lookup(top.c.place, stateNone, name)
+	if own.act != actNone || own.flags&(flagKeyHit|flagNameKey) != 0 || st != stateNone || !plainText(w.src[t.Body:t.BodyEnd]) {
+		return false
+	}
+	if w.html && voidElement(name) {
+		return false
+	}
+	top.prev, top.prevEnd = int32(t.Body), int32(t.BodyEnd)
+	top.prevCtx = top.c
+	top.prevCtx.v = strongest(top.c.v, own)
+	return true
+}
+
+// plainText reports whether text or an attribute value has no reference and can
+// hold no key, see structured.
+func plainText(b []byte) bool {
+	if len(b) > 0 && b[0] <= ' ' {
+		start, end := trimBlanks(b)
+		b = b[start:end]
+	}
+	switch n := len(b); {
+	case n < 4:
+		return bytes.IndexByte(b, '&') < 0
+	case nestFirst[b[0]]:
+		return false
+	case n < 8:
+		w := ends(b)
+		x := w ^ '&'*swarLo
+		return keyMask(w)|(x-swarLo)&^x&swarHi == 0
+	default:
+		w := binary.LittleEndian.Uint64(b[n-8:])
+		x := w ^ '&'*swarLo
+		acc := keyMask(w) | (x-swarLo)&^x
+		for i := 0; i+8 < n; i += 8 {
+			w = binary.LittleEndian.Uint64(b[i:])
+			x = w ^ '&'*swarLo
+			acc |= keyMask(w) | (x-swarLo)&^x
+		}
+		return acc&swarHi == 0
+	}
+}
+
 // textNode decides over character data.
 func (s *Scratch) textNode(w *markupWalk, t *markup.Token) {
 	raw := w.src[t.Body:t.BodyEnd]
+	if c := &s.top(w).c; c.v.act == actNone && c.v.flags&flagNameKey == 0 && s.p.det == nil && !c.cut && plainText(raw) {
+		return // nearly all text
+	}
 	start, end := trimBlanks(raw)
 	if start == end {
 		return
@@ -188,7 +254,7 @@ func (s *Scratch) nameSibling(w *markupWalk, name []byte) {
 	if parent.prevEnd > parent.prev { // value first
 		vc := parent.prevCtx
 		vc.v = strongest(vc.v, parent.pair)
-		s.subtree(w, parent.prev, parent.prevEnd, vc)
+		s.subtree(w, int(parent.prev), int(parent.prevEnd), vc)
 	}
 }
 

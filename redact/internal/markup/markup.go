@@ -132,12 +132,9 @@ func letter(c byte) bool { return 'a' <= c|32 && c|32 <= 'z' }
 func (s *Scanner) text(t *Token) {
 	i := s.pos + 1
 	for {
-		j := bytes.IndexByte(s.src[i:], '<')
-		if j < 0 {
-			i = len(s.src)
+		if i = lessFrom(s.src, i); i == len(s.src) {
 			break
 		}
-		i += j
 		if !s.html || opens(s.src[i+1:]) {
 			break
 		}

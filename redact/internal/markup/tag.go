@@ -3,7 +3,11 @@
 
 package markup
 
-import "bytes"
+import (
+	"bytes"
+	"encoding/binary"
+	"math/bits"
+)
 
 // Byte classes inside tags.
 const (
@@ -36,6 +40,71 @@ var xmlClass = func() (t [256]uint8) {
 	return t
 }()
 
+// Leaf reads "<name>text</name>" without attributes, references and blanks round
+// it, if that stands at the current position: src[Name:NameEnd] and src[Body:BodyEnd]
+// of Token. It is the most frequent content of documents. The position stays; Accept
+// takes it, else Next reads the start tag. Raw text elements are no leaves.
+func (s *Scanner) Leaf() bool {
+	src, class := s.src, s.class
+	i := s.pos
+	if s.inTag || s.raw || i+4 > len(src) || src[i] != '<' {
+		return false
+	}
+	i++
+	t := &s.Token
+	t.Name = i
+	for i < len(src) && class[src[i]] == nameByte {
+		i++
+	}
+	if i == len(src) || src[i] != '>' || i == t.Name {
+		return false
+	}
+	n := i - t.Name
+	if s.html && (!letter(src[t.Name]) || mayBeRaw[src[t.Name]] && rawKind(src[t.Name:i]) != Text) {
+		return false
+	}
+	t.NameEnd, t.Body = i, i+1
+	i = lessFrom(src, i+1)
+	if i+n+3 > len(src) || src[i+1] != '/' || src[i+2+n] != '>' || string(src[i+2:i+2+n]) != string(src[t.Name:t.NameEnd]) {
+		return false
+	}
+	t.BodyEnd, t.End = i, i+n+3
+	return true
+}
+
+// Accept goes on behind what Leaf has read.
+func (s *Scanner) Accept() { s.pos = s.Token.End }
+
+// lessFrom is the offset of "<" at or behind i, or len(src). Most text is short:
+// words come before a call.
+func lessFrom(src []byte, i int) int {
+	for range 4 {
+		if i+8 > len(src) {
+			break
+		}
+		x := binary.LittleEndian.Uint64(src[i:]) ^ '<'*lo
+		if m := (x - lo) &^ x & hi; m != 0 {
+			return i + bits.TrailingZeros64(m)>>3
+		}
+		i += 8
+	}
+	if j := bytes.IndexByte(src[i:], '<'); j >= 0 {
+		return i + j
+	}
+	return len(src)
+}
+
+const (
+	lo = 0x0101010101010101
+	hi = 0x8080808080808080
+)
+
+// mayBeRaw has the first letters of raw text elements.
+var mayBeRaw = [256]bool{
+	's': true, 'x': true, 'i': true, 'n': true, 'p': true, 't': true,
+	'S': true, 'X': true, 'I': true, 'N': true, 'P': true, 'T': true,
+}
+
 func (s *Scanner) endTag(t *Token) {
 	t.Kind, t.Name = End, s.pos+2
 	src := s.src
@@ -45,8 +114,11 @@ func (s *Scanner) endTag(t *Token) {
 		i++
 	}
 	t.NameEnd = i
-	j := bytes.IndexByte(src[i:], '>')
-	if j < 0 {
+	j := 0
+	if i < len(src) && src[i] != '>' {
+		j = bytes.IndexByte(src[i:], '>')
+	}
+	if j < 0 || i == len(src) {
 		t.Cut = true
 		s.pos = len(src)
 		return
@@ -164,7 +236,7 @@ func (s *Scanner) endOfTag(pos int, selfClose, bad bool) bool {
 	s.inTag = false
 	s.pos = pos
 	s.selfClose, s.bad = selfClose, bad
-	if s.html && !bad {
+	if s.html && !bad && mayBeRaw[s.src[s.name]] {
 		s.raw = rawKind(s.src[s.name:s.nameEnd]) != Text
 	}
 	return false
