@@ -160,6 +160,9 @@ var cardBytes = func() (t [256]bool) {
 func (f *finder) digitFrom(p int) int {
 	for ; p < len(f.src) && cardBytes[f.src[p]]; p++ {
 		if isDigit(f.src[p]) {
+			if p+2 < len(f.src) && seqClass[f.src[p+1]] == seqWide && (f.src[p+2] < 0x80 || f.src[p+2] >= 0xC0) {
+				continue // broken text: a sequence of one digit
+			}
 			return p
 		}
 		if f.src[p] == 0xEF {

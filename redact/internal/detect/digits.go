@@ -205,21 +205,29 @@ func (f *finder) ssn(p int) span {
 }
 
 // phoneHead reports whether the groups of digits from p on may be those of a number
-// without a plus sign: 00 first, or three digits, if need be behind a 1. It tells
-// most digits apart that are no number.
+// without a plus sign: 00 first, or three and three digits, if need be behind a 1.
+// It tells most digits apart that are no number.
 func (f *finder) phoneHead(p int) bool {
 	src, n := f.src, f.runEnd-p
+	three := func(q int) bool {
+		return q+3 <= len(src) && src[q]-'2' <= 7 && isDigit(src[q+1]) && isDigit(src[q+2]) && (q+3 == len(src) || !isDigit(src[q+3]))
+	}
+	next := func(q int) int { // over at most two separators
+		for k := 0; k < 2 && q < len(src) && !isDigit(src[q]); k++ {
+			q++
+		}
+		return q
+	}
+	q := p
 	switch {
 	case src[p] == '0':
 		return n > 1 && src[p+1] == '0'
 	case n == 1 && src[p] == '1':
-		q := f.runEnd
-		for q < len(src) && q < f.runEnd+2 && !isDigit(src[q]) {
-			q++
-		}
-		return run(src[:min(q+4, len(src))], q, chDigit)-q == 3 && src[q] >= '2'
+		q = next(p + 1)
+	case n != 3:
+		return false
 	}
-	return n == 3 && src[p] >= '2'
+	return three(q) && three(next(q+3))
 }
 
 // phone looks for +CC..., 00CC... and North American numbers at p.

@@ -32,21 +32,27 @@ func (f *finder) iban(p int) span {
 		return none
 	}
 	// The remainder is computed over the rest first, then country and check digits.
-	n, mod, q, end := 4, 0, p+2, p+2
+	n, mod, q, end := 4, uint64(0), p+2, p+2
 	for n < want && q < len(src) {
 		c := src[q]
 		switch {
 		case isDigit(c):
-			mod = (mod*10 + int(c-'0')) % 97
+			mod = mod*10 + uint64(c-'0')
 		case is(c, chAlpha):
-			mod = (mod*100 + int(lower(c)-'a') + 10) % 97
+			mod = mod*100 + uint64(lower(c)-'a') + 10
 		default:
+			if c < 0x80 && (seqClass[c] != seqSep || q != end) {
+				return none
+			}
 			g, _ := gapAt(src, q)
 			if g == q || q != end {
 				return none
 			}
 			q = g
 			continue
+		}
+		if mod >= 1<<56 {
+			mod %= 97
 		}
 		n++
 		q++
@@ -59,10 +65,9 @@ func (f *finder) iban(p int) span {
 		return none
 	}
 	for _, c := range [...]byte{src[start], src[start+1]} {
-		mod = (mod*100 + int(lower(c)-'a') + 10) % 97
+		mod = (mod%97)*100 + uint64(lower(c)-'a') + 10
 	}
-	mod = (mod*100 + int(src[p]-'0')*10 + int(src[p+1]-'0')) % 97
-	if mod != 1 {
+	if mod = mod*100 + uint64(src[p]-'0')*10 + uint64(src[p+1]-'0'); mod%97 != 1 {
 		return none
 	}
 	return span{start, end, detIBAN}

@@ -78,15 +78,16 @@ var literals = []literal{
 
 // litGroup has the literals that may start off bytes before a pair.
 type litGroup struct {
-	off          int
-	third, other uint64 // bytes that they have at offsets 2 and 3, modulo 64
-	lits         []litHead
+	off  int
+	has  [3]uint64 // bytes that they have at offsets 2, 3 and 4, modulo 64
+	lits []litHead
 }
 
 // litHead is the index of a literal and the first bytes of its prefix.
 type litHead struct {
 	head, mask uint64
 	lit        uint8
+	alone      bool // none of the group begins the same way or goes on
 }
 
 func (g *litGroup) add(lit uint8) {
@@ -96,11 +97,19 @@ func (g *litGroup) add(lit uint8) {
 		h.head |= uint64(l.prefix[k]) << (8 * k)
 		h.mask |= 0xFF << (8 * k)
 	}
-	g.third |= 1 << (l.prefix[2] & 63)
-	if len(l.prefix) > 3 {
-		g.other |= 1 << (l.prefix[3] & 63)
-	} else {
-		g.other = 1<<64 - 1
+	for k := range g.has {
+		if len(l.prefix) > k+2 {
+			g.has[k] |= 1 << (l.prefix[k+2] & 63)
+		} else {
+			g.has[k] = 1<<64 - 1
+		}
+	}
+	h.alone = true
+	for k := range g.lits {
+		o := &g.lits[k]
+		if (o.head^h.head)&o.mask&h.mask == 0 {
+			o.alone, h.alone = false, false
+		}
 	}
 	g.lits = append(g.lits, h)
 }
@@ -118,12 +127,15 @@ func (f *finder) tryLiterals(g *litGroup, p int) {
 		return
 	}
 	x := binary.LittleEndian.Uint64(src[p:])
-	if g.third>>(x>>16&63)&(g.other>>(x>>24&63))&1 == 0 {
+	if g.has[0]>>(x>>16&63)&(g.has[1]>>(x>>24&63))&(g.has[2]>>(x>>32&63))&1 == 0 {
 		return
 	}
 	for k := range g.lits {
 		if h := &g.lits[k]; x&h.mask == h.head {
 			f.add(f.literal(&literals[h.lit], p))
+			if h.alone {
+				return
+			}
 		}
 	}
 }
