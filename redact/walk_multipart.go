@@ -26,6 +26,7 @@ func (s *Scratch) walkMultipart(src []byte, c ctx, boundary string) {
 		return
 	}
 	s.outsideParts(src, 0, first, c)
+	plain := c.v.act == actNone && c.state == stateNone && s.p.det == nil
 	for {
 		p, more := sc.Next()
 		if !more {
@@ -35,10 +36,42 @@ func (s *Scratch) walkMultipart(src []byte, c ctx, boundary string) {
 			s.truncated(src, p.Head, c, "")
 			return
 		}
+		if plain && !p.Cut && s.plainPart(src, &p, c) {
+			continue // nearly every field of a form
+		}
 		s.part(src, p, c)
 	}
 	s.outsideParts(src, sc.Rest(), len(src), c)
 }
+
+// fieldHead is how browsers and libraries begin the header of a form field.
+const fieldHead = `Content-Disposition: form-data; name="`
+
+// plainPart reports whether a part has this one header line with a name without a
+// rule, and a value with nothing to select.
+func (s *Scratch) plainPart(src []byte, p *multipart.Part, c ctx) bool {
+	head := src[p.Head:p.Body]
+	end := len(head) - len("\"\r\n\r\n")
+	if end < len(fieldHead) || string(head[:len(fieldHead)]) != fieldHead || string(head[end:]) != "\"\r\n\r\n" {
+		return false
+	}
+	name := head[len(fieldHead):end]
+	for _, b := range name {
+		if !plainName[b] {
+			return false
+		}
+	}
+	own, st := s.lookup(c.place, stateNone, name)
+	return own.act == actNone && own.flags&flagKeyHit == 0 && st == stateNone && !structured(src[p.Body:p.End])
+}
+
+// plainName has the bytes of names that have one reading only.
+var plainName = func() (t [256]bool) {
+	for c := range byte(0x80) {
+		t[c] = '0' <= c && c <= '9' || 'a' <= c|32 && c|32 <= 'z' || c == '_' || c == '-' || c == '.'
+	}
+	return t
+}()
 
 // outsideParts replaces a preamble or epilogue: receivers ignore it (RFC 2046
 // section 5.1.1), so nothing says what it is.
