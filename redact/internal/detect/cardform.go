@@ -21,6 +21,16 @@ func (s *digitSeq) luhn(k, n int) bool {
 	return (start^s.once[k+n])&0x0F == 0
 }
 
+// fits returns the lengths, as bits like those of iin, at which a gap follows and the
+// Luhn test passes. Those beyond the last digit mean nothing.
+func (s *digitSeq) fits(k int) uint8 {
+	const other = 0x00FF00FF00FF00FF // the odd lengths
+	once, twice := uint64(s.once[k]&0x0F)*ones8, uint64(s.twice[k]&0x0F)*ones8
+	x := binary.LittleEndian.Uint64(s.once[k+minCard:k+minCard+8]) ^ (twice&other | once&^uint64(other))
+	zero := ^nonzero(x) & high1 >> 7
+	return uint8(zero * 0x0102040810204080 >> 56)
+}
+
 // point reports whether one dot, and a digit, stands before digit k.
 func (s *digitSeq) point(src []byte, k int) bool {
 	if k == 0 {
@@ -68,10 +78,10 @@ func (s *digitSeq) cardAt(src []byte, k int) int {
 		return 0
 	}
 	if s.gap[k] != 0 {
-		for lens != 0 { // longest first
+		for lens &= s.fits(k); lens != 0; { // longest first
 			n := bits.Len8(lens) - 1 + minCard
 			lens &^= 1 << (n - minCard)
-			if k+n <= s.n && (k+n == s.n || s.gap[k+n] != 0) && s.luhn(k, n) && s.grouped(k, n) {
+			if k+n <= s.n && s.grouped(k, n) {
 				if s.point(src, k) {
 					if _, n := s.runAt(src, k); n > 7 {
 						return 0 // the decimals of a number

@@ -150,7 +150,12 @@ func skip(tab *[1 << 16]uint8, src []byte, i int) int {
 func (f *finder) try(i int, a *action) (next int) {
 	next = i + 2
 	for k := range a.groups {
-		f.tryLiterals(&a.groups[k], i-a.groups[k].off)
+		g := &a.groups[k]
+		p := i - g.off
+		if p < 0 || p+8 <= len(f.src) && binary.LittleEndian.Uint64(f.src[p:])&g.mask != g.head {
+			continue
+		}
+		f.tryLiterals(g, p)
 	}
 	if a.bits == 0 {
 		return next

@@ -79,6 +79,8 @@ var literals = []literal{
 // litGroup has the literals that may start off bytes before a pair.
 type litGroup struct {
 	off  int
+	head uint64    // the first bytes as far as all have the same ones
+	mask uint64    // of head
 	has  [3]uint64 // bytes that they have at offsets 2, 3 and 4, modulo 64
 	lits []litHead
 }
@@ -104,6 +106,15 @@ func (g *litGroup) add(lit uint8) {
 			g.has[k] = 1<<64 - 1
 		}
 	}
+	if len(g.lits) == 0 {
+		g.head, g.mask = h.head, h.mask
+	}
+	for k := range 8 {
+		if b := uint64(0xFF) << (8 * k); h.mask&b == 0 || (g.head^h.head)&b != 0 {
+			g.mask &^= b
+		}
+	}
+	g.head &= g.mask
 	h.alone = true
 	for k := range g.lits {
 		o := &g.lits[k]
@@ -114,12 +125,9 @@ func (g *litGroup) add(lit uint8) {
 	g.lits = append(g.lits, h)
 }
 
-// tryLiterals adds the literals of g that start at p.
+// tryLiterals adds the literals of g that start at p, which is not negative.
 func (f *finder) tryLiterals(g *litGroup, p int) {
 	src := f.src
-	if p < 0 {
-		return
-	}
 	if p+8 > len(src) {
 		for k := range g.lits {
 			f.add(f.literal(&literals[g.lits[k].lit], p))
