@@ -52,7 +52,8 @@ func run(ctx context.Context, listen, mode string, stdout io.Writer) (err error)
 	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) {
 		slog.Warn("telemetry", "error", err)
 	}))
-	tp, err := newTracerProvider(ctx)
+	counter := &exchangeCounter{}
+	tp, err := newTracerProvider(ctx, counter)
 	if err != nil {
 		return err
 	}
@@ -62,6 +63,8 @@ func run(ctx context.Context, listen, mode string, stdout io.Writer) (err error)
 		if lost := tp.Shutdown(flush); lost != nil {
 			err = errors.Join(err, fmt.Errorf("spans were not delivered: %w", lost))
 		}
+		// What must have arrived at a backend that takes everything.
+		_ = json.NewEncoder(stdout).Encode(map[string]any{"msg": "stopped", "exchanges": counter.n.Load()})
 	}()
 
 	// The payment service is a stub of our own on a second port.

@@ -122,7 +122,8 @@ func TestRun(t *testing.T) {
 			done := make(chan error, 1)
 			go func() { done <- run(ctx, "127.0.0.1:0", c.mode, pw) }()
 			var ready struct{ Msg, Addr, Mode string }
-			line, err := bufio.NewReader(pr).ReadBytes('\n')
+			output := bufio.NewReader(pr)
+			line, err := output.ReadBytes('\n')
 			if err != nil || json.Unmarshal(line, &ready) != nil || ready.Addr == "" || ready.Mode != c.mode {
 				t.Fatalf("first line %q, %v", line, err)
 			}
@@ -134,6 +135,14 @@ func TestRun(t *testing.T) {
 				}
 			}
 			cancel() // as SIGTERM does
+			var stopped struct {
+				Msg       string
+				Exchanges int
+			}
+			line, err = output.ReadBytes('\n')
+			if err != nil || json.Unmarshal(line, &stopped) != nil || stopped.Msg != "stopped" || stopped.Exchanges != calls {
+				t.Errorf("last line %q, %v; want %d exchanges", line, err, calls)
+			}
 			select {
 			case err := <-done:
 				if err != nil {

@@ -11,6 +11,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"sync/atomic"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -42,7 +43,7 @@ const (
 // newTracerProvider sets the SDK up. The standard variables choose the way:
 // OTEL_EXPORTER_OTLP_PROTOCOL (http/protobuf or grpc), OTEL_EXPORTER_OTLP_ENDPOINT,
 // OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES.
-func newTracerProvider(ctx context.Context) (*sdktrace.TracerProvider, error) {
+func newTracerProvider(ctx context.Context, counter *exchangeCounter) (*sdktrace.TracerProvider, error) {
 	exporter, err := newExporter(ctx)
 	if err != nil {
 		return nil, err
@@ -70,6 +71,7 @@ func newTracerProvider(ctx context.Context) (*sdktrace.TracerProvider, error) {
 		// Every exchange counts. The default sampler would follow the caller's
 		// decision, so a caller that samples 1 % would hide the other 99 %.
 		sdktrace.WithSampler(sdktrace.AlwaysSample()),
+		sdktrace.WithSpanProcessor(counter),
 		sdktrace.WithBatcher(&patientExporter{exporter},
 			sdktrace.WithMaxExportBatchSize(batchSpans),
 			sdktrace.WithMaxQueueSize(queueSpans),
@@ -141,3 +143,28 @@ func (e *patientExporter) ExportSpans(ctx context.Context, spans []sdktrace.Read
 		}
 	}
 }
+
+// exchangeCounter counts the exchanges that were recorded, so that whoever started
+// the shop can compare the number with what arrived.
+type exchangeCounter struct{ n atomic.Int64 }
+
+var _ sdktrace.SpanProcessor = (*exchangeCounter)(nil)
+
+// OnStart does nothing.
+func (*exchangeCounter) OnStart(context.Context, sdktrace.ReadWriteSpan) {}
+
+// OnEnd counts, apart from what httpcapture skips (health checks, OPTIONS).
+func (c *exchangeCounter) OnEnd(s sdktrace.ReadOnlySpan) {
+	for _, a := range s.Attributes() {
+		if a.Key == "apispan.skip" {
+			return
+		}
+	}
+	c.n.Add(1)
+}
+
+// Shutdown does nothing.
+func (*exchangeCounter) Shutdown(context.Context) error { return nil }
+
+// ForceFlush does nothing.
+func (*exchangeCounter) ForceFlush(context.Context) error { return nil }

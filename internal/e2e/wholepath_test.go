@@ -81,7 +81,7 @@ func wholePath(t *testing.T, mode, protocol string) {
 		t.Errorf("fake endpoints: %v", err)
 	}
 
-	checkRecords(t, fakes, sent)
+	checkRecords(t, fakes, sent, exchangesRecorded(t, shop))
 	secretsAbsent(t, "collector log", collector.Log())
 	secretsAbsent(t, "shop log", shop.Log())
 	secretsAbsent(t, "collector metrics", metrics)
@@ -98,6 +98,23 @@ func requestsSent(t *testing.T, log string) int {
 		}
 	}
 	t.Fatalf("no summary in the traffic's output:\n%s", log)
+	return 0
+}
+
+// exchangesRecorded reads from the shop's last line how many exchanges it has
+// recorded.
+func exchangesRecorded(t *testing.T, shop *harness.Process) int {
+	t.Helper()
+	for line := range strings.Lines(shop.Log()) {
+		var s struct {
+			Msg       string
+			Exchanges int
+		}
+		if strings.HasPrefix(line, "{") && json.Unmarshal([]byte(line), &s) == nil && s.Msg == "stopped" {
+			return s.Exchanges
+		}
+	}
+	t.Fatalf("the shop did not say how many exchanges it recorded:\n%s", shop.Log())
 	return 0
 }
 
@@ -120,7 +137,7 @@ func waitForDelivery(ctx context.Context, t *testing.T, c *harness.Collector) st
 }
 
 // checkRecords looks at every event as the backends received it.
-func checkRecords(t *testing.T, fakes *harness.Fakes, sent int) {
+func checkRecords(t *testing.T, fakes *harness.Fakes, sent, recorded int) {
 	t.Helper()
 	redacted := false
 	for _, r := range fakes.Records() {
@@ -138,10 +155,10 @@ func checkRecords(t *testing.T, fakes *harness.Fakes, sent int) {
 	if !redacted {
 		t.Error("no event has a redacted value: the traffic sends secrets, so the test proves nothing")
 	}
-	// Every incoming exchange is an event at Moesif, and the calls to the
-	// payment stub come on top; health checks and OPTIONS are not captured.
-	if n := fakes.Count("moesif"); n < sent*9/10 {
-		t.Errorf("Moesif got %d events for %d requests", n, sent)
+	// Every exchange is an event at Moesif: the incoming ones, and the calls to the
+	// payment stub on top.
+	if n := fakes.Count("moesif"); n != recorded || n < sent*9/10 {
+		t.Errorf("Moesif got %d events; the shop recorded %d exchanges for %d requests", n, recorded, sent)
 	}
 	// ReadMe takes only exchanges with a consumer.
 	if n := fakes.Count("readme"); n < sent/4 {
