@@ -5,7 +5,6 @@ package redact
 
 import (
 	"bytes"
-	"encoding/binary"
 
 	"github.com/apispan/apispan/redact/internal/textkv"
 )
@@ -57,76 +56,48 @@ type columnName struct {
 	n      int
 }
 
-// plainRecord is record for a line without quotes and without anything
-// structured: nothing in it can be selected but by its column.
+// plainRecord is record for a line without quotes: only cells of columns with a
+// rule and cells that may hold a document are looked at.
 func (s *Scratch) plainRecord(src []byte, pos int, delim byte, c ctx, cols []ctx, n int, worst ctx, first *columnName) (next int, ok bool) {
 	end := bytes.IndexByte(src[pos:], '\n')
 	if end < 0 {
 		return 0, false
 	}
 	end += pos
+	next = end + 1
 	line := src[pos:end]
-	if !plainLine(line) {
+	if bytes.IndexByte(line, '"') >= 0 || worst.v.act != actNone && bytes.Count(line, []byte{delim})+1 != n {
 		return 0, false
 	}
-	cells := 0
-	for at := 0; at <= len(line); cells++ {
-		e := bytes.IndexByte(line[at:], delim)
+	if i := bytes.IndexByte(line, delim); i > 0 && !s.namesNothing(line[:i], c, first) {
+		return 0, false
+	}
+	if end > pos && src[end-1] == '\r' {
+		end--
+	}
+	plain := len(line) < longText && len(line) >= 4 && !hasKeyByte(line)
+	for k := 0; pos <= end; k++ {
+		e := bytes.IndexByte(src[pos:end], delim)
 		if e < 0 {
-			e = len(line) - at
+			e = end - pos
 		}
-		if !plainCell(line[at:at+e]) || cells == 0 && e < len(line) && e > 0 && !s.namesNothing(line[:e], c, first) {
-			return 0, false
+		cell := src[pos : pos+e]
+		vc := worst
+		if k < len(cols) {
+			vc = cols[k]
 		}
-		at += e + 1
-	}
-	if worst.v.act == actNone {
-		return end + 1, true
-	}
-	if cells != n || n > len(cols) {
-		return 0, false
-	}
-	stop := end
-	if stop > pos && src[stop-1] == '\r' {
-		stop--
-	}
-	for k := range cols[:n] {
-		e := stop
-		if k+1 < n {
-			e = pos + bytes.IndexByte(src[pos:stop], delim)
+		if vc.v.act > actAllow || plain && !plainCell(cell) || !plain && structured(cell) {
+			s.cell(src, textkv.Cell{Start: pos, End: pos + e}, cell, delim, vc)
 		}
-		if cols[k].v.act > actAllow {
-			s.cell(src, textkv.Cell{Start: pos, End: e}, src[pos:e], delim, cols[k])
-		}
-		pos = e + 1
+		pos += e + 1
 	}
-	return end + 1, true
+	return next, true
 }
 
-// plainCell reports whether a cell of a plain line cannot be base64 of a document.
+// plainCell reports whether a cell of a line without key bytes is not structured:
+// it may be base64 of a document if it is long and begins with a letter of those.
 func plainCell(b []byte) bool {
-	if len(b) < minBase64 {
-		return true
-	}
-	return !nestFirst[b[0]]
-}
-
-// plainLine reports whether a line has no quote and is not structured anywhere.
-func plainLine(b []byte) bool {
-	for len(b) >= 8 {
-		w := binary.LittleEndian.Uint64(b)
-		q := w ^ '"'*swarLo
-		if keyMask(w)|(q-swarLo)&^q&swarHi != 0 {
-			return false
-		}
-		b = b[8:]
-	}
-	for _, x := range b {
-		if x == '"' || x == '%' || x-0x3A < 4 {
-			return false
-		}
-	}
-	return true
+	return len(b) < 4 || !nestFirst[b[0]] || len(b) < minBase64 && 'A' <= b[0] && b[0] <= 'z' && b[0] != '['
 }
 
 // namesNothing reports whether the first cell of a line is not the name of a field.

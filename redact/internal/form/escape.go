@@ -16,10 +16,12 @@ func HasEscape(b []byte, plus bool) bool {
 			return false
 		}
 		i += j
-		if i+2 < len(b) && hexVal[b[i+1]]|hexVal[b[i+2]] < 16 {
-			return true
+		// Several in a row cost no call each.
+		for ; i < len(b) && b[i] == '%'; i++ {
+			if i+2 < len(b) && hexVal[b[i+1]]|hexVal[b[i+2]] < 16 {
+				return true
+			}
 		}
-		i++
 	}
 	return false
 }
