@@ -44,6 +44,7 @@ type Candidate struct {
 // Scanner finds candidates from left to right. The embedded one is the last found.
 type Scanner struct {
 	Candidate
+
 	src []byte
 	pos int
 	bol int // start of the current line
