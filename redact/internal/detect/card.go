@@ -62,7 +62,7 @@ const (
 // cardQueue holds the cards of the piece of digits that was read last; what is
 // before end needs no further look.
 type cardQueue struct {
-	spans [8]span
+	spans [16]span
 	n, i  int
 	end   int
 	last  int // the end of the last card
@@ -79,8 +79,8 @@ func (q *cardQueue) add(start, end int) (full bool) {
 
 // nextCard returns the first card that starts at from or later; none has
 // start = len(src) and end = 0.
-func (f *finder) nextCard(from int) span {
-	src, q := f.src, &f.cards
+func (f *finder) nextCard(s *digitSeq, from int) span {
+	src, q := f.src, &s.cards
 	for {
 		for ; q.i < q.n; q.i++ {
 			if c := q.spans[q.i]; c.start >= from {
@@ -99,7 +99,7 @@ func (f *finder) nextCard(from int) span {
 			if p+minCard > len(src) {
 				break
 			}
-			if p < r && f.findCards(p) {
+			if p < r && f.findCards(s, p) {
 				p = -1
 				break
 			}
@@ -109,7 +109,7 @@ func (f *finder) nextCard(from int) span {
 			continue
 		}
 		if f.cut && q.end < len(src) {
-			if p = f.tailDigits(p); p >= 0 && f.findCards(p) {
+			if p = f.tailDigits(s, p); p >= 0 && f.findCards(s, p) {
 				continue
 			}
 		}
@@ -176,16 +176,16 @@ func (f *finder) digitFrom(p int) int {
 
 // tailDigits returns the start of the digit sequence that touches the end of a
 // cut value and does not start before from, or -1.
-func (f *finder) tailDigits(from int) int {
+func (f *finder) tailDigits(s *digitSeq, from int) int {
 	src := f.src
 	l := len(src)
 	for l > from && cardBytes[src[l-1]] {
 		l--
 	}
-	for p := f.digitFrom(l); p < len(src); p = f.digitFrom(max(p+1, f.seq.endAt)) {
-		f.seq.read(src, p)
-		if f.seq.endAt == len(src) {
-			if f.seq.n >= cutDigits {
+	for p := f.digitFrom(l); p < len(src); p = f.digitFrom(max(p+1, s.endAt)) {
+		s.read(src, p)
+		if s.endAt == len(src) {
+			if s.n >= cutDigits {
 				return p
 			}
 			return -1

@@ -202,10 +202,10 @@ func (s *digitSeq) groups(g *[maxCard]uint8, k, e int) int {
 // cutCard looks for the head of a card at the end of a sequence that touches the
 // end of a cut value.
 func (f *finder) cutCard(s *digitSeq) {
-	if f.cutRun() {
+	if f.cutRun(s) {
 		return
 	}
-	q := &f.cards
+	q := &s.cards
 	k := max(0, s.n-maxCard+1)
 	for k < s.n && int(s.pos[k]) < q.last { // not inside a whole card
 		k++
@@ -261,7 +261,7 @@ func (s *digitSeq) groupedHead(k int) bool {
 // exponentCard looks for a card that was written as a number with an exponent:
 // 4.111111111111111e15.
 func (f *finder) exponentCard(s *digitSeq) {
-	src, q := f.src, &f.cards
+	src, q := f.src, &s.cards
 	end := s.end(src, s.n-1)
 	if end >= len(src) || lower(src[end]) != 'e' || s.n < minCard {
 		return

@@ -21,8 +21,8 @@ var slidePair = func() (t [256]uint8) {
 
 // findInRun looks for cards inside the long run of digits at p, which stands
 // after a gap of kind before.
-func (f *finder) findInRun(p int, before uint8) {
-	src, q := f.src, &f.cards
+func (f *finder) findInRun(s *digitSeq, p int, before uint8) {
+	src, q := f.src, &s.cards
 	if before == gapPoint || before != gapNone && !isDigit(byteAt(src, p+longRun)) && timestamp(src, p) {
 		q.end = run(src, p, chDigit)
 		return
@@ -60,14 +60,14 @@ func (f *finder) findInRun(p int, before uint8) {
 	if at < len(src) && isDigit(src[at]) { // the queue is full
 		q.end = q.last
 	} else if f.cut && at == len(src) {
-		f.cutRun()
+		f.cutRun(s)
 	}
 }
 
 // cutRun adds what may be the head of a card behind the last one, if nothing but
 // digits follows that in a cut value.
-func (f *finder) cutRun() bool {
-	src, q := f.src, &f.cards
+func (f *finder) cutRun(s *digitSeq) bool {
+	src, q := f.src, &s.cards
 	if q.last == 0 || len(src)-q.last < cutDigits || run(src, q.last, chDigit) < len(src) || iin[prefix4(src, q.last)] == 0 {
 		return false
 	}

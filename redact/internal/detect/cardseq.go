@@ -10,7 +10,7 @@ import (
 
 // cardChunk is the number of digits that are looked at in one go. The last few of
 // a longer sequence are read again with the next piece.
-const cardChunk = 128
+const cardChunk = 224
 
 // digitSeq is a piece of a sequence of digits: at most three separators stand
 // between two of them.
@@ -29,6 +29,8 @@ type digitSeq struct {
 	// n and twice[k] for odd n. Bit 7 of once is set where no gap stands before digit k.
 	once, twice [cardChunk + 32]uint8
 	lens        [cardChunk + 32]uint8 // prefixLens of digits k-2 to k
+
+	cards cardQueue
 }
 
 const (
@@ -181,8 +183,8 @@ func (s *digitSeq) sum() {
 
 // findCards reads a piece of the sequence at p and puts its cards into the queue.
 // It reports whether there are any.
-func (f *finder) findCards(p int) bool {
-	src, q, s := f.src, &f.cards, &f.seq
+func (f *finder) findCards(s *digitSeq, p int) bool {
+	src, q := f.src, &s.cards
 	q.i, q.n = 0, 0
 	if isDigit(src[p]) && p+longRun <= len(src) && run(src[:p+longRun], p, chDigit) == p+longRun {
 		first := gapShow
@@ -191,7 +193,7 @@ func (f *finder) findCards(p int) bool {
 		} else if p > 1 && src[p-1] == '.' && isDigit(src[p-2]) {
 			first = gapPoint
 		}
-		f.findInRun(p, first)
+		f.findInRun(s, p, first)
 		return q.n > 0
 	}
 	s.read(src, p)
@@ -206,7 +208,7 @@ func (f *finder) findCards(p int) bool {
 	}
 	next := 0
 	if limit >= 0 {
-		next = f.match(limit)
+		next = f.match(s, limit)
 	}
 	switch {
 	case s.open || next <= limit:
@@ -236,8 +238,8 @@ func nonzero(x uint64) uint64 { return (x&low7 + low7) | x }
 
 // match queues the cards of the piece that start at limit or before. It returns the
 // digit behind the last one; that is not above limit only if the queue is full.
-func (f *finder) match(limit int) (next int) {
-	s, q := &f.seq, &f.cards
+func (f *finder) match(s *digitSeq, limit int) (next int) {
+	q := &s.cards
 	s.sum()
 	at := func(b *[cardChunk + 32]uint8, k int) uint64 { return binary.LittleEndian.Uint64(b[k : k+8]) }
 	for k := 0; k <= limit; k += 8 {

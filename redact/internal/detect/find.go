@@ -32,9 +32,6 @@ type finder struct {
 
 	jwtEnd, blobEnd, runEnd, tokenEnd, lastAt, hostAt, litEnd int
 	litClass                                                  uint16
-
-	cards cardQueue
-	seq   digitSeq
 }
 
 // Find appends the matches in src to dst: sorted, not overlapping. cut says that
@@ -55,41 +52,60 @@ func (s *Set) Find(dst []Match, src []byte, cut bool) []Match {
 }
 
 func (s *Set) scan(dst []Match, src []byte, cut bool) []Match {
-	tab, n := &s.pairs, len(src)
-	// Most values are short and have nothing: they need no finder.
-	i := skip(tab, src, 0)
-	if i >= n && !(s.has(detCard) && mayHoldCard(src, cut)) {
-		return dst
+	i, n := skip(&s.pairs, src, 0), len(src)
+	cards := n
+	if s.has(detCard) {
+		cards = mayHoldCard(src, cut)
+	}
+	if i >= n && cards >= n {
+		return dst // most values are short and have nothing: they need no finder
 	}
 	f := finder{s: s, src: src, cut: cut, dst: dst, base: len(dst), hostAt: -1}
-	card := span{start: n}
-	if s.has(detCard) {
-		card = f.nextCard(0)
+	if cards < n {
+		f.scanCards(i, cards)
+	} else {
+		f.scanFrom(i, nil, span{start: n})
 	}
+	return f.dst
+}
+
+// scanCards is scanFrom with what it takes to find cards, which is too large for
+// values that have none. They start at from or later.
+func (f *finder) scanCards(i, from int) {
+	var seq digitSeq
+	f.scanFrom(i, &seq, f.nextCard(&seq, from))
+}
+
+// scanFrom looks at the pairs from i on, and takes in the cards in between.
+func (f *finder) scanFrom(i int, seq *digitSeq, card span) {
+	src := f.src
+	tab, n := &f.s.pairs, len(src)
 	for ; ; i = skip(tab, src, i) { // the hot loop stands alone so that its variables stay in registers
 		for card.end > 0 && card.start <= i {
 			f.emit(card)
-			card = f.nextCard(card.end)
+			card = f.nextCard(seq, card.end)
 		}
 		if i >= n {
-			return f.dst
+			return
 		}
 		p := uint16(src[i])
 		if i+1 < n {
 			p |= uint16(src[i+1]) << 8
 		}
-		i = f.try(i, &s.actions[tab[p]])
+		i = f.try(i, &f.s.actions[tab[p]])
 	}
 }
 
-// mayHoldCard reports whether src has 13 bytes in a row that could be a card, or
-// is cut and ends with a digit or what may follow one.
-func mayHoldCard(src []byte, cut bool) bool {
+// mayHoldCard returns where 13 bytes in a row start that could be a card, 0 if src
+// is cut and ends with a digit or what may follow one, len(src) if there is none.
+func mayHoldCard(src []byte, cut bool) int {
 	if cut && cardBytes[src[len(src)-1]] {
-		return true
+		return 0
 	}
-	l, r := cardRun(src, 0)
-	return r-l >= minCard
+	if l, r := cardRun(src, 0); r-l >= minCard {
+		return l
+	}
+	return len(src)
 }
 
 // emit adds m in order. If it overlaps other matches they become one, under the
