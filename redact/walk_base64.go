@@ -8,8 +8,9 @@ import (
 )
 
 // walkBase64 handles a string that is base64 of something structured. It reports
-// whether it was. A changed document is encoded again in the same way; what the
-// cut end of a document leaves behind goes with it.
+// whether it was. A changed document is encoded again in the same way. One that
+// could not be read to its end goes as a whole: encoded again it would be read
+// differently the next time.
 func (s *Scratch) walkBase64(src []byte, c ctx) bool {
 	v, ok := b64.Detect(src)
 	if !ok {
@@ -22,8 +23,13 @@ func (s *Scratch) walkBase64(src []byte, c ctx) bool {
 		return false
 	}
 	c.cut = c.cut || v.Cut
+	failed := s.stats.FailedClosed
 	out, changed := s.run((*Scratch).inspect, dec, c)
 	if !changed {
+		return true
+	}
+	if s.stats.FailedClosed != failed {
+		s.replace(0, len(src), str(markMalformed))
 		return true
 	}
 	m = s.mark()

@@ -34,8 +34,9 @@ func (c *Candidate) Value(src []byte) (start, end, next int) {
 		}
 	}
 	j := i
-	// String prefixes: b'', u'', @"", :"".
-	for j < len(src) && j < i+2 && strings.IndexByte("bBuUrRfFnNeExX@$:", src[j]) >= 0 {
+	// String prefixes: b'', u'', @"", :"". A header or YAML line has none: there it
+	// is an unquoted value with quotes in it.
+	for j < len(src) && j < i+2 && !c.wide() && strings.IndexByte("bBuUrRfFnNeExX@$:", src[j]) >= 0 {
 		j++
 	}
 	for _, k := range [...]int{i, j} {
@@ -55,7 +56,7 @@ func (c *Candidate) Value(src []byte) (start, end, next int) {
 					start, end = i, next // with its quotes: they are no pair
 				}
 			}
-			if next < len(src) && q.slashes == 0 && (glued(src[next]) || c.first && c.outer == 0 && !c.alone(src, next)) {
+			if next < len(src) && (glued(src[next]) || c.first && c.outer == 0 && !c.alone(src, next)) {
 				e := c.bare(src, next)
 				return i, e, e
 			}
