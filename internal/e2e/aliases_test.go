@@ -17,8 +17,6 @@ import (
 
 	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.opentelemetry.io/collector/pdata/ptrace/ptraceotlp"
-
-	"github.com/apispan/apispan/internal/harness"
 )
 
 // aliasSecret is under a denied key in every shape below.
@@ -45,20 +43,10 @@ func TestAliasesAreRedacted(t *testing.T) {
 	bin := programs(t)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	fakes, err := harness.StartFakes(ctx, bin.fakes, nil, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	collector, err := harness.StartCollector(ctx, ctx, bin.collector, harness.CollectorOptions{
-		Config: filepath.Join(repoRoot(t), "collectorbuild", "config", "demo.yaml"),
-		State:  t.TempDir(), Moesif: fakes.Moesif, ReadMe: fakes.ReadMe,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	fakes, collector := startBackends(ctx, t, bin)
 	traces, n := aliasSpans(aliases)
 	postTraces(ctx, t, "http://"+collector.OTLPHTTP+"/v1/traces", traces)
-	err = collector.Wait(ctx, "delivery", func() error {
+	err := collector.Wait(ctx, "delivery", func() error {
 		if got := fakes.Count("moesif"); got < n {
 			return fmt.Errorf("%d of %d events", got, n)
 		}

@@ -5,7 +5,6 @@ package e2e
 
 import (
 	"context"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -24,20 +23,10 @@ func TestCrashLosesNothing(t *testing.T) {
 	bin := programs(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
-	fakes, err := harness.StartFakes(ctx, bin.fakes, []string{
+	fakes, collector := startBackends(ctx, t, bin,
 		"-moesif-fault", "status=503,count=4,retry-after=1",
 		"-readme-fault", "reset,count=1",
-	}, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	collector, err := harness.StartCollector(ctx, ctx, bin.collector, harness.CollectorOptions{
-		Config: filepath.Join(repoRoot(t), "collectorbuild", "config", "demo.yaml"),
-		State:  t.TempDir(), Moesif: fakes.Moesif, ReadMe: fakes.ReadMe,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	)
 	shop, addr, err := harness.StartShop(ctx, ctx, bin.shop, "dropin", collector.HTTPEnv())
 	if err != nil {
 		t.Fatal(err)

@@ -6,6 +6,7 @@ package e2e
 import (
 	"context"
 	"os"
+	"path/filepath"
 	"sync"
 	"testing"
 
@@ -44,4 +45,22 @@ func programs(t *testing.T) binaries {
 		t.Fatal(built.err)
 	}
 	return built.bin
+}
+
+// startBackends runs the fake endpoints and, in front of them, the collector with
+// the configuration of the demo.
+func startBackends(ctx context.Context, t *testing.T, bin binaries, fakeArgs ...string) (*harness.Fakes, *harness.Collector) {
+	t.Helper()
+	fakes, err := harness.StartFakes(ctx, bin.fakes, fakeArgs, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	collector, err := harness.StartCollector(ctx, ctx, bin.collector, harness.CollectorOptions{
+		Config: filepath.Join(repoRoot(t), "collectorbuild", "config", "demo.yaml"),
+		State:  t.TempDir(), Moesif: fakes.Moesif, ReadMe: fakes.ReadMe,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fakes, collector
 }

@@ -8,7 +8,6 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -39,17 +38,7 @@ func wholePath(t *testing.T, mode, protocol string) {
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 
-	fakes, err := harness.StartFakes(ctx, bin.fakes, nil, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	collector, err := harness.StartCollector(ctx, ctx, bin.collector, harness.CollectorOptions{
-		Config: filepath.Join(repoRoot(t), "collectorbuild", "config", "demo.yaml"),
-		State:  t.TempDir(), Moesif: fakes.Moesif, ReadMe: fakes.ReadMe,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	fakes, collector := startBackends(ctx, t, bin)
 	env := collector.HTTPEnv()
 	if protocol == "grpc" {
 		env = collector.GRPCEnv()
