@@ -22,7 +22,9 @@ help: ## Show this list
 
 .PHONY: demo
 demo: ## Build and run the whole path against fake backends (DEMO_SECONDS=20 ends it by itself)
-	@CGO_ENABLED=0 go run -trimpath ./internal/demo
+	@# Built and executed, not "go run": that would turn a clean Ctrl-C into an error.
+	@CGO_ENABLED=0 go build -trimpath -o $(BIN)/demo ./internal/demo
+	@exec $(BIN)/demo
 
 .PHONY: build
 build: ## Compile every package and the apispan command (.tmp/bin/apispan)
