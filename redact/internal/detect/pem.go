@@ -20,7 +20,8 @@ func (f *finder) pemBegin(p int) span {
 			break
 		}
 		at += i
-		if _, e, ok := f.pemLine(at, "END "); ok {
+		// Four dashes without a blank are no END line: go on, which masks more.
+		if s, e, ok := f.pemLine(at, "END "); ok && at-s >= 5 {
 			end = run(src, e, chDash)
 			break
 		}
