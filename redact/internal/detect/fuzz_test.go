@@ -26,7 +26,7 @@ var simple = map[string]*regexp.Regexp{
 	"stripe_key":     regexp.MustCompile(`[sr]k_(?:live|test)_[0-9A-Za-z]{16,}`),
 	"google_api_key": regexp.MustCompile(`AIza[0-9A-Za-z_-]{35}`),
 	"jwt":            regexp.MustCompile(`eyJhbGciOiJ[A-Za-z0-9_-]{7,}\.eyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*`),
-	"private_key":    regexp.MustCompile(`(?s)-----BEGIN (?:[A-Z]+ )?PRIVATE KEY.*?(?:-----END (?:[A-Z]+ )?PRIVATE KEY|$)`),
+	"private_key":    regexp.MustCompile(`(?s)-----BEGIN (?:[A-Z]+ )?PRIVATE KEY.*?(?:(?:-----|---- )END [A-Z0-9 ]*PRIVATE KEY|$)`),
 	"url_userinfo":   regexp.MustCompile(`https?://[a-zA-Z0-9]+:[a-zA-Z0-9]+@`),
 	"card":           regexp.MustCompile(`(?:^|[^0-9.\-_ \t\x{80}-\x{10FFFF}])(?:4[0-9]{15}|4[0-9]{3}(?: [0-9]{4}){3}|5[1-5][0-9]{2}(?:-[0-9]{4}){3}|3[47][0-9]{2} [0-9]{6} [0-9]{5})(?:$|[^0-9.\-_ \t\x{80}-\x{10FFFF}])`),
 	"ip":             regexp.MustCompile(`(?:^|, )(?:(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])\.){3}(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])(?:$|,)`),

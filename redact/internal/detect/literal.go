@@ -160,7 +160,7 @@ func commonness(c byte) int {
 	case c == '.' || c == '/':
 		return 15
 	case '0' <= c && c <= '9':
-		return 4 // a digit starts work in most sets anyway
+		return 1000 // a run of digits is passed as a whole, and with it a pair that begins there
 	}
 	return 3
 }
