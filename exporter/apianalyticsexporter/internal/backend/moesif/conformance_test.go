@@ -18,25 +18,5 @@ func TestConformance(t *testing.T) {
 
 // FuzzAppend holds the output to the schema, whatever the exchange.
 func FuzzAppend(f *testing.F) {
-	enc := newEncoder(f, Settings{ApplicationID: "app-id"})
-	for i := range 32 {
-		seed := make([]byte, 400)
-		for j := range seed {
-			seed[j] = byte(i * (j + 7))
-		}
-		f.Add(seed)
-	}
-	f.Fuzz(func(t *testing.T, data []byte) {
-		ex := backendtest.Hostile(data)
-		out, drop := enc.Append(nil, ex)
-		if drop != backend.Keep {
-			if len(out) > 0 {
-				t.Errorf("dropped as %s, yet %d bytes", drop, len(out))
-			}
-			return
-		}
-		for _, problem := range backendtest.CheckMoesif(out) {
-			t.Errorf("%s\n%s", problem, out)
-		}
-	})
+	backendtest.FuzzAppend(f, newEncoder(f, Settings{ApplicationID: "app-id"}), backendtest.CheckMoesif)
 }
