@@ -14,10 +14,6 @@ import (
 	"github.com/apispan/apispan/redact"
 )
 
-// redactionRules holds the ids of the rules that acted, if the policy's audit
-// level is "rules".
-const redactionRules = attribute.Key(httpattr.OwnPrefix + "redaction.rules")
-
 // policyAttrs is how many attributes a policy may add.
 func (c *config) policyAttrs() int {
 	if c.policy == nil {
@@ -98,7 +94,7 @@ func (c *config) stamp(out []attribute.KeyValue, s *redact.Scratch) []attribute.
 	}
 	if len(rules) > 0 {
 		slices.Sort(rules)
-		out = append(out, redactionRules.StringSlice(rules))
+		out = append(out, attribute.StringSlice(httpattr.RedactionRules, rules))
 	}
 	return out
 }

@@ -96,6 +96,8 @@ const (
 	// RedactionCount is how many values the policy masked, dropped, hashed,
 	// encrypted or truncated in this span.
 	RedactionCount = "apispan.redaction.count"
+	// RedactionRules lists the ids of the rules that acted (audit: rules).
+	RedactionRules = "apispan.redaction.rules"
 )
 
 // OwnPrefix starts every key that this project adds.

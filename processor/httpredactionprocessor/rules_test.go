@@ -27,7 +27,7 @@ func TestAuditRulesNamesTheRulesThatActed(t *testing.T) {
 	span.Attributes().PutStr("some.text", card)
 	span.SetName("charge " + card)
 	out := onlySpan(t, r.mustTraces(t, td))
-	v, ok := out.Attributes().Get(redactionRules)
+	v, ok := out.Attributes().Get(httpattr.RedactionRules)
 	if !ok {
 		t.Fatal("no rules on the span")
 	}
@@ -39,8 +39,8 @@ func TestAuditRulesNamesTheRulesThatActed(t *testing.T) {
 
 	// Rule ids that come in are removed; a span without hits has none.
 	td, span = newSpan()
-	span.Attributes().PutStr(redactionRules, "forged")
-	if _, ok := onlySpan(t, r.mustTraces(t, td)).Attributes().Get(redactionRules); ok {
+	span.Attributes().PutStr(httpattr.RedactionRules, "forged")
+	if _, ok := onlySpan(t, r.mustTraces(t, td)).Attributes().Get(httpattr.RedactionRules); ok {
 		t.Error("a span without hits names rules")
 	}
 }

@@ -13,9 +13,6 @@ import (
 	"github.com/apispan/apispan/internal/httpattr"
 )
 
-// redactionRules holds the ids of the rules that acted (audit: rules).
-const redactionRules = httpattr.OwnPrefix + "redaction.rules"
-
 // stamp says on the span that the policy was applied to it. It comes last: a span
 // on which anything failed is dropped and never stamped. Incoming attributes of
 // these names were removed by the walk.
@@ -40,7 +37,7 @@ func (w *walker) stamp(attrs pcommon.Map) {
 	}
 	if len(rules) > 0 {
 		slices.Sort(rules)
-		list := attrs.PutEmptySlice(redactionRules)
+		list := attrs.PutEmptySlice(httpattr.RedactionRules)
 		for _, id := range rules {
 			list.AppendEmpty().SetStr(id)
 		}
@@ -75,6 +72,6 @@ func unstampLogs(ld plog.Logs) {
 
 func unstamp(attrs pcommon.Map) {
 	attrs.RemoveIf(func(k string, _ pcommon.Value) bool {
-		return k == httpattr.RedactionPolicy || k == httpattr.RedactionCount || k == redactionRules
+		return k == httpattr.RedactionPolicy || k == httpattr.RedactionCount || k == httpattr.RedactionRules
 	})
 }

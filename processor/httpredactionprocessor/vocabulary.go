@@ -230,7 +230,7 @@ func (v *vocabulary) info(key string) *keyInfo {
 
 func (ki *keyInfo) ownKey(key string) {
 	switch key {
-	case httpattr.RedactionPolicy, httpattr.RedactionCount, redactionRules:
+	case httpattr.RedactionPolicy, httpattr.RedactionCount, httpattr.RedactionRules:
 		ki.stamp = true
 		return
 	case httpattr.RequestBodyTruncated, httpattr.RequestBodyIncomplete:
