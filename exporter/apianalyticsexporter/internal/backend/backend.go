@@ -57,6 +57,24 @@ type Encoder interface {
 	Classify(status int) Class
 }
 
+// Degrader is implemented by an Encoder whose backend may refuse an event for its
+// content alone (an edge firewall that takes captured content for an attack). The
+// exporter asks once for an event that was refused when sent alone.
+type Degrader interface {
+	// Degrade appends item without the content that may have been refused
+	// (bodies, query) to dst, or returns dst and false if nothing is left to
+	// take away.
+	Degrade(dst, item []byte) ([]byte, bool)
+}
+
+// AnswerReader is implemented by an Encoder whose backend tells in a successful
+// answer how many events it left out. It never decides about success.
+type AnswerReader interface {
+	// Skipped returns that number, or 0 if body does not tell. body is a prefix
+	// of the answer, at most 64 KiB, and never logged.
+	Skipped(body []byte) int
+}
+
 // Spec holds the facts that the exporter needs to pack and send.
 type Spec struct {
 	// Name is the configuration key, such as "moesif".
