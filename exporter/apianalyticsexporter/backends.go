@@ -20,12 +20,17 @@ import (
 type choice struct {
 	name  string // the block's key
 	gates Gates
-	// secretKey and secret are the required credential.
-	secretKey string
-	secret    configopaque.String
-	// endpoint is used if the configuration has none; "" means that the key
-	// endpoint is required.
+	// secretKey and secret are the credential, which is required unless
+	// secretOptional is set; secretKey "" means that the backend has none.
+	secretKey      string
+	secret         configopaque.String
+	secretOptional bool
+	// endpoint is used if the configuration has none beside the block; "" means
+	// that one is required.
 	endpoint string
+	// ownEndpoint is true if endpoint is the block's key of that name, and not
+	// the vendor's address.
+	ownEndpoint bool
 	// compression is used if the configuration has none.
 	compression configcompression.Type
 	// newEncoder returns the encoder, or an error that names the key.
@@ -104,7 +109,7 @@ func (c *choice) validate(cfg *Config) (errs []error) {
 	key := func(k string) string { return "`" + c.name + "::" + k + "`" }
 	env := strings.ToUpper(c.name + "_" + c.secretKey)
 	switch secret := string(c.secret); {
-	case secret == "":
+	case secret == "" && c.secretKey != "" && !c.secretOptional:
 		errs = append(errs, fmt.Errorf("%s is empty: write \"${env:%s}\" and set that environment variable (one that is not set reads as empty, too)", key(c.secretKey), env))
 	case !backend.HeaderSafe(secret):
 		errs = append(errs, fmt.Errorf("%s holds a blank, a control character or one beyond ASCII: copy it again without line breaks", key(c.secretKey)))
@@ -123,8 +128,15 @@ func (c *choice) validate(cfg *Config) (errs []error) {
 	default:
 		errs = append(errs, fmt.Errorf("%s is %q: write none, errors or all", key("bodies"), c.gates.Bodies))
 	}
-	if c.endpoint == "" && cfg.ClientConfig.Endpoint == "" {
+	switch common := cfg.ClientConfig.Endpoint; {
+	case c.endpoint == "" && common == "" && c.ownEndpoint:
+		errs = append(errs, fmt.Errorf("%s is empty: write the URL to send to, such as https://api.example.com", key("endpoint")))
+	case c.endpoint == "" && common == "":
 		errs = append(errs, fmt.Errorf("`endpoint` is empty: the backend %s has no address of its own, write its URL", c.name))
+	case c.ownEndpoint && c.endpoint != "" && common != "":
+		errs = append(errs, fmt.Errorf("`endpoint` and %s are set together: keep one of them", key("endpoint")))
+	case c.ownEndpoint:
+		errs = append(errs, validateEndpoint(key("endpoint"), c.endpoint))
 	}
 	return errs
 }

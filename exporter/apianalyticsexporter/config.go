@@ -180,7 +180,7 @@ func (cfg *Config) Validate() error {
 	} else {
 		errs = append(errs, choice.validate(cfg)...)
 	}
-	errs = append(errs, validateEndpoint(cfg.ClientConfig.Endpoint))
+	errs = append(errs, validateEndpoint("`endpoint`", cfg.ClientConfig.Endpoint))
 	if cfg.ClientConfig.Timeout <= 0 {
 		errs = append(errs, fmt.Errorf("`timeout` is %v: write a positive duration such as 10s, or a backend that never answers would hold the queue for ever", cfg.ClientConfig.Timeout))
 	}
@@ -211,30 +211,35 @@ func (cfg *Config) validateQueue(q *exporterhelper.QueueBatchConfig) (errs []err
 	return errs
 }
 
-func validateEndpoint(endpoint string) error {
+// validateEndpoint names the key, such as "`endpoint`", and never the value, which
+// may hold a password.
+func validateEndpoint(key, endpoint string) error {
 	if endpoint == "" {
-		return nil // the backend's own
+		return nil // the backend's own, or another key's
 	}
 	const hint = "write an absolute URL such as https://api.example.com"
 	u, err := url.Parse(endpoint)
 	switch {
 	case err != nil:
-		// The parser's message quotes the value, which may hold a password.
-		return errors.New("`endpoint` is no URL: " + hint)
+		return errors.New(key + " is no URL: " + hint)
 	case u.Scheme != "http" && u.Scheme != "https":
-		return errors.New("`endpoint` does not begin with http:// or https://: " + hint)
+		return errors.New(key + " does not begin with http:// or https://: " + hint)
 	case u.Hostname() == "":
-		return errors.New("`endpoint` has no host: " + hint)
+		return errors.New(key + " has no host: " + hint)
 	case u.User != nil:
-		return errors.New("`endpoint` holds a user or password: remove it; use `auth` or `headers` for credentials")
+		return errors.New(key + " holds a user or password: remove it; use `auth` or `headers` for credentials")
 	case u.RawQuery != "" || u.Fragment != "" || u.ForceQuery:
-		return errors.New("`endpoint` holds a query or a fragment: remove it; the backend's path is appended to the endpoint")
+		return errors.New(key + " holds a query or a fragment: remove it; the backend's path is appended to the endpoint")
 	}
 	return nil
 }
 
-// requestURL joins endpoint and the backend's path.
+// requestURL joins endpoint and the backend's path. A backend without a path is
+// sent to the endpoint as it is.
 func requestURL(endpoint, path string) string {
+	if path == "" {
+		return endpoint
+	}
 	return strings.TrimRight(endpoint, "/") + path
 }
 

@@ -16,7 +16,7 @@ import (
 // Settings adjusts a fake. The zero value is usable.
 type Settings struct {
 	// Credential is the application id or API key that requests must carry;
-	// empty means that any non-empty one will do.
+	// empty means that any non-empty one will do, and for a webhook also none.
 	Credential string
 	// MaxItems is the most events in a request; 0 means the backend's default
 	// (Moesif 200, ReadMe 30).
@@ -33,8 +33,8 @@ type Settings struct {
 
 // Event is one accepted event.
 type Event struct {
-	Backend    string          // "moesif" or "readme"
-	ID         string          // transaction_id or _id
+	Backend    string          // the backend's name, such as "moesif"
+	ID         string          // transaction_id, _id, …
 	Duplicate  bool            // an event with this id was accepted before
 	JSON       json.RawMessage // as received
 	ReceivedAt time.Time
@@ -86,8 +86,13 @@ type Fake struct {
 
 // vendor is what differs between the endpoints.
 type vendor struct {
-	name         string
-	path         string
+	name string
+	path string // "": any path and query
+	// mediaType of a request; "" is application/json.
+	mediaType string
+	// split returns the events of a request, or an error without data; nil
+	// splits a bare JSON array.
+	split        func(body []byte) ([]json.RawMessage, error)
 	maxItems     int
 	maxItemBytes int
 	maxBytes     int // uncompressed, the whole request
@@ -98,6 +103,12 @@ type vendor struct {
 }
 
 func newFake(v vendor, s Settings) *Fake {
+	if v.mediaType == "" {
+		v.mediaType = "application/json"
+	}
+	if v.split == nil {
+		v.split = splitArray
+	}
 	if s.MaxItems > 0 {
 		v.maxItems = s.MaxItems
 	}

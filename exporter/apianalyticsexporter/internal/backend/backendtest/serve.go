@@ -89,7 +89,7 @@ func (f *Fake) handle(r *http.Request) (status int, text string) {
 		return status, string(body)
 	}
 	v := f.vendor
-	if r.URL.Path != v.path || r.URL.RawQuery != "" {
+	if v.path != "" && (r.URL.Path != v.path || r.URL.RawQuery != "") {
 		return refuse(http.StatusNotFound, "request: not to "+v.path)
 	}
 	if r.Method != http.MethodPost {
@@ -100,8 +100,8 @@ func (f *Fake) handle(r *http.Request) (status int, text string) {
 	}
 	var problems []string
 	mediaType, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if err != nil || mediaType != "application/json" {
-		problems = append(problems, "request: Content-Type is not application/json")
+	if err != nil || mediaType != v.mediaType {
+		problems = append(problems, "request: Content-Type is not "+v.mediaType)
 	}
 	if c := params["charset"]; c != "" && !strings.EqualFold(c, "utf-8") {
 		problems = append(problems, "request: charset is not utf-8")
@@ -117,7 +117,7 @@ func (f *Fake) handle(r *http.Request) (status int, text string) {
 	case err != nil:
 		return refuse(http.StatusBadRequest, append(problems, "request: "+err.Error())...)
 	}
-	items, err := splitArray(body)
+	items, err := v.split(body)
 	if err != nil {
 		return refuse(http.StatusBadRequest, append(problems, "request: "+err.Error())...)
 	}

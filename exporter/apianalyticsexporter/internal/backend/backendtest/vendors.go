@@ -1,0 +1,18 @@
+// Copyright The apispan Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package backendtest
+
+// fakes and checks have an entry for each backend: the suite and the golden files
+// find the vendor's rules here by [backend.Spec] Name. A new backend adds a line to
+// both.
+var (
+	fakes = map[string]func(Settings) *Fake{
+		"moesif": NewMoesif,
+		"readme": NewReadMe,
+	}
+	checks = map[string]func(event []byte) []string{
+		"moesif": CheckMoesif,
+		"readme": CheckReadMe,
+	}
+)
