@@ -12,6 +12,8 @@ import (
 	"slices"
 
 	"go.opentelemetry.io/collector/exporter/exporterhelper/xexporterhelper"
+
+	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend"
 )
 
 // The stored form of a request, all versions of which stay readable for ever:
@@ -22,9 +24,22 @@ import (
 //	count   uvarint
 //	item    uvarint length, bytes; count times
 //	crc     CRC-32C of everything before it, big endian, 4 bytes
+//
+// Version 2 says in addition which stream each item belongs to:
+//
+//	"apsq"  4 bytes
+//	0x02    version
+//	name    uvarint length, backend name
+//	runs    uvarint
+//	run     stream (uvarint length, name), count (uvarint), items as above; runs times
+//	crc     as above
+//
+// A request that holds events only is written as version 1, so that the queue
+// survives going back to an older version of this exporter.
 const (
 	storedMagic    = "apsq"
 	storedVersion1 = 1
+	storedVersion2 = 2
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -42,15 +57,39 @@ func (requestEncoding) Marshal(_ context.Context, req xexporterhelper.Request) (
 	n := len(storedMagic) + 1 + binary.MaxVarintLen64*(2+len(r.items)) + len(r.backend) + r.size + crc32.Size
 	b := make([]byte, 0, n)
 	b = append(b, storedMagic...)
-	b = append(b, storedVersion1)
-	b = binary.AppendUvarint(b, uint64(len(r.backend)))
-	b = append(b, r.backend...)
-	b = binary.AppendUvarint(b, uint64(len(r.items)))
-	for _, it := range r.items {
-		b = binary.AppendUvarint(b, uint64(len(it)))
-		b = append(b, it...)
+	if r.streams == nil {
+		b = append(b, storedVersion1)
+		b = appendField(b, r.backend)
+		b = appendItems(b, r.items)
+	} else {
+		b = append(b, storedVersion2)
+		b = appendField(b, r.backend)
+		runs := 0
+		for lo := 0; lo < len(r.items); lo = r.run(lo) {
+			runs++
+		}
+		b = binary.AppendUvarint(b, uint64(runs))
+		for lo := 0; lo < len(r.items); {
+			hi := r.run(lo)
+			b = appendField(b, string(r.stream(lo)))
+			b = appendItems(b, r.items[lo:hi])
+			lo = hi
+		}
 	}
 	return binary.BigEndian.AppendUint32(b, crc32.Checksum(b, castagnoli)), nil
+}
+
+func appendField[T string | []byte](b []byte, field T) []byte {
+	b = binary.AppendUvarint(b, uint64(len(field)))
+	return append(b, field...)
+}
+
+func appendItems(b []byte, items [][]byte) []byte {
+	b = binary.AppendUvarint(b, uint64(len(items)))
+	for _, it := range items {
+		b = appendField(b, it)
+	}
+	return b
 }
 
 // Unmarshal implements exporterhelper.QueueBatchEncoding. It never fails, because
@@ -68,7 +107,7 @@ var errStored = errors.New("api_analytics: stored request is not readable")
 
 func decodeRequest(b []byte) (*request, error) {
 	head := len(storedMagic) + 1
-	if len(b) < head+crc32.Size || string(b[:len(storedMagic)]) != storedMagic || b[head-1] != storedVersion1 {
+	if len(b) < head+crc32.Size || string(b[:len(storedMagic)]) != storedMagic {
 		return nil, errStored
 	}
 	body, sum := b[:len(b)-crc32.Size], b[len(b)-crc32.Size:]
@@ -81,21 +120,63 @@ func decodeRequest(b []byte) (*request, error) {
 	if !ok {
 		return nil, errStored
 	}
-	count, n := binary.Uvarint(body)
-	if n <= 0 || count > uint64(len(body)) {
+	var items [][]byte
+	var streams []backend.Stream
+	switch b[head-1] {
+	case storedVersion1:
+		items, body, ok = cutItems(body)
+	case storedVersion2:
+		items, streams, body, ok = cutRuns(body)
+	default:
+		ok = false
+	}
+	if !ok || len(body) != 0 {
 		return nil, errStored
 	}
-	body = body[n:]
-	items := make([][]byte, count)
-	for i := range items {
-		if items[i], body, ok = cutField(body); !ok {
-			return nil, errStored
+	r := newRequest(string(name), items)
+	r.streams = streams
+	return r, nil
+}
+
+// cutRuns cuts the runs of version 2 off b.
+func cutRuns(b []byte) (items [][]byte, streams []backend.Stream, rest []byte, ok bool) {
+	runs, n := binary.Uvarint(b)
+	if n <= 0 || runs > uint64(len(b)) {
+		return nil, nil, nil, false
+	}
+	b = b[n:]
+	streams = []backend.Stream{} // not nil, even without items
+	for range runs {
+		var name []byte
+		var part [][]byte
+		if name, b, ok = cutField(b); !ok {
+			return nil, nil, nil, false
+		}
+		if part, b, ok = cutItems(b); !ok {
+			return nil, nil, nil, false
+		}
+		items = append(items, part...)
+		for range part {
+			streams = append(streams, backend.Stream(name))
 		}
 	}
-	if len(body) != 0 {
-		return nil, errStored
+	return items, streams, b, true
+}
+
+// cutItems cuts a count and as many items off b.
+func cutItems(b []byte) (items [][]byte, rest []byte, ok bool) {
+	count, n := binary.Uvarint(b)
+	if n <= 0 || count > uint64(len(b)) {
+		return nil, nil, false
 	}
-	return newRequest(string(name), items), nil
+	b = b[n:]
+	items = make([][]byte, count)
+	for i := range items {
+		if items[i], b, ok = cutField(b); !ok {
+			return nil, nil, false
+		}
+	}
+	return items, b, true
 }
 
 // cutField cuts a length-prefixed field off b.

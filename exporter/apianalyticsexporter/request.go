@@ -13,15 +13,19 @@ import (
 
 	"go.opentelemetry.io/collector/exporter/exporterhelper"
 	"go.opentelemetry.io/collector/exporter/exporterhelper/xexporterhelper"
+
+	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend"
 )
 
-// request is what waits in the queue: the encoded events of one backend. A merged
-// request shares the events of the ones it was made from; no event is changed
-// once it is encoded.
+// request is what waits in the queue: the encoded items of one backend. A merged
+// request shares the items of the ones it was made from; no item is changed once
+// it is encoded.
 type request struct {
 	backend string
 	items   [][]byte
 	size    int // bytes in items
+	// streams is parallel to items; nil means that all are events.
+	streams []backend.Stream
 	// ledgers is parallel to items where callers wait for the result, else nil.
 	ledgers []*ledger
 	// unreadable lists the sizes of stored requests that could not be read.
@@ -35,11 +39,11 @@ var _ interface {
 	OnError(err error) xexporterhelper.Request
 } = (*request)(nil)
 
-// ledger counts the events of one ConsumeTraces call that are not settled.
+// ledger counts the items of one Consume call that are not settled.
 type ledger struct{ open atomic.Int64 }
 
-func newRequest(backend string, items [][]byte) *request {
-	r := &request{backend: backend, items: items}
+func newRequest(name string, items [][]byte) *request {
+	r := &request{backend: name, items: items}
 	for _, it := range items {
 		r.size += len(it)
 	}
@@ -116,10 +120,72 @@ func merge(a, b *request) *request {
 		size:       a.size + b.size,
 		unreadable: append(slices.Clip(a.unreadable), b.unreadable...),
 	}
+	if a.streams != nil || b.streams != nil {
+		m.streams = append(a.allStreams(), b.allStreams()...)
+	}
 	if a.ledgers != nil || b.ledgers != nil {
 		m.ledgers = append(a.allLedgers(), b.allLedgers()...)
 	}
 	return m
+}
+
+func (r *request) allStreams() []backend.Stream {
+	if r.streams == nil {
+		return make([]backend.Stream, len(r.items))
+	}
+	return r.streams
+}
+
+// stream returns which stream item i belongs to.
+func (r *request) stream(i int) backend.Stream {
+	if r.streams == nil {
+		return backend.Events
+	}
+	return r.streams[i]
+}
+
+// run returns the end of the items of one stream that begin at lo.
+func (r *request) run(lo int) int {
+	if r.streams == nil {
+		return len(r.items)
+	}
+	hi := lo + 1
+	for hi < len(r.items) && r.streams[hi] == r.streams[lo] {
+		hi++
+	}
+	return hi
+}
+
+// grouped returns the request with the items of each stream together, streams in
+// the order of their first item, items of one stream in their order. It returns r
+// if that is so already.
+func (r *request) grouped() *request {
+	var order []backend.Stream
+	mixed := false
+	for lo := 0; lo < len(r.items); lo = r.run(lo) {
+		if slices.Contains(order, r.stream(lo)) {
+			mixed = true
+		} else {
+			order = append(order, r.stream(lo))
+		}
+	}
+	if !mixed {
+		return r
+	}
+	g := &request{backend: r.backend, size: r.size, unreadable: r.unreadable, firstTry: r.firstTry}
+	for _, s := range order {
+		for i, it := range r.items {
+			if r.streams[i] != s {
+				continue
+			}
+			g.items = append(g.items, it)
+			g.streams = append(g.streams, s)
+			if r.ledgers != nil {
+				g.ledgers = append(g.ledgers, r.ledgers[i])
+			}
+		}
+	}
+	return g
 }
 
 func (r *request) allLedgers() []*ledger {
@@ -132,6 +198,9 @@ func (r *request) allLedgers() []*ledger {
 // part returns the events [lo, hi) as a request without spare capacity.
 func (r *request) part(lo, hi int) *request {
 	p := newRequest(r.backend, r.items[lo:hi:hi])
+	if r.streams != nil {
+		p.streams = r.streams[lo:hi:hi]
+	}
 	if r.ledgers != nil {
 		p.ledgers = r.ledgers[lo:hi:hi]
 	}
