@@ -4,6 +4,7 @@
 package apianalyticsexporter
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -40,6 +41,9 @@ const (
 	storedMagic    = "apsq"
 	storedVersion1 = 1
 	storedVersion2 = 2
+	// storedStandIn is no stored form: it stands for a request that the queue
+	// counts although the storage refused it (see standIn).
+	storedStandIn = 0
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -96,11 +100,44 @@ func appendItems(b []byte, items [][]byte) []byte {
 // the queue would delete the bytes without a trace: what cannot be read becomes a
 // request that says so.
 func (requestEncoding) Unmarshal(b []byte) (context.Context, xexporterhelper.Request, error) {
+	if r, ok := decodeStandIn(b); ok {
+		return context.Background(), r, nil
+	}
 	r, err := decodeRequest(b)
 	if err != nil {
 		r = &request{unreadable: []int{max(1, len(b))}}
 	}
 	return context.Background(), r, nil
+}
+
+// standIn returns what the queue reads instead of a request that could not be
+// stored and was given back to its sender: a request without events that has the
+// sizes of that one, so that the queue's sums stay right.
+func standIn(stored []byte) []byte {
+	var items, size int
+	if r, err := decodeRequest(stored); err == nil {
+		items, size = r.ItemsCount(), r.BytesSize()
+	}
+	b := append([]byte(storedMagic), storedStandIn)
+	b = binary.AppendUvarint(b, uint64(items))
+	return binary.AppendUvarint(b, uint64(size))
+}
+
+// decodeStandIn reads what standIn made.
+func decodeStandIn(b []byte) (*request, bool) {
+	b, ok := bytes.CutPrefix(b, append([]byte(storedMagic), storedStandIn))
+	if !ok {
+		return nil, false
+	}
+	items, n := binary.Uvarint(b)
+	if n <= 0 {
+		return nil, false
+	}
+	size, m := binary.Uvarint(b[n:])
+	if m <= 0 || n+m != len(b) {
+		return nil, false
+	}
+	return &request{absent: sizes{items: int(items), bytes: int(size)}}, true
 }
 
 var errStored = errors.New("api_analytics: stored request is not readable")

@@ -18,6 +18,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend"
+	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/queueguard"
 )
 
 // tracesExporter stands around the exporterhelper's exporter. It translates
@@ -40,7 +41,11 @@ type tracesExporter struct {
 	// pending is how many events wait in the queue in memory or are being sent.
 	pending atomic.Int64
 
+	// guard stands before the storage; nil without one.
+	guard *queueguard.Guard
+
 	rejected limitedLog
+	storage  limitedLog
 	host     component.Host
 	outage   atomic.Bool
 	stopping atomic.Bool
@@ -75,6 +80,10 @@ func newWithEncoder(ctx context.Context, set exporter.Settings, cfg *Config, c c
 		persistent: cfg.QueueConfig.HasValue() && cfg.QueueConfig.Get().StorageID != nil,
 	}
 	e.rejected.now = now
+	if e.persistent {
+		e.guard = &queueguard.Guard{StandIn: standIn, OnFailure: e.storageFailed}
+		e.storage.now, e.storage.unit = now, "failures"
+	}
 	retry := cfg.RetryConfig
 	if !e.sync {
 		// We decide ourselves when to give up, or nobody would count it.
@@ -99,6 +108,23 @@ func newWithEncoder(ctx context.Context, set exporter.Settings, cfg *Config, c c
 func (e *tracesExporter) Capabilities() consumer.Capabilities {
 	return consumer.Capabilities{MutatesData: false}
 }
+
+// Start implements component.Component.
+func (e *tracesExporter) Start(ctx context.Context, host component.Host) error {
+	if e.guard != nil {
+		host = e.guard.Host(host, *e.cfg.QueueConfig.Get().StorageID)
+	}
+	return e.Traces.Start(ctx, host)
+}
+
+// storageFailed tells that the storage refuses to write. The guard keeps what is
+// stored; new events are refused.
+func (e *tracesExporter) storageFailed(err error) {
+	e.storage.warn(e.set.Logger, "the storage of the queue refuses to write: is its volume full? Senders are asked to come back; what is stored is delivered and kept",
+		1, zap.Error(err))
+}
+
+var errStorageRefuses = errors.New("api_analytics: the storage of the queue refuses to write")
 
 // startSender runs inside Start, before the queue starts.
 func (e *tracesExporter) startSender(ctx context.Context, host component.Host) error {
@@ -157,6 +183,10 @@ func (e *tracesExporter) ConsumeTraces(ctx context.Context, td ptrace.Traces) er
 	}
 	if e.sync {
 		return e.consumeSync(ctx, td, req)
+	}
+	if e.guard != nil && e.guard.Refuse(now()) {
+		e.tel.dropped(ctx, reasonRefused, n)
+		return errStorageRefuses
 	}
 	if !e.persistent {
 		e.pending.Add(int64(n))

@@ -30,6 +30,8 @@ type request struct {
 	ledgers []*ledger
 	// unreadable lists the sizes of stored requests that could not be read.
 	unreadable []int
+	// absent are the sizes of a request that the storage refused.
+	absent sizes
 	// firstTry is when delivery was first tried; zero means not yet.
 	firstTry time.Time
 }
@@ -38,6 +40,9 @@ var _ interface {
 	xexporterhelper.Request
 	OnError(err error) xexporterhelper.Request
 } = (*request)(nil)
+
+// sizes are those of a request as the queue counts them.
+type sizes struct{ items, bytes int }
 
 // ledger counts the items of one Consume call that are not settled.
 type ledger struct{ open atomic.Int64 }
@@ -52,12 +57,12 @@ func newRequest(name string, items [][]byte) *request {
 
 // ItemsCount implements xexporterhelper.Request: the number of events. A request
 // that could not be read counts as one, or the queue would skip it unseen.
-func (r *request) ItemsCount() int { return len(r.items) + len(r.unreadable) }
+func (r *request) ItemsCount() int { return len(r.items) + len(r.unreadable) + r.absent.items }
 
 // BytesSize implements xexporterhelper.Request: the bytes of the events as they
 // are sent, without frame and compression.
 func (r *request) BytesSize() int {
-	n := r.size
+	n := r.size + r.absent.bytes
 	for _, u := range r.unreadable {
 		n += u
 	}
@@ -119,6 +124,7 @@ func merge(a, b *request) *request {
 		items:      append(a.items, b.items...),
 		size:       a.size + b.size,
 		unreadable: append(slices.Clip(a.unreadable), b.unreadable...),
+		absent:     sizes{a.absent.items + b.absent.items, a.absent.bytes + b.absent.bytes},
 	}
 	if a.streams != nil || b.streams != nil {
 		m.streams = append(a.allStreams(), b.allStreams()...)

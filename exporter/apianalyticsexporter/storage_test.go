@@ -5,6 +5,7 @@ package apianalyticsexporter
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -30,6 +31,10 @@ type memoryStorage struct {
 
 	mu   sync.Mutex
 	data map[string][]byte
+	// full, if set, makes transactions that store something fail.
+	full bool
+	// applied, if set, is called after each transaction, under the lock.
+	applied func()
 }
 
 func (m *memoryStorage) GetClient(context.Context, component.Kind, component.ID, string) (storage.Client, error) {
@@ -70,6 +75,9 @@ func (c storageClient) Close(context.Context) error { return nil }
 func (c storageClient) Batch(_ context.Context, ops ...*storage.Operation) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.full && slices.ContainsFunc(ops, func(op *storage.Operation) bool { return op.Type != storage.Get }) {
+		return errors.New("no space left on device")
+	}
 	for _, op := range ops {
 		switch op.Type {
 		case storage.Get:
@@ -80,7 +88,23 @@ func (c storageClient) Batch(_ context.Context, ops ...*storage.Operation) error
 			delete(c.data, op.Key)
 		}
 	}
+	if c.applied != nil {
+		c.applied()
+	}
 	return nil
+}
+
+// copy is the storage as a crash at this moment would leave it.
+func (m *memoryStorage) copy() *memoryStorage {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return &memoryStorage{data: maps.Clone(m.data)}
+}
+
+func (m *memoryStorage) setFull(full bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.full = full
 }
 
 // durableRig is an exporter with its queue in the storage.

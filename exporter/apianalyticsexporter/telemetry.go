@@ -4,6 +4,7 @@
 package apianalyticsexporter
 
 import (
+	"cmp"
 	"context"
 	"sync/atomic"
 	"time"
@@ -118,6 +119,7 @@ type limitedLog struct {
 	now  func() time.Time
 	next atomic.Int64 // unix nanoseconds before which nothing is logged
 	held atomic.Int64
+	unit string // of what is counted; "" means "events"
 }
 
 const logInterval = time.Minute
@@ -131,5 +133,5 @@ func (l *limitedLog) warn(logger *zap.Logger, msg string, n int, fields ...zap.F
 	if now < next || !l.next.CompareAndSwap(next, now+int64(logInterval)) {
 		return
 	}
-	logger.Warn(msg, append(fields, zap.Int64("events", l.held.Swap(0)))...)
+	logger.Warn(msg, append(fields, zap.Int64(cmp.Or(l.unit, "events"), l.held.Swap(0)))...)
 }

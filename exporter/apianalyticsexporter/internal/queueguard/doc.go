@@ -1,0 +1,25 @@
+// Copyright The apispan Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Package queueguard stands between the exporterhelper's persistent queue and its
+// storage extension, and closes two ways in which that queue loses requests that
+// were acknowledged:
+//
+//   - Killed while starting. The queue deletes the requests that were being sent
+//     when the last process ended, and then writes them again under new keys. The
+//     guard writes nothing and deletes nothing: it remembers under which old key the
+//     bytes of the new one are.
+//   - Disk full. To take a request the queue writes its metadata in the transaction
+//     that reads the request; if that fails it takes the request for damaged and
+//     deletes it. The guard reads the request alone and leaves the stored metadata as
+//     they are.
+//
+// The rule behind both: what is stored may be older than what the queue knows, and
+// then a crash sends requests again, with the ids that they had. It is never newer,
+// so a crash loses none. A request is deleted only in the transaction that stores
+// metadata without it.
+//
+// It relies on the order of the queue's calls, not on the content of its metadata,
+// and passes on what it does not recognise. It is written for exporterhelper
+// v0.155.0; the fault tests of this module run it against the real queue.
+package queueguard

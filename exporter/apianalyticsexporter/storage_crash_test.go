@@ -1,0 +1,170 @@
+// Copyright The apispan Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package apianalyticsexporter
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"net/http/httptest"
+	"slices"
+	"sync"
+	"testing"
+
+	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/backendtest"
+)
+
+// crashPoint is the world after one transaction of the storage.
+type crashPoint struct {
+	store     map[string][]byte
+	acked     int // requests that ConsumeTraces took, each of perRequest events
+	delivered map[string]bool
+}
+
+const perRequest = 5
+
+// journal records a crash point after each transaction of store.
+type journal struct {
+	mu     sync.Mutex
+	acked  int
+	points []crashPoint
+}
+
+func (j *journal) watch(store *memoryStorage, fake *backendtest.Fake) {
+	store.applied = func() {
+		p := crashPoint{store: maps.Clone(store.data), delivered: map[string]bool{}}
+		for _, ev := range fake.Events() {
+			p.delivered[ev.ID] = true
+		}
+		j.mu.Lock()
+		defer j.mu.Unlock()
+		p.acked = j.acked
+		j.points = append(j.points, p)
+	}
+}
+
+func (j *journal) ack(n int) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.acked += n
+}
+
+// check starts an exporter on what each crash left and demands that all that was
+// acknowledged is delivered, before or after.
+func (j *journal) check(t *testing.T) {
+	t.Helper()
+	for i, p := range j.points {
+		t.Run(fmt.Sprint(i), func(t *testing.T) {
+			t.Parallel()
+			fake := backendtest.NewMoesif(backendtest.Settings{Credential: appID})
+			srv := httptest.NewServer(fake)
+			defer srv.Close()
+			store := &memoryStorage{data: maps.Clone(p.store)}
+			r := durableRig(t, srv.URL, store, nil)
+			waitFor(t, "the storage is empty", func() bool { return len(store.items()) == 0 })
+			r.shutdown()
+			all := maps.Clone(p.delivered)
+			for _, ev := range fake.Events() {
+				all[ev.ID] = true
+			}
+			if want := p.acked * perRequest; len(all) < want {
+				t.Errorf("%d of %d acknowledged events are delivered", len(all), want)
+			}
+			if c := r.counts(); c.Unreadable != 0 {
+				t.Errorf("%d stored requests could not be read", c.Unreadable)
+			}
+		})
+	}
+}
+
+// TestCrashPoints ends the process after each transaction of the storage, while it
+// starts on what an earlier crash has left, sends, fails, takes more and finds the
+// disk full.
+func TestCrashPoints(t *testing.T) {
+	t.Parallel()
+	fake := backendtest.NewMoesif(backendtest.Settings{Credential: appID})
+	fake.Script(backendtest.Fault{Status: 503, Count: -1})
+	srv := httptest.NewServer(fake)
+	defer srv.Close()
+	var j journal
+	offered := 0
+	offer := func(r *rig, n int) (taken int) {
+		for range n {
+			if r.exp.ConsumeTraces(context.Background(), traces(perRequest*offered, perRequest)) == nil {
+				j.ack(1)
+				offered++
+				taken++
+			}
+		}
+		return taken
+	}
+
+	// Crashed with requests in flight.
+	store := newStore()
+	first := durableRig(t, srv.URL, store, slowRetry)
+	offer(first, 15)
+	waitFor(t, "all consumers are busy", func() bool { return first.counts().Requests["retry"] == 10 })
+	store = store.copy()
+	first.shutdown()
+
+	// Crashed again, at any moment of this life.
+	j.watch(store, fake)
+	second := durableRig(t, srv.URL, store, nil)
+	if n := offer(second, 3); n != 3 {
+		t.Fatalf("%d of 3 requests were taken", n)
+	}
+	store.setFull(true)
+	if n := offer(second, 3); n != 0 {
+		t.Fatalf("%d requests were taken by a full disk", n)
+	}
+	fake.Heal()
+	waitFor(t, "what is stored is delivered from a full disk", func() bool { return fake.Stats().Accepted == 18*perRequest })
+	store.setFull(false)
+	waitFor(t, "requests are taken again", func() bool { return offer(second, 1) == 1 })
+	waitFor(t, "the storage is empty", func() bool { return len(store.items()) == 0 })
+	second.shutdown()
+	if c := second.counts(); c.Unreadable != 0 || c.Sent != 19*perRequest {
+		t.Errorf("books: %+v", c)
+	}
+	if s := fake.Stats(); s.Accepted != 19*perRequest || s.Duplicates != 0 {
+		t.Errorf("stats %+v", s)
+	}
+	if keys := slices.Sorted(maps.Keys(store.data)); len(keys) != 1 {
+		t.Errorf("left in the storage: %q", keys)
+	}
+	t.Logf("%d crash points", len(j.points))
+	store.applied = nil
+	j.check(t)
+}
+
+// TestCrashLoop: killed while starting, again and again.
+func TestCrashLoop(t *testing.T) {
+	t.Parallel()
+	fake := backendtest.NewMoesif(backendtest.Settings{Credential: appID})
+	fake.Script(backendtest.Fault{Status: 503, Count: -1})
+	srv := httptest.NewServer(fake)
+	defer srv.Close()
+	store := newStore()
+	for i := range 6 {
+		r := durableRig(t, srv.URL, store, slowRetry)
+		if err := r.exp.ConsumeTraces(context.Background(), traces(perRequest*i, perRequest)); err != nil {
+			t.Fatal(err)
+		}
+		waitFor(t, "it is being sent", func() bool { return r.counts().Requests["retry"] > 0 })
+		store = store.copy()
+		// Full while it starts, every other time.
+		store.setFull(i%2 == 1)
+		again := durableRig(t, srv.URL, store, slowRetry)
+		waitFor(t, "all are being sent", func() bool { return again.counts().Requests["retry"] == int64(i+1) })
+		store = store.copy()
+	}
+	fake.Heal()
+	last := durableRig(t, srv.URL, store, nil)
+	waitFor(t, "all is delivered", func() bool { return fake.Stats().Accepted == 6*perRequest })
+	waitFor(t, "the storage is empty", func() bool { return len(store.items()) == 0 })
+	last.shutdown()
+	if s := fake.Stats(); s.Duplicates != 0 {
+		t.Errorf("stats %+v", s)
+	}
+}
