@@ -6,6 +6,8 @@ package apianalyticsexporter
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"go.opentelemetry.io/collector/config/configcompression"
@@ -33,6 +35,8 @@ type choice struct {
 	ownEndpoint bool
 	// compression is used if the configuration has none.
 	compression configcompression.Type
+	// transports are those for other endpoint schemes than http and https.
+	transports map[string]newTransport
 	// newEncoder returns the encoder, or an error that names the key.
 	newEncoder func(version string) (backend.Encoder, error)
 }
@@ -128,6 +132,7 @@ func (c *choice) validate(cfg *Config) (errs []error) {
 	default:
 		errs = append(errs, fmt.Errorf("%s is %q: write none, errors or all", key("bodies"), c.gates.Bodies))
 	}
+	errs = append(errs, validateEndpoint("`endpoint`", cfg.ClientConfig.Endpoint, c.schemes()))
 	switch common := cfg.ClientConfig.Endpoint; {
 	case c.endpoint == "" && common == "" && c.ownEndpoint:
 		errs = append(errs, fmt.Errorf("%s is empty: write the URL to send to, such as https://api.example.com", key("endpoint")))
@@ -136,7 +141,12 @@ func (c *choice) validate(cfg *Config) (errs []error) {
 	case c.ownEndpoint && c.endpoint != "" && common != "":
 		errs = append(errs, fmt.Errorf("`endpoint` and %s are set together: keep one of them", key("endpoint")))
 	case c.ownEndpoint:
-		errs = append(errs, validateEndpoint(key("endpoint"), c.endpoint))
+		errs = append(errs, validateEndpoint(key("endpoint"), c.endpoint, c.schemes()))
 	}
 	return errs
+}
+
+// schemes are those that the endpoint may have.
+func (c *choice) schemes() []string {
+	return append([]string{"http", "https"}, slices.Sorted(maps.Keys(c.transports))...)
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -176,11 +177,10 @@ func (cfg *Config) Validate() error {
 	var errs []error
 	choice, err := cfg.choice()
 	if err != nil {
-		errs = append(errs, err)
+		errs = append(errs, err, validateEndpoint("`endpoint`", cfg.ClientConfig.Endpoint, choice.schemes()))
 	} else {
 		errs = append(errs, choice.validate(cfg)...)
 	}
-	errs = append(errs, validateEndpoint("`endpoint`", cfg.ClientConfig.Endpoint))
 	if cfg.ClientConfig.Timeout <= 0 {
 		errs = append(errs, fmt.Errorf("`timeout` is %v: write a positive duration such as 10s, or a backend that never answers would hold the queue for ever", cfg.ClientConfig.Timeout))
 	}
@@ -213,7 +213,7 @@ func (cfg *Config) validateQueue(q *exporterhelper.QueueBatchConfig) (errs []err
 
 // validateEndpoint names the key, such as "`endpoint`", and never the value, which
 // may hold a password.
-func validateEndpoint(key, endpoint string) error {
+func validateEndpoint(key, endpoint string, schemes []string) error {
 	if endpoint == "" {
 		return nil // the backend's own, or another key's
 	}
@@ -222,8 +222,8 @@ func validateEndpoint(key, endpoint string) error {
 	switch {
 	case err != nil:
 		return errors.New(key + " is no URL: " + hint)
-	case u.Scheme != "http" && u.Scheme != "https":
-		return errors.New(key + " does not begin with http:// or https://: " + hint)
+	case !slices.Contains(schemes, u.Scheme):
+		return errors.New(key + " does not begin with " + strings.Join(schemes, ":// or ") + "://: " + hint)
 	case u.Hostname() == "":
 		return errors.New(key + " has no host: " + hint)
 	case u.User != nil:
@@ -246,7 +246,7 @@ func requestURL(endpoint, path string) string {
 // clearText reports whether requests to the URL leave the machine unencrypted.
 func clearText(rawURL string) bool {
 	u, err := url.Parse(rawURL)
-	if err != nil || u.Scheme != "http" {
+	if err != nil || u.Scheme != "http" && u.Scheme != "ws" {
 		return false
 	}
 	ip := net.ParseIP(u.Hostname())

@@ -21,20 +21,16 @@ import (
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/queueguard"
 )
 
-// tracesExporter stands around the exporterhelper's exporter. It translates
-// before the queue, returns early when there is nothing to send, and closes the
-// books at shutdown.
-type tracesExporter struct {
-	exporter.Traces // the exporterhelper's
+// core is what all signals of one exporter have in common: it delivers encoded
+// events and keeps the books.
+type core struct {
+	cfg    *Config
+	set    exporter.Settings
+	choice choice
+	tel    *telemetry
+	sender *sender
 
-	cfg        *Config
-	set        exporter.Settings
-	choice     choice
-	tel        *telemetry
-	translator *translator
-	sender     *sender
-
-	// sync: ConsumeTraces returns what became of the events.
+	// sync: the consumer returns what became of the events.
 	sync bool
 	// persistent: the queue outlives the process.
 	persistent bool
@@ -48,7 +44,57 @@ type tracesExporter struct {
 	storage  limitedLog
 	host     component.Host
 	outage   atomic.Bool
+	circuit  circuit
 	stopping atomic.Bool
+}
+
+func newCore(set exporter.Settings, cfg *Config, c choice, enc backend.Endpoint) (*core, error) {
+	tel, err := newTelemetry(set.TelemetrySettings, set.ID)
+	if err != nil {
+		return nil, err
+	}
+	e := &core{
+		cfg:        cfg,
+		set:        set,
+		choice:     c,
+		tel:        tel,
+		sender:     newSender(c, cfg.ClientConfig, enc, tel),
+		sync:       !cfg.QueueConfig.HasValue() || cfg.QueueConfig.Get().WaitForResult,
+		persistent: cfg.QueueConfig.HasValue() && cfg.QueueConfig.Get().StorageID != nil,
+	}
+	e.rejected.now = now
+	e.circuit.wait = circuitWait
+	if e.persistent {
+		e.guard = &queueguard.Guard{StandIn: standIn, OnFailure: e.storageFailed}
+		e.storage.now, e.storage.unit = now, "failures"
+	}
+	return e, nil
+}
+
+// options are the exporterhelper's for every signal.
+func (e *core) options() []exporterhelper.Option {
+	retry := e.cfg.RetryConfig
+	if !e.sync {
+		// We decide ourselves when to give up, or nobody would count it.
+		retry.MaxElapsedTime = 0
+	}
+	return []exporterhelper.Option{
+		exporterhelper.WithStart(e.startSender),
+		// The client's timeout covers each attempt.
+		exporterhelper.WithTimeout(exporterhelper.TimeoutConfig{Timeout: 0}),
+		exporterhelper.WithRetry(retry),
+		xexporterhelper.WithQueueBatch(e.cfg.QueueConfig, xexporterhelper.QueueBatchSettings{Encoding: requestEncoding{}}),
+	}
+}
+
+// tracesExporter stands around the exporterhelper's exporter. It translates
+// before the queue, returns early when there is nothing to send, and closes the
+// books at shutdown.
+type tracesExporter struct {
+	exporter.Traces // the exporterhelper's
+	*core
+
+	translator *translator
 }
 
 func newTracesExporter(ctx context.Context, set exporter.Settings, cfg *Config) (*tracesExporter, error) {
@@ -65,37 +111,15 @@ func newTracesExporter(ctx context.Context, set exporter.Settings, cfg *Config) 
 
 // newWithEncoder is newTracesExporter with any encoder.
 func newWithEncoder(ctx context.Context, set exporter.Settings, cfg *Config, c choice, enc backend.Encoder) (*tracesExporter, error) {
-	tel, err := newTelemetry(set.TelemetrySettings, set.ID)
+	core, err := newCore(set, cfg, c, enc)
 	if err != nil {
 		return nil, err
 	}
 	e := &tracesExporter{
-		cfg:        cfg,
-		set:        set,
-		choice:     c,
-		tel:        tel,
-		translator: newTranslator(enc, c, cfg.RequireRedaction, tel, set.Logger),
-		sender:     newSender(c, cfg.ClientConfig.Endpoint, enc, tel),
-		sync:       !cfg.QueueConfig.HasValue() || cfg.QueueConfig.Get().WaitForResult,
-		persistent: cfg.QueueConfig.HasValue() && cfg.QueueConfig.Get().StorageID != nil,
+		core:       core,
+		translator: newTranslator(enc, c, cfg.RequireRedaction, core.tel, set.Logger),
 	}
-	e.rejected.now = now
-	if e.persistent {
-		e.guard = &queueguard.Guard{StandIn: standIn, OnFailure: e.storageFailed}
-		e.storage.now, e.storage.unit = now, "failures"
-	}
-	retry := cfg.RetryConfig
-	if !e.sync {
-		// We decide ourselves when to give up, or nobody would count it.
-		retry.MaxElapsedTime = 0
-	}
-	e.Traces, err = xexporterhelper.NewTracesRequest(ctx, set, fromHandoff, e.push,
-		exporterhelper.WithStart(e.startSender),
-		// The client's timeout covers each attempt.
-		exporterhelper.WithTimeout(exporterhelper.TimeoutConfig{Timeout: 0}),
-		exporterhelper.WithRetry(retry),
-		xexporterhelper.WithQueueBatch(cfg.QueueConfig, xexporterhelper.QueueBatchSettings{Encoding: requestEncoding{}}),
-	)
+	e.Traces, err = xexporterhelper.NewTracesRequest(ctx, set, fromHandoff, e.push, e.options()...)
 	if err != nil {
 		return nil, err
 	}
@@ -111,15 +135,20 @@ func (e *tracesExporter) Capabilities() consumer.Capabilities {
 
 // Start implements component.Component.
 func (e *tracesExporter) Start(ctx context.Context, host component.Host) error {
-	if e.guard != nil {
-		host = e.guard.Host(host, *e.cfg.QueueConfig.Get().StorageID)
+	return e.Traces.Start(ctx, e.guardedHost(host))
+}
+
+// guardedHost puts the guard before the storage.
+func (e *core) guardedHost(host component.Host) component.Host {
+	if e.guard == nil {
+		return host
 	}
-	return e.Traces.Start(ctx, host)
+	return e.guard.Host(host, *e.cfg.QueueConfig.Get().StorageID)
 }
 
 // storageFailed tells that the storage refuses to write. The guard keeps what is
 // stored; new events are refused.
-func (e *tracesExporter) storageFailed(err error) {
+func (e *core) storageFailed(err error) {
 	e.storage.warn(e.set.Logger, "the storage of the queue refuses to write: is its volume full? Senders are asked to come back; what is stored is delivered and kept",
 		1, zap.Error(err))
 }
@@ -127,16 +156,16 @@ func (e *tracesExporter) storageFailed(err error) {
 var errStorageRefuses = errors.New("api_analytics: the storage of the queue refuses to write")
 
 // startSender runs inside Start, before the queue starts.
-func (e *tracesExporter) startSender(ctx context.Context, host component.Host) error {
+func (e *core) startSender(ctx context.Context, host component.Host) error {
 	e.host = host
 	if e.cfg.DryRun {
 		e.set.Logger.Warn("dry_run is true: events are translated and counted, and not sent", zap.String("backend", e.choice.name))
 		return nil
 	}
-	if clearText(e.sender.url) {
-		e.set.Logger.Warn("`endpoint` begins with http://: the credential and the events travel unencrypted", zap.String("backend", e.choice.name))
+	if clearText(e.sender.endpoint) {
+		e.set.Logger.Warn("`endpoint` begins with http:// or ws://: the credential and the events travel unencrypted", zap.String("backend", e.choice.name))
 	}
-	return e.sender.start(ctx, host, e.cfg.ClientConfig, e.choice, e.set.TelemetrySettings)
+	return e.sender.start(ctx, host, e.set.TelemetrySettings)
 }
 
 // Shutdown implements component.Component. Afterwards every event is sent,
@@ -144,6 +173,13 @@ func (e *tracesExporter) startSender(ctx context.Context, host component.Host) e
 func (e *tracesExporter) Shutdown(ctx context.Context) error {
 	e.stopping.Store(true)
 	err := e.Traces.Shutdown(ctx)
+	return errors.Join(err, e.close(ctx))
+}
+
+// close frees the sender and counts what a queue in memory still held. It comes
+// after the exporterhelper's shutdown.
+func (e *core) close(ctx context.Context) error {
+	err := e.sender.shutdown(ctx)
 	if lost := e.pending.Swap(0); lost > 0 {
 		e.tel.dropped(ctx, reasonShutdown, int(lost))
 		e.set.Logger.Warn("events in the queue in memory could not be delivered before shutdown: use sending_queue::storage to keep them",
@@ -220,7 +256,7 @@ func (e *tracesExporter) consumeSync(ctx context.Context, td ptrace.Traces, req 
 
 // report tells the Collector when the backend refuses us, and when it does no
 // longer.
-func (e *tracesExporter) report(a answer) {
+func (e *core) report(a answer) {
 	if e.stopping.Load() || e.host == nil {
 		return
 	}

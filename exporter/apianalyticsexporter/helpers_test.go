@@ -147,8 +147,8 @@ func (r *rig) shutdown() {
 
 // counts are the exporter's own metrics.
 type counts struct {
-	Translated, Sent, Retried, Truncated, Unreadable int64
-	Dropped, Skipped, Requests                       map[string]int64
+	Translated, Sent, Retried, Truncated, Unreadable, LeftOut, Degraded int64
+	Dropped, Skipped, Requests                                          map[string]int64
 }
 
 func (c counts) droppedAll() (n int64) {
@@ -179,6 +179,8 @@ func (r *rig) counts() counts {
 	c.Sent = sum("events_sent", "", nil)
 	c.Retried = sum("events_retried", "", nil)
 	c.Truncated = sum("events_truncated", "", nil)
+	c.LeftOut = sum("events_left_out", "", nil)
+	c.Degraded = sum("events_degraded", "", nil)
 	c.Unreadable = sum("queue_unreadable", "", nil)
 	sum("events_dropped", "reason", c.Dropped)
 	sum("spans_skipped", "reason", c.Skipped)

@@ -17,7 +17,7 @@ import (
 
 // push delivers one request of the queue; the exporterhelper calls it again with
 // what is left if it returns an error that is not permanent.
-func (e *tracesExporter) push(ctx context.Context, r xexporterhelper.Request) error {
+func (e *core) push(ctx context.Context, r xexporterhelper.Request) error {
 	req, ok := r.(*request)
 	if !ok {
 		return consumererror.NewPermanent(fmt.Errorf("api_analytics: cannot send a request of type %T", r))
@@ -39,39 +39,23 @@ func (e *tracesExporter) push(ctx context.Context, r xexporterhelper.Request) er
 	if req.firstTry.IsZero() {
 		req.firstTry = e.sender.now()
 	}
+	if a, open := e.circuit.open(e.sender.now()); open {
+		return e.again(ctx, req, a)
+	}
 
-	var last answer
-	rejected, refusal := 0, 0
-	done := payload.Deliver(e.sender.frame, req.items,
-		func(lo, hi int) payload.Verdict {
-			last = e.sender.send(ctx, req.items[lo:hi])
-			e.report(last)
-			switch last.outcome {
-			case outcomeDelivered:
-				e.tel.sent(ctx, hi-lo)
-				e.settle(req, lo, hi)
-				return payload.Taken
-			case outcomeReject:
-				refusal = last.status
-				return payload.Refused
-			default:
-				return payload.Stopped
-			}
-		},
-		func(i int) {
-			rejected++
-			e.drop(ctx, req, i, i+1, reasonRejected)
-		})
+	d := &delivery{core: e, ctx: ctx, req: req}
+	done := payload.Deliver(e.sender.frame, req.items, d.send, d.refused)
+	rest := d.finish(done)
 	e.rejected.warn(e.set.Logger, "dropped events that the backend refuses to take; the others of their requests are delivered",
-		rejected, zap.String("backend", e.choice.name), zap.Int("status", refusal))
-	if done == n {
+		d.rejected, zap.String("backend", e.choice.name), zap.Int("status", d.refusal))
+	if rest == nil {
 		return nil
 	}
-	return e.again(ctx, req.part(done, n), last)
+	return e.again(ctx, rest, d.last)
 }
 
 // again asks the exporterhelper for another attempt, or gives up.
-func (e *tracesExporter) again(ctx context.Context, rest *request, a answer) error {
+func (e *core) again(ctx context.Context, rest *request, a answer) error {
 	n := len(rest.items)
 	retry := e.cfg.RetryConfig
 	if !e.sync {
@@ -94,7 +78,7 @@ func (e *tracesExporter) again(ctx context.Context, rest *request, a answer) err
 
 // setAside counts and logs stored requests that could not be read. Their content
 // is unknown, so only the size is told.
-func (e *tracesExporter) setAside(ctx context.Context, req *request) {
+func (e *core) setAside(ctx context.Context, req *request) {
 	for _, size := range req.unreadable {
 		e.tel.unreadable(ctx, 1)
 		e.set.Logger.Error("a stored request could not be read and is skipped: it is damaged, or was written by a newer version of this exporter",
@@ -103,13 +87,13 @@ func (e *tracesExporter) setAside(ctx context.Context, req *request) {
 	req.unreadable = nil
 }
 
-func (e *tracesExporter) drop(ctx context.Context, req *request, lo, hi int, reason string) {
+func (e *core) drop(ctx context.Context, req *request, lo, hi int, reason string) {
 	e.tel.dropped(ctx, reason, hi-lo)
 	e.settle(req, lo, hi)
 }
 
 // settle closes the books on events that are sent or dropped.
-func (e *tracesExporter) settle(req *request, lo, hi int) {
+func (e *core) settle(req *request, lo, hi int) {
 	req.settle(lo, hi)
 	if !e.sync && !e.persistent {
 		e.pending.Add(int64(lo - hi))

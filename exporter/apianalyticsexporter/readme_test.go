@@ -56,7 +56,7 @@ func TestREADMEIsComplete(t *testing.T) {
 	text := readREADME(t)
 	words := []string{
 		reasonUnredacted, reasonTooLarge, reasonInternal, reasonRejected, reasonExhausted, reasonRefused,
-		reasonShutdown, reasonDryRun, reasonWrongBackend,
+		reasonShutdown, reasonDryRun, reasonWrongBackend, reasonDegraded, reasonUnconfirmed,
 		string(backend.DropDirection), string(backend.DropMethod), string(backend.DropNoStatus),
 		string(backend.DropNoIdentity), string(backend.DropSelfTraffic),
 		string(fromspan.SkipKind), string(fromspan.SkipNotHTTP), string(fromspan.SkipRequested),

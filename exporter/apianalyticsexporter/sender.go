@@ -5,8 +5,6 @@ package apianalyticsexporter
 
 import (
 	"context"
-	"io"
-	"net/http"
 	"time"
 
 	"go.opentelemetry.io/collector/component"
@@ -21,10 +19,6 @@ const (
 	// maxRetryAfter caps what a backend may ask for: a consumer of the queue
 	// sleeps for that long.
 	maxRetryAfter = 5 * time.Minute
-	// Reading the rest of an answer only serves to use the connection again, so
-	// it is worth little.
-	maxDrainBytes = 64 << 10
-	maxDrainTime  = time.Second
 	// fastestGzip costs half the CPU of the library's default at about a tenth
 	// more bytes.
 	fastestGzip = 1
@@ -33,14 +27,15 @@ const (
 // now is time.Now; it is a function of its own for the places that take a clock.
 func now() time.Time { return time.Now() }
 
-// sender posts requests to one backend. It holds no state between requests.
+// sender sends requests to one endpoint of a backend and judges the replies. It
+// holds no state between requests.
 type sender struct {
-	client *http.Client
-	url    string
-	enc    backend.Encoder
-	spec   backend.Spec
-	frame  payload.Frame
-	tel    *telemetry
+	transport transport
+	endpoint  string
+	enc       backend.Endpoint
+	spec      backend.Spec
+	frame     payload.Frame
+	tel       *telemetry
 	// maxRetryAfter and now are set by tests.
 	maxRetryAfter time.Duration
 	now           func() time.Time
@@ -54,106 +49,94 @@ type answer struct {
 	err error
 	// wait is how long the backend asked us to wait; 0 means our backoff decides.
 	wait time.Duration
+	// taken is how many of the first events are delivered although the request
+	// is not.
+	taken int
+	// skipped is how many events of a delivered request the backend left out.
+	skipped int
+	// final is true if the events may have been taken and must not be sent again.
+	final bool
 }
 
-func newSender(c choice, endpoint string, enc backend.Encoder, tel *telemetry) *sender {
+func newSender(c choice, client confighttp.ClientConfig, enc backend.Endpoint, tel *telemetry) *sender {
 	spec := enc.Spec()
-	if endpoint == "" {
-		endpoint = c.endpoint
+	if client.Endpoint == "" {
+		client.Endpoint = c.endpoint
 	}
+	if client.Compression == "" {
+		client.Compression = c.compression
+	}
+	if client.Compression == configcompression.TypeGzip && client.CompressionParams.Level == 0 {
+		client.CompressionParams.Level = fastestGzip
+	}
+	frame := payload.Frame{
+		Prefix: spec.Prefix, Separator: spec.Separator, Suffix: spec.Suffix,
+		MaxItems: spec.MaxItems, MaxBytes: spec.MaxRequestBytes,
+	}
+	_, wantBody := enc.(backend.AnswerReader)
 	return &sender{
-		url:  requestURL(endpoint, spec.Path),
-		enc:  enc,
-		spec: spec,
-		frame: payload.Frame{
-			Prefix: spec.Prefix, Separator: spec.Separator, Suffix: spec.Suffix,
-			MaxItems: spec.MaxItems, MaxBytes: spec.MaxRequestBytes,
-		},
+		transport: c.transportFor(client.Endpoint)(transportParams{
+			endpoint: client.Endpoint, client: client, backend: enc, frame: frame, wantBody: wantBody,
+		}),
+		endpoint:      client.Endpoint,
+		enc:           enc,
+		spec:          spec,
+		frame:         frame,
 		tel:           tel,
 		maxRetryAfter: maxRetryAfter,
 		now:           now,
 	}
 }
 
-// start makes the client; only now the extensions exist that it may need.
-func (s *sender) start(ctx context.Context, host component.Host, cfg confighttp.ClientConfig, c choice, set component.TelemetrySettings) error {
-	if cfg.Compression == "" {
-		cfg.Compression = c.compression
-	}
-	if cfg.Compression == configcompression.TypeGzip && cfg.CompressionParams.Level == 0 {
-		cfg.CompressionParams.Level = fastestGzip
-	}
-	client, err := cfg.ToClient(ctx, host.GetExtensions(), set)
-	if err != nil {
-		return err
-	}
-	// Go would turn the POST into a GET, and a page that answers 200 would look
-	// like delivery.
-	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	s.client = client
-	return nil
+func (s *sender) start(ctx context.Context, host component.Host, set component.TelemetrySettings) error {
+	return s.transport.start(ctx, host, set)
 }
 
-// send posts one request with the given items.
-func (s *sender) send(ctx context.Context, items [][]byte) answer {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	size := s.frame.Size(items)
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.url, s.frame.Reader(items))
-	if err != nil {
-		// Validate has checked the URL, so this is not reached.
-		return answer{outcome: outcomeNoAnswer, err: &sendError{backend: s.spec.Name, events: len(items), kind: "the request could not be built"}}
-	}
-	req.ContentLength = int64(size)
-	// Lets the transport repeat the request on a connection that turned out to
-	// be closed before anything was sent.
-	req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(s.frame.Reader(items)), nil }
-	req.Header.Set("Content-Type", s.spec.ContentType)
-	s.enc.SetHeader(req.Header)
+func (s *sender) shutdown(ctx context.Context) error { return s.transport.shutdown(ctx) }
 
-	begin := s.now()
-	resp, err := s.client.Do(req) //nolint:bodyclose // drain closes it
-	took := s.now().Sub(begin)
-	var a answer
-	if err != nil {
-		a = answer{
-			outcome: outcomeNoAnswer,
-			err:     newNoAnswer(s.spec.Name, len(items), err),
-			wait:    s.spec.MinBackoff,
-		}
-	} else {
-		a = s.judge(resp, len(items))
-		drain(resp.Body, cancel)
-	}
-	s.tel.request(ctx, a.outcome, size, took)
+// send sends one request with the given items.
+func (s *sender) send(ctx context.Context, items [][]byte) answer {
+	r := s.transport.send(ctx, items)
+	a := s.judge(r, len(items))
+	s.tel.request(ctx, a.outcome, s.frame.Size(items), r.took)
 	return a
 }
 
 // judge decides by status alone.
-func (s *sender) judge(resp *http.Response, events int) answer {
-	refusal := &sendError{backend: s.spec.Name, status: resp.StatusCode, events: events}
-	switch class := s.enc.Classify(resp.StatusCode); {
-	case class == backend.Delivered && resp.StatusCode/100 == 2:
-		return answer{outcome: outcomeDelivered, status: resp.StatusCode}
+func (s *sender) judge(r reply, events int) answer {
+	if r.status == 0 {
+		if r.err == nil {
+			r.err = &sendError{backend: s.spec.Name, events: events, kind: "the connection failed"}
+		}
+		a := answer{outcome: outcomeNoAnswer, err: r.err, wait: s.spec.MinBackoff, taken: min(max(r.taken, 0), events)}
+		if events > 0 && a.taken == events {
+			return answer{outcome: outcomeDelivered}
+		}
+		if p, ok := s.enc.(backend.NoAnswerPolicy); ok {
+			a.final = !p.RetryNoAnswer(r.loss)
+		}
+		return a
+	}
+	refusal := &sendError{backend: s.spec.Name, status: r.status, events: events}
+	switch class := s.enc.Classify(r.status); {
+	case class == backend.Delivered && r.status/100 == 2:
+		a := answer{outcome: outcomeDelivered, status: r.status}
+		if reader, ok := s.enc.(backend.AnswerReader); ok {
+			a.skipped = min(max(reader.Skipped(r.body), 0), events)
+		}
+		return a
 	case class == backend.Reject:
-		return answer{outcome: outcomeReject, status: resp.StatusCode, err: refusal}
+		return answer{outcome: outcomeReject, status: r.status, err: refusal}
+	case class == backend.GiveUp:
+		return answer{outcome: outcomeUnconfirmed, status: r.status, err: refusal, final: true}
 	default:
-		a := answer{outcome: outcomeRetry, status: resp.StatusCode, err: refusal, wait: s.spec.MinBackoff}
+		a := answer{outcome: outcomeRetry, status: r.status, err: refusal, wait: s.spec.MinBackoff}
 		if class == backend.Outage {
 			a.outcome = outcomeOutage
 		}
-		if d, ok := retryAfter(resp.Header, s.now()); ok {
+		if d, ok := retryAfter(r.header, s.now()); ok {
 			a.wait = min(d, s.maxRetryAfter)
 		}
 		return a
 	}
-}
-
-// drain reads a little of what is left so that the connection can be used again,
-// and no more: an answer without end must not hold the queue.
-func drain(body io.ReadCloser, cancel context.CancelFunc) {
-	timer := time.AfterFunc(maxDrainTime, cancel)
-	defer timer.Stop()
-	_, _ = io.CopyN(io.Discard, body, maxDrainBytes) // errors are of no interest: the answer is judged
-	_ = body.Close()
 }

@@ -158,7 +158,7 @@ func TestOnly2xxDelivers(t *testing.T) {
 	s := startSender(t, testConfig("http://127.0.0.1:1"))
 	s.enc = oddEncoder{}
 	for code, want := range map[int]outcome{200: outcomeDelivered, 204: outcomeDelivered, 302: outcomeRetry, 500: outcomeRetry} {
-		if a := s.judge(&http.Response{StatusCode: code, Header: http.Header{}}, 1); a.outcome != want {
+		if a := s.judge(reply{status: code, header: http.Header{}}, 1); a.outcome != want {
 			t.Errorf("%d: %s", code, a.outcome)
 		}
 	}

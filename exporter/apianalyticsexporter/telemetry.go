@@ -24,6 +24,8 @@ const (
 	reasonTooLarge     = "too_large"
 	reasonInternal     = "internal"
 	reasonRejected     = "rejected"
+	reasonDegraded     = "rejected_degraded"
+	reasonUnconfirmed  = "unconfirmed"
 	reasonExhausted    = "retries_exhausted"
 	reasonRefused      = "refused"
 	reasonShutdown     = "shutdown"
@@ -31,16 +33,21 @@ const (
 	reasonWrongBackend = "wrong_backend"
 )
 
-// outcome is what became of one HTTP request; values are metric attributes.
+// outcome is what became of one request; values are metric attributes.
 type outcome string
 
 const (
-	outcomeDelivered outcome = "delivered"
-	outcomeRetry     outcome = "retry"
-	outcomeReject    outcome = "reject"
-	outcomeOutage    outcome = "outage"
-	outcomeNoAnswer  outcome = "no_answer"
+	outcomeDelivered   outcome = "delivered"
+	outcomeRetry       outcome = "retry"
+	outcomeReject      outcome = "reject"
+	outcomeOutage      outcome = "outage"
+	outcomeNoAnswer    outcome = "no_answer"
+	outcomeUnconfirmed outcome = "unconfirmed"
 )
+
+var outcomes = [...]outcome{
+	outcomeDelivered, outcomeRetry, outcomeReject, outcomeOutage, outcomeNoAnswer, outcomeUnconfirmed,
+}
 
 // telemetry counts. Attribute sets are built once.
 type telemetry struct {
@@ -58,10 +65,10 @@ func newTelemetry(set component.TelemetrySettings, id component.ID) (*telemetry,
 	t := &telemetry{
 		b:        b,
 		exporter: attribute.String("exporter", id.String()),
-		outcomes: make(map[outcome]metric.MeasurementOption, 5),
+		outcomes: make(map[outcome]metric.MeasurementOption, len(outcomes)),
 	}
 	t.all = metric.WithAttributeSet(attribute.NewSet(t.exporter))
-	for _, o := range []outcome{outcomeDelivered, outcomeRetry, outcomeReject, outcomeOutage, outcomeNoAnswer} {
+	for _, o := range outcomes {
 		t.outcomes[o] = metric.WithAttributeSet(attribute.NewSet(t.exporter, attribute.String("outcome", string(o))))
 	}
 	return t, nil
@@ -97,6 +104,17 @@ func (t *telemetry) truncated(ctx context.Context, n int) {
 	if n > 0 {
 		t.b.ExporterAPIAnalyticsEventsTruncated.Add(ctx, int64(n), t.all)
 	}
+}
+
+// left counts what a backend says it left out of requests that it took.
+func (t *telemetry) left(ctx context.Context, n int) {
+	if n > 0 {
+		t.b.ExporterAPIAnalyticsEventsLeftOut.Add(ctx, int64(n), t.all)
+	}
+}
+
+func (t *telemetry) degraded(ctx context.Context, n int) {
+	t.b.ExporterAPIAnalyticsEventsDegraded.Add(ctx, int64(n), t.all)
 }
 
 func (t *telemetry) retried(ctx context.Context, n int) {

@@ -40,15 +40,11 @@ func HeaderSafe(s string) bool {
 	return !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' })
 }
 
-// Encoder translates exchanges. It must be safe for concurrent use and must not
-// retain ex or dst.
-type Encoder interface {
-	// Spec returns the constant facts of the backend.
+// Endpoint is one address of a backend: what is sent there and what its answers
+// mean. It must be safe for concurrent use.
+type Endpoint interface {
+	// Spec returns the constant facts of the endpoint.
 	Spec() Spec
-	// Append appends exactly one item to dst and returns it, or returns dst
-	// unchanged and the reason why there is no item. It never fails: a value
-	// that cannot be represented is left out.
-	Append(dst []byte, ex *exchange.Exchange) ([]byte, Drop)
 	// SetHeader adds the backend's own request headers (authentication, user
 	// agent), never Content-Encoding.
 	SetHeader(h http.Header)
@@ -57,7 +53,18 @@ type Encoder interface {
 	Classify(status int) Class
 }
 
-// Degrader is implemented by an Encoder whose backend may refuse an event for its
+// Encoder is the endpoint for exchanges, and translates them. It must not retain
+// ex or dst. What a backend needs beyond this it says by implementing one of the
+// optional contracts below.
+type Encoder interface {
+	Endpoint
+	// Append appends exactly one item to dst and returns it, or returns dst
+	// unchanged and the reason why there is no item. It never fails: a value
+	// that cannot be represented is left out.
+	Append(dst []byte, ex *exchange.Exchange) ([]byte, Drop)
+}
+
+// Degrader is implemented by an Endpoint whose backend may refuse an event for its
 // content alone (an edge firewall that takes captured content for an attack). The
 // exporter asks once for an event that was refused when sent alone.
 type Degrader interface {
@@ -67,7 +74,28 @@ type Degrader interface {
 	Degrade(dst, item []byte) ([]byte, bool)
 }
 
-// AnswerReader is implemented by an Encoder whose backend tells in a successful
+// NoAnswerPolicy is implemented by an Endpoint whose backend cannot recognise an
+// event that it has seen. Without it every request without an answer is sent
+// again. What must not be sent again is dropped as "unconfirmed".
+type NoAnswerPolicy interface {
+	// RetryNoAnswer reports whether a request that came to this end may be sent
+	// again.
+	RetryNoAnswer(Loss) bool
+}
+
+// Loss says how far a request got that has no answer.
+type Loss uint8
+
+const (
+	// NotSent: nothing of the request left us. The name was not resolved, the
+	// connection refused, the TLS handshake or the proxy failed.
+	NotSent Loss = iota
+	// MaybeTaken: it left us, at least in part, and then the connection was
+	// lost, the time ran out, or the Collector stopped.
+	MaybeTaken
+)
+
+// AnswerReader is implemented by an Endpoint whose backend tells in a successful
 // answer how many events it left out. It never decides about success.
 type AnswerReader interface {
 	// Skipped returns that number, or 0 if body does not tell. body is a prefix
@@ -95,6 +123,12 @@ type Spec struct {
 	// MinBackoff is the shortest wait after a retryable answer without
 	// Retry-After; 0 means that the configured backoff decides.
 	MinBackoff time.Duration
+	// EmptyProbe is true if the backend answers a request without events by the
+	// credential alone. It is sent when nothing but 401 or 403 comes back for
+	// events sent alone and Classify calls that Reject: by its answer a refused
+	// key (an outage, nothing is lost) is told from refused content (dropped).
+	// Without it, refusing all events of a request means a refused key.
+	EmptyProbe bool
 }
 
 // Class is what an answer means for the events of that request.
@@ -106,10 +140,15 @@ const (
 	// Retry: a transient fault; send again later with the same ids.
 	Retry
 	// Reject: the backend will never take this request as it is. The exporter
-	// bisects to find the offending event, drops that and delivers the rest.
+	// bisects to find the offending event, degrades it (see Degrader) or drops
+	// it, and delivers the rest. If the status is 401 or 403 and no event at all
+	// is taken, it is taken for an Outage (see Spec.EmptyProbe).
 	Reject
 	// Outage: the backend refuses us, not the data (bad key, unpaid, moved).
 	// It is retried like a fault and reported as component status, so that a
 	// rotated key does not empty the queue.
 	Outage
+	// GiveUp: some of the events may have been taken, and sending them again
+	// would double those. All of the request are dropped as "unconfirmed".
+	GiveUp
 )

@@ -26,7 +26,9 @@ type TelemetryBuilder struct {
 	meter                                metric.Meter
 	mu                                   sync.Mutex
 	registrations                        []metric.Registration
+	ExporterAPIAnalyticsEventsDegraded   metric.Int64Counter
 	ExporterAPIAnalyticsEventsDropped    metric.Int64Counter
+	ExporterAPIAnalyticsEventsLeftOut    metric.Int64Counter
 	ExporterAPIAnalyticsEventsRetried    metric.Int64Counter
 	ExporterAPIAnalyticsEventsSent       metric.Int64Counter
 	ExporterAPIAnalyticsEventsTranslated metric.Int64Counter
@@ -67,9 +69,21 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	}
 	builder.meter = Meter(settings)
 	var err, errs error
+	builder.ExporterAPIAnalyticsEventsDegraded, err = builder.meter.Int64Counter(
+		"otelcol_exporter_api_analytics_events_degraded",
+		metric.WithDescription("Events that the backend refused for their content and took without bodies and query. [Alpha]"),
+		metric.WithUnit("{event}"),
+	)
+	errs = errors.Join(errs, err)
 	builder.ExporterAPIAnalyticsEventsDropped, err = builder.meter.Int64Counter(
 		"otelcol_exporter_api_analytics_events_dropped",
 		metric.WithDescription("Events that will not be delivered by this exporter, by reason. [Alpha]"),
+		metric.WithUnit("{event}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ExporterAPIAnalyticsEventsLeftOut, err = builder.meter.Int64Counter(
+		"otelcol_exporter_api_analytics_events_left_out",
+		metric.WithDescription("Events sent that the backend says it left out, where its answer tells; they count as sent, too. [Alpha]"),
 		metric.WithUnit("{event}"),
 	)
 	errs = errors.Join(errs, err)
@@ -118,7 +132,7 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	errs = errors.Join(errs, err)
 	builder.ExporterAPIAnalyticsRequests, err = builder.meter.Int64Counter(
 		"otelcol_exporter_api_analytics_requests",
-		metric.WithDescription("HTTP requests to the backend, by outcome. [Alpha]"),
+		metric.WithDescription("Requests to the backend, by outcome. [Alpha]"),
 		metric.WithUnit("{request}"),
 	)
 	errs = errors.Join(errs, err)

@@ -19,7 +19,9 @@ func TestSetupTelemetry(t *testing.T) {
 	tb, err := metadata.NewTelemetryBuilder(testTel.NewTelemetrySettings())
 	require.NoError(t, err)
 	defer tb.Shutdown()
+	tb.ExporterAPIAnalyticsEventsDegraded.Add(context.Background(), 1)
 	tb.ExporterAPIAnalyticsEventsDropped.Add(context.Background(), 1)
+	tb.ExporterAPIAnalyticsEventsLeftOut.Add(context.Background(), 1)
 	tb.ExporterAPIAnalyticsEventsRetried.Add(context.Background(), 1)
 	tb.ExporterAPIAnalyticsEventsSent.Add(context.Background(), 1)
 	tb.ExporterAPIAnalyticsEventsTranslated.Add(context.Background(), 1)
@@ -29,7 +31,13 @@ func TestSetupTelemetry(t *testing.T) {
 	tb.ExporterAPIAnalyticsRequestSize.Add(context.Background(), 1)
 	tb.ExporterAPIAnalyticsRequests.Add(context.Background(), 1)
 	tb.ExporterAPIAnalyticsSpansSkipped.Add(context.Background(), 1)
+	AssertEqualExporterAPIAnalyticsEventsDegraded(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
 	AssertEqualExporterAPIAnalyticsEventsDropped(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualExporterAPIAnalyticsEventsLeftOut(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualExporterAPIAnalyticsEventsRetried(t, testTel,

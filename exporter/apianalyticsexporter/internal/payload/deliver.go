@@ -13,17 +13,20 @@ const (
 	Refused
 	// Stopped: nothing is known to be delivered; try again later.
 	Stopped
+	// Settled: the caller has dealt with all items of the request, and what
+	// became of them says nothing about the others.
+	Settled
 )
 
 // Deliver sends items in order, in as few requests as the frame allows. send gets
 // the indices [lo, hi) of one request. A refused request is halved until the
 // refused item stands alone; refused then gets its index and the others are sent
-// without it. One refused item among n costs about 2·log2(n) requests more, at
+// without it, unless refused returns false, which stops. One refused item among n costs about 2·log2(n) requests more, at
 // most 2n-1 if all are refused.
 //
-// Deliver returns how many of the first items are settled (taken or refused). It
-// is len(items) unless send answered Stopped.
-func Deliver(f Frame, items [][]byte, send func(lo, hi int) Verdict, refused func(i int)) int {
+// Deliver returns how many of the first items are done with (taken, settled or
+// refused). It is len(items) unless it was stopped.
+func Deliver(f Frame, items [][]byte, send func(lo, hi int) Verdict, refused func(i int) bool) int {
 	for lo := 0; lo < len(items); {
 		hi := lo + f.Fit(items[lo:])
 		if done := deliverRange(lo, hi, send, refused); done < hi {
@@ -45,7 +48,7 @@ type span struct {
 	bad bool
 }
 
-func deliverRange(lo, hi int, send func(lo, hi int) Verdict, refused func(i int)) int {
+func deliverRange(lo, hi int, send func(lo, hi int) Verdict, refused func(i int) bool) int {
 	stack := append(make([]span, 0, 16), span{lo: lo, hi: hi})
 	for len(stack) > 0 {
 		r := stack[len(stack)-1]
@@ -63,7 +66,9 @@ func deliverRange(lo, hi int, send func(lo, hi int) Verdict, refused func(i int)
 			return r.lo
 		case Refused:
 			if r.hi-r.lo == 1 {
-				refused(r.lo)
+				if !refused(r.lo) {
+					return r.lo
+				}
 				continue
 			}
 			mid := r.lo + (r.hi-r.lo)/2

@@ -154,7 +154,7 @@ func TestDeliver(t *testing.T) {
 				state[i] += "taken"
 			}
 			return Taken
-		}, func(i int) { state[i] += "refused" })
+		}, func(i int) bool { state[i] += "refused"; return true })
 
 		want := make([]string, n)
 		for i := range done {
@@ -187,10 +187,11 @@ func TestDeliverCost(t *testing.T) {
 					return Refused
 				}
 				return Taken
-			}, func(i int) {
+			}, func(i int) bool {
 				if i != poison {
 					t.Errorf("n=%d: refused %d, want %d", n, i, poison)
 				}
+				return true
 			})
 			worst = max(worst, requests)
 			total += requests
@@ -208,7 +209,7 @@ func TestDeliverAllRefused(t *testing.T) {
 	t.Parallel()
 	const n = 100
 	requests, refused := 0, 0
-	Deliver(Frame{}, make([][]byte, n), func(int, int) Verdict { requests++; return Refused }, func(int) { refused++ })
+	Deliver(Frame{}, make([][]byte, n), func(int, int) Verdict { requests++; return Refused }, func(int) bool { refused++; return true })
 	if refused != n || requests > 2*n-1 {
 		t.Errorf("%d refused by %d requests", refused, requests)
 	}
@@ -225,8 +226,42 @@ func TestDeliverTooLargeTogether(t *testing.T) {
 		}
 		taken++
 		return Taken
-	}, func(i int) { t.Errorf("item %d was given up", i) })
+	}, func(i int) bool { t.Errorf("item %d was given up", i); return true })
 	if taken != 9 {
 		t.Errorf("%d taken", taken)
+	}
+}
+
+// TestDeliverStopsAtRefused: the item at which refused stops is not done with.
+func TestDeliverStopsAtRefused(t *testing.T) {
+	t.Parallel()
+	var refused []int
+	done := Deliver(Frame{}, make([][]byte, 8), func(int, int) Verdict { return Refused }, func(i int) bool {
+		refused = append(refused, i)
+		return i < 2
+	})
+	if done != 2 || !cmp.Equal(refused, []int{0, 1, 2}) {
+		t.Errorf("done %d, refused %v", done, refused)
+	}
+}
+
+// TestDeliverSettled: a settled half of a refused request does not put the blame
+// on the other half.
+func TestDeliverSettled(t *testing.T) {
+	t.Parallel()
+	var sent []span
+	done := Deliver(Frame{}, make([][]byte, 4), func(lo, hi int) Verdict {
+		sent = append(sent, span{lo: lo, hi: hi})
+		switch {
+		case hi-lo == 4:
+			return Refused
+		case lo == 0:
+			return Settled
+		}
+		return Taken
+	}, func(i int) bool { t.Errorf("%d refused", i); return true })
+	want := []span{{lo: 0, hi: 4}, {lo: 0, hi: 2}, {lo: 2, hi: 4}}
+	if done != 4 || !cmp.Equal(sent, want, cmp.AllowUnexported(span{})) {
+		t.Errorf("done %d, sent %v", done, sent)
 	}
 }

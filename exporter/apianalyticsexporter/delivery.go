@@ -1,0 +1,204 @@
+// Copyright The apispan Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package apianalyticsexporter
+
+import (
+	"context"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend"
+	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/payload"
+)
+
+// delivery is one attempt to deliver one request of the queue.
+//
+// An event that is refused alone with 401 or 403 raises the question whether it
+// is the event that is refused, or our key. Such events are held until another
+// event of the attempt is taken (then it was the event, and it is dropped), a
+// probe answers (see backend.Spec.EmptyProbe), or the attempt ends without one
+// event taken (then it is the key: all are kept and the circuit opens).
+type delivery struct {
+	*core
+
+	ctx context.Context
+	req *request
+
+	last    answer
+	taken   bool  // the backend takes our key, since it took an event or answered the probe
+	held    []int // refused with 401 or 403 and not settled
+	auth    int   // the last such status
+	probed  bool
+	outage  bool // our key is refused
+	stopped bool // last says why
+
+	rejected, refusal int // events refused for good, and the last status
+}
+
+// send implements payload.Deliver's callback.
+func (d *delivery) send(lo, hi int) payload.Verdict {
+	d.last = d.sender.send(d.ctx, d.req.items[lo:hi])
+	switch d.last.outcome {
+	case outcomeDelivered:
+		d.delivered(lo, hi)
+		return payload.Taken
+	case outcomeReject:
+		return payload.Refused
+	}
+	d.report(d.last)
+	if d.last.taken > 0 {
+		d.delivered(lo, lo+d.last.taken)
+	}
+	if d.last.final {
+		d.drop(d.ctx, d.req, lo+d.last.taken, hi, reasonUnconfirmed)
+		return payload.Settled
+	}
+	d.stopped = true
+	return payload.Stopped
+}
+
+// delivered books events that the backend took.
+func (d *delivery) delivered(lo, hi int) {
+	d.taken = true
+	d.report(answer{outcome: outcomeDelivered})
+	d.tel.sent(d.ctx, hi-lo)
+	d.tel.left(d.ctx, d.last.skipped)
+	d.settle(d.req, lo, hi)
+}
+
+// refused implements payload.Deliver's callback: item i was refused alone.
+func (d *delivery) refused(i int) bool {
+	status := d.last.status
+	reason := reasonRejected
+	if dg, ok := d.sender.enc.(backend.Degrader); ok {
+		if item, ok := dg.Degrade(nil, d.req.items[i]); ok {
+			d.last = d.sender.send(d.ctx, [][]byte{item})
+			switch {
+			case d.last.outcome == outcomeDelivered:
+				d.tel.degraded(d.ctx, 1)
+				d.delivered(i, i+1)
+				return true
+			case d.last.final:
+				d.drop(d.ctx, d.req, i, i+1, reasonUnconfirmed)
+				return true
+			case d.last.outcome != outcomeReject:
+				d.report(d.last)
+				d.stopped = true
+				return false
+			}
+			status, reason = d.last.status, reasonDegraded
+		}
+	}
+	if !isAuth(status) || d.taken {
+		d.reject(i, status, reason)
+		return true
+	}
+	if d.sender.spec.EmptyProbe && !d.probed {
+		d.probed = true
+		if !d.probe() {
+			return false
+		}
+		d.reject(i, status, reason)
+		return true
+	}
+	d.held, d.auth = append(d.held, i), status
+	return true
+}
+
+// probe asks with an empty request whether our key is taken, and reports false if
+// it is not or if that cannot be known now.
+func (d *delivery) probe() bool {
+	a := d.sender.send(d.ctx, nil)
+	switch {
+	case isAuth(a.status):
+		d.outage, d.auth = true, a.status
+	case a.outcome == outcomeDelivered || a.outcome == outcomeReject:
+		d.taken = true
+		return true
+	default:
+		d.report(a)
+		d.stopped = true
+	}
+	d.last = a
+	return false
+}
+
+func (d *delivery) reject(i, status int, reason string) {
+	d.rejected++
+	d.refusal = status
+	d.drop(d.ctx, d.req, i, i+1, reason)
+}
+
+// finish decides about the held events and returns what must be sent again, or
+// nil. done is payload.Deliver's result.
+func (d *delivery) finish(done int) *request {
+	n := len(d.req.items)
+	if d.stopped {
+		done += d.last.taken
+	}
+	switch {
+	case d.taken:
+		for _, i := range d.held {
+			d.reject(i, d.auth, reasonRejected)
+		}
+		d.held = nil
+	case len(d.held) > 0 && !d.stopped:
+		d.outage = true
+	}
+	if d.outage {
+		err := &sendError{backend: d.sender.spec.Name, status: d.auth, events: n}
+		d.last = answer{outcome: outcomeOutage, status: d.auth, err: err, wait: d.circuit.wait}
+		d.circuit.trip(d.sender.now(), d.last)
+		d.report(d.last)
+	}
+	if done == n && len(d.held) == 0 {
+		return nil
+	}
+	rest := d.req.part(done, n)
+	for k := len(d.held) - 1; k >= 0; k-- {
+		i := d.held[k]
+		rest = merge(d.req.part(i, i+1), rest)
+	}
+	rest.firstTry = d.req.firstTry
+	return rest
+}
+
+func isAuth(status int) bool {
+	return status == http.StatusUnauthorized || status == http.StatusForbidden
+}
+
+// circuitWait is how long nothing is sent after the backend refused our key, so
+// that requests that wait are not halved down to single events each.
+const circuitWait = time.Minute
+
+// circuit keeps requests from being sent for a while. The zero value is closed.
+type circuit struct {
+	wait time.Duration
+
+	mu    sync.Mutex
+	until time.Time
+	cause answer
+}
+
+// trip opens the circuit for its wait.
+func (c *circuit) trip(now time.Time, cause answer) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.until, c.cause = now.Add(c.wait), cause
+}
+
+// open reports whether the circuit is open, and then the answer to give: it says
+// why, and to come again when the circuit is closed.
+func (c *circuit) open(now time.Time) (answer, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	left := c.until.Sub(now)
+	if left <= 0 {
+		return answer{}, false
+	}
+	a := c.cause
+	a.wait = left
+	return a, true
+}

@@ -1,0 +1,474 @@
+// Copyright The apispan Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package apianalyticsexporter
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/component/componentstatus"
+	"go.opentelemetry.io/collector/config/configcompression"
+	"go.opentelemetry.io/collector/config/configopaque"
+
+	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend"
+	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/exchange"
+)
+
+// wordEncoder writes an exchange as its user id; "attack+query" can be degraded
+// to "attack".
+type wordEncoder struct {
+	probe, once bool
+	giveUp      int
+}
+
+func (e wordEncoder) Spec() backend.Spec {
+	return backend.Spec{
+		Name: "word", Path: "/", ContentType: "text/plain", Prefix: "[", Separator: " ", Suffix: "]",
+		MaxItems: 100, MaxItemBytes: 1000, MaxRequestBytes: 1 << 20, EmptyProbe: e.probe,
+	}
+}
+
+func (wordEncoder) Append(dst []byte, ex *exchange.Exchange) ([]byte, backend.Drop) {
+	return append(dst, ex.UserID...), backend.Keep
+}
+func (wordEncoder) SetHeader(http.Header) {}
+
+func (e wordEncoder) Classify(status int) backend.Class {
+	switch status {
+	case 403:
+		return backend.Reject
+	case e.giveUp:
+		return backend.GiveUp
+	}
+	return backend.ClassifyHTTP(status)
+}
+
+func (e wordEncoder) RetryNoAnswer(l backend.Loss) bool { return !e.once || l == backend.NotSent }
+
+func (wordEncoder) Skipped(body []byte) int { return bytes.Count(body, []byte("skip")) }
+
+type degradingEncoder struct{ wordEncoder }
+
+func (degradingEncoder) Degrade(dst, item []byte) ([]byte, bool) {
+	head, _, ok := bytes.Cut(item, []byte("+"))
+	if !ok {
+		return dst, false
+	}
+	return append(dst, head...), true
+}
+
+// wordServer is a backend behind an edge that refuses requests with the word
+// "attack" (403), and all of them while the key is refused.
+type wordServer struct {
+	mu       sync.Mutex
+	badKey   bool
+	script   func(words []string) int // 0: as usual
+	taken    []string
+	requests int
+	empty    int
+}
+
+func (s *wordServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	b, _ := io.ReadAll(r.Body)
+	words := strings.Fields(strings.Trim(string(b), "[]"))
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.requests++
+	if len(words) == 0 {
+		s.empty++
+	}
+	if s.script != nil {
+		if status := s.script(words); status != 0 {
+			w.WriteHeader(status)
+			return
+		}
+	}
+	if s.badKey || bytes.Contains(b, []byte("attack")) {
+		w.WriteHeader(http.StatusForbidden)
+		return
+	}
+	s.taken = append(s.taken, words...)
+	if slices.Contains(words, "left-out") {
+		_, _ = io.WriteString(w, "skip")
+	}
+}
+
+func (s *wordServer) setBadKey(bad bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.badKey = bad
+}
+
+func (s *wordServer) seen() (taken []string, requests, empty int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.taken), s.requests, s.empty
+}
+
+// wordRig is an exporter with enc and without a queue before srv.
+func wordRig(t *testing.T, enc backend.Encoder, endpoint string, change func(*Config, *choice)) *rig {
+	t.Helper()
+	cfg := testConfig(endpoint)
+	withoutQueue(cfg)
+	c := choice{name: "word", gates: all(), compression: configcompression.Type("none")}
+	if change != nil {
+		change(cfg, &c)
+	}
+	r := newRig(t, testConfig("http://127.0.0.1:1")) // for its telemetry
+	exp, err := newWithEncoder(context.Background(), r.set, cfg, c, enc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	exp.circuit.wait = 20 * time.Millisecond
+	r.exp, r.cfg = exp, cfg
+	return r.start()
+}
+
+func (r *rig) words(words ...string) error {
+	td := traces(0, len(words))
+	for i, w := range words {
+		spanAt(td, i).Attributes().PutStr("user.id", w)
+	}
+	return r.exp.ConsumeTraces(context.Background(), td)
+}
+
+func TestRefusedContent(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		name    string
+		enc     backend.Encoder
+		in      []string
+		taken   []string
+		dropped map[string]int64
+		empty   int // probes
+	}{
+		{name: "dropped", enc: wordEncoder{}, in: []string{"a", "attack", "b"}, taken: []string{"a", "b"}, dropped: map[string]int64{"rejected": 1}},
+		{
+			name: "dropped though first", enc: wordEncoder{}, in: []string{"attack", "attack", "a", "b"},
+			taken: []string{"a", "b"}, dropped: map[string]int64{"rejected": 2},
+		},
+		{name: "degraded", enc: degradingEncoder{}, in: []string{"a", "b+attack", "c"}, taken: []string{"a", "b", "c"}, dropped: map[string]int64{}},
+		{name: "degraded alone", enc: degradingEncoder{}, in: []string{"b+attack"}, taken: []string{"b"}, dropped: map[string]int64{}},
+		{
+			name: "degraded in vain", enc: degradingEncoder{}, in: []string{"a", "attack+x", "c"},
+			taken: []string{"a", "c"}, dropped: map[string]int64{"rejected_degraded": 1},
+		},
+		{
+			name: "alone, and the probe is taken", enc: wordEncoder{probe: true}, in: []string{"attack"},
+			dropped: map[string]int64{"rejected": 1}, empty: 1,
+		},
+		{
+			name: "one probe is enough", enc: wordEncoder{probe: true}, in: []string{"attack", "attack", "attack"},
+			dropped: map[string]int64{"rejected": 3}, empty: 1,
+		},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			ws := &wordServer{}
+			srv := httptest.NewServer(ws)
+			defer srv.Close()
+			r := wordRig(t, tc.enc, srv.URL, nil)
+			if err := r.words(tc.in...); err != nil {
+				t.Fatal(err)
+			}
+			taken, _, empty := ws.seen()
+			c := r.checkBooks()
+			if d := cmp.Diff(tc.taken, taken); d != "" {
+				t.Errorf("taken (-want +got)\n%s", d)
+			}
+			if d := cmp.Diff(tc.dropped, c.Dropped); d != "" {
+				t.Errorf("dropped (-want +got)\n%s", d)
+			}
+			if want := int64(strings.Count(tc.name, "degraded") - strings.Count(tc.name, "vain")); c.Degraded != want {
+				t.Errorf("%d degraded, want %d", c.Degraded, want)
+			}
+			if empty != tc.empty {
+				t.Errorf("%d probes, want %d", empty, tc.empty)
+			}
+			if len(r.host.reported()) > 0 && r.host.reported()[0] != componentstatus.StatusOK {
+				t.Errorf("component status %v", r.host.reported())
+			}
+		})
+	}
+}
+
+// TestRefusedKey: a refused key costs no event, however long it lasts, and is
+// told from refused content.
+func TestRefusedKey(t *testing.T) {
+	t.Parallel()
+	for name, enc := range map[string]backend.Encoder{
+		"probe": wordEncoder{probe: true}, "no probe": wordEncoder{}, "degrader": degradingEncoder{wordEncoder{probe: true}},
+	} {
+		for _, words := range [][]string{{"a+x"}, {"a+x", "b", "c", "d", "e"}} {
+			t.Run(fmt.Sprint(name, len(words)), func(t *testing.T) {
+				t.Parallel()
+				ws := &wordServer{badKey: true}
+				srv := httptest.NewServer(ws)
+				defer srv.Close()
+				r := wordRig(t, enc, srv.URL, nil)
+				errs := make(chan error, 1)
+				go func() { errs <- r.words(words...) }()
+				waitFor(t, "an outage is reported", func() bool {
+					return slices.Contains(r.host.reported(), componentstatus.StatusRecoverableError)
+				})
+				waitFor(t, "it is tried again", func() bool { return r.counts().Retried >= 2*int64(len(words)) })
+				if c := r.counts(); c.droppedAll() != 0 || c.Sent != 0 {
+					t.Errorf("counts %+v", c)
+				}
+				ws.setBadKey(false)
+				if err := <-errs; err != nil {
+					t.Fatal(err)
+				}
+				taken, _, _ := ws.seen()
+				slices.Sort(taken)
+				if d := cmp.Diff(words, taken); d != "" {
+					t.Errorf("taken (-want +got)\n%s", d)
+				}
+				if c := r.checkBooks(); c.droppedAll() != 0 {
+					t.Errorf("dropped %v", c.Dropped)
+				}
+				if s := r.host.reported(); s[len(s)-1] != componentstatus.StatusOK {
+					t.Errorf("component status %v", s)
+				}
+				for _, err := range r.host.errs {
+					if err != nil && !strings.Contains(err.Error(), "answered 403") {
+						t.Errorf("status error %v", err)
+					}
+				}
+			})
+		}
+	}
+}
+
+// TestCircuit: while the circuit is open nothing is sent.
+func TestCircuit(t *testing.T) {
+	t.Parallel()
+	ws := &wordServer{badKey: true}
+	srv := httptest.NewServer(ws)
+	defer srv.Close()
+	r := wordRig(t, wordEncoder{probe: true}, srv.URL, func(cfg *Config, _ *choice) { cfg.RetryConfig.Enabled = false })
+	r.exp.circuit.wait = time.Hour
+	for range 3 {
+		if err := r.words("a", "b"); err == nil {
+			t.Fatal("no error")
+		}
+	}
+	// Together, alone, and the probe.
+	if _, n, _ := ws.seen(); n != 3 {
+		t.Errorf("%d requests, want 3", n)
+	}
+	if c := r.checkBooks(); c.Dropped["refused"] != 6 {
+		t.Errorf("counts %+v", c)
+	}
+}
+
+// TestHeldThenTransient: what is held when a transient fault stops the attempt
+// is sent again with the rest.
+func TestHeldThenTransient(t *testing.T) {
+	t.Parallel()
+	n := 0
+	ws := &wordServer{}
+	ws.script = func(words []string) int {
+		if n++; n == 4 && words[0] == "b" { // ab cd, ab, a | b
+			return http.StatusServiceUnavailable
+		}
+		return 0
+	}
+	srv := httptest.NewServer(ws)
+	defer srv.Close()
+	r := wordRig(t, wordEncoder{}, srv.URL, nil)
+	if err := r.words("attack", "b", "c", "d"); err != nil {
+		t.Fatal(err)
+	}
+	taken, _, _ := ws.seen()
+	if d := cmp.Diff([]string{"b", "c", "d"}, taken); d != "" {
+		t.Errorf("taken (-want +got)\n%s", d)
+	}
+	if c := r.checkBooks(); c.Dropped["rejected"] != 1 || c.Retried != 4 {
+		t.Errorf("counts %+v", c)
+	}
+}
+
+func TestLeftOut(t *testing.T) {
+	t.Parallel()
+	ws := &wordServer{}
+	srv := httptest.NewServer(ws)
+	defer srv.Close()
+	r := wordRig(t, wordEncoder{}, srv.URL, nil)
+	if err := r.words("a", "left-out", "b"); err != nil {
+		t.Fatal(err)
+	}
+	if c := r.checkBooks(); c.Sent != 3 || c.LeftOut != 1 {
+		t.Errorf("counts %+v", c)
+	}
+}
+
+// TestOnce: without an answer, a backend that cannot recognise repeats gets
+// events again only if they certainly did not leave us.
+func TestOnce(t *testing.T) {
+	t.Parallel()
+	t.Run("connection refused is retried", func(t *testing.T) {
+		t.Parallel()
+		ln, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		addr := ln.Addr().String()
+		_ = ln.Close()
+		r := wordRig(t, wordEncoder{once: true}, "http://"+addr, nil)
+		errs := make(chan error, 1)
+		go func() { errs <- r.words("a", "b") }()
+		waitFor(t, "it is tried again", func() bool { return r.counts().Requests["no_answer"] >= 2 })
+		if ln, err = net.Listen("tcp", addr); err != nil {
+			t.Skipf("the port is taken: %v", err)
+		}
+		ws := &wordServer{}
+		srv := &http.Server{Handler: ws, ReadHeaderTimeout: time.Minute}
+		defer srv.Close()
+		go func() { _ = srv.Serve(ln) }()
+		if err := <-errs; err != nil {
+			t.Fatal(err)
+		}
+		if c := r.checkBooks(); c.Sent != 2 {
+			t.Errorf("counts %+v", c)
+		}
+	})
+	for name, handler := range map[string]http.HandlerFunc{
+		"reset": func(w http.ResponseWriter, r *http.Request) {
+			_, _ = io.Copy(io.Discard, r.Body)
+			panic(http.ErrAbortHandler)
+		},
+		"timeout": func(_ http.ResponseWriter, r *http.Request) {
+			_, _ = io.Copy(io.Discard, r.Body)
+			<-r.Context().Done()
+		},
+		"status": func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			srv := httptest.NewServer(handler)
+			defer srv.Close()
+			r := wordRig(t, wordEncoder{once: true, giveUp: http.StatusBadGateway}, srv.URL, func(cfg *Config, _ *choice) {
+				cfg.ClientConfig.Timeout = 200 * time.Millisecond
+			})
+			if err := r.words("a", "b"); err != nil {
+				t.Fatal(err)
+			}
+			c := r.checkBooks()
+			want := map[string]int64{"no_answer": 1}
+			if name == "status" {
+				want = map[string]int64{"unconfirmed": 1}
+			}
+			if d := cmp.Diff(want, c.Requests); d != "" || c.Dropped["unconfirmed"] != 2 {
+				t.Errorf("counts %+v\n%s", c, d)
+			}
+		})
+	}
+}
+
+// scriptedTransport answers from a list; its last answer is that all is taken.
+type scriptedTransport struct {
+	transport
+
+	mu       sync.Mutex
+	replies  []reply
+	sent     []int
+	isClosed bool
+}
+
+func (s *scriptedTransport) start(context.Context, component.Host, component.TelemetrySettings) error {
+	return nil
+}
+
+func (s *scriptedTransport) send(_ context.Context, items [][]byte) reply {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.sent = append(s.sent, len(items))
+	if len(s.replies) == 0 {
+		return reply{status: http.StatusOK}
+	}
+	r := s.replies[0]
+	s.replies = s.replies[1:]
+	return r
+}
+
+type closingTransport struct{ *scriptedTransport }
+
+func (c closingTransport) shutdown(context.Context) error {
+	c.isClosed = true
+	return nil
+}
+
+// TestTransport: another scheme has another transport, and what it confirmed
+// before it failed is not sent again.
+func TestTransport(t *testing.T) {
+	t.Parallel()
+	fake := &scriptedTransport{replies: []reply{{taken: 3}, {taken: 1}, {taken: 99}}}
+	var got transportParams
+	r := wordRig(t, wordEncoder{}, "script://host/path", func(_ *Config, c *choice) {
+		c.transports = map[string]newTransport{"script": func(p transportParams) transport {
+			got = p
+			return closingTransport{fake}
+		}}
+	})
+	if err := r.words("a", "b", "c", "d", "e"); err != nil {
+		t.Fatal(err)
+	}
+	r.shutdown()
+	if d := cmp.Diff([]int{5, 2, 1}, fake.sent); d != "" {
+		t.Errorf("sent (-want +got)\n%s", d)
+	}
+	if got.endpoint != "script://host/path" || !got.wantBody || got.client.Compression != "none" || got.frame.Prefix != "[" {
+		t.Errorf("params %+v", got)
+	}
+	if !fake.isClosed {
+		t.Error("the transport was not shut down")
+	}
+	if c := r.checkBooks(); c.Sent != 5 || c.Retried != 3 {
+		t.Errorf("counts %+v", c)
+	}
+}
+
+// TestTransportOnce: what a transport confirmed counts as sent, and only the rest
+// as unconfirmed.
+func TestTransportOnce(t *testing.T) {
+	t.Parallel()
+	fake := &scriptedTransport{replies: []reply{{taken: 3, loss: backend.MaybeTaken}}}
+	r := wordRig(t, wordEncoder{once: true}, "script://host", func(_ *Config, c *choice) {
+		c.transports = map[string]newTransport{"script": func(transportParams) transport { return closingTransport{fake} }}
+	})
+	if err := r.words("a", "b", "c", "d", "e"); err != nil {
+		t.Fatal(err)
+	}
+	if c := r.checkBooks(); c.Sent != 3 || c.Dropped["unconfirmed"] != 2 {
+		t.Errorf("counts %+v", c)
+	}
+}
+
+// TestSchemes: a scheme without a transport is refused.
+func TestSchemes(t *testing.T) {
+	t.Parallel()
+	c := choice{name: "word", secret: configopaque.String("s"), transports: map[string]newTransport{"wss": nil, "ws": nil}}
+	for endpoint, want := range map[string]string{
+		"wss://h/x": "", "https://h": "",
+		"ftp://h": "`endpoint` does not begin with http:// or https:// or ws:// or wss://: write an absolute URL such as https://api.example.com",
+	} {
+		err := validateEndpoint("`endpoint`", endpoint, c.schemes())
+		if err == nil && want != "" || err != nil && err.Error() != want {
+			t.Errorf("%s: %v", endpoint, err)
+		}
+	}
+}
