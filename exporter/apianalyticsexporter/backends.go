@@ -16,6 +16,7 @@ import (
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend"
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/moesif"
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/readme"
+	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/webhook"
 )
 
 // choice is one backend block of the configuration with what depends on it.
@@ -33,6 +34,9 @@ type choice struct {
 	// ownEndpoint is true if endpoint is the block's key of that name, and not
 	// the vendor's address.
 	ownEndpoint bool
+	// wholeURL is true if nothing is appended to the endpoint, which may then
+	// hold a query.
+	wholeURL bool
 	// compression is used if the configuration has none.
 	compression configcompression.Type
 	// transports are those for other endpoint schemes than http and https.
@@ -79,10 +83,25 @@ func (cfg *Config) choices() (list []choice) {
 			},
 		})
 	}
+	if cfg.Webhook.HasValue() {
+		c := cfg.Webhook.Get()
+		list = append(list, choice{
+			name: "webhook", gates: c.Gates, secretKey: "bearer_token", secret: c.BearerToken, secretOptional: true,
+			endpoint: c.Endpoint, ownEndpoint: true, wholeURL: true, compression: "none",
+			newEncoder: func(version string) (backend.Encoder, error) {
+				return webhook.New(webhook.Settings{
+					Format:      c.Format,
+					BearerToken: string(c.BearerToken),
+					UserAgent:   userAgent(version),
+					Version:     version,
+				})
+			},
+		})
+	}
 	return list
 }
 
-const backendKeys = "`moesif` or `readme`"
+const backendKeys = "`moesif`, `readme` or `webhook`"
 
 func userAgent(version string) string {
 	if version == "" {
@@ -132,7 +151,7 @@ func (c *choice) validate(cfg *Config) (errs []error) {
 	default:
 		errs = append(errs, fmt.Errorf("%s is %q: write none, errors or all", key("bodies"), c.gates.Bodies))
 	}
-	errs = append(errs, validateEndpoint("`endpoint`", cfg.ClientConfig.Endpoint, c.schemes()))
+	errs = append(errs, c.validateEndpoint("`endpoint`", cfg.ClientConfig.Endpoint))
 	switch common := cfg.ClientConfig.Endpoint; {
 	case c.endpoint == "" && common == "" && c.ownEndpoint:
 		errs = append(errs, fmt.Errorf("%s is empty: write the URL to send to, such as https://api.example.com", key("endpoint")))
@@ -141,7 +160,7 @@ func (c *choice) validate(cfg *Config) (errs []error) {
 	case c.ownEndpoint && c.endpoint != "" && common != "":
 		errs = append(errs, fmt.Errorf("`endpoint` and %s are set together: keep one of them", key("endpoint")))
 	case c.ownEndpoint:
-		errs = append(errs, validateEndpoint(key("endpoint"), c.endpoint, c.schemes()))
+		errs = append(errs, c.validateEndpoint(key("endpoint"), c.endpoint))
 	}
 	return errs
 }

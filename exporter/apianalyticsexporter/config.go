@@ -49,6 +49,8 @@ type Config struct {
 	Moesif configoptional.Optional[MoesifConfig] `mapstructure:"moesif"`
 	// ReadMe selects the ReadMe Metrics backend.
 	ReadMe configoptional.Optional[ReadMeConfig] `mapstructure:"readme"`
+	// Webhook selects any HTTP endpoint that takes a POST.
+	Webhook configoptional.Optional[WebhookConfig] `mapstructure:"webhook"`
 }
 
 // Gates say what of an exchange may reach a backend. They narrow what was
@@ -106,6 +108,21 @@ type ReadMeConfig struct {
 	// ProductionEnvironments are the values of deployment.environment.name that
 	// are production. Default "production" and "prod".
 	ProductionEnvironments []string `mapstructure:"production_environments"`
+
+	Gates Gates `mapstructure:",squash"`
+}
+
+// WebhookConfig configures the backend webhook.
+type WebhookConfig struct {
+	// Endpoint is the URL to send to, as it is. Required, here or as the
+	// exporter's own key of that name.
+	Endpoint string `mapstructure:"endpoint"`
+	// Format is "ndjson" (the default): one event of the schema
+	// apispan.event/1 a line; or "har": one HAR 1.2 log a request.
+	Format string `mapstructure:"format"`
+	// BearerToken is sent in Authorization. Default none; for other credentials
+	// use the HTTP client's headers or auth.
+	BearerToken configopaque.String `mapstructure:"bearer_token"`
 
 	Gates Gates `mapstructure:",squash"`
 }
@@ -169,6 +186,7 @@ func createDefaultConfig() component.Config {
 		RequireRedaction: true,
 		Moesif:           configoptional.Default(MoesifConfig{Gates: gates}),
 		ReadMe:           configoptional.Default(ReadMeConfig{Development: "auto", Gates: gates}),
+		Webhook:          configoptional.Default(WebhookConfig{Format: "ndjson", Gates: gates}),
 	}
 }
 
@@ -177,7 +195,7 @@ func (cfg *Config) Validate() error {
 	var errs []error
 	choice, err := cfg.choice()
 	if err != nil {
-		errs = append(errs, err, validateEndpoint("`endpoint`", cfg.ClientConfig.Endpoint, choice.schemes()))
+		errs = append(errs, err, choice.validateEndpoint("`endpoint`", cfg.ClientConfig.Endpoint))
 	} else {
 		errs = append(errs, choice.validate(cfg)...)
 	}
@@ -212,8 +230,8 @@ func (cfg *Config) validateQueue(q *exporterhelper.QueueBatchConfig) (errs []err
 }
 
 // validateEndpoint names the key, such as "`endpoint`", and never the value, which
-// may hold a password.
-func validateEndpoint(key, endpoint string, schemes []string) error {
+// may hold a password. A query is accepted if nothing is appended to the endpoint.
+func (c *choice) validateEndpoint(key, endpoint string) error {
 	if endpoint == "" {
 		return nil // the backend's own, or another key's
 	}
@@ -222,13 +240,15 @@ func validateEndpoint(key, endpoint string, schemes []string) error {
 	switch {
 	case err != nil:
 		return errors.New(key + " is no URL: " + hint)
-	case !slices.Contains(schemes, u.Scheme):
-		return errors.New(key + " does not begin with " + strings.Join(schemes, ":// or ") + "://: " + hint)
+	case !slices.Contains(c.schemes(), u.Scheme):
+		return errors.New(key + " does not begin with " + strings.Join(c.schemes(), ":// or ") + "://: " + hint)
 	case u.Hostname() == "":
 		return errors.New(key + " has no host: " + hint)
 	case u.User != nil:
 		return errors.New(key + " holds a user or password: remove it; use `auth` or `headers` for credentials")
-	case u.RawQuery != "" || u.Fragment != "" || u.ForceQuery:
+	case c.wholeURL && u.Fragment != "":
+		return errors.New(key + " holds a fragment, which is never sent: remove it")
+	case !c.wholeURL && (u.RawQuery != "" || u.Fragment != "" || u.ForceQuery):
 		return errors.New(key + " holds a query or a fragment: remove it; the backend's path is appended to the endpoint")
 	}
 	return nil

@@ -32,6 +32,7 @@ var configKeys = confkeys.Schema{
 	Blocks: map[string]reflect.Type{
 		"moesif":               reflect.TypeFor[MoesifConfig](),
 		"readme":               reflect.TypeFor[ReadMeConfig](),
+		"webhook":              reflect.TypeFor[WebhookConfig](),
 		"sending_queue":        reflect.TypeFor[exporterhelper.QueueBatchConfig](),
 		"sending_queue::batch": reflect.TypeFor[exporterhelper.BatchConfig](),
 		"retry_on_failure":     reflect.TypeFor[configretry.BackOffConfig](),

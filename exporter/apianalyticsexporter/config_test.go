@@ -108,6 +108,14 @@ func TestConfig(t *testing.T) {
 			r.APIKey, r.Development, r.ProductionEnvironments = "a-key", "true", []string{"live"}
 			r.Gates.Bodies = BodiesNone
 		},
+		"webhook": func(cfg *Config) {
+			w := cfg.Webhook.GetOrInsertDefault()
+			w.Endpoint, w.Format, w.BearerToken = "https://hooks.example.com/in?tenant=shop", "har", "a-token"
+		},
+		"webhook_open": func(cfg *Config) {
+			cfg.ClientConfig.Endpoint = "https://hooks.example.com/in?tenant=shop"
+			cfg.Webhook.GetOrInsertDefault()
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -132,8 +140,8 @@ func TestConfig(t *testing.T) {
 			}
 		})
 	}
-	if n := len(all.ToStringMap()); n != 4 {
-		t.Errorf("%d entries in config.yaml, 4 are tested", n)
+	if n := len(all.ToStringMap()); n != 6 {
+		t.Errorf("%d entries in config.yaml, 6 are tested", n)
 	}
 }
 
@@ -150,7 +158,7 @@ func TestDefaultConfig(t *testing.T) {
 		t.Error(err)
 	}
 	empty, err := load(t, confmap.New())
-	if err == nil || err.Error() != "no backend is chosen: write one of the blocks `moesif` or `readme`" {
+	if err == nil || err.Error() != "no backend is chosen: write one of the blocks "+backendKeys {
 		t.Errorf("empty configuration: %v", err)
 	}
 	if d := cmp.Diff(cfg, empty, exportEverything); d != "" {
@@ -187,6 +195,7 @@ func TestSecretsAreOpaque(t *testing.T) {
 	cfg := createDefaultConfig().(*Config)
 	cfg.Moesif.GetOrInsertDefault().ApplicationID = marker
 	cfg.ReadMe.GetOrInsertDefault().APIKey = marker
+	cfg.Webhook.GetOrInsertDefault().BearerToken = marker
 	conf := confmap.New()
 	if err := conf.Marshal(cfg); err != nil {
 		t.Fatal(err)
@@ -218,6 +227,9 @@ func TestRequestURL(t *testing.T) {
 	} {
 		if got := requestURL(in, "/v1/x"); got != want {
 			t.Errorf("%s: %s", in, got)
+		}
+		if got := requestURL(in, ""); got != in {
+			t.Errorf("%s without a path: %s", in, got)
 		}
 	}
 }

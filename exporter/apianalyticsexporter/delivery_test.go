@@ -466,7 +466,7 @@ func TestSchemes(t *testing.T) {
 		"wss://h/x": "", "https://h": "",
 		"ftp://h": "`endpoint` does not begin with http:// or https:// or ws:// or wss://: write an absolute URL such as https://api.example.com",
 	} {
-		err := validateEndpoint("`endpoint`", endpoint, c.schemes())
+		err := c.validateEndpoint("`endpoint`", endpoint)
 		if err == nil && want != "" || err != nil && err.Error() != want {
 			t.Errorf("%s: %v", endpoint, err)
 		}

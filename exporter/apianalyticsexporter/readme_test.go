@@ -62,7 +62,7 @@ func TestREADMEIsComplete(t *testing.T) {
 		string(fromspan.SkipKind), string(fromspan.SkipNotHTTP), string(fromspan.SkipRequested),
 		"require_redaction", "dry_run", "endpoint", "timeout", "compression",
 	}
-	for _, block := range []reflect.Type{reflect.TypeFor[MoesifConfig](), reflect.TypeFor[ReadMeConfig]()} {
+	for _, block := range []reflect.Type{reflect.TypeFor[MoesifConfig](), reflect.TypeFor[ReadMeConfig](), reflect.TypeFor[WebhookConfig]()} {
 		words = append(words, confkeys.Keys(block)...)
 	}
 	for _, w := range words {

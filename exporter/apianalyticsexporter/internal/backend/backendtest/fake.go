@@ -31,6 +31,8 @@ type Settings struct {
 	Discard bool
 }
 
+const typeJSON = "application/json"
+
 // Event is one accepted event.
 type Event struct {
 	Backend    string          // the backend's name, such as "moesif"
@@ -88,23 +90,23 @@ type Fake struct {
 type vendor struct {
 	name string
 	path string // "": any path and query
-	// mediaType of a request; "" is application/json.
-	mediaType string
+	// mediaTypes of a request; nil is application/json.
+	mediaTypes []string
 	// split returns the events of a request, or an error without data; nil
 	// splits a bare JSON array.
-	split        func(body []byte) ([]json.RawMessage, error)
+	split        func(mediaType string, body []byte) ([]json.RawMessage, error)
 	maxItems     int
 	maxItemBytes int
-	maxBytes     int // uncompressed, the whole request
-	idField      string
+	maxBytes     int    // uncompressed, the whole request
+	idField      string // or that with an underscore before it
 	success      int
 	authorized   func(h http.Header, credential string) bool
 	check        func(event []byte) []string
 }
 
 func newFake(v vendor, s Settings) *Fake {
-	if v.mediaType == "" {
-		v.mediaType = "application/json"
+	if v.mediaTypes == nil {
+		v.mediaTypes = []string{typeJSON}
 	}
 	if v.split == nil {
 		v.split = splitArray
@@ -221,7 +223,11 @@ func (f *Fake) accept(items []json.RawMessage) {
 		var id string
 		// The item has passed the check, so both are there.
 		_ = json.Unmarshal(item, &fields)
-		_ = json.Unmarshal(fields[f.vendor.idField], &id)
+		raw, ok := fields[f.vendor.idField]
+		if !ok {
+			raw = fields["_"+f.vendor.idField]
+		}
+		_ = json.Unmarshal(raw, &id)
 		_, dup := f.seen[id]
 		if dup {
 			f.stats.Duplicates++

@@ -12,6 +12,7 @@ import (
 	"mime"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 )
@@ -100,8 +101,8 @@ func (f *Fake) handle(r *http.Request) (status int, text string) {
 	}
 	var problems []string
 	mediaType, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if err != nil || mediaType != v.mediaType {
-		problems = append(problems, "request: Content-Type is not "+v.mediaType)
+	if err != nil || !slices.Contains(v.mediaTypes, mediaType) {
+		problems = append(problems, "request: Content-Type is not "+strings.Join(v.mediaTypes, " or "))
 	}
 	if c := params["charset"]; c != "" && !strings.EqualFold(c, "utf-8") {
 		problems = append(problems, "request: charset is not utf-8")
@@ -117,7 +118,7 @@ func (f *Fake) handle(r *http.Request) (status int, text string) {
 	case err != nil:
 		return refuse(http.StatusBadRequest, append(problems, "request: "+err.Error())...)
 	}
-	items, err := v.split(body)
+	items, err := v.split(mediaType, body)
 	if err != nil {
 		return refuse(http.StatusBadRequest, append(problems, "request: "+err.Error())...)
 	}
@@ -164,7 +165,7 @@ func (f *Fake) read(r *http.Request) (body []byte, tooLarge bool, err error) {
 }
 
 // splitArray returns the elements of the JSON array that body consists of.
-func splitArray(body []byte) ([]json.RawMessage, error) {
+func splitArray(_ string, body []byte) ([]json.RawMessage, error) {
 	if !json.Valid(body) {
 		return nil, fmt.Errorf("body is not JSON")
 	}

@@ -8,11 +8,13 @@ package backendtest
 // both.
 var (
 	fakes = map[string]func(Settings) *Fake{
-		"moesif": NewMoesif,
-		"readme": NewReadMe,
+		"moesif":  NewMoesif,
+		"readme":  NewReadMe,
+		"webhook": NewWebhook,
 	}
 	checks = map[string]func(event []byte) []string{
-		"moesif": CheckMoesif,
-		"readme": CheckReadMe,
+		"moesif":  CheckMoesif,
+		"readme":  CheckReadMe,
+		"webhook": CheckWebhook,
 	}
 )

@@ -42,7 +42,7 @@ func appendPostData(dst []byte, m *exchange.Message) []byte {
 	switch {
 	case essence == typeForm && utf8.ValidString(b.Data):
 		dst = append(dst, `,"params":`...)
-		dst = appendPairs(dst, b.Data)
+		dst = wire.AppendPairs(dst, b.Data)
 		return append(dst, '}')
 	case essence == typeMultipart:
 		mark := len(dst)
@@ -120,38 +120,6 @@ func token(s string) bool {
 		}
 	}
 	return s != ""
-}
-
-// appendPairs appends the decoded pairs of a query or form in order, repeated
-// names as separate entries. A part with a bad escape stays as it is.
-func appendPairs(dst []byte, s string) []byte {
-	dst = append(dst, '[')
-	first := true
-	for s != "" {
-		var pair string
-		pair, s, _ = strings.Cut(s, "&")
-		if pair == "" {
-			continue
-		}
-		if !first {
-			dst = append(dst, ',')
-		}
-		first = false
-		name, value, _ := strings.Cut(pair, "=")
-		dst = append(dst, `{"name":`...)
-		dst = wire.AppendString(dst, unescape(name))
-		dst = append(dst, `,"value":`...)
-		dst = wire.AppendString(dst, unescape(value))
-		dst = append(dst, '}')
-	}
-	return append(dst, ']')
-}
-
-func unescape(s string) string {
-	if u, err := url.QueryUnescape(s); err == nil {
-		return u
-	}
-	return s
 }
 
 // appendMultipart appends the parts of a form: text as it is, files as data

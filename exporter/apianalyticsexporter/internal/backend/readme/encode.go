@@ -152,7 +152,7 @@ func appendRequest(dst []byte, ex *exchange.Exchange) []byte {
 	dst = appendVersion(dst, ex.Protocol)
 	dst = appendHeaders(dst, &ex.Request, ex.UserAgent, true)
 	dst = append(dst, `,"queryString":`...)
-	dst = appendPairs(dst, ex.Query)
+	dst = wire.AppendPairs(dst, ex.Query)
 	dst = append(dst, `,"cookies":[]`...)
 	dst = appendSizes(dst, &ex.Request.Body)
 	dst = appendPostData(dst, &ex.Request)

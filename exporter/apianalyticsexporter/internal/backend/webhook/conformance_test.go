@@ -1,0 +1,30 @@
+// Copyright The apispan Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package webhook
+
+import (
+	"testing"
+
+	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend"
+	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/backendtest"
+)
+
+func TestConformance(t *testing.T) {
+	for _, format := range []string{FormatNDJSON, FormatHAR} {
+		t.Run(format, func(t *testing.T) {
+			backendtest.Run(t, func(t testing.TB) backend.Encoder {
+				return newEncoder(t, Settings{Format: format, BearerToken: "token"})
+			})
+		})
+	}
+}
+
+// FuzzAppend and FuzzAppendHAR hold the output to the schemas, whatever the exchange.
+func FuzzAppend(f *testing.F) {
+	backendtest.FuzzAppend(f, newEncoder(f, Settings{}), backendtest.CheckWebhook)
+}
+
+func FuzzAppendHAR(f *testing.F) {
+	backendtest.FuzzAppend(f, newEncoder(f, Settings{Format: FormatHAR}), backendtest.CheckHAREntry)
+}

@@ -1,0 +1,269 @@
+// Copyright The apispan Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package webhook
+
+import (
+	"strconv"
+	"unicode/utf8"
+
+	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend"
+	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/wire"
+	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/exchange"
+)
+
+// Append implements [backend.Encoder].
+func (e *Encoder) Append(dst []byte, ex *exchange.Exchange) ([]byte, backend.Drop) {
+	if ex.UserAgent == e.userAgent || ex.Request.Get("user-agent") == e.userAgent {
+		return dst, backend.DropSelfTraffic
+	}
+	if e.har {
+		return appendEntry(dst, ex), backend.Keep
+	}
+	return appendEvent(dst, ex), backend.Keep
+}
+
+// appendEvent appends the neutral event.
+func appendEvent(dst []byte, ex *exchange.Exchange) []byte {
+	dst = append(dst, `{"schema":"apispan.event/1","id":`...)
+	dst = wire.AppendString(dst, ex.ID)
+	dst = append(dst, `,"direction":`...)
+	dst = append(dst, direction(ex)...)
+	dst = append(dst, `,"start":`...)
+	dst = wire.AppendTime(dst, ex.Start)
+	dst = append(dst, `,"duration_ms":`...)
+	dst = appendMillis(dst, ex)
+	dst = append(dst, `,"method":`...)
+	dst = wire.AppendString(dst, method(ex))
+	dst = append(dst, `,"url":"`...)
+	dst = wire.AppendURL(dst, ex)
+	dst = append(dst, '"')
+	dst = appendText(dst, `,"protocol":`, ex.Protocol)
+	dst = append(dst, `,"request":`...)
+	dst = appendMessage(dst, &ex.Request)
+	if status := status(ex); status != 0 {
+		dst = append(dst, `,"status":`...)
+		dst = strconv.AppendInt(dst, int64(status), 10)
+		dst = append(dst, `,"response":`...)
+		dst = appendMessage(dst, &ex.Response)
+	}
+	dst = appendContext(dst, ex)
+	return append(dst, '}')
+}
+
+// appendContext appends what both formats say about an exchange beyond its two
+// messages, each member with a comma before it.
+func appendContext(dst []byte, ex *exchange.Exchange) []byte {
+	dst = appendText(dst, `,"route":`, ex.Route)
+	dst = appendPeer(dst, `,"client":`, ex.ClientAddress, ex.ClientPort)
+	dst = appendPeer(dst, `,"peer":`, ex.PeerAddress, ex.PeerPort)
+	dst = appendPeer(dst, `,"local":`, ex.LocalAddress, ex.LocalPort)
+	dst = appendText(dst, `,"user_agent":`, ex.UserAgent)
+
+	dst, mark := open(dst, `,"user":`)
+	dst = appendText(dst, `,"id":`, ex.UserID)
+	dst = appendText(dst, `,"name":`, ex.UserName)
+	dst = appendText(dst, `,"email":`, ex.UserEmail)
+	dst = closeObject(dst, `,"user":`, mark)
+	dst = appendText(dst, `,"session_id":`, ex.SessionID)
+	dst = appendText(dst, `,"company_id":`, ex.CompanyID)
+	dst = appendText(dst, `,"subscription_id":`, ex.SubscriptionID)
+	dst, mark = open(dst, `,"consumer":`)
+	dst = appendText(dst, `,"id":`, ex.ConsumerID)
+	dst = appendText(dst, `,"label":`, ex.ConsumerLabel)
+	dst = appendText(dst, `,"email":`, ex.ConsumerEmail)
+	dst = closeObject(dst, `,"consumer":`, mark)
+
+	dst = appendText(dst, `,"api_version":`, ex.APIVersion)
+	dst = appendText(dst, `,"blocked_by":`, ex.BlockedBy)
+	dst = append(dst, `,"weight":`...)
+	dst = strconv.AppendInt(dst, max(ex.Weight, 1), 10)
+	dst = appendMetadata(dst, ex)
+
+	dst, mark = open(dst, `,"service":`)
+	dst = appendText(dst, `,"name":`, ex.ServiceName)
+	dst = appendText(dst, `,"version":`, ex.ServiceVersion)
+	dst = appendText(dst, `,"environment":`, ex.Environment)
+	dst = closeObject(dst, `,"service":`, mark)
+
+	dst, mark = open(dst, `,"trace":`)
+	dst = appendHex(dst, `,"trace_id":`, ex.TraceID[:])
+	dst = appendHex(dst, `,"span_id":`, ex.SpanID[:])
+	dst = appendHex(dst, `,"parent_span_id":`, ex.ParentSpanID[:])
+	dst = appendText(dst, `,"span_name":`, ex.SpanName)
+	dst = closeObject(dst, `,"trace":`, mark)
+
+	dst, mark = open(dst, `,"redaction":`)
+	dst = appendText(dst, `,"policy":`, ex.RedactionPolicy)
+	if ex.RedactionCount > 0 {
+		dst = append(dst, `,"count":`...)
+		dst = strconv.AppendInt(dst, ex.RedactionCount, 10)
+	}
+	return closeObject(dst, `,"redaction":`, mark)
+}
+
+func direction(ex *exchange.Exchange) string {
+	if ex.Direction == exchange.Outgoing {
+		return `"outgoing"`
+	}
+	return `"incoming"`
+}
+
+// method returns the request's method, or semconv's name for an unknown one, as
+// receivers expect something.
+func method(ex *exchange.Exchange) string {
+	if ex.Method == "" {
+		return "_OTHER"
+	}
+	return ex.Method
+}
+
+// status returns the response's status, or 0 if there was no response.
+func status(ex *exchange.Exchange) int {
+	if ex.Status < 100 || ex.Status > 999 {
+		return 0
+	}
+	return ex.Status
+}
+
+// appendMillis appends the duration in milliseconds with up to three decimals.
+func appendMillis(dst []byte, ex *exchange.Exchange) []byte {
+	us := max(ex.End.Sub(ex.Start).Microseconds(), 0)
+	return strconv.AppendFloat(dst, float64(us)/1000, 'f', -1, 64)
+}
+
+// appendMessage appends headers, size and body of one side.
+func appendMessage(dst []byte, m *exchange.Message) []byte {
+	dst = append(dst, `{"headers":{`...)
+	start := len(dst)
+	for i := 0; i < len(m.Headers); {
+		name := m.Headers[i].Name
+		if len(dst) > start {
+			dst = append(dst, ',')
+		}
+		dst = wire.AppendString(dst, name)
+		dst = append(dst, ':', '[')
+		values := len(dst)
+		// Fields of one name stand together; a map has room for one.
+		for ; i < len(m.Headers) && m.Headers[i].Name == name; i++ {
+			for _, v := range m.Headers[i].Values {
+				if len(dst) > values {
+					dst = append(dst, ',')
+				}
+				dst = wire.AppendString(dst, v)
+			}
+		}
+		dst = append(dst, ']')
+	}
+	dst = append(dst, '}')
+	if m.Body.Size >= 0 {
+		dst = append(dst, `,"size":`...)
+		dst = strconv.AppendInt(dst, m.Body.Size, 10)
+	}
+	return append(appendBody(dst, &m.Body), '}')
+}
+
+// appendBody appends the member body: a complete JSON object or array as it is,
+// other text as a string, other content in base64; nothing if nothing was captured.
+func appendBody(dst []byte, b *exchange.Body) []byte {
+	if !b.Captured && b.Data == "" {
+		return dst
+	}
+	switch {
+	case !b.Truncated && wire.Embeddable(b.Data):
+		dst = append(dst, `,"body":{"json":`...)
+		start := len(dst)
+		dst = append(dst, b.Data...)
+		oneLine(dst[start:])
+	case utf8.ValidString(b.Data):
+		dst = append(dst, `,"body":{"text":`...)
+		dst = wire.AppendString(dst, b.Data)
+	default:
+		dst = append(dst, `,"body":{"base64":`...)
+		dst = wire.AppendBase64(dst, b.Data)
+	}
+	if b.Truncated {
+		dst = append(dst, `,"truncated":true`...)
+	}
+	if b.Incomplete {
+		dst = append(dst, `,"incomplete":true`...)
+	}
+	return append(dst, '}')
+}
+
+// oneLine turns the line breaks of a JSON text into blanks. They stand between
+// tokens only: within a string they are escaped.
+func oneLine(doc []byte) {
+	for i, c := range doc {
+		if c == '\n' || c == '\r' {
+			doc[i] = ' '
+		}
+	}
+}
+
+func appendPeer(dst []byte, key, address string, port int) []byte {
+	dst, mark := open(dst, key)
+	dst = appendText(dst, `,"address":`, address)
+	if port > 0 && port <= 65535 {
+		dst = append(dst, `,"port":`...)
+		dst = strconv.AppendInt(dst, int64(port), 10)
+	}
+	return closeObject(dst, key, mark)
+}
+
+func appendMetadata(dst []byte, ex *exchange.Exchange) []byte {
+	const key = `,"metadata":`
+	dst, mark := open(dst, key)
+	for i := range ex.Metadata {
+		kv := &ex.Metadata[i]
+		if i > 0 && kv.Key == ex.Metadata[i-1].Key {
+			continue
+		}
+		member := len(dst)
+		dst = append(dst, ',')
+		dst = wire.AppendString(dst, kv.Key)
+		dst = append(dst, ':')
+		var ok bool
+		if dst, ok = wire.AppendValue(dst, kv.Value); !ok {
+			dst = dst[:member]
+		}
+	}
+	return closeObject(dst, key, mark)
+}
+
+// open begins an object whose members are appended with a comma before each, and
+// returns where they begin.
+func open(dst []byte, key string) ([]byte, int) {
+	dst = append(dst, key...)
+	return dst, len(dst)
+}
+
+// closeObject ends the object, or takes it back if it has no members.
+func closeObject(dst []byte, key string, mark int) []byte {
+	if len(dst) == mark {
+		return dst[:mark-len(key)]
+	}
+	dst[mark] = '{' // the comma of the first member
+	return append(dst, '}')
+}
+
+// appendText appends a member that is left out when empty. key holds the comma, the
+// quoted name and the colon.
+func appendText(dst []byte, key, value string) []byte {
+	if value == "" {
+		return dst
+	}
+	dst = append(dst, key...)
+	return wire.AppendString(dst, value)
+}
+
+// appendHex appends an id that is left out when it is all zeros.
+func appendHex(dst []byte, key string, id []byte) []byte {
+	for _, b := range id {
+		if b != 0 {
+			dst = append(dst, key...)
+			return wire.AppendHex(dst, id)
+		}
+	}
+	return dst
+}
