@@ -43,6 +43,15 @@ var importRules = []importRule{
 		why: "a user's service must not be forced to new collector, SDK or gRPC versions",
 	},
 	{
+		from: "instrumentation/entities",
+		never: []string{
+			"go.opentelemetry.io/collector/", "go.opentelemetry.io/otel/sdk",
+			"go.opentelemetry.io/otel/exporters/", "google.golang.org/",
+			module + "/processor/", module + "/exporter/", module + "/redact",
+		},
+		why: "a user's service must not be forced to new collector, SDK or gRPC versions",
+	},
+	{
 		from:  "processor",
 		never: []string{module + "/exporter/", module + "/instrumentation/"},
 		why:   "what processor and exporter share is the span, not code",

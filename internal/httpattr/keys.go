@@ -79,6 +79,30 @@ const (
 	// MetadataPrefix is followed by a key chosen by the application.
 	MetadataPrefix = "apispan.metadata."
 
+	// CompanyDomain is the domain name of a company.
+	CompanyDomain = "apispan.company.domain"
+
+	// The subscription's status is one of Moesif's; the times are RFC 3339 texts;
+	// the items are maps with the keys Item….
+	SubscriptionStatus      = "apispan.subscription.status"
+	SubscriptionPeriodStart = "apispan.subscription.current_period_start"
+	SubscriptionPeriodEnd   = "apispan.subscription.current_period_end"
+	SubscriptionItems       = "apispan.subscription.items"
+
+	// Campaign… say where a user or company came from; the names are those of the
+	// parameters of campaign URLs.
+	CampaignSource          = "apispan.campaign.utm_source"
+	CampaignMedium          = "apispan.campaign.utm_medium"
+	CampaignName            = "apispan.campaign.utm_campaign"
+	CampaignTerm            = "apispan.campaign.utm_term"
+	CampaignContent         = "apispan.campaign.utm_content"
+	CampaignReferrer        = "apispan.campaign.referrer"
+	CampaignReferringDomain = "apispan.campaign.referring_domain"
+	CampaignGCLID           = "apispan.campaign.gclid"
+
+	// ActionName is what a user did.
+	ActionName = "apispan.action.name"
+
 	EventID    = "apispan.event.id"
 	APIVersion = "apispan.api.version"
 	// Weight is how many exchanges this one stands for (int, >= 1).
@@ -99,6 +123,37 @@ const (
 	// RedactionRules lists the ids of the rules that acted (audit: rules).
 	RedactionRules = "apispan.redaction.rules"
 )
+
+// Keys of one element of SubscriptionItems.
+const (
+	ItemPlanID    = "plan_id"
+	ItemID        = "subscription_item_id"
+	ItemPriceID   = "price_id"
+	ItemUnit      = "unit_of_measure"
+	ItemCreatedAt = "created_at" // RFC 3339
+	ItemMetadata  = "metadata"
+)
+
+// Names of the log events about users, companies and subscriptions, and about
+// actions. They stand in the record's EventName field, or in the attribute
+// EventName where a producer is older than that field.
+const (
+	EventUserUpdate         = "apispan.user.update"
+	EventCompanyUpdate      = "apispan.company.update"
+	EventSubscriptionUpdate = "apispan.subscription.update"
+	EventAction             = "apispan.action"
+
+	EventName = "event.name"
+)
+
+// IsEventName reports whether name is one of ours.
+func IsEventName(name string) bool {
+	switch name {
+	case EventUserUpdate, EventCompanyUpdate, EventSubscriptionUpdate, EventAction:
+		return true
+	}
+	return false
+}
 
 // OwnPrefix starts every key that this project adds.
 const OwnPrefix = "apispan."
