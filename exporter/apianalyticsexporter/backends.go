@@ -79,6 +79,7 @@ func (cfg *Config) choices() (list []choice) {
 					Version:                version,
 					Development:            string(c.Development),
 					ProductionEnvironments: c.ProductionEnvironments,
+					SDK:                    c.SDK,
 				})
 			},
 		})

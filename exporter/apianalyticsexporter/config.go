@@ -108,6 +108,9 @@ type ReadMeConfig struct {
 	// ProductionEnvironments are the values of deployment.environment.name that
 	// are production. Default "production" and "prod".
 	ProductionEnvironments []string `mapstructure:"production_environments"`
+	// SDK presents events as those of one of ReadMe's SDKs: "dotnet", "node",
+	// "php", "python" or "ruby". Default "": as our own.
+	SDK string `mapstructure:"sdk"`
 
 	Gates Gates `mapstructure:",squash"`
 }

@@ -74,7 +74,8 @@ var (
 			"response":        required(harResponse),
 			"cache":           required(object(nil)),
 			"timings": required(object(fields{
-				"wait": required(intBetween(0, 0)), "receive": required(intBetween(0, 1<<53)),
+				// The specification demands send, most SDKs leave it out.
+				"send": required(intBetween(0, 0)), "wait": required(intBetween(0, 0)), "receive": required(intBetween(0, 1<<53)),
 			})),
 		}))),
 	})
@@ -104,8 +105,9 @@ var (
 		"fileName": optional(isString), "contentType": optional(isFilled),
 	})))})
 
-	// Requests carry the essence of the media type only.
-	mediaType = matching(`^[^\s;/]+/[^\s;/]+$`, "not a media type without parameters")
+	// Requests carry the essence of the media type only, but for multipart: the
+	// suite wants its boundary.
+	mediaType = matching(`(?s)^([^\s;/]+/[^\s;/]+|(?i:multipart/form-data).*)$`, "not a media type without parameters")
 )
 
 // harPostData is either parameters or text.

@@ -29,8 +29,13 @@ const (
 	typeBinary    = "application/octet-stream"
 )
 
-// appendPostData appends the member postData, or nothing without a body.
-func appendPostData(dst []byte, m *exchange.Message) []byte {
+// phpName makes a field's name what PHP makes of it
+// (https://www.php.net/manual/en/language.variables.external.php).
+var phpName = strings.NewReplacer(".", "_", " ", "_")
+
+// appendPostData appends the member postData, or nothing without a body. Its type
+// is without parameters, but for multipart, whose boundary the SDKs send.
+func (e *Encoder) appendPostData(dst []byte, m *exchange.Message) []byte {
 	b := &m.Body
 	if b.Data == "" {
 		return dst
@@ -38,7 +43,11 @@ func appendPostData(dst []byte, m *exchange.Message) []byte {
 	contentType := m.Get("content-type")
 	essence := mediaType(contentType, b)
 	dst = append(dst, `,"postData":{"mimeType":`...)
-	dst = wire.AppendString(dst, essence)
+	if essence == typeMultipart {
+		dst = wire.AppendString(dst, strings.TrimSpace(contentType))
+	} else {
+		dst = wire.AppendString(dst, essence)
+	}
 	switch {
 	case essence == typeForm && utf8.ValidString(b.Data):
 		dst = append(dst, `,"params":`...)
@@ -48,7 +57,7 @@ func appendPostData(dst []byte, m *exchange.Message) []byte {
 		mark := len(dst)
 		dst = append(dst, `,"params":`...)
 		var ok bool
-		if dst, ok = appendMultipart(dst, b.Data, contentType); ok {
+		if dst, ok = e.appendMultipart(dst, b, contentType); ok {
 			return append(dst, '}')
 		}
 		dst = dst[:mark]
@@ -123,40 +132,46 @@ func token(s string) bool {
 }
 
 // appendMultipart appends the parts of a form: text as it is, files as data
-// URLs. It reports false if the body is not what its type says; dst then holds
-// rubbish from its old length on.
-func appendMultipart(dst []byte, body, contentType string) ([]byte, bool) {
+// URLs. Of a form that was cut the parts before the cut are appended. It reports
+// false if the body is not what its type says, or holds no whole part; dst then
+// holds rubbish from its old length on.
+func (e *Encoder) appendMultipart(dst []byte, b *exchange.Body, contentType string) ([]byte, bool) {
 	_, params, err := mime.ParseMediaType(contentType)
 	boundary := params["boundary"]
+	cut := b.Truncated || b.Incomplete
 	// The reader takes the end of its input for the end of the form, so look
 	// for the final boundary first.
-	if err != nil || boundary == "" || !strings.Contains(body, "--"+boundary+"--") {
+	if err != nil || boundary == "" || !cut && !strings.Contains(b.Data, "--"+boundary+"--") {
 		return dst, false
 	}
-	r := multipart.NewReader(strings.NewReader(body), boundary)
+	r := multipart.NewReader(strings.NewReader(b.Data), boundary)
 	dst = append(dst, '[')
 	for n := 0; ; n++ {
 		part, err := r.NextRawPart()
 		if err == io.EOF { // wrapped, it would be the end within a part
 			return append(dst, ']'), n > 0
 		}
-		if err != nil {
-			return dst, false
+		var data []byte
+		if err == nil {
+			data, err = io.ReadAll(part)
 		}
-		data, err := io.ReadAll(part)
 		if err != nil {
-			return dst, false
+			return append(dst, ']'), cut && n > 0
 		}
 		if n > 0 {
 			dst = append(dst, ',')
 		}
-		dst = appendPart(dst, part, string(data))
+		dst = e.appendPart(dst, part, string(data))
 	}
 }
 
-func appendPart(dst []byte, part *multipart.Part, data string) []byte {
+func (e *Encoder) appendPart(dst []byte, part *multipart.Part, data string) []byte {
 	dst = append(dst, `{"name":`...)
-	dst = wire.AppendString(dst, part.FormName())
+	name := part.FormName()
+	if e.phpNames {
+		name = phpName.Replace(name)
+	}
+	dst = wire.AppendString(dst, name)
 	file := part.FileName()
 	if file == "" {
 		if !utf8.ValidString(data) {

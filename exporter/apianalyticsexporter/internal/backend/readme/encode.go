@@ -41,7 +41,7 @@ func (e *Encoder) Append(dst []byte, ex *exchange.Exchange) ([]byte, backend.Dro
 	dst = append(dst, `,"request":{"log":{"version":"1.2","creator":`...)
 	dst = append(dst, e.creator...)
 	dst = append(dst, `,"entries":[`...)
-	dst = appendEntry(dst, ex)
+	dst = e.appendEntry(dst, ex)
 	return append(dst, `]}}}`...), backend.Keep
 }
 
@@ -119,7 +119,7 @@ func (g group) append(dst []byte) []byte {
 }
 
 // appendEntry appends the HAR entry.
-func appendEntry(dst []byte, ex *exchange.Exchange) []byte {
+func (e *Encoder) appendEntry(dst []byte, ex *exchange.Exchange) []byte {
 	elapsed := max(ex.End.Sub(ex.Start)/time.Millisecond, 0)
 	dst = append(dst, `{"pageref":"`...)
 	dst = wire.AppendBaseURL(dst, ex)
@@ -132,14 +132,14 @@ func appendEntry(dst []byte, ex *exchange.Exchange) []byte {
 	dst = wire.AppendTime(dst, ex.Start)
 	dst = append(dst, `,"time":`...)
 	dst = strconv.AppendInt(dst, int64(elapsed), 10)
-	dst = appendRequest(dst, ex)
+	dst = e.appendRequest(dst, ex)
 	dst = appendResponse(dst, ex)
-	dst = append(dst, `,"cache":{},"timings":{"wait":0,"receive":`...)
+	dst = append(dst, `,"cache":{},"timings":{"send":0,"wait":0,"receive":`...)
 	dst = strconv.AppendInt(dst, int64(elapsed), 10)
 	return append(dst, '}', '}')
 }
 
-func appendRequest(dst []byte, ex *exchange.Exchange) []byte {
+func (e *Encoder) appendRequest(dst []byte, ex *exchange.Exchange) []byte {
 	dst = append(dst, `,"request":{"method":`...)
 	if ex.Method != "" {
 		dst = wire.AppendString(dst, ex.Method)
@@ -155,7 +155,7 @@ func appendRequest(dst []byte, ex *exchange.Exchange) []byte {
 	dst = wire.AppendPairs(dst, ex.Query)
 	dst = append(dst, `,"cookies":[]`...)
 	dst = appendSizes(dst, &ex.Request.Body)
-	dst = appendPostData(dst, &ex.Request)
+	dst = e.appendPostData(dst, &ex.Request)
 	return append(dst, '}')
 }
 

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net/http"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -51,7 +52,16 @@ type Settings struct {
 	// that are not development, compared without case; nil means "production"
 	// and "prod".
 	ProductionEnvironments []string
+	// SDK presents events as those of one of ReadMe's SDKs: "dotnet", "node",
+	// "php", "python" or "ruby" is named in log.creator, and with "php" the names
+	// of multipart fields have underscores for dots and blanks. Empty, the
+	// default, is "apispan".
+	SDK string
 }
+
+// sdks are the names that ReadMe's integration suite accepts
+// (readmeio/metrics-sdks test/integration-metrics.test.js).
+var sdks = []string{"dotnet", "node", "php", "python", "ruby"}
 
 // Encoder implements [backend.Encoder] for ReadMe.
 type Encoder struct {
@@ -60,6 +70,7 @@ type Encoder struct {
 	development   string
 	production    []string
 	creator       string // encoded
+	phpNames      bool
 }
 
 var _ backend.Encoder = (*Encoder)(nil)
@@ -81,8 +92,14 @@ func New(s Settings) (*Encoder, error) {
 	default:
 		errs = append(errs, fmt.Errorf("`readme::development` is %q: write auto, true or false", s.Development))
 	}
+	if s.SDK != "" && !slices.Contains(sdks, s.SDK) {
+		errs = append(errs, fmt.Errorf("`readme::sdk` is %q: write %s, or leave it out", s.SDK, strings.Join(sdks, ", ")))
+	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
+	}
+	if s.SDK == "" {
+		s.SDK = "apispan"
 	}
 	if s.UserAgent == "" {
 		s.UserAgent = "apispan"
@@ -93,7 +110,9 @@ func New(s Settings) (*Encoder, error) {
 	if s.ProductionEnvironments == nil {
 		s.ProductionEnvironments = []string{"production", "prod"}
 	}
-	creator := append([]byte(nil), `{"name":"readme-metrics (apispan)","version":`...)
+	creator := append([]byte(nil), `{"name":"readme-metrics (`...)
+	creator = append(creator, s.SDK...)
+	creator = append(creator, `)","version":`...)
 	creator = wire.AppendString(creator, s.Version)
 	creator = append(creator, `,"comment":`...)
 	goVersion, _, _ := strings.Cut(strings.TrimPrefix(runtime.Version(), "go"), " ")
@@ -105,6 +124,7 @@ func New(s Settings) (*Encoder, error) {
 		development:   s.Development,
 		production:    append([]string(nil), s.ProductionEnvironments...),
 		creator:       string(creator),
+		phpNames:      s.SDK == "php",
 	}, nil
 }
 

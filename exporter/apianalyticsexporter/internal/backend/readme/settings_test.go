@@ -19,6 +19,7 @@ func TestNewRejectsBadSettings(t *testing.T) {
 		{Settings{}, "`readme::api_key` is empty: copy the API key from ReadMe's dashboard"},
 		{Settings{APIKey: "rdme_sEcReT\n"}, "`readme::api_key` holds a blank, a colon, a control character or one beyond ASCII: copy it again without line breaks"},
 		{Settings{APIKey: "rdme_sEcReT:x"}, "`readme::api_key` holds a blank, a colon, a control character or one beyond ASCII: copy it again without line breaks"},
+		{Settings{APIKey: "k", SDK: "go"}, "`readme::sdk` is \"go\": write dotnet, node, php, python, ruby, or leave it out"},
 		{Settings{APIKey: "k", Development: "yes"}, "`readme::development` is \"yes\": write auto, true or false"},
 	} {
 		_, err := New(tt.settings)
