@@ -32,6 +32,8 @@ const (
 	DropNoIdentity Drop = "no_identity"
 	// DropSelfTraffic: the exchange is a call to the backend itself.
 	DropSelfTraffic Drop = "self_traffic"
+	// DropEncryption: the event has to be encrypted and could not be.
+	DropEncryption Drop = "encryption"
 )
 
 // HeaderSafe reports whether a secret can be sent in a header field as it is: it

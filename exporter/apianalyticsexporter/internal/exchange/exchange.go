@@ -69,6 +69,12 @@ type Exchange struct {
 	UserEmail      string
 	UserName       string // user.full_name, else user.name
 	SessionID      string
+	// SessionKey is a pseudonym of the credential that the caller showed, and
+	// SessionAuthType how it was shown: "basic", "header", "jwt" or
+	// "session_cookie". A type without a key means that no credential was shown;
+	// a key without a type is a pseudonym of the caller's address.
+	SessionKey      string
+	SessionAuthType string
 	CompanyID      string
 	SubscriptionID string
 	ConsumerID     string

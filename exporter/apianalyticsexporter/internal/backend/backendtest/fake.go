@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strconv"
 	"sync"
 	"time"
 )
@@ -19,7 +20,7 @@ type Settings struct {
 	// empty means that any non-empty one will do, and for a webhook also none.
 	Credential string
 	// MaxItems is the most events in a request; 0 means the backend's default
-	// (Moesif 200, ReadMe 30).
+	// (Moesif 200, ReadMe 30, Metlo 50).
 	MaxItems int
 	// OnEvent, if set, gets each event of an accepted request, in order, before
 	// the answer is sent. Calls do not overlap.
@@ -36,7 +37,7 @@ const typeJSON = "application/json"
 // Event is one accepted event.
 type Event struct {
 	Backend    string          // the backend's name, such as "moesif"
-	ID         string          // transaction_id, _id, …
+	ID         string          // transaction_id, _id, …; a running number where events have none
 	Duplicate  bool            // an event with this id was accepted before
 	JSON       json.RawMessage // as received
 	ReceivedAt time.Time
@@ -98,10 +99,12 @@ type vendor struct {
 	maxItems     int
 	maxItemBytes int
 	maxBytes     int    // uncompressed, the whole request
-	idField      string // or that with an underscore before it
+	idField      string // or that with an underscore before it; empty: events have no id, so none is a duplicate
 	success      int
 	authorized   func(h http.Header, credential string) bool
 	check        func(event []byte) []string
+	// serve, if set, answers in place of what the others have in common.
+	serve func(f *Fake, r *http.Request) (status int, text string)
 }
 
 func newFake(v vendor, s Settings) *Fake {
@@ -228,6 +231,9 @@ func (f *Fake) accept(items []json.RawMessage) {
 			raw = fields["_"+f.vendor.idField]
 		}
 		_ = json.Unmarshal(raw, &id)
+		if f.vendor.idField == "" {
+			id = strconv.Itoa(f.stats.Accepted + 1)
+		}
 		_, dup := f.seen[id]
 		if dup {
 			f.stats.Duplicates++

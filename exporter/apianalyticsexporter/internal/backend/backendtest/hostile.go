@@ -185,5 +185,8 @@ func Hostile(data []byte) *exchange.Exchange {
 	for _, k := range sortedKeys(keys) {
 		ex.Metadata = append(ex.Metadata, exchange.KeyValue{Key: k, Value: keys[k]})
 	}
+	// What was added later comes last, so that old inputs mean what they meant.
+	ex.ClientPort, ex.PeerPort, ex.LocalPort = int(int16(s.int64())), int(s.int64()), int(s.byte())
+	ex.SessionKey, ex.SessionAuthType = s.maybe(), s.maybe()
 	return ex
 }

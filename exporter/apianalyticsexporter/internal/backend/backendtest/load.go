@@ -46,14 +46,19 @@ type caseFile struct {
 
 	Protocol      string `json:"protocol"`
 	ClientAddress string `json:"client_address"`
+	ClientPort    int    `json:"client_port"`
 	PeerAddress   string `json:"peer_address"`
+	PeerPort      int    `json:"peer_port"`
 	LocalAddress  string `json:"local_address"`
+	LocalPort     int    `json:"local_port"`
 	UserAgent     string `json:"user_agent"`
 
 	UserID         string `json:"user_id"`
 	UserEmail      string `json:"user_email"`
 	UserName       string `json:"user_name"`
 	SessionID      string `json:"session_id"`
+	SessionKey     string `json:"session_key"`
+	SessionAuth    string `json:"session_auth_type"`
 	CompanyID      string `json:"company_id"`
 	SubscriptionID string `json:"subscription_id"`
 	ConsumerID     string `json:"consumer_id"`
@@ -115,7 +120,9 @@ func (c *caseFile) exchange() (*exchange.Exchange, error) {
 		Method: c.Method, Scheme: c.Scheme, Host: c.Host, Path: c.Path, Query: c.Query, Route: c.Route,
 		Status: c.Status, Protocol: c.Protocol,
 		ClientAddress: c.ClientAddress, PeerAddress: c.PeerAddress, LocalAddress: c.LocalAddress, UserAgent: c.UserAgent,
+		ClientPort: c.ClientPort, PeerPort: c.PeerPort, LocalPort: c.LocalPort,
 		UserID: c.UserID, UserEmail: c.UserEmail, UserName: c.UserName, SessionID: c.SessionID,
+		SessionKey: c.SessionKey, SessionAuthType: c.SessionAuth,
 		CompanyID: c.CompanyID, SubscriptionID: c.SubscriptionID,
 		ConsumerID: c.ConsumerID, ConsumerLabel: c.ConsumerLabel, ConsumerEmail: c.ConsumerEmail,
 		ServiceName: c.ServiceName, ServiceVersion: c.ServiceVersion, Environment: c.Environment,

@@ -90,6 +90,9 @@ func (f *Fake) handle(r *http.Request) (status int, text string) {
 		return status, string(body)
 	}
 	v := f.vendor
+	if v.serve != nil {
+		return v.serve(f, r)
+	}
 	if v.path != "" && (r.URL.Path != v.path || r.URL.RawQuery != "") {
 		return refuse(http.StatusNotFound, "request: not to "+v.path)
 	}

@@ -10,11 +10,13 @@ var (
 	fakes = map[string]func(Settings) *Fake{
 		"moesif":  NewMoesif,
 		"readme":  NewReadMe,
+		"metlo":   NewMetlo,
 		"webhook": NewWebhook,
 	}
 	checks = map[string]func(event []byte) []string{
 		"moesif":  CheckMoesif,
 		"readme":  CheckReadMe,
+		"metlo":   CheckMetlo,
 		"webhook": CheckWebhook,
 	}
 )

@@ -1,0 +1,37 @@
+// Copyright The apispan Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package metlo
+
+import (
+	"testing"
+
+	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend"
+	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/backendtest"
+)
+
+func TestConformance(t *testing.T) {
+	for name, s := range map[string]Settings{
+		"v1":        {},
+		"v1 single": {Single: true},
+		"v2":        {API: V2},
+		"redacted":  {API: V2, Redacted: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			backendtest.Run(t, func(t testing.TB) backend.Encoder {
+				s.APIKey = "metlo.key"
+				return newEncoder(t, s)
+			})
+		})
+	}
+}
+
+// FuzzAppend and FuzzAppendV2 hold the output to the schema, whatever the exchange.
+func FuzzAppend(f *testing.F) {
+	backendtest.FuzzAppend(f, newEncoder(f, Settings{APIKey: "metlo.key"}), backendtest.CheckMetlo)
+}
+
+func FuzzAppendV2(f *testing.F) {
+	backendtest.FuzzAppend(f, newEncoder(f, Settings{APIKey: "metlo.key", API: V2}), backendtest.CheckMetlo)
+}

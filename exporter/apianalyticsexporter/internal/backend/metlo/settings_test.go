@@ -1,0 +1,62 @@
+// Copyright The apispan Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package metlo
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+)
+
+func TestNewRejectsBadSettings(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		settings Settings
+		want     string
+	}{
+		{Settings{}, "`metlo::api_key` is empty: create a key in Metlo under Settings, API keys"},
+		{Settings{APIKey: "sEcReT\n"}, "`metlo::api_key` holds a blank, a control character or one beyond ASCII: copy it again without line breaks"},
+		{Settings{APIKey: "Bearer sEcReT"}, "`metlo::api_key` holds a blank, a control character or one beyond ASCII: copy it again without line breaks"},
+		{Settings{APIKey: "k", API: "v3"}, "`metlo::api` is \"v3\": write v1 or v2"},
+		{Settings{APIKey: "k", Redacted: true}, "metlo: redacted traces need `metlo::api: v2`"},
+		{Settings{APIKey: "k", API: V2, EncryptionPublicKey: "sEcReT"}, "`metlo::encryption_public_key` is no public key in PEM: it must begin with \"-----BEGIN PUBLIC KEY-----\""},
+		{Settings{APIKey: "k", API: V2, EncryptionPublicKey: "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"}, "`metlo::encryption_public_key` is damaged: copy it again"},
+		{Settings{APIKey: "k", API: V2, EncryptionPublicKey: publicPEM(t, &ecKey(t).PublicKey)}, "`metlo::encryption_public_key` is no RSA key: Metlo wraps keys with RSA-OAEP"},
+		{Settings{APIKey: "k", EncryptionPublicKey: publicPEM(t, &rsaKey(t).PublicKey)}, "`metlo::encryption_public_key` is set with `metlo::api: v1`, which cannot read encrypted traces: write api: v2"},
+	} {
+		_, err := New(tt.settings)
+		if err == nil || err.Error() != tt.want {
+			t.Errorf("New: %v, want %q", err, tt.want)
+		} else if strings.Contains(err.Error(), "sEcReT") {
+			t.Errorf("the error holds the key: %v", err)
+		}
+	}
+}
+
+func TestSpecAndHeader(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		settings Settings
+		path     string
+		items    int
+		prefix   string
+	}{
+		{Settings{}, "/api/v1/log-request/batch", 50, "["},
+		{Settings{Single: true}, "/api/v1/log-request/single", 1, ""},
+		{Settings{API: V2}, "/api/v2/log-request/batch", 50, "["},
+		{Settings{API: V2, Single: true}, "/api/v2/log-request/single", 1, ""},
+	} {
+		tt.settings.APIKey, tt.settings.UserAgent = "metlo.key", "apispan/1.2.3"
+		e := newEncoder(t, tt.settings)
+		s := e.Spec()
+		if s.Path != tt.path || s.MaxItems != tt.items || s.Prefix != tt.prefix || s.MaxRequestBytes >= 2_000_000 {
+			t.Errorf("Spec: %+v", s)
+		}
+		h := make(http.Header)
+		e.SetHeader(h)
+		if h.Get("Authorization") != "metlo.key" || h.Get("User-Agent") != "apispan/1.2.3" {
+			t.Errorf("headers: %v", h)
+		}
+	}
+}
