@@ -99,10 +99,21 @@ func (cfg *Config) choices() (list []choice) {
 			},
 		})
 	}
+	if cfg.Metlo.HasValue() {
+		c := cfg.Metlo.Get()
+		list = append(list, choice{
+			name: "metlo", gates: c.Gates, secretKey: "api_key", secret: c.APIKey,
+			// No SDK of Metlo's compresses.
+			endpoint: c.Endpoint, ownEndpoint: true, compression: "none",
+			newEncoder: func(version string) (backend.Encoder, error) {
+				return c.newEncoder(userAgent(version))
+			},
+		})
+	}
 	return list
 }
 
-const backendKeys = "`moesif`, `readme` or `webhook`"
+const backendKeys = "`moesif`, `readme`, `metlo` or `webhook`"
 
 func userAgent(version string) string {
 	if version == "" {

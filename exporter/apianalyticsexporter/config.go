@@ -49,6 +49,8 @@ type Config struct {
 	Moesif configoptional.Optional[MoesifConfig] `mapstructure:"moesif"`
 	// ReadMe selects the ReadMe Metrics backend.
 	ReadMe configoptional.Optional[ReadMeConfig] `mapstructure:"readme"`
+	// Metlo selects the Metlo backend.
+	Metlo configoptional.Optional[MetloConfig] `mapstructure:"metlo"`
 	// Webhook selects any HTTP endpoint that takes a POST.
 	Webhook configoptional.Optional[WebhookConfig] `mapstructure:"webhook"`
 }
@@ -189,6 +191,7 @@ func createDefaultConfig() component.Config {
 		RequireRedaction: true,
 		Moesif:           configoptional.Default(MoesifConfig{Gates: gates}),
 		ReadMe:           configoptional.Default(ReadMeConfig{Development: "auto", Gates: gates}),
+		Metlo:            configoptional.Default(defaultMetloConfig(gates)),
 		Webhook:          configoptional.Default(WebhookConfig{Format: "ndjson", Gates: gates}),
 	}
 }

@@ -23,7 +23,13 @@ func (cfg *Config) Unmarshal(conf *confmap.Conf) error {
 	if err := errors.Join(configKeys.Unknown(conf.ToStringMap())...); err != nil {
 		return err
 	}
-	return conf.Unmarshal(cfg)
+	if err := conf.Unmarshal(cfg); err != nil {
+		return err
+	}
+	if cfg.Metlo.HasValue() {
+		cfg.setMetloDefaults(conf.IsSet)
+	}
+	return nil
 }
 
 var configKeys = confkeys.Schema{
@@ -32,6 +38,7 @@ var configKeys = confkeys.Schema{
 	Blocks: map[string]reflect.Type{
 		"moesif":               reflect.TypeFor[MoesifConfig](),
 		"readme":               reflect.TypeFor[ReadMeConfig](),
+		"metlo":                reflect.TypeFor[MetloConfig](),
 		"webhook":              reflect.TypeFor[WebhookConfig](),
 		"sending_queue":        reflect.TypeFor[exporterhelper.QueueBatchConfig](),
 		"sending_queue::batch": reflect.TypeFor[exporterhelper.BatchConfig](),

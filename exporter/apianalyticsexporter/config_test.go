@@ -108,6 +108,24 @@ func TestConfig(t *testing.T) {
 			r.APIKey, r.Development, r.ProductionEnvironments = "a-key", "true", []string{"live"}
 			r.Gates.Bodies = BodiesNone
 		},
+		"metlo": func(cfg *Config) {
+			m := cfg.Metlo.GetOrInsertDefault()
+			m.Endpoint, m.APIKey = "https://metlo.example.com:8081", "a-key"
+			cfg.ClientConfig.Timeout = 5 * time.Second
+			r := &cfg.RetryConfig
+			r.InitialInterval, r.MaxInterval, r.MaxElapsedTime = time.Second, 5*time.Second, 10*time.Second
+			cfg.QueueConfig.Get().QueueSize = 40 << 20
+		},
+		"metlo_own_values": func(cfg *Config) {
+			m := cfg.Metlo.GetOrInsertDefault()
+			m.APIKey, m.API, m.Single, m.Environment, m.MaxBodySize = "a-key", "v2", true, "staging", 5120
+			m.EncryptionPublicKeyFile = "testdata/metlo_public_key.pem"
+			m.Gates = Gates{Bodies: BodiesErrors, Headers: false, MaxEventSize: 32768}
+			cfg.ClientConfig.Endpoint, cfg.ClientConfig.Timeout = "http://127.0.0.1:8081", 7*time.Second
+			r := &cfg.RetryConfig
+			r.InitialInterval, r.MaxInterval, r.MaxElapsedTime = 2*time.Second, 3*time.Second, 0
+			cfg.QueueConfig.Get().QueueSize = 67108864
+		},
 		"webhook": func(cfg *Config) {
 			w := cfg.Webhook.GetOrInsertDefault()
 			w.Endpoint, w.Format, w.BearerToken = "https://hooks.example.com/in?tenant=shop", "har", "a-token"
@@ -140,8 +158,8 @@ func TestConfig(t *testing.T) {
 			}
 		})
 	}
-	if n := len(all.ToStringMap()); n != 6 {
-		t.Errorf("%d entries in config.yaml, 6 are tested", n)
+	if n := len(all.ToStringMap()); n != 8 {
+		t.Errorf("%d entries in config.yaml, 8 are tested", n)
 	}
 }
 
@@ -195,13 +213,14 @@ func TestSecretsAreOpaque(t *testing.T) {
 	cfg := createDefaultConfig().(*Config)
 	cfg.Moesif.GetOrInsertDefault().ApplicationID = marker
 	cfg.ReadMe.GetOrInsertDefault().APIKey = marker
+	cfg.Metlo.GetOrInsertDefault().APIKey = marker
 	cfg.Webhook.GetOrInsertDefault().BearerToken = marker
 	conf := confmap.New()
 	if err := conf.Marshal(cfg); err != nil {
 		t.Fatal(err)
 	}
 	for _, s := range []string{
-		fmt.Sprintf("%v", cfg.Moesif.Get()), fmt.Sprintf("%+v", cfg.ReadMe.Get()), fmt.Sprintf("%#v", *cfg.Moesif.Get()),
+		fmt.Sprintf("%v", cfg.Moesif.Get()), fmt.Sprintf("%+v", cfg.ReadMe.Get()), fmt.Sprintf("%#v", *cfg.Moesif.Get()), fmt.Sprintf("%#v", *cfg.Metlo.Get()),
 		fmt.Sprint(conf.ToStringMap()), fmt.Sprint(cfg.Validate()),
 	} {
 		if strings.Contains(s, marker) {

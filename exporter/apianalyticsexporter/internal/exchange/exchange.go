@@ -65,21 +65,21 @@ type Exchange struct {
 	LocalPort     int
 	UserAgent     string
 
-	UserID         string
-	UserEmail      string
-	UserName       string // user.full_name, else user.name
-	SessionID      string
+	UserID    string
+	UserEmail string
+	UserName  string // user.full_name, else user.name
+	SessionID string
 	// SessionKey is a pseudonym of the credential that the caller showed, and
 	// SessionAuthType how it was shown: "basic", "header", "jwt" or
 	// "session_cookie". A type without a key means that no credential was shown;
 	// a key without a type is a pseudonym of the caller's address.
 	SessionKey      string
 	SessionAuthType string
-	CompanyID      string
-	SubscriptionID string
-	ConsumerID     string
-	ConsumerLabel  string
-	ConsumerEmail  string
+	CompanyID       string
+	SubscriptionID  string
+	ConsumerID      string
+	ConsumerLabel   string
+	ConsumerEmail   string
 
 	// Metadata is in key order. A value is a string, bool, int64, float64,
 	// []any or map[string]any of the same.

@@ -78,7 +78,7 @@ func serveMetlo(f *Fake, r *http.Request) (int, string) {
 	}
 	items := []json.RawMessage{body}
 	if err == nil && call == "log-request/batch" {
-		items, err = splitArray(body)
+		items, err = splitArray("", body)
 	} else if err == nil && !json.Valid(body) {
 		err = fmt.Errorf("body is not JSON")
 	}

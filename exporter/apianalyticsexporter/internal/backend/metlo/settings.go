@@ -64,7 +64,10 @@ type Encoder struct {
 	wrap     *wrapper // nil: no encryption
 }
 
-var _ backend.Encoder = (*Encoder)(nil)
+var (
+	_ backend.Encoder        = (*Encoder)(nil)
+	_ backend.NoAnswerPolicy = (*Encoder)(nil)
+)
 
 // New returns an encoder, or an error that names the setting to correct and holds
 // no value of the key.
@@ -138,5 +141,24 @@ func (e *Encoder) SetHeader(h http.Header) {
 	h.Set("User-Agent", e.settings.UserAgent)
 }
 
-// Classify implements [backend.Encoder].
-func (e *Encoder) Classify(status int) backend.Class { return backend.ClassifyHTTP(status) }
+// Classify implements [backend.Encoder]. The collector answers 400 and 500 after
+// items of the request, too, and knows no repeated trace, so neither is sent again
+// and a refused batch is not halved. What a proxy answers before the collector
+// (429, 502, 503, 504) is.
+func (e *Encoder) Classify(status int) backend.Class {
+	switch status {
+	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		return backend.Retry
+	}
+	class := backend.ClassifyHTTP(status)
+	switch {
+	case class == backend.Retry && (status >= 500 || status < 200):
+		return backend.GiveUp
+	case class == backend.Reject && status != http.StatusRequestEntityTooLarge && !e.settings.Single:
+		return backend.GiveUp
+	}
+	return class
+}
+
+// RetryNoAnswer implements [backend.NoAnswerPolicy].
+func (e *Encoder) RetryNoAnswer(loss backend.Loss) bool { return loss == backend.NotSent }

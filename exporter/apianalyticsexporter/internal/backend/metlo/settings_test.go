@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend"
 )
 
 func TestNewRejectsBadSettings(t *testing.T) {
@@ -58,5 +60,32 @@ func TestSpecAndHeader(t *testing.T) {
 		if h.Get("Authorization") != "metlo.key" || h.Get("User-Agent") != "apispan/1.2.3" {
 			t.Errorf("headers: %v", h)
 		}
+	}
+}
+
+// TestClassify: what may have been taken in part is never sent again.
+func TestClassify(t *testing.T) {
+	t.Parallel()
+	batch, single := newEncoder(t, Settings{APIKey: "k"}), newEncoder(t, Settings{APIKey: "k", Single: true})
+	for status, want := range map[int][2]backend.Class{
+		200: {backend.Delivered, backend.Delivered},
+		400: {backend.GiveUp, backend.Reject},
+		422: {backend.GiveUp, backend.Reject},
+		413: {backend.Reject, backend.Reject}, // halved: the parser refuses before any item is read
+		401: {backend.Outage, backend.Outage},
+		404: {backend.Outage, backend.Outage},
+		429: {backend.Retry, backend.Retry},
+		500: {backend.GiveUp, backend.GiveUp},
+		501: {backend.GiveUp, backend.GiveUp},
+		502: {backend.Retry, backend.Retry},
+		503: {backend.Retry, backend.Retry},
+		504: {backend.Retry, backend.Retry},
+	} {
+		if got := [2]backend.Class{batch.Classify(status), single.Classify(status)}; got != want {
+			t.Errorf("%d: %v, want %v", status, got, want)
+		}
+	}
+	if !batch.RetryNoAnswer(backend.NotSent) || batch.RetryNoAnswer(backend.MaybeTaken) {
+		t.Error("without an answer: only what was not sent may be sent again")
 	}
 }
