@@ -230,7 +230,8 @@ var attributeClasses = func() map[string]sideClass {
 		"http.request.payload", "http.request_body", "messaging.message.body")
 	set(Response, classBody, httpattr.ResponseBody, "http.response.body", "http.response.body.text", "rpc.response.body",
 		"http.response.payload", "http.response_body")
-	set(0, classURL, httpattr.URLFull, "http.url", "http.target", "url.original", "http.request.url", "http.referer")
+	set(0, classURL, httpattr.URLFull, "http.url", "http.target", "url.original", "http.request.url", "http.referer",
+		httpattr.CampaignReferrer)
 	set(0, classPath, httpattr.URLPath, "http.path")
 	set(0, classQuery, httpattr.URLQuery, "url.fragment", "http.query", "http.query_string")
 	set(0, classClientIP, httpattr.ClientAddress, "http.client_ip", "client.ip", "source.address", "source.ip", "enduser.ip",
@@ -248,7 +249,8 @@ var attributeClasses = func() map[string]sideClass {
 		"rpc.system", "rpc.method", "rpc.service", "rpc.grpc.status_code", httpattr.RequestBodyTruncated, httpattr.ResponseBodyTruncated,
 		httpattr.RequestBodyIncomplete, httpattr.ResponseBodyIncomplete, httpattr.Hijacked, httpattr.EventID, httpattr.APIVersion,
 		httpattr.Weight, httpattr.Skip, httpattr.BlockedBy, httpattr.GuardAction, httpattr.GuardRule, httpattr.RedactionPolicy,
-		httpattr.RedactionCount)
+		httpattr.RedactionCount, httpattr.EventName, httpattr.SubscriptionStatus, httpattr.SubscriptionPeriodStart,
+		httpattr.SubscriptionPeriodEnd, httpattr.ActionName)
 	return m
 }()
 

@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"strings"
 
+	"github.com/apispan/apispan/internal/httpattr"
 	"github.com/apispan/apispan/redact/internal/fold"
 )
 
@@ -238,7 +239,13 @@ func (s *Scratch) decide(pl place, st pathState, key []byte) (verdict, pathState
 		s.cookieName(key, pl, &best)
 	}
 	if !fold.IsPlain(key) {
-		for seg, rest := fold.NextSegment(key); seg != nil; {
+		segments := key
+		if pl == placeAttribute {
+			// Our own namespace says nothing about a value, and a rule such as
+			// "*pan" would match it.
+			segments = bytes.TrimPrefix(key, []byte(httpattr.OwnPrefix))
+		}
+		for seg, rest := fold.NextSegment(segments); seg != nil; {
 			next, after := fold.NextSegment(rest)
 			pt := partOther
 			if next == nil {

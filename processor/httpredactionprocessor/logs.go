@@ -8,6 +8,8 @@ import (
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
+
+	"github.com/apispan/apispan/internal/httpattr"
 )
 
 func (r *redactor) processLogs(ctx context.Context, ld plog.Logs) (plog.Logs, error) {
@@ -61,7 +63,10 @@ func (w *walker) record(rec plog.LogRecord) (ok bool) {
 	}
 	w.begin(ex)
 	w.attributes(attrs, placeAttribute)
-	w.setText(placeLogRecord, rec.EventName(), rec.SetEventName)
+	if name := rec.EventName(); !httpattr.IsEventName(name) {
+		// An exporter knows an entity update by its name, under any policy.
+		w.setText(placeLogRecord, name, rec.SetEventName)
+	}
 	w.setText(placeLogRecord, rec.SeverityText(), rec.SetSeverityText)
 	if w.content(rec.Body()) {
 		// pdata has no call that removes a body.

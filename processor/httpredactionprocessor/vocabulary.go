@@ -237,6 +237,8 @@ func (ki *keyInfo) ownKey(key string) {
 		ki.fact = factRequestCut
 	case httpattr.ResponseBodyTruncated, httpattr.ResponseBodyIncomplete:
 		ki.fact = factResponseCut
+	case httpattr.CampaignReferrer:
+		ki.place = placeURL
 	}
 	ki.captured = true
 }
