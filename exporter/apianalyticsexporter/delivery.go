@@ -23,8 +23,9 @@ import (
 type delivery struct {
 	*core
 
-	ctx context.Context
-	req *request
+	sender *sender // of the items' stream
+	ctx    context.Context
+	req    *request
 
 	last    answer
 	taken   bool  // the backend takes our key, since it took an event or answered the probe

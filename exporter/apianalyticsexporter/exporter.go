@@ -28,7 +28,9 @@ type core struct {
 	set    exporter.Settings
 	choice choice
 	tel    *telemetry
-	sender *sender
+	sender *sender // of the events
+	// senders has the sender of each stream.
+	senders map[backend.Stream]*sender
 
 	// sync: the consumer returns what became of the events.
 	sync bool
@@ -62,6 +64,7 @@ func newCore(set exporter.Settings, cfg *Config, c choice, enc backend.Endpoint)
 		sync:       !cfg.QueueConfig.HasValue() || cfg.QueueConfig.Get().WaitForResult,
 		persistent: cfg.QueueConfig.HasValue() && cfg.QueueConfig.Get().StorageID != nil,
 	}
+	e.senders = map[backend.Stream]*sender{backend.Events: e.sender}
 	e.rejected.now = now
 	e.circuit.wait = circuitWait
 	if e.persistent {
@@ -119,7 +122,7 @@ func newWithEncoder(ctx context.Context, set exporter.Settings, cfg *Config, c c
 		core:       core,
 		translator: newTranslator(enc, c, cfg.RequireRedaction, core.tel, set.Logger),
 	}
-	e.Traces, err = xexporterhelper.NewTracesRequest(ctx, set, fromHandoff, e.push, e.options()...)
+	e.Traces, err = xexporterhelper.NewTracesRequest(ctx, set, fromHandoff[ptrace.Traces], e.push, e.options()...)
 	if err != nil {
 		return nil, err
 	}
@@ -165,7 +168,12 @@ func (e *core) startSender(ctx context.Context, host component.Host) error {
 	if clearText(e.sender.endpoint) {
 		e.set.Logger.Warn("`endpoint` begins with http:// or ws://: the credential and the events travel unencrypted", zap.String("backend", e.choice.name))
 	}
-	return e.sender.start(ctx, host, e.set.TelemetrySettings)
+	for _, s := range e.senders {
+		if err := s.start(ctx, host, e.set.TelemetrySettings); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Shutdown implements component.Component. Afterwards every event is sent,
@@ -179,14 +187,17 @@ func (e *tracesExporter) Shutdown(ctx context.Context) error {
 // close frees the sender and counts what a queue in memory still held. It comes
 // after the exporterhelper's shutdown.
 func (e *core) close(ctx context.Context) error {
-	err := e.sender.shutdown(ctx)
+	var errs []error
+	for _, s := range e.senders {
+		errs = append(errs, s.shutdown(ctx))
+	}
 	if lost := e.pending.Swap(0); lost > 0 {
 		e.tel.dropped(ctx, reasonShutdown, int(lost))
 		e.set.Logger.Warn("events in the queue in memory could not be delivered before shutdown: use sending_queue::storage to keep them",
 			zap.String("backend", e.choice.name), zap.Int64("events", lost))
 	}
 	e.tel.b.Shutdown()
-	return err
+	return errors.Join(errs...)
 }
 
 // handoff carries the translated request to the exporterhelper's converter.
@@ -200,7 +211,7 @@ var errNoHandoff = errors.New("api_analytics: the exporter was called without it
 
 // fromHandoff is the converter. It lets go of the request, since the queue keeps
 // the context.
-func fromHandoff(ctx context.Context, _ ptrace.Traces) (xexporterhelper.Request, error) {
+func fromHandoff[T any](ctx context.Context, _ T) (xexporterhelper.Request, error) {
 	h, ok := ctx.(*handoff)
 	if !ok || h.req == nil {
 		return nil, errNoHandoff
@@ -212,13 +223,19 @@ func fromHandoff(ctx context.Context, _ ptrace.Traces) (xexporterhelper.Request,
 
 // ConsumeTraces implements consumer.Traces.
 func (e *tracesExporter) ConsumeTraces(ctx context.Context, td ptrace.Traces) error {
-	req := e.translator.translate(ctx, td)
+	return e.consume(ctx, e.translator.translate(ctx, td), func(ctx context.Context) error {
+		return e.Traces.ConsumeTraces(ctx, td)
+	})
+}
+
+// consume puts req into the queue by way of next, the exporterhelper's consumer.
+func (e *core) consume(ctx context.Context, req *request, next func(context.Context) error) error {
 	n := len(req.items)
 	if n == 0 {
 		return nil
 	}
 	if e.sync {
-		return e.consumeSync(ctx, td, req)
+		return e.consumeSync(ctx, req, next)
 	}
 	if e.guard != nil && e.guard.Refuse(now()) {
 		e.tel.dropped(ctx, reasonRefused, n)
@@ -227,7 +244,7 @@ func (e *tracesExporter) ConsumeTraces(ctx context.Context, td ptrace.Traces) er
 	if !e.persistent {
 		e.pending.Add(int64(n))
 	}
-	if err := e.Traces.ConsumeTraces(&handoff{ctx, req}, td); err != nil {
+	if err := next(&handoff{ctx, req}); err != nil {
 		if !e.persistent {
 			e.pending.Add(int64(-n))
 		}
@@ -239,7 +256,7 @@ func (e *tracesExporter) ConsumeTraces(ctx context.Context, td ptrace.Traces) er
 
 // consumeSync waits for the result. What is not settled when an error comes back
 // is the caller's again.
-func (e *tracesExporter) consumeSync(ctx context.Context, td ptrace.Traces, req *request) error {
+func (e *core) consumeSync(ctx context.Context, req *request, next func(context.Context) error) error {
 	n := len(req.items)
 	l := new(ledger)
 	l.open.Store(int64(n))
@@ -247,7 +264,7 @@ func (e *tracesExporter) consumeSync(ctx context.Context, td ptrace.Traces, req 
 	for i := range req.ledgers {
 		req.ledgers[i] = l
 	}
-	err := e.Traces.ConsumeTraces(&handoff{ctx, req}, td)
+	err := next(&handoff{ctx, req})
 	if err != nil {
 		e.tel.dropped(ctx, reasonRefused, int(l.open.Load()))
 	}

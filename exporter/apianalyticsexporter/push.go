@@ -12,6 +12,7 @@ import (
 	"go.opentelemetry.io/collector/exporter/exporterhelper/xexporterhelper"
 	"go.uber.org/zap"
 
+	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend"
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/payload"
 )
 
@@ -43,15 +44,37 @@ func (e *core) push(ctx context.Context, r xexporterhelper.Request) error {
 		return e.again(ctx, req, a)
 	}
 
-	d := &delivery{core: e, ctx: ctx, req: req}
-	done := payload.Deliver(e.sender.frame, req.items, d.send, d.refused)
-	rest := d.finish(done)
+	req = req.grouped()
+	for lo := 0; lo < n; {
+		hi := req.run(lo)
+		rest, why := e.deliver(ctx, req.part(lo, hi), req.stream(lo))
+		if rest != nil {
+			if hi < n {
+				rest = merge(rest, req.part(hi, n))
+			}
+			rest.firstTry = req.firstTry
+			return e.again(ctx, rest, why)
+		}
+		lo = hi
+	}
+	return nil
+}
+
+// deliver sends a request whose items are of one stream. It returns what must be
+// sent again, if anything, and why.
+func (e *core) deliver(ctx context.Context, req *request, stream backend.Stream) (rest *request, why answer) {
+	s := e.senders[stream]
+	if s == nil {
+		e.drop(ctx, req, 0, len(req.items), reasonWrongBackend)
+		e.set.Logger.Error("dropped stored items of a kind that this backend does not have, or this version of the exporter does not know",
+			zap.String("backend", e.choice.name), zap.Int("events", len(req.items)))
+		return nil, answer{}
+	}
+	d := &delivery{core: e, sender: s, ctx: ctx, req: req}
+	rest = d.finish(payload.Deliver(s.frame, req.items, d.send, d.refused))
 	e.rejected.warn(e.set.Logger, "dropped events that the backend refuses to take; the others of their requests are delivered",
 		d.rejected, zap.String("backend", e.choice.name), zap.Int("status", d.refusal))
-	if rest == nil {
-		return nil
-	}
-	return e.again(ctx, rest, d.last)
+	return rest, d.last
 }
 
 // again asks the exporterhelper for another attempt, or gives up.
