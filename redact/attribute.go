@@ -248,7 +248,7 @@ var attributeClasses = func() map[string]sideClass {
 		"http.request_content_length", "http.response_content_length", "http.server_name", "otel.scope.name", "otel.scope.version",
 		"rpc.system", "rpc.method", "rpc.service", "rpc.grpc.status_code", httpattr.RequestBodyTruncated, httpattr.ResponseBodyTruncated,
 		httpattr.RequestBodyIncomplete, httpattr.ResponseBodyIncomplete, httpattr.Hijacked, httpattr.EventID, httpattr.APIVersion,
-		httpattr.Weight, httpattr.Skip, httpattr.BlockedBy, httpattr.GuardAction, httpattr.GuardRule, httpattr.RedactionPolicy,
+		httpattr.Weight, httpattr.Captured, httpattr.Skip, httpattr.BlockedBy, httpattr.GuardAction, httpattr.GuardRule, httpattr.RedactionPolicy,
 		httpattr.RedactionCount, httpattr.EventName, httpattr.SubscriptionStatus, httpattr.SubscriptionPeriodStart,
 		httpattr.SubscriptionPeriodEnd, httpattr.ActionName)
 	return m

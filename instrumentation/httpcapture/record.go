@@ -279,8 +279,20 @@ func (rec *record) assemble(o *outcome, attrs []attribute.KeyValue, skip bool) [
 	if c.policy != nil {
 		attrs = rec.redact(attrs, o)
 	}
+	attrs = marked(attrs)
 	rec.span.SetAttributes(attrs...)
 	return attrs
+}
+
+// marked sees to it that the span can be told from one that is only traced:
+// captureexport looks for that.
+func marked(attrs []attribute.KeyValue) []attribute.KeyValue {
+	for i := range attrs {
+		if httpattr.IsCaptured(string(attrs[i].Key)) {
+			return attrs
+		}
+	}
+	return append(attrs, attribute.Bool(httpattr.Captured, true))
 }
 
 // finishBody records the body of the response of an exchange that was finished

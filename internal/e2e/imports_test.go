@@ -52,6 +52,14 @@ var importRules = []importRule{
 		why: "a user's service must not be forced to new collector, SDK or gRPC versions",
 	},
 	{
+		from: "instrumentation/captureexport",
+		never: []string{
+			"go.opentelemetry.io/collector/", "go.opentelemetry.io/otel/exporters/",
+			module + "/processor/", module + "/exporter/", module + "/instrumentation/", module + "/redact",
+		},
+		why: "it works on the spans of any SDK set-up and forces no exporter on it",
+	},
+	{
 		from:  "processor",
 		never: []string{module + "/exporter/", module + "/instrumentation/"},
 		why:   "what processor and exporter share is the span, not code",

@@ -107,6 +107,9 @@ const (
 	APIVersion = "apispan.api.version"
 	// Weight is how many exchanges this one stands for (int, >= 1).
 	Weight = "apispan.weight"
+	// Captured is true on a span on which capture found nothing else to record that
+	// would tell it from one that was only traced.
+	Captured = "apispan.captured"
 	// Skip is true if the exchange must not be exported as an API event.
 	Skip      = "apispan.skip"
 	BlockedBy = "apispan.blocked_by"

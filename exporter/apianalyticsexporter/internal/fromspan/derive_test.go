@@ -111,7 +111,8 @@ func TestWeight(t *testing.T) {
 		{"", 0, 1},
 		{"", -3, 1},
 		{"", "many", 1},
-		{"ot=th:c", 7, 4}, // a later sampler knows more than the application
+		{"ot=rv:00000000000123,other=1", 1, 1}, // as captureexport leaves it
+		{"ot=th:c", 7, 4},                      // a later sampler knows more than the application
 	} {
 		s := newSpan(t, ptrace.SpanKindServer, map[string]any{"http.request.method": "GET", "apispan.weight": tc.weight})
 		s.TraceState().FromRaw(tc.state)
