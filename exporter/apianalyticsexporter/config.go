@@ -45,6 +45,9 @@ type Config struct {
 	// DryRun translates, queues and counts, and sends nothing. Default false.
 	DryRun bool `mapstructure:"dry_run"`
 
+	// Sampling says what share of the exchanges is sent. Default: all.
+	Sampling SamplingConfig `mapstructure:"sampling"`
+
 	// Moesif selects the Moesif backend.
 	Moesif configoptional.Optional[MoesifConfig] `mapstructure:"moesif"`
 	// ReadMe selects the ReadMe Metrics backend.
@@ -189,6 +192,7 @@ func createDefaultConfig() component.Config {
 		QueueConfig:      configoptional.Some(queue),
 		RetryConfig:      retry,
 		RequireRedaction: true,
+		Sampling:         SamplingConfig{Source: SamplingStatic, Percent: 100},
 		Moesif:           configoptional.Default(MoesifConfig{Gates: gates}),
 		ReadMe:           configoptional.Default(ReadMeConfig{Development: "auto", Gates: gates}),
 		Metlo:            configoptional.Default(defaultMetloConfig(gates)),
@@ -205,6 +209,7 @@ func (cfg *Config) Validate() error {
 	} else {
 		errs = append(errs, choice.validate(cfg)...)
 	}
+	errs = append(errs, cfg.validateSampling()...)
 	if cfg.ClientConfig.Timeout <= 0 {
 		errs = append(errs, fmt.Errorf("`timeout` is %v: write a positive duration such as 10s, or a backend that never answers would hold the queue for ever", cfg.ClientConfig.Timeout))
 	}

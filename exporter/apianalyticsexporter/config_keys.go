@@ -40,6 +40,7 @@ var configKeys = confkeys.Schema{
 		"readme":               reflect.TypeFor[ReadMeConfig](),
 		"metlo":                reflect.TypeFor[MetloConfig](),
 		"webhook":              reflect.TypeFor[WebhookConfig](),
+		"sampling":             reflect.TypeFor[SamplingConfig](),
 		"sending_queue":        reflect.TypeFor[exporterhelper.QueueBatchConfig](),
 		"sending_queue::batch": reflect.TypeFor[exporterhelper.BatchConfig](),
 		"retry_on_failure":     reflect.TypeFor[configretry.BackOffConfig](),

@@ -81,6 +81,7 @@ func TestConfig(t *testing.T) {
 	for name, change := range map[string]func(cfg *Config){
 		"moesif": func(cfg *Config) {
 			cfg.Moesif.GetOrInsertDefault().ApplicationID = "an-application-id"
+			cfg.Sampling.Source = SamplingVendor
 		},
 		"readme": func(cfg *Config) {
 			cfg.ReadMe.GetOrInsertDefault().APIKey = "a-key"
@@ -91,6 +92,7 @@ func TestConfig(t *testing.T) {
 			c.ProxyURL, c.TLS.CAFile = "http://proxy.internal:3128", "/etc/ssl/internal.pem"
 			c.Headers = configopaque.MapList{{Name: "X-Tenant", Value: "shop"}}
 			cfg.RequireRedaction, cfg.DryRun = false, true
+			cfg.Sampling.Percent, cfg.Sampling.KeepErrors = 12.5, true
 			r := &cfg.RetryConfig
 			r.InitialInterval, r.MaxInterval, r.MaxElapsedTime = time.Second, time.Minute, time.Hour
 			q := cfg.QueueConfig.Get()

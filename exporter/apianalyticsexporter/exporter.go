@@ -98,6 +98,7 @@ type tracesExporter struct {
 	*core
 
 	translator *translator
+	rates      *rateFetcher // nil unless the vendor's rates are asked for
 }
 
 func newTracesExporter(ctx context.Context, set exporter.Settings, cfg *Config) (*tracesExporter, error) {
@@ -122,6 +123,13 @@ func newWithEncoder(ctx context.Context, set exporter.Settings, cfg *Config, c c
 		core:       core,
 		translator: newTranslator(enc, c, cfg.RequireRedaction, core.tel, set.Logger),
 	}
+	e.translator.sampler = newSampler(cfg.Sampling)
+	if cfg.Sampling.Source == SamplingVendor {
+		if e.rates, err = newRateFetcher(enc, core.sender.endpoint, cfg.ClientConfig, core.tel, set.Logger); err != nil {
+			return nil, err
+		}
+		e.translator.sampler.rates, e.sender.observe = e.rates.current, e.rates.observe
+	}
 	e.Traces, err = xexporterhelper.NewTracesRequest(ctx, set, fromHandoff[ptrace.Traces], e.push, e.options()...)
 	if err != nil {
 		return nil, err
@@ -138,7 +146,13 @@ func (e *tracesExporter) Capabilities() consumer.Capabilities {
 
 // Start implements component.Component.
 func (e *tracesExporter) Start(ctx context.Context, host component.Host) error {
-	return e.Traces.Start(ctx, e.guardedHost(host))
+	if err := e.Traces.Start(ctx, e.guardedHost(host)); err != nil {
+		return err
+	}
+	if e.rates == nil || e.cfg.DryRun {
+		return nil
+	}
+	return e.rates.start(ctx, host, e.set.TelemetrySettings)
 }
 
 // guardedHost puts the guard before the storage.
@@ -181,6 +195,9 @@ func (e *core) startSender(ctx context.Context, host component.Host) error {
 func (e *tracesExporter) Shutdown(ctx context.Context) error {
 	e.stopping.Store(true)
 	err := e.Traces.Shutdown(ctx)
+	if e.rates != nil {
+		e.rates.shutdown()
+	}
 	return errors.Join(err, e.close(ctx))
 }
 

@@ -5,6 +5,7 @@ package apianalyticsexporter
 
 import (
 	"context"
+	"net/http"
 	"sync"
 	"testing"
 	"time"
@@ -234,3 +235,17 @@ func (h *testHost) reported() []componentstatus.Status {
 }
 
 var itemsSizer = exporterhelper.RequestSizerTypeItems
+
+// hanging holds up requests to the path ("" means all) until release is closed.
+func hanging(next http.Handler, path string, release <-chan struct{}) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if path == "" || r.URL.Path == path {
+			select {
+			case <-release:
+			case <-r.Context().Done():
+				return
+			}
+		}
+		next.ServeHTTP(w, r)
+	})
+}

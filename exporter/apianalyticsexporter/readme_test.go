@@ -59,8 +59,8 @@ func TestREADMEIsComplete(t *testing.T) {
 		reasonShutdown, reasonDryRun, reasonWrongBackend, reasonDegraded, reasonUnconfirmed,
 		string(backend.DropDirection), string(backend.DropMethod), string(backend.DropNoStatus),
 		string(backend.DropNoIdentity), string(backend.DropSelfTraffic), string(backend.DropEncryption),
-		string(fromspan.SkipKind), string(fromspan.SkipNotHTTP), string(fromspan.SkipRequested),
-		"require_redaction", "dry_run", "endpoint", "timeout", "compression",
+		string(fromspan.SkipKind), string(fromspan.SkipNotHTTP), string(fromspan.SkipRequested), skipSampled,
+		"require_redaction", "dry_run", "sampling::source", "sampling::percent", "sampling::keep_errors", "endpoint", "timeout", "compression",
 	}
 	for _, block := range []reflect.Type{reflect.TypeFor[MoesifConfig](), reflect.TypeFor[ReadMeConfig](), reflect.TypeFor[MetloConfig](), reflect.TypeFor[WebhookConfig]()} {
 		words = append(words, confkeys.Keys(block)...)

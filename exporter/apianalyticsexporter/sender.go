@@ -5,6 +5,7 @@ package apianalyticsexporter
 
 import (
 	"context"
+	"net/http"
 	"time"
 
 	"go.opentelemetry.io/collector/component"
@@ -36,6 +37,8 @@ type sender struct {
 	spec      backend.Spec
 	frame     payload.Frame
 	tel       *telemetry
+	// observe sees the header of every answer and must not block; may be nil.
+	observe func(http.Header)
 	// maxRetryAfter and now are set by tests.
 	maxRetryAfter time.Duration
 	now           func() time.Time
@@ -97,6 +100,9 @@ func (s *sender) shutdown(ctx context.Context) error { return s.transport.shutdo
 // send sends one request with the given items.
 func (s *sender) send(ctx context.Context, items [][]byte) answer {
 	r := s.transport.send(ctx, items)
+	if r.status != 0 && s.observe != nil {
+		s.observe(r.header)
+	}
 	a := s.judge(r, len(items))
 	s.tel.request(ctx, a.outcome, s.frame.Size(items), r.took)
 	return a

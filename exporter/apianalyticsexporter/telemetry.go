@@ -33,6 +33,9 @@ const (
 	reasonWrongBackend = "wrong_backend"
 )
 
+// skipSampled is why an exchange is no event besides fromspan.Skip.
+const skipSampled = "sampled"
+
 // outcome is what became of one request; values are metric attributes.
 type outcome string
 
@@ -115,6 +118,20 @@ func (t *telemetry) left(ctx context.Context, n int) {
 
 func (t *telemetry) degraded(ctx context.Context, n int) {
 	t.b.ExporterAPIAnalyticsEventsDegraded.Add(ctx, int64(n), t.all)
+}
+
+func (t *telemetry) ratesFetched(ctx context.Context, ok bool) {
+	o := outcomeDelivered
+	if !ok {
+		o = outcomeRetry
+	}
+	t.b.ExporterAPIAnalyticsSamplingConfigFetches.Add(ctx, 1, t.outcomes[o])
+}
+
+func (t *telemetry) ratesIgnored(ctx context.Context, n int) {
+	if n > 0 {
+		t.b.ExporterAPIAnalyticsSamplingConfigIgnored.Add(ctx, int64(n), t.all)
+	}
 }
 
 func (t *telemetry) retried(ctx context.Context, n int) {

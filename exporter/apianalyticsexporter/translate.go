@@ -25,6 +25,7 @@ type translator struct {
 	tel              *telemetry
 	logger           *zap.Logger
 	unredacted       limitedLog
+	sampler          *sampler  // nil keeps everything
 	scratch          sync.Pool // *scratch
 }
 
@@ -124,6 +125,10 @@ func (t *translator) span(s *scratch, span ptrace.Span, n *tally) {
 	ex, skip := s.reader.Read(span)
 	if skip != fromspan.Taken {
 		count(&n.skips, string(skip))
+		return
+	}
+	if t.sampler != nil && !t.sampler.keep(ex) {
+		count(&n.skips, skipSampled)
 		return
 	}
 	n.translated++

@@ -82,7 +82,7 @@ type Degrader interface {
 type NoAnswerPolicy interface {
 	// RetryNoAnswer reports whether a request that came to this end may be sent
 	// again.
-	RetryNoAnswer(Loss) bool
+	RetryNoAnswer(l Loss) bool
 }
 
 // Loss says how far a request got that has no answer.

@@ -94,6 +94,10 @@ type Exchange struct {
 	// Weight is how many exchanges this one stands for; always >= 1.
 	Weight int64
 
+	// Randomness is the "rv" of the tracestate's "ot" entry, 14 hexadecimal
+	// digits that all spans of a sampling decision share; empty if there is none.
+	Randomness string
+
 	// RedactionPolicy is the stamp of the redaction processor; empty if the
 	// span was not redacted.
 	RedactionPolicy string

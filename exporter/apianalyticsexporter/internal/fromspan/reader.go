@@ -153,7 +153,9 @@ func (r *Reader) Read(span ptrace.Span) (*exchange.Exchange, Skip) {
 	r.readMetadata(ex)
 
 	ex.Weight = 1
-	if n, ok := adjustedCount(span.TraceState().AsRaw()); ok {
+	th, rv := sampling(span.TraceState().AsRaw())
+	ex.Randomness = rv
+	if n, ok := countFromThreshold(th); ok {
 		ex.Weight = n
 	} else if n, ok := r.integer(fieldWeight); ok {
 		ex.Weight = max(1, n)

@@ -17,6 +17,13 @@ const thresholdDigits = 14
 // entry of a tracestate ("ot=th:c" was kept with probability 1/4, so 4), rounded
 // to an integer, and false if there is no usable threshold.
 func adjustedCount(tracestate string) (int64, bool) {
+	th, _ := sampling(tracestate)
+	return countFromThreshold(th)
+}
+
+// sampling returns threshold and randomness of a tracestate's "ot" entry, each
+// empty if it is not there or, for the randomness, malformed.
+func sampling(tracestate string) (th, rv string) {
 	for tracestate != "" {
 		var entry string
 		entry, tracestate, _ = strings.Cut(tracestate, ",")
@@ -27,13 +34,25 @@ func adjustedCount(tracestate string) (int64, bool) {
 		for value != "" {
 			var sub string
 			sub, value, _ = strings.Cut(value, ";")
-			if th, ok := strings.CutPrefix(sub, "th:"); ok {
-				return countFromThreshold(th)
+			if s, ok := strings.CutPrefix(sub, "th:"); ok && th == "" {
+				th = s
+			} else if s, ok := strings.CutPrefix(sub, "rv:"); ok && rv == "" && isRandomness(s) {
+				rv = s
 			}
 		}
-		return 0, false
+		break
 	}
-	return 0, false
+	return th, rv
+}
+
+// isRandomness reports whether s is 14 lower-case hexadecimal digits.
+func isRandomness(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; c-'0' > 9 && c-'a' > 5 {
+			return false
+		}
+	}
+	return len(s) == thresholdDigits
 }
 
 func countFromThreshold(th string) (int64, bool) {

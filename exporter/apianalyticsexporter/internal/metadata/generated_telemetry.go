@@ -3,10 +3,12 @@
 package metadata
 
 import (
+	"context"
 	"errors"
 	"sync"
 
 	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/metric/embedded"
 	"go.opentelemetry.io/otel/trace"
 
 	"go.opentelemetry.io/collector/component"
@@ -23,21 +25,24 @@ func Tracer(settings component.TelemetrySettings) trace.Tracer {
 // TelemetryBuilder provides an interface for components to report telemetry
 // as defined in metadata and user config.
 type TelemetryBuilder struct {
-	meter                                metric.Meter
-	mu                                   sync.Mutex
-	registrations                        []metric.Registration
-	ExporterAPIAnalyticsEventsDegraded   metric.Int64Counter
-	ExporterAPIAnalyticsEventsDropped    metric.Int64Counter
-	ExporterAPIAnalyticsEventsLeftOut    metric.Int64Counter
-	ExporterAPIAnalyticsEventsRetried    metric.Int64Counter
-	ExporterAPIAnalyticsEventsSent       metric.Int64Counter
-	ExporterAPIAnalyticsEventsTranslated metric.Int64Counter
-	ExporterAPIAnalyticsEventsTruncated  metric.Int64Counter
-	ExporterAPIAnalyticsQueueUnreadable  metric.Int64Counter
-	ExporterAPIAnalyticsRequestDuration  metric.Float64Histogram
-	ExporterAPIAnalyticsRequestSize      metric.Int64Counter
-	ExporterAPIAnalyticsRequests         metric.Int64Counter
-	ExporterAPIAnalyticsSpansSkipped     metric.Int64Counter
+	meter                                     metric.Meter
+	mu                                        sync.Mutex
+	registrations                             []metric.Registration
+	ExporterAPIAnalyticsEventsDegraded        metric.Int64Counter
+	ExporterAPIAnalyticsEventsDropped         metric.Int64Counter
+	ExporterAPIAnalyticsEventsLeftOut         metric.Int64Counter
+	ExporterAPIAnalyticsEventsRetried         metric.Int64Counter
+	ExporterAPIAnalyticsEventsSent            metric.Int64Counter
+	ExporterAPIAnalyticsEventsTranslated      metric.Int64Counter
+	ExporterAPIAnalyticsEventsTruncated       metric.Int64Counter
+	ExporterAPIAnalyticsQueueUnreadable       metric.Int64Counter
+	ExporterAPIAnalyticsRequestDuration       metric.Float64Histogram
+	ExporterAPIAnalyticsRequestSize           metric.Int64Counter
+	ExporterAPIAnalyticsRequests              metric.Int64Counter
+	ExporterAPIAnalyticsSamplingConfigAge     metric.Int64ObservableGauge
+	ExporterAPIAnalyticsSamplingConfigFetches metric.Int64Counter
+	ExporterAPIAnalyticsSamplingConfigIgnored metric.Int64Counter
+	ExporterAPIAnalyticsSpansSkipped          metric.Int64Counter
 }
 
 // TelemetryBuilderOption applies changes to default builder.
@@ -49,6 +54,31 @@ type telemetryBuilderOptionFunc func(mb *TelemetryBuilder)
 
 func (tbof telemetryBuilderOptionFunc) apply(mb *TelemetryBuilder) {
 	tbof(mb)
+}
+
+// RegisterExporterAPIAnalyticsSamplingConfigAgeCallback sets callback for observable ExporterAPIAnalyticsSamplingConfigAge metric.
+func (builder *TelemetryBuilder) RegisterExporterAPIAnalyticsSamplingConfigAgeCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.ExporterAPIAnalyticsSamplingConfigAge, obs: o})
+		return nil
+	}, builder.ExporterAPIAnalyticsSamplingConfigAge)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+type observerInt64 struct {
+	embedded.Int64Observer
+	inst metric.Int64Observable
+	obs  metric.Observer
+}
+
+func (oi *observerInt64) Observe(value int64, opts ...metric.ObserveOption) {
+	oi.obs.ObserveInt64(oi.inst, value, opts...)
 }
 
 // Shutdown unregister all registered callbacks for async instruments.
@@ -136,9 +166,27 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		metric.WithUnit("{request}"),
 	)
 	errs = errors.Join(errs, err)
+	builder.ExporterAPIAnalyticsSamplingConfigAge, err = builder.meter.Int64ObservableGauge(
+		"otelcol_exporter_api_analytics_sampling_config_age",
+		metric.WithDescription("Time since the backend's sampling rates were fetched; absent as long as there are none. [Alpha]"),
+		metric.WithUnit("s"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ExporterAPIAnalyticsSamplingConfigFetches, err = builder.meter.Int64Counter(
+		"otelcol_exporter_api_analytics_sampling_config_fetches",
+		metric.WithDescription("Fetches of the backend's sampling rates, by outcome (delivered, or retry for a failed one). [Alpha]"),
+		metric.WithUnit("{request}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ExporterAPIAnalyticsSamplingConfigIgnored, err = builder.meter.Int64Counter(
+		"otelcol_exporter_api_analytics_sampling_config_ignored",
+		metric.WithDescription("Parts of fetched sampling rates that cannot be used, such as a pattern that is not RE2. [Alpha]"),
+		metric.WithUnit("{rule}"),
+	)
+	errs = errors.Join(errs, err)
 	builder.ExporterAPIAnalyticsSpansSkipped, err = builder.meter.Int64Counter(
 		"otelcol_exporter_api_analytics_spans_skipped",
-		metric.WithDescription("Spans that are no exchange, by reason (span_kind, not_http, requested). [Alpha]"),
+		metric.WithDescription("Spans that become no event, by reason (span_kind, not_http, requested, sampled). [Alpha]"),
 		metric.WithUnit("{span}"),
 	)
 	errs = errors.Join(errs, err)

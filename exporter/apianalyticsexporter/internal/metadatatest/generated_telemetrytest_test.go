@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata/metricdatatest"
 
@@ -19,6 +20,10 @@ func TestSetupTelemetry(t *testing.T) {
 	tb, err := metadata.NewTelemetryBuilder(testTel.NewTelemetrySettings())
 	require.NoError(t, err)
 	defer tb.Shutdown()
+	require.NoError(t, tb.RegisterExporterAPIAnalyticsSamplingConfigAgeCallback(func(_ context.Context, observer metric.Int64Observer) error {
+		observer.Observe(1)
+		return nil
+	}))
 	tb.ExporterAPIAnalyticsEventsDegraded.Add(context.Background(), 1)
 	tb.ExporterAPIAnalyticsEventsDropped.Add(context.Background(), 1)
 	tb.ExporterAPIAnalyticsEventsLeftOut.Add(context.Background(), 1)
@@ -30,6 +35,8 @@ func TestSetupTelemetry(t *testing.T) {
 	tb.ExporterAPIAnalyticsRequestDuration.Record(context.Background(), 1)
 	tb.ExporterAPIAnalyticsRequestSize.Add(context.Background(), 1)
 	tb.ExporterAPIAnalyticsRequests.Add(context.Background(), 1)
+	tb.ExporterAPIAnalyticsSamplingConfigFetches.Add(context.Background(), 1)
+	tb.ExporterAPIAnalyticsSamplingConfigIgnored.Add(context.Background(), 1)
 	tb.ExporterAPIAnalyticsSpansSkipped.Add(context.Background(), 1)
 	AssertEqualExporterAPIAnalyticsEventsDegraded(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
@@ -62,6 +69,15 @@ func TestSetupTelemetry(t *testing.T) {
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualExporterAPIAnalyticsRequests(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualExporterAPIAnalyticsSamplingConfigAge(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualExporterAPIAnalyticsSamplingConfigFetches(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualExporterAPIAnalyticsSamplingConfigIgnored(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualExporterAPIAnalyticsSpansSkipped(t, testTel,

@@ -105,6 +105,7 @@ type vendor struct {
 	check        func(event []byte) []string
 	// serve, if set, answers in place of what the others have in common.
 	serve func(f *Fake, r *http.Request) (status int, text string)
+	config       *remoteConfig // nil if there is none
 }
 
 func newFake(v vendor, s Settings) *Fake {

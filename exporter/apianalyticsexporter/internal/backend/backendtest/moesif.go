@@ -23,7 +23,7 @@ const (
 )
 
 // NewMoesif returns a fake of POST /v1/events/batch
-// (https://www.moesif.com/docs/api#events).
+// (https://www.moesif.com/docs/api#events) and of GET /v1/config, see SetConfig.
 func NewMoesif(s Settings) *Fake {
 	return newFake(vendor{
 		name:         "moesif",
@@ -34,6 +34,7 @@ func NewMoesif(s Settings) *Fake {
 		idField:      "transaction_id",
 		success:      http.StatusCreated,
 		check:        CheckMoesif,
+		config:       &remoteConfig{path: "/v1/config", tagHeader: "X-Moesif-Config-Etag", body: moesifConfig},
 		authorized: func(h http.Header, credential string) bool {
 			got := h.Get("X-Moesif-Application-Id")
 			return got != "" && (credential == "" || got == credential)

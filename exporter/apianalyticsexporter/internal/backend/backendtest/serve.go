@@ -20,6 +20,9 @@ import (
 // ServeHTTP checks, records and answers one request. A request is taken or
 // refused as a whole: one bad event makes it a 400 and nothing is recorded.
 func (f *Fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if f.serveConfig(w, r) {
+		return
+	}
 	fault := f.nextFault()
 	if fault == nil {
 		status, text := f.handle(r)

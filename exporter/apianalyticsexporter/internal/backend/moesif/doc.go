@@ -12,6 +12,9 @@
 // is copied byte for byte, so that 64-bit numbers survive; the address of the
 // Collector is never recorded as that of the client.
 //
-// It does not send anything, sample, enforce governance rules, or update users
+// It reads the sampling rates of the app config (GET /v1/config, see
+// [Encoder.ParseRates]); fetching it and applying them is the exporter's.
+//
+// It does not send anything, enforce governance rules, or update users
 // and companies.
 package moesif

@@ -121,12 +121,18 @@ func appendCallerIP(dst []byte, ex *exchange.Exchange) []byte {
 	return dst
 }
 
+// status returns the event's status; 0 means that it has no response.
+func (e *Encoder) status(ex *exchange.Exchange) int {
+	if ex.Status < 100 || ex.Status > 999 {
+		return e.settings.NoResponseStatus
+	}
+	return ex.Status
+}
+
 func (e *Encoder) appendResponse(dst []byte, ex *exchange.Exchange) []byte {
-	status := ex.Status
-	if status < 100 || status > 999 {
-		if status = e.settings.NoResponseStatus; status == 0 {
-			return dst
-		}
+	status := e.status(ex)
+	if status == 0 {
+		return dst
 	}
 	dst = append(dst, `,"response":{"time":`...)
 	dst = wire.AppendTime(dst, latest(ex.Start, ex.End))

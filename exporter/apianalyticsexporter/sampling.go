@@ -1,0 +1,108 @@
+// Copyright The apispan Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package apianalyticsexporter
+
+import (
+	"encoding/binary"
+	"math"
+	"math/bits"
+	"strconv"
+
+	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend"
+	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/exchange"
+)
+
+// sampler decides which exchanges are sent and sets the weight of those. The
+// decision is a function of the trace id (or of the randomness in the tracestate,
+// if there is one) and the rate alone, so that every replica and every attempt
+// decides alike. Of two rates the higher keeps what the lower keeps.
+//
+// The trace id is hashed, all 16 bytes of it. So the decision does not depend on
+// how random an id is and where, and is independent of what a sampler before us
+// decided by the same id: the weights of both multiply.
+type sampler struct {
+	percent    float64
+	keepErrors bool
+	// rates returns the vendor's prescription, or nil as long as there is none;
+	// the func is nil unless it is asked for.
+	rates func() backend.Rates
+}
+
+func newSampler(cfg SamplingConfig) *sampler {
+	return &sampler{percent: cfg.Percent, keepErrors: cfg.KeepErrors}
+}
+
+// keep reports whether ex is sent, and then has multiplied its weight.
+func (s *sampler) keep(ex *exchange.Exchange) bool {
+	rate := s.percent
+	if s.rates != nil {
+		rate = 100
+		if r := s.rates(); r != nil {
+			rate = r.Rate(ex)
+		}
+	}
+	if rate >= 100 || s.keepErrors && isError(ex) {
+		return true
+	}
+	hash := sampleHash(ex)
+	if position(hash)*100 >= rate {
+		return false
+	}
+	factor := 100 / rate
+	if s.rates != nil {
+		factor = math.Floor(factor) // as the vendor's SDKs do
+	} else if whole := math.Floor(factor); position(mix(hash)) < factor-whole {
+		factor = whole + 1
+	} else {
+		factor = whole
+	}
+	ex.Weight = multiply(ex.Weight, factor)
+	return true
+}
+
+// isError reports whether an exchange failed, as the gate of the bodies has it.
+func isError(ex *exchange.Exchange) bool { return ex.Status == 0 || ex.Status >= 400 }
+
+// position maps a hash to [0, 1) in steps that a float64 holds exactly.
+func position(hash uint64) float64 { return float64(hash>>11) / (1 << 53) }
+
+// maxWeight is the largest integer that every reader of JSON takes as it is.
+const maxWeight = 1<<53 - 1
+
+// multiply returns weight times a factor of at least 1. A sampling rate may be as
+// small as a float allows, so the product has a limit.
+func multiply(weight int64, factor float64) int64 {
+	if factor >= maxWeight {
+		return maxWeight
+	}
+	hi, lo := bits.Mul64(uint64(max(weight, 1)), uint64(factor))
+	if hi > 0 || lo > maxWeight {
+		return maxWeight
+	}
+	return int64(lo)
+}
+
+// sampleHash spreads what identifies the decision over 64 bits.
+func sampleHash(ex *exchange.Exchange) uint64 {
+	if ex.Randomness != "" {
+		if rv, err := strconv.ParseUint(ex.Randomness, 16, 64); err == nil {
+			return mix(rv)
+		}
+	}
+	hi, lo := binary.BigEndian.Uint64(ex.TraceID[:8]), binary.BigEndian.Uint64(ex.TraceID[8:])
+	if hi|lo == 0 {
+		lo = binary.BigEndian.Uint64(ex.SpanID[:])
+	}
+	return mix(mix(hi) ^ lo)
+}
+
+// mix is the step of the SplitMix64 generator (Steele, Lea, Flood: Fast
+// splittable pseudorandom number generators, 2014): every bit of the result
+// depends on every bit of x.
+func mix(x uint64) uint64 {
+	x += 0x9e3779b97f4a7c15
+	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
+	x = (x ^ x>>27) * 0x94d049bb133111eb
+	return x ^ x>>31
+}
