@@ -6,6 +6,7 @@ package httpcapture
 import (
 	"io"
 	"net/http"
+	"strings"
 	"sync/atomic"
 
 	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
@@ -213,7 +214,8 @@ func (ex *clientExchange) response(res *http.Response, owner *ClientTransport) {
 	ex.header = res.Header
 	ex.responseHeader(res.Header, res.StatusCode)
 	if c.eventHeader != "" {
-		if v := res.Header.Get(c.eventHeader); len(v) <= maxHeaderName && validFieldName(v) {
+		v, ours := strings.CutPrefix(res.Header.Get(c.eventHeader), c.eventPrefix)
+		if ours && len(v) <= maxHeaderName && validFieldName(v) {
 			ex.eventID = v
 		}
 	}

@@ -49,6 +49,7 @@ type config struct {
 
 	proxies     []netip.Prefix
 	eventHeader string
+	eventPrefix string
 	budget      int64
 	decoders    map[string]Decoder
 
@@ -130,6 +131,7 @@ func newConfig(sd side, opts []Option) *config {
 		metadata:     s.metadata,
 		proxies:      s.proxies,
 		eventHeader:  s.eventHeader,
+		eventPrefix:  s.eventPrefix,
 		budget:       s.budget,
 		decoders:     s.decoders,
 		valueLimit:   limits.value,

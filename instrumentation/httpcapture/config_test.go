@@ -127,14 +127,14 @@ func TestValidate(t *testing.T) {
 		t.Errorf("sound options: %v", err)
 	}
 	err := Validate(
-		WithContentTypes("json"), WithTrustedProxies("10.0.0.0/99"), WithEventIDHeader("bad name"),
+		WithContentTypes("json"), WithTrustedProxies("10.0.0.0/99"), WithEventIDHeader("bad name"), WithEventIDPrefix("a\r\nb"),
 		WithIdentityFrom(FieldUserID, FromJSONBody("a..b"), FromJWT("")), WithIdentityFrom(99),
 		WithRoutes(Route("no-slash"), Route("/x", WithSkip(func(Exchange) bool { return true })), Route("/y", WithContentTypes("?"))),
 	)
 	if err == nil {
 		t.Fatal("no error")
 	}
-	for _, want := range []string{"WithContentTypes: \"json\"", "WithTrustedProxies: \"10.0.0.0/99\"", "WithEventIDHeader: \"bad name\"",
+	for _, want := range []string{"WithContentTypes: \"json\"", "WithTrustedProxies: \"10.0.0.0/99\"", "WithEventIDHeader: \"bad name\"", "WithEventIDPrefix: the text holds",
 		"FromJSONBody: path \"a..b\"", "FromJWT", "unknown field 99", "\"no-slash\"", "\"/x\" has an option", "WithContentTypes: \"?\""} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("the error does not mention %s:\n%v", want, err)

@@ -96,6 +96,24 @@ func TestEventIDHeader(t *testing.T) {
 	})
 }
 
+// TestEventIDPrefix: the header is a link, the attribute the bare id.
+func TestEventIDPrefix(t *testing.T) {
+	t.Parallel()
+	both(t, func(t *testing.T, wr wrapping) {
+		const prefix = "https://docs.example.com/logs/"
+		c := newCollector(t)
+		s := serve(t, wr.wrap(c, echo, httpcapture.WithEventIDHeader("X-Documentation-Url"), httpcapture.WithEventIDPrefix(prefix)))
+		res, _ := do(t, s.Client(), newRequest(t, "GET", s.URL, ""))
+		sp := c.span(t)
+		sc := sp.SpanContext()
+		id := httpattr.NewEventID(sc.TraceID(), sc.SpanID(), nil)
+		if got := res.Header.Get("X-Documentation-Url"); got != prefix+id {
+			t.Errorf("header %q, want %s%s", got, prefix, id)
+		}
+		want(t, attrMap(sp.Attributes()), map[string]any{"apispan.event.id": id})
+	})
+}
+
 func TestClientAddress(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {

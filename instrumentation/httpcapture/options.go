@@ -4,6 +4,7 @@
 package httpcapture
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -76,6 +77,7 @@ type settings struct {
 
 	proxies     []netip.Prefix
 	eventHeader string
+	eventPrefix string
 	budget      int64
 	decoders    map[string]Decoder
 
@@ -278,6 +280,24 @@ func WithEventIDHeader(name string) Option {
 			return
 		}
 		s.eventHeader = http.CanonicalHeaderKey(name)
+	})
+}
+
+// WithEventIDPrefix puts text before the id in the header of WithEventIDHeader, such
+// as the URL where the exchange can be looked up. Default: none. ReadMe's
+// documentation link is
+//
+//	httpcapture.WithEventIDHeader("X-Documentation-Url"),
+//	httpcapture.WithEventIDPrefix("https://docs.example.com/logs/"),
+//
+// On a client a header of the response that does not begin with it is not read.
+func WithEventIDPrefix(prefix string) Option {
+	return opt(func(s *settings) {
+		if strings.ContainsFunc(prefix, func(r rune) bool { return r < ' ' || r > '~' }) {
+			s.errs = append(s.errs, errors.New("httpcapture: WithEventIDPrefix: the text holds a control character or one beyond ASCII, which a header cannot carry"))
+			return
+		}
+		s.eventPrefix = prefix
 	})
 }
 

@@ -37,7 +37,7 @@ func (r RouteRule) check(s *settings) []error {
 		len(s.identity) != len(before.identity) || len(s.metadata) != len(before.metadata) ||
 		len(s.proxies) != len(before.proxies) || len(s.routes) != len(before.routes) ||
 		len(s.decoders) != len(before.decoders) || s.policy != before.policy || s.budget != before.budget ||
-		s.eventHeader != before.eventHeader || s.defaultSkips != before.defaultSkips {
+		s.eventHeader != before.eventHeader || s.eventPrefix != before.eventPrefix || s.defaultSkips != before.defaultSkips {
 		errs = append(errs, fmt.Errorf("httpcapture: Route: %q has an option that cannot be changed for a route", r.pattern))
 	}
 	return errs

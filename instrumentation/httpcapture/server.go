@@ -142,7 +142,7 @@ func (h *inner) serve(w http.ResponseWriter, r *http.Request, span trace.Span, n
 	if h.cfg.eventHeader != "" {
 		sc := span.SpanContext() // the api_analytics exporter derives the same id
 		c.eventID = httpattr.NewEventID(sc.TraceID(), sc.SpanID(), nil)
-		c.Header().Set(h.cfg.eventHeader, c.eventID)
+		c.Header().Set(h.cfg.eventHeader, h.cfg.eventPrefix+c.eventID)
 	}
 	bits := optionals(w)
 	if c.under != nil {

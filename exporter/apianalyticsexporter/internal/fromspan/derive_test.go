@@ -5,6 +5,7 @@ package fromspan
 
 import (
 	"regexp"
+	"strings"
 	"testing"
 
 	"go.opentelemetry.io/collector/pdata/ptrace"
@@ -142,6 +143,42 @@ func TestParseURL(t *testing.T) {
 	} {
 		if got := parseURL(in); got != want {
 			t.Errorf("%q: %+v, want %+v", in, got, want)
+		}
+	}
+}
+
+// TestHostAmongHeaders: captured headers get the Host that servers keep apart, once,
+// and no header is invented where none was captured.
+func TestHostAmongHeaders(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		headers map[string]string
+		want    string
+	}{
+		"none captured": {nil, ""},
+		"captured":      {map[string]string{"host": "Other.example:1", "z": "1"}, "host=Other.example:1 z=1"},
+		"missing":       {map[string]string{"accept": "a", "z": "1"}, "accept=a host=api.example.com:8443 z=1"},
+		"first":         {map[string]string{"z": "1"}, "host=api.example.com:8443 z=1"},
+	} {
+		s := ptrace.NewSpan()
+		s.SetKind(ptrace.SpanKindServer)
+		s.Attributes().PutStr("http.request.method", "GET")
+		s.Attributes().PutStr("server.address", "api.example.com")
+		s.Attributes().PutInt("server.port", 8443)
+		s.Attributes().PutStr("url.scheme", "https")
+		for k, v := range tc.headers {
+			s.Attributes().PutEmptySlice("http.request.header." + k).AppendEmpty().SetStr(v)
+		}
+		var r Reader
+		for range 2 { // memory is reused
+			ex, _ := r.Read(s)
+			var got []string
+			for _, h := range ex.Request.Headers {
+				got = append(got, h.Name+"="+strings.Join(h.Values, ","))
+			}
+			if g := strings.Join(got, " "); g != tc.want {
+				t.Errorf("%s: %q, want %q", name, g, tc.want)
+			}
 		}
 	}
 }

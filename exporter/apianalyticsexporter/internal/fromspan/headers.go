@@ -120,6 +120,26 @@ func (h *headerSet) sorted() []exchange.Header {
 	return h.out
 }
 
+// addHost adds the Host field to captured request headers that lack it. Some servers
+// keep it apart from the others (Go's net/http), and the conventions have the same
+// information in server.address; backends show it among the headers.
+func (r *Reader) addHost(ex *exchange.Exchange) {
+	const name = "host"
+	if len(ex.Request.Headers) == 0 || ex.Host == "" {
+		return
+	}
+	at, found := slices.BinarySearchFunc(ex.Request.Headers, name, func(h exchange.Header, name string) int {
+		return strings.Compare(h.Name, name)
+	})
+	if found {
+		return
+	}
+	start := len(r.values)
+	r.values = append(r.values, ex.Host)
+	r.request.out = slices.Insert(r.request.out, at, exchange.Header{Name: name, Values: r.values[start:len(r.values):len(r.values)]})
+	ex.Request.Headers = r.request.out
+}
+
 // headerName returns the lower-case name with '-' for '_' (the spelling of
 // instrumentation before semantic conventions v1.21), and false if that is no
 // header name (RFC 9110 section 5.1: a token).

@@ -149,6 +149,7 @@ func (r *Reader) Read(span ptrace.Span) (*exchange.Exchange, Skip) {
 		ex.UserAgent = ex.Request.Get("user-agent")
 	}
 	r.readURL(ex)
+	r.addHost(ex)
 	r.readPeers(ex)
 	r.readMetadata(ex)
 

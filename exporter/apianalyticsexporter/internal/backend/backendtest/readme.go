@@ -39,7 +39,19 @@ func NewReadMe(s Settings) *Fake {
 
 // CheckReadMe returns what is wrong with one event; nothing if it is sound.
 func CheckReadMe(event []byte) []string {
-	return checkEvent(event, readmeSchema)
+	problems := checkEvent(event, readmeSchema)
+	// What HAR itself says; the schema above adds what ReadMe wants.
+	var log struct {
+		Request struct {
+			Log struct{ Entries []json.RawMessage }
+		}
+	}
+	if json.Unmarshal(event, &log) == nil {
+		for _, entry := range log.Request.Log.Entries {
+			problems = append(problems, CheckHAREntry(entry)...)
+		}
+	}
+	return problems
 }
 
 var (
