@@ -147,7 +147,7 @@ func (l *load) otel() []otelhttp.Option {
 	}
 	tp := sdktrace.NewTracerProvider(sdktrace.WithSampler(sampler), sdktrace.WithSpanProcessor(dropProcessor{}))
 	return []otelhttp.Option{
-		otelhttp.WithTracerProvider(tp), otelhttp.WithMeterProvider(noop.NewMeterProvider()), otelhttp.WithPropagators(propagation.TraceContext{}),
+		httpcapture.WithTracerProvider(tp), httpcapture.WithMeterProvider(noop.NewMeterProvider()), httpcapture.WithPropagators(propagation.TraceContext{}),
 	}
 }
 
@@ -191,14 +191,15 @@ func (l *load) floor() http.Handler {
 // variants are plain otelhttp, the floor and the ways in.
 func (l *load) variants() map[string]func() {
 	return map[string]func(){
-		"floor":     l.run(otelhttp.NewHandler(l.floor(), "op", l.otel()...)),
-		"otelhttp":  l.run(otelhttp.NewHandler(l.handler(), "op", l.otel()...)),
-		"drop-in":   l.run(httpcapture.NewHandler(l.handler(), "op", append(l.options(), l.otel()...)...)),
-		"alongside": l.run(otelhttp.NewHandler(httpcapture.Handler(l.handler(), l.options()...), "op", l.otel()...)),
+		"floor":      l.run(otelhttp.NewHandler(l.floor(), "op", l.otel()...)),
+		"otelhttp":   l.run(otelhttp.NewHandler(l.handler(), "op", l.otel()...)),
+		"drop-in":    l.run(httpcapture.NewHandler(l.handler(), "op", append(l.options(), l.otel()...)...)),
+		"delegating": l.run(httpcapture.NewHandler(l.handler(), "op", append(append(l.options(), l.otel()...), httpcapture.WithOtelhttpSpans())...)),
+		"alongside":  l.run(otelhttp.NewHandler(httpcapture.Handler(l.handler(), l.options()...), "op", l.otel()...)),
 	}
 }
 
-var variantNames = []string{"otelhttp", "floor", "drop-in", "alongside"}
+var variantNames = []string{"otelhttp", "floor", "drop-in", "delegating", "alongside"}
 
 // BenchmarkServer: go test -run '^$' -bench Server -benchmem ./instrumentation/httpcapture
 func BenchmarkServer(b *testing.B) {
@@ -225,7 +226,7 @@ func TestServerAllocations(t *testing.T) {
 	for _, l := range loads {
 		v := l.variants()
 		base := testing.AllocsPerRun(200, v["otelhttp"])
-		for name, extra := range map[string]float64{"drop-in": l.budget, "alongside": l.budget + 2} {
+		for name, extra := range map[string]float64{"drop-in": l.budget, "delegating": l.budget, "alongside": l.budget + 2} {
 			if l.notRecording {
 				extra = 0
 			}
@@ -389,6 +390,7 @@ func TestRatios(t *testing.T) {
 	for _, l := range loads {
 		v := l.variants()
 		report(l.name, v["otelhttp"], v["drop-in"], l.target)
+		report(l.name+" (delegating)", v["otelhttp"], v["delegating"], l.target)
 		report(l.name+" (alongside)", v["otelhttp"], v["alongside"], l.target)
 		if !l.notRecording {
 			report(l.name+" over floor", v["floor"], v["drop-in"], 1)

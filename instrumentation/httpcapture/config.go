@@ -9,6 +9,7 @@ import (
 	"net/netip"
 
 	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/metric"
 
 	"github.com/apispan/apispan/redact"
 )
@@ -23,7 +24,10 @@ const (
 
 // config is compiled from options once and read by all requests.
 type config struct {
-	side side
+	side          side
+	tracing       tracing
+	meterProvider metric.MeterProvider
+
 	plan plan
 	// routes are tried in order. anyPlan is what must be captured so that every
 	// plan can be served: the union of header selections, whether any records
@@ -87,6 +91,8 @@ func apply(sd side, opts []Option) *settings {
 	for _, o := range opts {
 		if our, ok := o.(*option); ok && our != nil {
 			our.apply(s)
+		} else if !ok && o != nil {
+			s.tracing.delegate = true // only otelhttp can read it
 		}
 	}
 	base := *s
@@ -121,22 +127,24 @@ func newConfig(sd side, opts []Option) *config {
 		s.meterProvider = otel.GetMeterProvider()
 	}
 	c := &config{
-		side:         sd,
-		policy:       s.policy,
-		defaultSkips: s.defaultSkips,
-		skip:         s.skip,
-		skipRequest:  s.skipRequest,
-		identity:     s.identity,
-		resolvers:    s.resolvers,
-		metadata:     s.metadata,
-		proxies:      s.proxies,
-		eventHeader:  s.eventHeader,
-		eventPrefix:  s.eventPrefix,
-		budget:       s.budget,
-		decoders:     s.decoders,
-		valueLimit:   limits.value,
-		maxAttrs:     limits.attrs,
-		drops:        newDrops(s.meterProvider),
+		side:          sd,
+		tracing:       s.tracing,
+		meterProvider: s.meterProvider,
+		policy:        s.policy,
+		defaultSkips:  s.defaultSkips,
+		skip:          s.skip,
+		skipRequest:   s.skipRequest,
+		identity:      s.identity,
+		resolvers:     s.resolvers,
+		metadata:      s.metadata,
+		proxies:       s.proxies,
+		eventHeader:   s.eventHeader,
+		eventPrefix:   s.eventPrefix,
+		budget:        s.budget,
+		decoders:      s.decoders,
+		valueLimit:    limits.value,
+		maxAttrs:      limits.attrs,
+		drops:         newDrops(s.meterProvider),
 	}
 	if s.policy != nil {
 		c.policyStamp, c.dryRun = s.policy.Hash(), s.policy.Config().DryRun

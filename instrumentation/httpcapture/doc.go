@@ -33,8 +33,9 @@
 //
 // # What it does not do
 //
-// It does not make spans or sample: otelhttp and the SDK do. It does not block or
-// change traffic. It does not verify tokens: FromJWT records what the caller
+// It does not sample: the SDK does. Its spans are otelhttp's: made by otelhttp, or
+// by NewHandler if that can be done the same way for less (see WithOtelhttpSpans).
+// It does not block or change traffic. It does not verify tokens: FromJWT records what the caller
 // claims. It has no queue and sends nothing.
 //
 // # Drops

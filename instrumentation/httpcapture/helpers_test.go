@@ -123,17 +123,20 @@ type wrapping struct {
 	wrap func(c *collector, h http.Handler, opts ...httpcapture.Option) http.Handler
 }
 
-// wrappings are both ways in; what holds for one holds for the other.
+// wrappings are the ways in; what holds for one holds for the others.
 var wrappings = []wrapping{
 	{"drop-in", func(c *collector, h http.Handler, opts ...httpcapture.Option) http.Handler {
 		return httpcapture.NewHandler(h, "op", append(opts, httpcapture.WithTracerProvider(c))...)
+	}},
+	{"drop-in, otelhttp's spans", func(c *collector, h http.Handler, opts ...httpcapture.Option) http.Handler {
+		return httpcapture.NewHandler(h, "op", append(opts, httpcapture.WithTracerProvider(c), httpcapture.WithOtelhttpSpans())...)
 	}},
 	{"alongside", func(c *collector, h http.Handler, opts ...httpcapture.Option) http.Handler {
 		return otelhttp.NewHandler(httpcapture.Handler(h, opts...), "op", otelhttp.WithTracerProvider(c))
 	}},
 }
 
-// both runs a test for both ways in.
+// both runs a test for all ways in.
 func both(t *testing.T, f func(t *testing.T, w wrapping)) {
 	t.Helper()
 	for _, w := range wrappings {

@@ -81,6 +81,7 @@ type settings struct {
 	budget      int64
 	decoders    map[string]Decoder
 
+	tracing       tracing
 	meterProvider metric.MeterProvider
 	side          side
 	errs          []error

@@ -7,6 +7,7 @@ import (
 	"context"
 	"net/http"
 	"net/http/httptrace"
+	"slices"
 	"time"
 
 	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
@@ -71,8 +72,20 @@ func StartTimeFromContext(ctx context.Context) time.Time {
 	return otelhttp.StartTimeFromContext(ctx)
 }
 
+// forward is an option of otelhttp whose value we keep as well, for the case that
+// the spans are ours to make.
+func forward(o otelhttp.Option, keep func(*tracing)) Option {
+	return &option{Option: o, apply: func(s *settings) { keep(&s.tracing) }}
+}
+
 // WithTracerProvider forwards to otelhttp.
-func WithTracerProvider(p trace.TracerProvider) Option { return otelhttp.WithTracerProvider(p) }
+func WithTracerProvider(p trace.TracerProvider) Option {
+	return forward(otelhttp.WithTracerProvider(p), func(t *tracing) {
+		if p != nil {
+			t.tracer = newTracer(p)
+		}
+	})
+}
 
 // WithMeterProvider forwards to otelhttp and is also where our own counter goes
 // (see the package documentation). otelhttp's option of the same name reaches
@@ -86,40 +99,57 @@ func WithMeterProvider(p metric.MeterProvider) Option {
 }
 
 // WithPropagators forwards to otelhttp.
-func WithPropagators(p propagation.TextMapPropagator) Option { return otelhttp.WithPropagators(p) }
+func WithPropagators(p propagation.TextMapPropagator) Option {
+	return forward(otelhttp.WithPropagators(p), func(t *tracing) {
+		if p != nil {
+			t.propagators = p
+		}
+	})
+}
 
 // WithPublicEndpointFn forwards to otelhttp.
 func WithPublicEndpointFn(f func(*http.Request) bool) Option {
-	return otelhttp.WithPublicEndpointFn(f)
+	return forward(otelhttp.WithPublicEndpointFn(f), func(t *tracing) { t.publicEndpoint = f })
 }
 
 // WithSpanOptions forwards to otelhttp.
-func WithSpanOptions(o ...trace.SpanStartOption) Option { return otelhttp.WithSpanOptions(o...) }
+func WithSpanOptions(o ...trace.SpanStartOption) Option {
+	return forward(otelhttp.WithSpanOptions(o...), func(t *tracing) { t.spanOptions = append(t.spanOptions, o...) })
+}
 
 // WithFilter forwards to otelhttp. A request that a filter rejects is neither
 // traced nor captured; to keep the span and only leave the capture out, use
 // WithSkip or WithSkipRequest.
-func WithFilter(f Filter) Option { return otelhttp.WithFilter(f) }
+func WithFilter(f Filter) Option {
+	return forward(otelhttp.WithFilter(f), func(t *tracing) { t.filters = append(t.filters, f) })
+}
 
 // WithMessageEvents forwards to otelhttp.
-func WithMessageEvents(e ...Event) Option { return otelhttp.WithMessageEvents(e...) }
+func WithMessageEvents(e ...Event) Option {
+	return forward(otelhttp.WithMessageEvents(e...), func(t *tracing) {
+		t.readEvents = t.readEvents || slices.Contains(e, ReadEvents)
+		t.writeEvents = t.writeEvents || slices.Contains(e, WriteEvents)
+	})
+}
 
 // WithSpanNameFormatter forwards to otelhttp.
 func WithSpanNameFormatter(f func(operation string, r *http.Request) string) Option {
-	return otelhttp.WithSpanNameFormatter(f)
+	return forward(otelhttp.WithSpanNameFormatter(f), func(t *tracing) { t.spanName = f })
 }
 
 // WithClientTrace forwards to otelhttp.
 func WithClientTrace(f func(context.Context) *httptrace.ClientTrace) Option {
-	return otelhttp.WithClientTrace(f)
+	return forward(otelhttp.WithClientTrace(f), func(t *tracing) { t.clientTrace = f })
 }
 
 // WithServerName forwards to otelhttp.
-func WithServerName(server string) Option { return otelhttp.WithServerName(server) }
+func WithServerName(server string) Option {
+	return forward(otelhttp.WithServerName(server), func(t *tracing) { t.serverName = server })
+}
 
 // WithMetricAttributesFn forwards to otelhttp.
 //
 // Deprecated: use a Labeler, as otelhttp advises.
 func WithMetricAttributesFn(f func(*http.Request) []attribute.KeyValue) Option {
-	return otelhttp.WithMetricAttributesFn(f)
+	return forward(otelhttp.WithMetricAttributesFn(f), func(t *tracing) { t.metricAttributes = f })
 }

@@ -126,6 +126,9 @@ type outcome struct {
 	early bool
 	// resSize is the size of the response body if only we know it, else 0.
 	resSize int64
+	// served is what a span of our own says of the response, empty if the span is
+	// somebody else's.
+	served served
 }
 
 func (o *outcome) isError() bool { return o.failed || o.err != nil || o.status >= 400 }
@@ -150,14 +153,23 @@ func (rec *record) finish(o *outcome) {
 			rec.cfg.drops.add(reasonInternal, 1)
 			rec.req.finish(false)
 			rec.res.finish(false)
+			rec.set(nil, o)
 		}
 		putAttrs(pooled, used)
 	}()
 	used = rec.assemble(o, used, skip)
 }
 
+// set puts attributes on the span and returns them. Of two of the same key the
+// later counts, and otelhttp's come last.
+func (rec *record) set(attrs []attribute.KeyValue, o *outcome) []attribute.KeyValue {
+	attrs = o.served.responseAttributes(attrs)
+	rec.span.SetAttributes(attrs...)
+	return attrs
+}
+
 // skipped marks an exchange that is left out.
-func (rec *record) skipped(attrs []attribute.KeyValue, route string) []attribute.KeyValue {
+func (rec *record) skipped(attrs []attribute.KeyValue, route string, o *outcome) []attribute.KeyValue {
 	rec.req.finish(false)
 	rec.res.finish(false)
 	clear(attrs)
@@ -165,8 +177,7 @@ func (rec *record) skipped(attrs []attribute.KeyValue, route string) []attribute
 	if route != "" {
 		attrs = append(attrs, attribute.String(httpattr.Route, route))
 	}
-	rec.span.SetAttributes(attrs...)
-	return attrs
+	return rec.set(attrs, o)
 }
 
 // bodies ends both captures.
@@ -208,7 +219,7 @@ func (rec *record) assemble(o *outcome, attrs []attribute.KeyValue, skip bool) [
 	}
 	p := c.planFor(o.r)
 	if skip || !p.enabled {
-		return rec.skipped(attrs, route)
+		return rec.skipped(attrs, route, o)
 	}
 
 	req, res, json := rec.bodies(o, p)
@@ -224,7 +235,7 @@ func (rec *record) assemble(o *outcome, attrs []attribute.KeyValue, skip bool) [
 			ResponseHeader: o.header, RequestBody: req.content, ResponseBody: res.content, Err: o.err,
 		}
 		if c.callSkip(ex) {
-			return rec.skipped(attrs, route)
+			return rec.skipped(attrs, route, o)
 		}
 		c.callIdentity(ex, &id)
 		var n int
@@ -279,9 +290,7 @@ func (rec *record) assemble(o *outcome, attrs []attribute.KeyValue, skip bool) [
 	if c.policy != nil {
 		attrs = rec.redact(attrs, o)
 	}
-	attrs = marked(attrs)
-	rec.span.SetAttributes(attrs...)
-	return attrs
+	return rec.set(marked(attrs), o)
 }
 
 // marked sees to it that the span can be told from one that is only traced:

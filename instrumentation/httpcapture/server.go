@@ -22,8 +22,12 @@ func NewHandler(h http.Handler, operation string, opts ...Option) http.Handler {
 
 // NewMiddleware is otelhttp.NewMiddleware with capture.
 func NewMiddleware(operation string, opts ...Option) func(http.Handler) http.Handler {
-	traced := otelhttp.NewMiddleware(operation, foreign(opts)...)
 	cfg := newConfig(serverSide, opts)
+	if cfg.captures() && !cfg.tracing.delegate {
+		t := newServerTracing(cfg.tracing, operation, cfg.meterProvider)
+		return func(next http.Handler) http.Handler { return &spanServer{tracing: t, cfg: cfg, next: next} }
+	}
+	traced := otelhttp.NewMiddleware(operation, foreign(opts)...)
 	if !cfg.captures() {
 		return traced
 	}
@@ -116,8 +120,6 @@ var skipMark = []attribute.KeyValue{attribute.Bool(httpattr.Skip, true)}
 func (h *inner) serve(w http.ResponseWriter, r *http.Request, span trace.Span, n *node) {
 	ex := &serverExchange{}
 	c := &ex.serverCore
-	c.begin(h.cfg, span, r)
-	c.clientAddr = h.cfg.clientAddress(r)
 	c.w = w
 	if h.dropIn {
 		if u, ok := w.(interface{ Unwrap() http.ResponseWriter }); ok {
@@ -135,14 +137,10 @@ func (h *inner) serve(w http.ResponseWriter, r *http.Request, span trace.Span, n
 	}
 	n.rec = &c.record
 	c.r = r
+	c.capture(h.cfg, span)
 	if h.cfg.anyBodies && r.Body != nil && r.Body != http.NoBody {
 		c.body = r.Body
 		r.Body = (*requestBody)(c)
-	}
-	if h.cfg.eventHeader != "" {
-		sc := span.SpanContext() // the api_analytics exporter derives the same id
-		c.eventID = httpattr.NewEventID(sc.TraceID(), sc.SpanID(), nil)
-		c.Header().Set(h.cfg.eventHeader, h.cfg.eventPrefix+c.eventID)
 	}
 	bits := optionals(w)
 	if c.under != nil {
@@ -156,6 +154,17 @@ func (h *inner) serve(w http.ResponseWriter, r *http.Request, span trace.Span, n
 	defer c.end()
 	h.next.ServeHTTP(writerWith(ex, bits), r)
 	c.returned = true
+}
+
+// capture begins to record c.r and what is answered to it.
+func (c *serverCore) capture(cfg *config, span trace.Span) {
+	c.begin(cfg, span, c.r)
+	c.clientAddr = cfg.clientAddress(c.r)
+	if cfg.eventHeader != "" {
+		sc := span.SpanContext() // the api_analytics exporter derives the same id
+		c.eventID = httpattr.NewEventID(sc.TraceID(), sc.SpanID(), nil)
+		c.Header().Set(cfg.eventHeader, cfg.eventPrefix+c.eventID)
+	}
 }
 
 // end finishes the exchange when the handler returns or panics; the panic goes on.
@@ -178,11 +187,19 @@ func (c *serverCore) end() {
 	default:
 		o.short = true
 	}
-	if c.cfg.anyCallback() {
-		o.header = c.sent()
+	if c.tracing != nil && c.returned {
+		o.served = c.served(o.status)
 	}
-	if c.body != nil {
-		c.planRequest() // if nobody read it, it is recorded as incomplete
+	if c.cfg != nil {
+		if c.cfg.anyCallback() {
+			o.header = c.sent()
+		}
+		if c.body != nil {
+			c.planRequest() // if nobody read it, it is recorded as incomplete
+		}
+		c.finish(&o)
 	}
-	c.finish(&o)
+	if c.tracing != nil && c.returned {
+		c.endTracing(&o.served)
+	}
 }

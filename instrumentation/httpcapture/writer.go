@@ -12,7 +12,10 @@ import (
 	"net/http"
 	"strconv"
 	"sync/atomic"
+	"time"
 	"unsafe"
+
+	"go.opentelemetry.io/otel/trace"
 )
 
 // flushErrorer is what http.ResponseController looks for first.
@@ -34,6 +37,11 @@ type serverCore struct {
 	h     http.Header         // of w, once it was asked for
 	r     *http.Request
 	body  io.ReadCloser // of the request
+
+	// Of a span of our own.
+	tracing *serverTracing // nil if the span is somebody else's
+	arrived time.Time
+	written atomic.Int64 // bytes that went through Write
 
 	wrote    atomic.Bool // the final header was sent
 	planned  atomic.Bool // the request body is decided on
@@ -81,6 +89,12 @@ func (c *serverCore) header(status int) {
 	if !c.wrote.CompareAndSwap(false, true) {
 		return
 	}
+	if c.cfg == nil { // only traced
+		c.mu.Lock()
+		c.status = status
+		c.mu.Unlock()
+		return
+	}
 	h := c.sent()
 	c.responseHeader(h, status)
 	if !c.cfg.anyBodies || c.r.Method == http.MethodHead || !bodyAllowed(status) {
@@ -103,9 +117,14 @@ func bodyAllowed(status int) bool {
 	return status >= 200 && status != http.StatusNoContent && status != http.StatusNotModified
 }
 
-// implicit does what the first Write or Flush does.
+// implicit does what the first Write or Flush does. Like otelhttp, a span of our
+// own says so to the writer below, which may watch WriteHeader alone.
 func (c *serverCore) implicit() {
-	if !c.wrote.Load() {
+	switch {
+	case c.wrote.Load():
+	case c.tracing != nil:
+		c.WriteHeader(http.StatusOK)
+	default:
 		c.header(http.StatusOK)
 	}
 }
@@ -113,8 +132,20 @@ func (c *serverCore) implicit() {
 func (c *serverCore) Write(p []byte) (int, error) {
 	c.implicit()
 	n, err := c.w.Write(p)
-	c.res.add(p[:max(0, min(n, len(p)))], err)
+	c.passed(p, n, err)
 	return n, err
+}
+
+// passed notes what a Write did.
+func (c *serverCore) passed(p []byte, n int, err error) {
+	c.res.add(p[:max(0, min(n, len(p)))], err)
+	if c.tracing == nil {
+		return
+	}
+	c.written.Add(int64(n))
+	if c.tracing.writeEvents {
+		c.span.AddEvent("write", trace.WithAttributes(WroteBytesKey.Int(n)))
+	}
 }
 
 func (c *serverCore) writeString(s string) (int, error) {
@@ -126,7 +157,7 @@ func (c *serverCore) writeString(s string) (int, error) {
 	} else {
 		n, err = c.w.Write(stringBytes(s))
 	}
-	c.res.add(stringBytes(s)[:max(0, min(n, len(s)))], err)
+	c.passed(stringBytes(s), n, err)
 	return n, err
 }
 
@@ -174,7 +205,7 @@ func (c *serverCore) closeNotify() <-chan bool {
 // framed as without us. While bytes are still wanted they are taken from a reader
 // around the source; the rest is copied by the kernel if it can be.
 func (c *serverCore) readFrom(src io.Reader) (int64, error) {
-	c.implicit()
+	c.header(http.StatusOK)
 	rf := c.w.(io.ReaderFrom)
 	limit := c.res.room()
 	if limit == 0 {
@@ -233,6 +264,9 @@ func (b *requestBody) Read(p []byte) (int, error) {
 	n, err := c.body.Read(p)
 	c.planRequest()
 	c.req.add(p[:max(0, min(n, len(p)))], err)
+	if c.tracing != nil && c.tracing.readEvents {
+		c.span.AddEvent("read", trace.WithAttributes(ReadBytesKey.Int(n)))
+	}
 	return n, err
 }
 
@@ -240,7 +274,7 @@ func (b *requestBody) Close() error { return b.body.Close() }
 
 // planRequest decides on the first read, when a router has chosen the route.
 func (c *serverCore) planRequest() {
-	if c.planned.Load() || !c.planned.CompareAndSwap(false, true) {
+	if c.cfg == nil || c.planned.Load() || !c.planned.CompareAndSwap(false, true) {
 		return
 	}
 	p := c.cfg.planFor(c.r)

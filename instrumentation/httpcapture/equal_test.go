@@ -1,0 +1,328 @@
+// Copyright The apispan Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package httpcapture_test
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/propagation"
+	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/apispan/apispan/instrumentation/httpcapture"
+)
+
+// lab is a world in which one of the wrappers runs: ids are counted, so that
+// equal worlds make equal spans.
+type lab struct {
+	provider *sdktrace.TracerProvider
+	ended    chanProcessor
+	meters   *sdkmetric.MeterProvider
+	reader   *sdkmetric.ManualReader
+	seq      uint64
+	limited  bool // the SDK drops attributes
+}
+
+func (l *lab) NewIDs(ctx context.Context) (id trace.TraceID, _ trace.SpanID) {
+	binary.BigEndian.PutUint64(id[:], l.seq+1)
+	return id, l.NewSpanID(ctx, id)
+}
+
+func (l *lab) NewSpanID(context.Context, trace.TraceID) (id trace.SpanID) {
+	l.seq++
+	binary.BigEndian.PutUint64(id[:], l.seq)
+	return id
+}
+
+// nameSampler drops by what only a sampler sees.
+type nameSampler struct{ sdktrace.Sampler }
+
+func (s nameSampler) ShouldSample(p sdktrace.SamplingParameters) sdktrace.SamplingResult {
+	res := s.Sampler.ShouldSample(p)
+	res.Attributes = []attribute.KeyValue{attribute.String("sampler.saw", fmt.Sprint(p.Name, p.Kind, len(p.Attributes), len(p.Links)))}
+	if len(p.Attributes)%7 == 0 {
+		res.Decision = sdktrace.RecordOnly
+	}
+	return res
+}
+
+func newLab(rnd *rand.Rand) *lab {
+	l := &lab{ended: make(chanProcessor, 64), reader: sdkmetric.NewManualReader()}
+	limits := sdktrace.NewSpanLimits()
+	if l.limited = chance(rnd, 6); l.limited {
+		limits.AttributeCountLimit, limits.EventCountLimit = 12, 2
+	}
+	l.provider = sdktrace.NewTracerProvider(sdktrace.WithIDGenerator(l), sdktrace.WithSpanProcessor(l.ended), sdktrace.WithRawSpanLimits(limits),
+		sdktrace.WithSampler(pick[sdktrace.Sampler](rnd, sdktrace.AlwaysSample(), sdktrace.AlwaysSample(), sdktrace.NeverSample(),
+			nameSampler{sdktrace.AlwaysSample()}, sdktrace.ParentBased(sdktrace.AlwaysSample()))))
+	l.meters = sdkmetric.NewMeterProvider(sdkmetric.WithReader(l.reader))
+	return l
+}
+
+// options generates options; those for capture mean nothing to otelhttp.
+func (l *lab) options(t *testing.T, rnd *rand.Rand) (opts []httpcapture.Option, policy bool) {
+	may := func(n int, o httpcapture.Option) {
+		if chance(rnd, n) {
+			opts = append(opts, o)
+		}
+	}
+	if !chance(rnd, 5) {
+		opts = append(opts, httpcapture.WithTracerProvider(l.provider))
+	}
+	if !chance(rnd, 4) {
+		opts = append(opts, httpcapture.WithMeterProvider(l.meters))
+	}
+	if !chance(rnd, 4) {
+		opts = append(opts, httpcapture.WithPropagators(propagation.NewCompositeTextMapPropagator(propagation.TraceContext{}, propagation.Baggage{})))
+	}
+	may(4, httpcapture.WithServerName(pick(rnd, "primary", "primary:81", "primary:443", "primary:0", ":9", "")))
+	may(4, httpcapture.WithPublicEndpointFn(func(r *http.Request) bool {
+		return r.Method == http.MethodGet && trace.SpanContextFromContext(r.Context()).IsValid()
+	}))
+	may(4, httpcapture.WithFilter(func(r *http.Request) bool { return r.Method != http.MethodPut }))
+	may(4, httpcapture.WithMessageEvents(httpcapture.ReadEvents))
+	may(4, httpcapture.WithMessageEvents(httpcapture.WriteEvents))
+	may(4, httpcapture.WithSpanNameFormatter(func(op string, r *http.Request) string { return op + r.Method + r.Pattern }))
+	may(8, httpcapture.WithSpanNameFormatter(nil))
+	may(4, httpcapture.WithSpanOptions(trace.WithAttributes(attribute.String("fixed", "1"), attribute.String("url.scheme", "fixed"))))
+	may(6, httpcapture.WithSpanOptions(trace.WithSpanKind(trace.SpanKindConsumer), trace.WithLinks(trace.Link{SpanContext: trace.NewSpanContext(trace.SpanContextConfig{TraceID: trace.TraceID{1}, SpanID: trace.SpanID{1}})})))
+	may(8, httpcapture.WithSpanOptions(trace.WithNewRoot()))
+	may(4, httpcapture.WithMetricAttributesFn(func(r *http.Request) []attribute.KeyValue {
+		return []attribute.KeyValue{attribute.String("pattern", r.Pattern)}
+	}))
+
+	may(2, httpcapture.WithBodies(pick(rnd, httpcapture.BodiesAll, httpcapture.BodiesOnError)))
+	if !l.limited { // which headers are dropped depends on the order of a map
+		may(2, httpcapture.WithAllHeaders())
+	}
+	may(6, httpcapture.WithSkip(func(ex httpcapture.Exchange) bool { return ex.StatusCode == http.StatusNotFound }))
+	may(6, httpcapture.WithRoutes(httpcapture.Route("/route/1", httpcapture.WithEnabled(false))))
+	may(6, httpcapture.WithEventIDHeader("X-Event-Id"))
+	may(4, httpcapture.WithMaxBodySize(1000))
+	if policy = chance(rnd, 8); policy {
+		opts = append(opts, httpcapture.WithPolicy(compilePolicy(t, testPolicy)))
+	}
+	return opts, policy
+}
+
+// story is all that can be told apart about one exchange.
+type story struct {
+	Spans   []told
+	Wire    []string
+	Panic   string
+	Pattern string
+}
+
+type told struct {
+	Name, Kind, Status, Scope string
+	Context, Parent           string
+	Attributes                map[string]string
+	Events, Links             []string
+	Children                  int
+	Dropped                   [3]int
+	Early                     bool
+}
+
+func (l *lab) tell(t *testing.T, s sdktrace.ReadOnlySpan) told {
+	out := told{
+		Name: s.Name(), Kind: s.SpanKind().String(), Status: fmt.Sprint(s.Status()), Scope: fmt.Sprint(s.InstrumentationScope()),
+		Context: fmt.Sprint(s.SpanContext()), Parent: fmt.Sprint(s.Parent()), Attributes: texts(s.Attributes()), Children: s.ChildSpanCount(),
+		Dropped: [3]int{s.DroppedAttributes(), s.DroppedEvents(), s.DroppedLinks()},
+		Early:   time.Since(s.StartTime()) > early/2,
+	}
+	for _, e := range s.Events() {
+		out.Events = append(out.Events, fmt.Sprint(e.Name, texts(e.Attributes), e.DroppedAttributeCount))
+		if e.Time.Before(s.StartTime()) {
+			t.Error("an event before the start")
+		}
+	}
+	for _, k := range s.Links() {
+		out.Links = append(out.Links, fmt.Sprint(k.SpanContext, k.Attributes))
+	}
+	if age := time.Since(s.EndTime()); age < 0 || age > patience || s.EndTime().Before(s.StartTime()) {
+		t.Errorf("ended %v ago, started %v ago", age, time.Since(s.StartTime()))
+	}
+	return out
+}
+
+func texts(kvs []attribute.KeyValue) map[string]string {
+	m := make(map[string]string, len(kvs))
+	for _, kv := range kvs {
+		m[string(kv.Key)] = kv.Value.Type().String() + " " + kv.Value.String()
+	}
+	return m
+}
+
+type wrapper func(http.Handler, string, ...otelhttp.Option) http.Handler
+
+// exchange runs one generated exchange.
+func (l *lab) exchange(t *testing.T, seed uint64, wrap wrapper, opts []otelhttp.Option) (s story) {
+	rnd := rand.New(rand.NewPCG(2, seed))
+	r := request(rnd)
+	w, out := writer(rnd)
+	todo := steps(rnd)
+	ctx, end := around(rnd, l.provider)
+	r = r.WithContext(ctx)
+	body := r.Body
+	var seen string
+	recorded := false
+	h := wrap(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, labeled := otelhttp.LabelerFromContext(r.Context())
+		recorded = trace.SpanFromContext(r.Context()).IsRecording()
+		seen = fmt.Sprint(trace.SpanFromContext(r.Context()).SpanContext(), labeled, r.Body == nil, r.Body == http.NoBody)
+		for _, do := range todo {
+			do(w, r)
+		}
+	}), "op", opts...)
+	func() {
+		defer func() { s.Panic = fmt.Sprint(recover()) }()
+		h.ServeHTTP(w, r)
+	}()
+	end()
+	if r.Body != body {
+		t.Error("the server's request has another body")
+	}
+	s.Pattern = r.Pattern
+	s.Wire = append(out.calls, fmt.Sprint(out.status, " ", out.body.Len()), seen)
+	for len(l.ended) > 0 {
+		s.Spans = append(s.Spans, l.tell(t, <-l.ended))
+	}
+	if !recorded { // then ours does not wrap the writer, and 200 may stay implicit
+		s.Wire = slices.DeleteFunc(s.Wire, func(call string) bool { return call == "header 200" })
+	}
+	return s
+}
+
+// metrics tells the metrics of otelhttp's scope.
+func (l *lab) metrics(t *testing.T) map[string][]string {
+	var all metricdata.ResourceMetrics
+	if err := l.reader.Collect(context.Background(), &all); err != nil {
+		t.Fatal(err)
+	}
+	out := map[string][]string{}
+	for _, s := range all.ScopeMetrics {
+		if s.Scope.Name != otelhttp.ScopeName {
+			continue
+		}
+		for _, m := range s.Metrics {
+			name := fmt.Sprint(s.Scope.Version, m.Name, m.Description, m.Unit)
+			switch d := m.Data.(type) {
+			case metricdata.Histogram[int64]:
+				for _, p := range d.DataPoints {
+					text := fmt.Sprint(p.Attributes.Encoded(attribute.DefaultEncoder()), d.Temporality, p.Count, p.Sum, p.Bounds, p.BucketCounts)
+					for _, e := range p.Exemplars {
+						text += fmt.Sprintf(" %d %x %v", e.Value, e.SpanID, e.FilteredAttributes)
+					}
+					out[name] = append(out[name], text)
+				}
+			case metricdata.Histogram[float64]:
+				for _, p := range d.DataPoints { // a duration: only early starts make a difference
+					out[name] = append(out[name], fmt.Sprint(p.Attributes.Encoded(attribute.DefaultEncoder()), d.Temporality, p.Count, p.Bounds, math.Round(p.Sum/early.Seconds())))
+				}
+			default:
+				t.Fatalf("unexpected metric %s", m.Name)
+			}
+		}
+	}
+	return out
+}
+
+// TestEqualServerSpans runs generated exchanges through plain otelhttp, through
+// NewHandler, and through NewHandler WithOtelhttpSpans. The latter two must tell
+// the same in every respect; and they must tell what otelhttp tells, but for what
+// is documented to differ.
+func TestEqualServerSpans(t *testing.T) {
+	t.Parallel()
+	delegating := func(h http.Handler, op string, opts ...otelhttp.Option) http.Handler {
+		return httpcapture.NewHandler(h, op, append(slices.Clip(opts), httpcapture.WithOtelhttpSpans())...)
+	}
+	wrappers := [3]wrapper{otelhttp.NewHandler, httpcapture.NewHandler, delegating}
+	recorded, seeds := 0, uint64(500)
+	if raceEnabled {
+		seeds = 50
+	}
+	for seed := range seeds {
+		var labs [3]*lab
+		var opts [3][]otelhttp.Option
+		policy := false
+		for i := range labs {
+			rnd := rand.New(rand.NewPCG(1, seed))
+			labs[i] = newLab(rnd)
+			opts[i], policy = labs[i].options(t, rnd)
+		}
+		for n := range uint64(12) {
+			var got [3]story
+			for i := range got {
+				got[i] = labs[i].exchange(t, seed*100+n, wrappers[i], opts[i])
+			}
+			if diff := cmp.Diff(got[2], got[1]); diff != "" {
+				t.Fatalf("seed %d, exchange %d (-delegating +own):\n%s", seed, n, diff)
+			}
+			recorded += len(got[0].Spans)
+			if !policy {
+				sameAsOtelhttp(t, fmt.Sprintf("seed %d, exchange %d", seed, n), got[0], got[1])
+			}
+		}
+		want := labs[0].metrics(t)
+		for i, name := range map[int]string{1: "own", 2: "delegating"} {
+			if diff := cmp.Diff(want, labs[i].metrics(t), sorted); diff != "" {
+				t.Fatalf("seed %d, metrics (-otelhttp +%s):\n%s", seed, name, diff)
+			}
+		}
+	}
+	if recorded < 6*int(seeds) {
+		t.Errorf("only %d spans compared", recorded)
+	}
+}
+
+var sorted = cmp.Transformer("sorted", func(in []string) map[string]int {
+	out := map[string]int{}
+	for _, s := range in {
+		out[s]++
+	}
+	return out
+})
+
+// sameAsOtelhttp takes out what we add, and what we are documented to mend.
+func sameAsOtelhttp(t *testing.T, name string, plain, ours story) {
+	t.Helper()
+	limited := false
+	for i := range min(len(plain.Spans), len(ours.Spans)) {
+		a, b := &plain.Spans[i], &ours.Spans[i]
+		limited = limited || b.Dropped[0] > 0
+		for k := range b.Attributes {
+			_, there := a.Attributes[k]
+			added := strings.HasPrefix(k, "http.request.header.") || strings.HasPrefix(k, "http.response.header.") ||
+				strings.HasPrefix(k, "apispan.") || strings.HasSuffix(k, ".body.content") || k == "url.query" ||
+				k == "http.response.body.size" // of ReadFrom
+			if !there && added {
+				delete(b.Attributes, k)
+			}
+		}
+		delete(a.Attributes, "http.route") // as it is at the end
+		delete(b.Attributes, "http.route")
+		delete(a.Attributes, "client.address") // X-Forwarded-For is not believed
+		delete(b.Attributes, "client.address")
+	}
+	if limited {
+		return // ours took the place of others
+	}
+	if diff := cmp.Diff(plain, ours); diff != "" {
+		t.Fatalf("%s (-otelhttp +ours):\n%s", name, diff)
+	}
+}

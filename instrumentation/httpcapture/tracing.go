@@ -1,0 +1,167 @@
+// Copyright The apispan Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package httpcapture
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptrace"
+	"strconv"
+	"time"
+
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/semconv/v1.41.0/httpconv"
+	"go.opentelemetry.io/otel/trace"
+)
+
+// tracing is what the options under otelhttp's names say.
+type tracing struct {
+	delegate bool // otelhttp makes the spans
+
+	tracer           trace.Tracer // nil: from the context of the request
+	propagators      propagation.TextMapPropagator
+	spanOptions      []trace.SpanStartOption
+	spanName         func(operation string, r *http.Request) string
+	serverName       string
+	filters          []Filter
+	publicEndpoint   func(*http.Request) bool
+	readEvents       bool
+	writeEvents      bool
+	clientTrace      func(context.Context) *httptrace.ClientTrace
+	metricAttributes func(*http.Request) []attribute.KeyValue
+}
+
+// WithOtelhttpSpans lets otelhttp make the spans and metrics of NewHandler and
+// NewMiddleware. Without it they are made here if every option comes from this
+// package, which costs less: the same spans and metrics in one layer instead of
+// three. An option of the package otelhttp has the effect of this one, since only
+// otelhttp can read it. See docs/adr/0007.
+func WithOtelhttpSpans() Option {
+	return opt(func(s *settings) { s.tracing.delegate = true })
+}
+
+// newTracer says that the spans are otelhttp's, as they are equal to them: what
+// filters spans by their scope must not notice a difference.
+func newTracer(p trace.TracerProvider) trace.Tracer {
+	return p.Tracer(ScopeName, trace.WithInstrumentationVersion(Version))
+}
+
+// serverTracing makes the spans and metrics of a server.
+type serverTracing struct {
+	tracing
+
+	operation    string
+	requestSize  metric.Int64Histogram
+	responseSize metric.Int64Histogram
+	duration     metric.Float64Histogram
+}
+
+func newServerTracing(t tracing, operation string, p metric.MeterProvider) *serverTracing {
+	s := &serverTracing{tracing: t, operation: operation}
+	if s.propagators == nil {
+		s.propagators = otel.GetTextMapPropagator()
+	}
+	if s.spanName == nil {
+		s.spanName = func(_ string, r *http.Request) string { return serverSpanName(r) }
+	}
+	s.spanOptions = append([]trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindServer)}, s.spanOptions...)
+
+	meter := p.Meter(ScopeName, metric.WithInstrumentationVersion(Version))
+	in, err := httpconv.NewServerRequestBodySize(meter)
+	handle(err)
+	out, err := httpconv.NewServerResponseBodySize(meter)
+	handle(err)
+	took, err := httpconv.NewServerRequestDuration(meter)
+	handle(err)
+	s.requestSize, s.responseSize, s.duration = in.Inst(), out.Inst(), took.Inst()
+	return s
+}
+
+func handle(err error) {
+	if err != nil {
+		otel.Handle(err)
+	}
+}
+
+// accepts asks the filters.
+func (s *serverTracing) accepts(r *http.Request) bool {
+	for _, f := range s.filters {
+		if !f(r) {
+			return false
+		}
+	}
+	return true
+}
+
+// start starts the span of a request that arrived at the given time, or when the
+// context says that it did.
+func (s *serverTracing) start(r *http.Request, arrived time.Time) (context.Context, trace.Span, time.Time) {
+	ctx := s.propagators.Extract(r.Context(), propagation.HeaderCarrier(r.Header))
+	tracer := s.tracer
+	if tracer == nil {
+		provider := otel.GetTracerProvider()
+		if span := trace.SpanFromContext(r.Context()); span.SpanContext().IsValid() {
+			provider = span.TracerProvider()
+		}
+		tracer = newTracer(provider)
+	}
+
+	pooled := attrPool.Get().(*[]attribute.KeyValue)
+	attrs := s.requestAttributes(*pooled, r)
+	opts := make([]trace.SpanStartOption, 1, len(s.spanOptions)+4)
+	opts[0] = trace.WithAttributes(attrs...)
+	opts = append(opts, s.spanOptions...)
+	if s.publicEndpoint != nil && s.publicEndpoint(r.WithContext(ctx)) {
+		opts = append(opts, trace.WithNewRoot())
+		if caller := trace.SpanContextFromContext(ctx); caller.IsValid() && caller.IsRemote() {
+			opts = append(opts, trace.WithLinks(trace.Link{SpanContext: caller}))
+		}
+	}
+	if t := StartTimeFromContext(ctx); !t.IsZero() {
+		arrived = t
+		opts = append(opts, trace.WithTimestamp(t))
+	}
+	ctx, span := tracer.Start(ctx, s.spanName(s.operation, r), opts...) //nolint:spancheck // the caller ends it
+	putAttrs(pooled, attrs)
+	return ctx, span, arrived //nolint:spancheck // the caller ends it
+}
+
+// measures reports whether anybody wants the metrics.
+func (s *serverTracing) measures(ctx context.Context) bool {
+	return s.duration.Enabled(ctx) || s.requestSize.Enabled(ctx) || s.responseSize.Enabled(ctx)
+}
+
+// served is what was counted of an exchange that has come to its end.
+type served struct {
+	status        int
+	read, written int64 // bytes of the bodies
+}
+
+// status is the status of the span for that of a response.
+func (s *serverTracing) status(code int) (codes.Code, string) {
+	switch {
+	case code < 100 || code >= 600:
+		return codes.Error, "Invalid HTTP status code " + strconv.Itoa(code)
+	case code >= 500:
+		return codes.Error, ""
+	}
+	return codes.Unset, ""
+}
+
+// measure records the metrics of one exchange.
+func (s *serverTracing) measure(ctx context.Context, r *http.Request, arrived time.Time, v served) {
+	labeler, _ := LabelerFromContext(ctx)
+	attrs := labeler.Get()
+	if s.metricAttributes != nil {
+		attrs = append(attrs, s.metricAttributes(r)...)
+	}
+	set := metric.WithAttributeSet(attribute.NewSet(s.metricSet(attrs, r, v.status)...))
+	s.requestSize.Record(ctx, v.read, set)
+	s.responseSize.Record(ctx, v.written, set)
+	s.duration.Record(ctx, time.Since(arrived).Seconds(), set)
+}
