@@ -41,6 +41,8 @@ type choice struct {
 	compression configcompression.Type
 	// transports are those for other endpoint schemes than http and https.
 	transports map[string]newTransport
+	// keys is the HMAC key that the encoder uses; nil if it uses none.
+	keys *secretKeys
 	// newEncoder returns the encoder, or an error that names the key.
 	newEncoder func(version string) (backend.Encoder, error)
 }
@@ -110,10 +112,13 @@ func (cfg *Config) choices() (list []choice) {
 			},
 		})
 	}
+	if cfg.Cerberus.HasValue() {
+		list = append(list, cfg.cerberusChoice())
+	}
 	return list
 }
 
-const backendKeys = "`moesif`, `readme`, `metlo` or `webhook`"
+const backendKeys = "`moesif`, `readme`, `metlo`, `cerberus` or `webhook`"
 
 func userAgent(version string) string {
 	if version == "" {

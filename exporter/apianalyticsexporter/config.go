@@ -54,6 +54,8 @@ type Config struct {
 	ReadMe configoptional.Optional[ReadMeConfig] `mapstructure:"readme"`
 	// Metlo selects the Metlo backend.
 	Metlo configoptional.Optional[MetloConfig] `mapstructure:"metlo"`
+	// Cerberus selects the Cerberus backend.
+	Cerberus configoptional.Optional[CerberusConfig] `mapstructure:"cerberus"`
 	// Webhook selects any HTTP endpoint that takes a POST.
 	Webhook configoptional.Optional[WebhookConfig] `mapstructure:"webhook"`
 }
@@ -196,6 +198,7 @@ func createDefaultConfig() component.Config {
 		Moesif:           configoptional.Default(MoesifConfig{Gates: gates}),
 		ReadMe:           configoptional.Default(ReadMeConfig{Development: "auto", Gates: gates}),
 		Metlo:            configoptional.Default(defaultMetloConfig(gates)),
+		Cerberus:         defaultCerberus(gates),
 		Webhook:          configoptional.Default(WebhookConfig{Format: "ndjson", Gates: gates}),
 	}
 }

@@ -39,6 +39,7 @@ var configKeys = confkeys.Schema{
 		"moesif":               reflect.TypeFor[MoesifConfig](),
 		"readme":               reflect.TypeFor[ReadMeConfig](),
 		"metlo":                reflect.TypeFor[MetloConfig](),
+		"cerberus":             reflect.TypeFor[CerberusConfig](),
 		"webhook":              reflect.TypeFor[WebhookConfig](),
 		"sampling":             reflect.TypeFor[SamplingConfig](),
 		"sending_queue":        reflect.TypeFor[exporterhelper.QueueBatchConfig](),

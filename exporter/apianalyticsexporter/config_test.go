@@ -128,6 +128,17 @@ func TestConfig(t *testing.T) {
 			r.InitialInterval, r.MaxInterval, r.MaxElapsedTime = 2*time.Second, 3*time.Second, 0
 			cfg.QueueConfig.Get().QueueSize = 67108864
 		},
+		"cerberus": func(cfg *Config) {
+			c := cfg.Cerberus.GetOrInsertDefault()
+			c.Endpoint, c.Token = "https://ingest.example.com", "sk_test"
+		},
+		"cerberus_everything": func(cfg *Config) {
+			cfg.ClientConfig.Endpoint = "https://ingest.example.com/v1/ingest/batch"
+			c := cfg.Cerberus.GetOrInsertDefault()
+			c.Token, c.ClientID, c.BackendURL = "sk_test\n", "shop", "https://cerberus.example.com"
+			c.SecretKeyRefresh, c.MaxBatchEvents, c.ResponseBodies, c.AllowInsecure = time.Hour, 500, false, true
+			c.Gates.Bodies = BodiesErrors
+		},
 		"webhook": func(cfg *Config) {
 			w := cfg.Webhook.GetOrInsertDefault()
 			w.Endpoint, w.Format, w.BearerToken = "https://hooks.example.com/in?tenant=shop", "har", "a-token"
@@ -160,8 +171,8 @@ func TestConfig(t *testing.T) {
 			}
 		})
 	}
-	if n := len(all.ToStringMap()); n != 8 {
-		t.Errorf("%d entries in config.yaml, 8 are tested", n)
+	if n := len(all.ToStringMap()); n != 10 {
+		t.Errorf("%d entries in config.yaml, 10 are tested", n)
 	}
 }
 

@@ -46,6 +46,7 @@ type core struct {
 	storage  limitedLog
 	host     component.Host
 	outage   atomic.Bool
+	keyless  atomic.Bool // reported that there is no HMAC key
 	circuit  circuit
 	stopping atomic.Bool
 }
@@ -182,6 +183,9 @@ func (e *core) startSender(ctx context.Context, host component.Host) error {
 	if clearText(e.sender.endpoint) {
 		e.set.Logger.Warn("`endpoint` begins with http:// or ws://: the credential and the events travel unencrypted", zap.String("backend", e.choice.name))
 	}
+	if err := e.choice.keys.start(ctx, host, e.cfg.ClientConfig, e.set.TelemetrySettings, e.keysChanged); err != nil {
+		return err
+	}
 	for _, s := range e.senders {
 		if err := s.start(ctx, host, e.set.TelemetrySettings); err != nil {
 			return err
@@ -208,6 +212,7 @@ func (e *core) close(ctx context.Context) error {
 	for _, s := range e.senders {
 		errs = append(errs, s.shutdown(ctx))
 	}
+	e.choice.keys.shutdown()
 	if lost := e.pending.Swap(0); lost > 0 {
 		e.tel.dropped(ctx, reasonShutdown, int(lost))
 		e.set.Logger.Warn("events in the queue in memory could not be delivered before shutdown: use sending_queue::storage to keep them",
@@ -298,6 +303,27 @@ func (e *core) report(a answer) {
 		componentstatus.ReportStatus(e.host, componentstatus.NewRecoverableErrorEvent(a.err))
 	}
 	if a.outcome == outcomeDelivered && e.outage.Load() && e.outage.Swap(false) {
-		componentstatus.ReportStatus(e.host, componentstatus.NewEvent(componentstatus.StatusOK))
+		e.reportWell()
 	}
+}
+
+// keysChanged tells the Collector when there is no HMAC key, and when there is one.
+func (e *core) keysChanged(error) {
+	if e.stopping.Load() || e.host == nil || e.outage.Load() {
+		return // an outage is the worse news; reportWell follows it
+	}
+	if missing := e.choice.keys.missing(); missing != e.keyless.Swap(missing) {
+		e.reportWell()
+	}
+}
+
+// reportWell tells that the backend takes what we send, with or without key.
+func (e *core) reportWell() {
+	missing := e.choice.keys.missing()
+	e.keyless.Store(missing)
+	if missing {
+		componentstatus.ReportStatus(e.host, componentstatus.NewRecoverableErrorEvent(errNoKey))
+		return
+	}
+	componentstatus.ReportStatus(e.host, componentstatus.NewEvent(componentstatus.StatusOK))
 }

@@ -148,8 +148,8 @@ func (r *rig) shutdown() {
 
 // counts are the exporter's own metrics.
 type counts struct {
-	Translated, Sent, Retried, Truncated, Unreadable, LeftOut, Degraded int64
-	Dropped, Skipped, Requests                                          map[string]int64
+	Translated, Sent, Retried, Truncated, Unreadable, LeftOut, Degraded, Unkeyed int64
+	Dropped, Skipped, Requests                                                   map[string]int64
 }
 
 func (c counts) droppedAll() (n int64) {
@@ -183,6 +183,7 @@ func (r *rig) counts() counts {
 	c.LeftOut = sum("events_left_out", "", nil)
 	c.Degraded = sum("events_degraded", "", nil)
 	c.Unreadable = sum("queue_unreadable", "", nil)
+	c.Unkeyed = sum("events_unkeyed", "", nil)
 	sum("events_dropped", "reason", c.Dropped)
 	sum("spans_skipped", "reason", c.Skipped)
 	sum("requests", "outcome", c.Requests)

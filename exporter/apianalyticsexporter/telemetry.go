@@ -134,6 +134,12 @@ func (t *telemetry) ratesIgnored(ctx context.Context, n int) {
 	}
 }
 
+func (t *telemetry) unkeyed(ctx context.Context, n int) {
+	if n > 0 {
+		t.b.ExporterAPIAnalyticsEventsUnkeyed.Add(ctx, int64(n), t.all)
+	}
+}
+
 func (t *telemetry) retried(ctx context.Context, n int) {
 	t.b.ExporterAPIAnalyticsEventsRetried.Add(ctx, int64(n), t.all)
 }

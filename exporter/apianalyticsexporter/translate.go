@@ -21,6 +21,7 @@ type translator struct {
 	name             string
 	gates            Gates
 	maxItem          int
+	keys             *secretKeys
 	requireRedaction bool
 	tel              *telemetry
 	logger           *zap.Logger
@@ -42,7 +43,7 @@ const maxScratch = 8 << 20
 func newTranslator(enc backend.Encoder, c choice, requireRedaction bool, tel *telemetry, logger *zap.Logger) *translator {
 	spec := enc.Spec()
 	t := &translator{
-		enc: enc, name: spec.Name, gates: c.gates, maxItem: spec.MaxItemBytes,
+		enc: enc, name: spec.Name, gates: c.gates, maxItem: spec.MaxItemBytes, keys: c.keys,
 		requireRedaction: requireRedaction, tel: tel, logger: logger,
 	}
 	if c.gates.MaxEventSize > 0 {
@@ -55,9 +56,9 @@ func newTranslator(enc backend.Encoder, c choice, requireRedaction bool, tel *te
 
 // tally counts one call.
 type tally struct {
-	translated, truncated int
-	drops                 map[string]int
-	skips                 map[string]int
+	translated, truncated, unkeyed int
+	drops                          map[string]int
+	skips                          map[string]int
 }
 
 func count(m *map[string]int, key string) {
@@ -72,6 +73,7 @@ func (t *translator) translate(ctx context.Context, td ptrace.Traces) *request {
 	s := t.scratch.Get().(*scratch)
 	s.buf, s.ends = s.buf[:0], s.ends[:0]
 	var n tally
+	keyless := t.keys.missing()
 	for _, rs := range td.ResourceSpans().All() {
 		s.reader.SetResource(rs.Resource())
 		for _, ss := range rs.ScopeSpans().All() {
@@ -93,6 +95,9 @@ func (t *translator) translate(ctx context.Context, td ptrace.Traces) *request {
 	if cap(s.buf) <= maxScratch {
 		t.scratch.Put(s)
 	}
+	if keyless {
+		n.unkeyed = len(s.ends)
+	}
 	t.report(ctx, &n)
 	return newRequest(t.name, items)
 }
@@ -100,6 +105,7 @@ func (t *translator) translate(ctx context.Context, td ptrace.Traces) *request {
 func (t *translator) report(ctx context.Context, n *tally) {
 	t.tel.translated(ctx, n.translated)
 	t.tel.truncated(ctx, n.truncated)
+	t.tel.unkeyed(ctx, n.unkeyed)
 	for reason, k := range n.drops {
 		t.tel.dropped(ctx, reason, k)
 	}
@@ -137,10 +143,13 @@ func (t *translator) span(s *scratch, span ptrace.Span, n *tally) {
 		return
 	}
 	t.gate(ex)
-	buf, drop := t.enc.Append(s.buf, ex)
+	buf, shed, drop := t.append(s.buf, ex)
 	if drop != backend.Keep {
 		count(&n.drops, string(drop))
 		return
+	}
+	if shed {
+		n.truncated++
 	}
 	if len(buf)-start > t.maxItem {
 		var ok bool
@@ -149,10 +158,22 @@ func (t *translator) span(s *scratch, span ptrace.Span, n *tally) {
 			count(&n.drops, reasonTooLarge)
 			return
 		}
-		n.truncated++
+		if !shed {
+			n.truncated++
+		}
 	}
 	s.buf = buf
 	s.ends = append(s.ends, len(buf))
+}
+
+// append encodes ex, and reports whether the encoder gave up some of it to keep
+// the event small.
+func (t *translator) append(dst []byte, ex *exchange.Exchange) ([]byte, bool, backend.Drop) {
+	if s, ok := t.enc.(backend.Shedder); ok {
+		return s.AppendWithin(dst, ex, t.maxItem)
+	}
+	dst, drop := t.enc.Append(dst, ex)
+	return dst, false, drop
 }
 
 func (t *translator) gate(ex *exchange.Exchange) {

@@ -34,6 +34,8 @@ const (
 	DropSelfTraffic Drop = "self_traffic"
 	// DropEncryption: the event has to be encrypted and could not be.
 	DropEncryption Drop = "encryption"
+	// DropHealthCheck: the backend leaves out health checks.
+	DropHealthCheck Drop = "health_check"
 )
 
 // HeaderSafe reports whether a secret can be sent in a header field as it is: it
@@ -64,6 +66,14 @@ type Encoder interface {
 	// unchanged and the reason why there is no item. It never fails: a value
 	// that cannot be represented is left out.
 	Append(dst []byte, ex *exchange.Exchange) ([]byte, Drop)
+}
+
+// Shedder is implemented by an Encoder that knows better than exchange.Shrink what
+// to give up of an event that is too large.
+type Shedder interface {
+	// AppendWithin is Append for an item of at most maxBytes, and reports whether
+	// anything was given up. An item that is too large even so is appended, too.
+	AppendWithin(dst []byte, ex *exchange.Exchange, maxBytes int) (out []byte, shed bool, drop Drop)
 }
 
 // Degrader is implemented by an Endpoint whose backend may refuse an event for its

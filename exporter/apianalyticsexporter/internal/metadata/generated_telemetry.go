@@ -35,6 +35,7 @@ type TelemetryBuilder struct {
 	ExporterAPIAnalyticsEventsSent            metric.Int64Counter
 	ExporterAPIAnalyticsEventsTranslated      metric.Int64Counter
 	ExporterAPIAnalyticsEventsTruncated       metric.Int64Counter
+	ExporterAPIAnalyticsEventsUnkeyed         metric.Int64Counter
 	ExporterAPIAnalyticsQueueUnreadable       metric.Int64Counter
 	ExporterAPIAnalyticsRequestDuration       metric.Float64Histogram
 	ExporterAPIAnalyticsRequestSize           metric.Int64Counter
@@ -138,6 +139,12 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	builder.ExporterAPIAnalyticsEventsTruncated, err = builder.meter.Int64Counter(
 		"otelcol_exporter_api_analytics_events_truncated",
 		metric.WithDescription("Events whose bodies were cut to fit max_event_size. [Alpha]"),
+		metric.WithUnit("{event}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ExporterAPIAnalyticsEventsUnkeyed, err = builder.meter.Int64Counter(
+		"otelcol_exporter_api_analytics_events_unkeyed",
+		metric.WithDescription("Events encoded while there was no HMAC key, so without the caller's address (Cerberus). [Alpha]"),
 		metric.WithUnit("{event}"),
 	)
 	errs = errors.Join(errs, err)

@@ -97,7 +97,7 @@ func (s *suite) items(t *testing.T) {
 	t.Parallel()
 	known := []backend.Drop{
 		backend.DropDirection, backend.DropMethod, backend.DropNoStatus, backend.DropNoIdentity, backend.DropSelfTraffic,
-		backend.DropEncryption,
+		backend.DropEncryption, backend.DropHealthCheck,
 	}
 	enc := s.newEncoder(t)
 	problems := check(t, enc.Spec().Name)

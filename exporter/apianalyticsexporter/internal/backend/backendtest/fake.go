@@ -19,6 +19,9 @@ type Settings struct {
 	// Credential is the application id or API key that requests must carry;
 	// empty means that any non-empty one will do, and for a webhook also none.
 	Credential string
+	// SecretKey is what Cerberus hands out as HMAC key; empty means that of the
+	// vendor's own test vectors.
+	SecretKey string
 	// MaxItems is the most events in a request; 0 means the backend's default
 	// (Moesif 200, ReadMe 30, Metlo 50).
 	MaxItems int
@@ -104,8 +107,8 @@ type vendor struct {
 	authorized   func(h http.Header, credential string) bool
 	check        func(event []byte) []string
 	// serve, if set, answers in place of what the others have in common.
-	serve func(f *Fake, r *http.Request) (status int, text string)
-	config       *remoteConfig // nil if there is none
+	serve  func(f *Fake, r *http.Request) (status int, text string)
+	config *remoteConfig // nil if there is none
 }
 
 func newFake(v vendor, s Settings) *Fake {

@@ -8,15 +8,17 @@ package backendtest
 // both.
 var (
 	fakes = map[string]func(Settings) *Fake{
-		"moesif":  NewMoesif,
-		"readme":  NewReadMe,
-		"metlo":   NewMetlo,
-		"webhook": NewWebhook,
+		"moesif":   NewMoesif,
+		"readme":   NewReadMe,
+		"metlo":    NewMetlo,
+		"cerberus": NewCerberus,
+		"webhook":  NewWebhook,
 	}
 	checks = map[string]func(event []byte) []string{
-		"moesif":  CheckMoesif,
-		"readme":  CheckReadMe,
-		"metlo":   CheckMetlo,
-		"webhook": CheckWebhook,
+		"moesif":   CheckMoesif,
+		"readme":   CheckReadMe,
+		"metlo":    CheckMetlo,
+		"cerberus": CheckCerberus,
+		"webhook":  CheckWebhook,
 	}
 )

@@ -1,0 +1,22 @@
+// Copyright The apispan Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package cerberus
+
+import (
+	"testing"
+
+	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend"
+	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/backendtest"
+)
+
+func TestConformance(t *testing.T) {
+	backendtest.Run(t, func(t testing.TB) backend.Encoder {
+		return newEncoder(t, Settings{Token: "sk_test", SecretKey: parityKey})
+	})
+}
+
+// FuzzAppend holds the output to the schema, whatever the exchange.
+func FuzzAppend(f *testing.F) {
+	backendtest.FuzzAppend(f, newEncoder(f, Settings{Token: "sk_test", SecretKey: parityKey}), backendtest.CheckCerberus)
+}
