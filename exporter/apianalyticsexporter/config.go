@@ -44,6 +44,11 @@ type Config struct {
 
 	// DryRun translates, queues and counts, and sends nothing. Default false.
 	DryRun bool `mapstructure:"dry_run"`
+	// DryRunFile is a file to which a dry run appends each request that it would
+	// have sent, without credentials, up to 64 MiB. It holds captured content: it
+	// is created with mode 0600, and one that others may read is refused. Default
+	// none.
+	DryRunFile string `mapstructure:"dry_run_file"`
 
 	// Sampling says what share of the exchanges is sent. Default: all.
 	Sampling SamplingConfig `mapstructure:"sampling"`
@@ -211,6 +216,9 @@ func (cfg *Config) Validate() error {
 		errs = append(errs, err, choice.validateEndpoint("`endpoint`", cfg.ClientConfig.Endpoint))
 	} else {
 		errs = append(errs, choice.validate(cfg)...)
+	}
+	if cfg.DryRunFile != "" && !cfg.DryRun {
+		errs = append(errs, errors.New("`dry_run_file` is set while `dry_run` is false: set it to true, or remove the file"))
 	}
 	errs = append(errs, cfg.validateSampling()...)
 	if cfg.ClientConfig.Timeout <= 0 {

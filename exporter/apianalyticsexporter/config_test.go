@@ -91,7 +91,7 @@ func TestConfig(t *testing.T) {
 			c.Endpoint, c.Timeout, c.Compression = "https://moesif-proxy.internal:9500/collector", 20*time.Second, "zstd"
 			c.ProxyURL, c.TLS.CAFile = "http://proxy.internal:3128", "/etc/ssl/internal.pem"
 			c.Headers = configopaque.MapList{{Name: "X-Tenant", Value: "shop"}}
-			cfg.RequireRedaction, cfg.DryRun = false, true
+			cfg.RequireRedaction, cfg.DryRun, cfg.DryRunFile = false, true, "requests.http"
 			cfg.Sampling.Percent, cfg.Sampling.KeepErrors = 12.5, true
 			r := &cfg.RetryConfig
 			r.InitialInterval, r.MaxInterval, r.MaxElapsedTime = time.Second, time.Minute, time.Hour

@@ -42,6 +42,9 @@ type core struct {
 	// guard stands before the storage; nil without one.
 	guard *queueguard.Guard
 
+	// rehearsal is where a dry run writes to.
+	rehearsal rehearsal
+
 	rejected limitedLog
 	storage  limitedLog
 	host     component.Host
@@ -68,6 +71,7 @@ func newCore(set exporter.Settings, cfg *Config, c choice, enc backend.Endpoint)
 	e.senders = map[backend.Stream]*sender{backend.Events: e.sender}
 	e.rejected.now = now
 	e.circuit.wait = circuitWait
+	e.rehearsal.secret, e.rehearsal.logger, e.rehearsal.limit = string(c.secret), set.Logger, maxDryRunBytes
 	if e.persistent {
 		e.guard = &queueguard.Guard{StandIn: standIn, OnFailure: e.storageFailed}
 		e.storage.now, e.storage.unit = now, "failures"
@@ -178,6 +182,9 @@ func (e *core) startSender(ctx context.Context, host component.Host) error {
 	e.host = host
 	if e.cfg.DryRun {
 		e.set.Logger.Warn("dry_run is true: events are translated and counted, and not sent", zap.String("backend", e.choice.name))
+		if e.cfg.DryRunFile != "" {
+			return e.rehearsal.open(e.cfg.DryRunFile)
+		}
 		return nil
 	}
 	if clearText(e.sender.endpoint) {
@@ -213,6 +220,7 @@ func (e *core) close(ctx context.Context) error {
 		errs = append(errs, s.shutdown(ctx))
 	}
 	e.choice.keys.shutdown()
+	e.rehearsal.close()
 	if lost := e.pending.Swap(0); lost > 0 {
 		e.tel.dropped(ctx, reasonShutdown, int(lost))
 		e.set.Logger.Warn("events in the queue in memory could not be delivered before shutdown: use sending_queue::storage to keep them",

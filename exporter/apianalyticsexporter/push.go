@@ -34,7 +34,7 @@ func (e *core) push(ctx context.Context, r xexporterhelper.Request) error {
 			zap.String("backend", e.choice.name), zap.Int("events", n))
 		return nil
 	case e.cfg.DryRun:
-		e.drop(ctx, req, 0, n, reasonDryRun)
+		e.rehearse(ctx, req)
 		return nil
 	}
 	if req.firstTry.IsZero() {

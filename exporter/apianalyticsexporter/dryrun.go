@@ -1,0 +1,211 @@
+// Copyright The apispan Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package apianalyticsexporter
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"net/url"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+
+	"go.opentelemetry.io/collector/config/confighttp"
+	"go.uber.org/zap"
+
+	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/payload"
+)
+
+const (
+	// maxDryRunBytes bounds the file of a dry run.
+	maxDryRunBytes = 64 << 20
+	// hidden stands for what may be a credential.
+	hidden = "[hidden]"
+)
+
+// shownHeaders are the request headers whose values cannot be a credential.
+var shownHeaders = []string{"Content-Encoding", "Content-Length", "Content-Type", "User-Agent"}
+
+// renderer is implemented by a transport that can show what it would send. No
+// credential may be in it.
+type renderer interface {
+	// render returns the head of the request with the items (method and URL,
+	// header fields) and its content, both as text.
+	render(items [][]byte) (head, content []byte, err error)
+}
+
+// rehearsal is where a dry run writes what it would have sent. The file has the
+// format that editors know as ".http": a line with "###" before each request.
+type rehearsal struct {
+	// secret is taken out of the content, should it be there.
+	secret string
+	logger *zap.Logger
+
+	mu    sync.Mutex
+	file  *os.File // nil without a file, or when it is full
+	left  int64    // bytes that may still be written
+	limit int64
+}
+
+// open opens the file for appending. It holds captured content, so nobody else
+// may read it.
+func (r *rehearsal) open(path string) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	if err != nil {
+		return fmt.Errorf("api_analytics: `dry_run_file` cannot be opened: %w", err)
+	}
+	info, err := f.Stat()
+	switch {
+	case err != nil:
+	case info.Mode().IsRegular() && info.Mode().Perm()&0o077 != 0:
+		err = errors.New("others may read the file, and it would hold captured content: set its mode to 0600, or write the name of a new file")
+	}
+	if err != nil {
+		_ = f.Close()
+		return fmt.Errorf("api_analytics: `dry_run_file` cannot be used: %w", err)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.file, r.left = f, r.limit
+	if info.Mode().IsRegular() {
+		r.left -= info.Size()
+	}
+	return nil
+}
+
+// write appends one request. What does not fit is left out as a whole, and so is
+// everything after it.
+func (r *rehearsal) write(s *sender, items [][]byte) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.file == nil {
+		return
+	}
+	head, content, err := s.render(items)
+	if err != nil {
+		r.logger.Error("a request of the dry run could not be rendered")
+		return
+	}
+	if r.secret != "" {
+		content = bytes.ReplaceAll(content, []byte(r.secret), []byte(hidden))
+	}
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "### %s, %d events, %d bytes before compression\n%s\n%s\n\n", s.spec.Name, len(items), len(content), head, content)
+	if int64(b.Len()) > r.left {
+		r.logger.Warn("`dry_run_file` is full: the requests that follow are counted and not written", zap.Int64("limit", r.limit))
+		r.closeLocked()
+		return
+	}
+	n, err := r.file.Write(b.Bytes())
+	r.left -= int64(n)
+	if err != nil {
+		r.logger.Error("`dry_run_file` cannot be written: the requests that follow are counted and not written", zap.Error(err))
+		r.closeLocked()
+	}
+}
+
+func (r *rehearsal) close() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.closeLocked()
+}
+
+func (r *rehearsal) closeLocked() {
+	if r.file != nil {
+		_ = r.file.Close()
+		r.file = nil
+	}
+}
+
+// rehearse cuts a request as it would be sent, writes it, and counts its events.
+func (e *core) rehearse(ctx context.Context, req *request) {
+	req = req.grouped()
+	for lo := 0; lo < len(req.items); lo = req.run(lo) {
+		s := e.senders[req.stream(lo)]
+		if s == nil {
+			continue
+		}
+		items := req.items[lo:req.run(lo)]
+		payload.Deliver(s.frame, items, func(lo, hi int) payload.Verdict {
+			e.rehearsal.write(s, items[lo:hi])
+			return payload.Taken
+		}, func(int) bool { return true })
+	}
+	e.drop(ctx, req, 0, len(req.items), reasonDryRun)
+}
+
+// render shows the request with the items.
+func (s *sender) render(items [][]byte) (head, content []byte, err error) {
+	if r, ok := s.transport.(renderer); ok {
+		return r.render(items)
+	}
+	content, err = io.ReadAll(s.frame.Reader(items))
+	return []byte("SEND " + shownURL(s.endpoint) + "\n"), content, err
+}
+
+// render implements renderer. The header fields are ours, the backend's and the
+// configured ones; the HTTP client, an auth extension and middlewares may add
+// others.
+func (t *httpTransport) render(items [][]byte) (head, content []byte, err error) {
+	req, err := t.newRequest(context.Background(), items)
+	if err != nil {
+		return nil, nil, err
+	}
+	if content, err = io.ReadAll(req.Body); err != nil {
+		return nil, nil, err
+	}
+	if compression := t.transportParams.client.Compression; compression.IsCompressed() {
+		req.Header.Set("Content-Encoding", string(compression))
+	} else {
+		req.Header.Set("Content-Length", fmt.Sprint(len(content)))
+	}
+	setConfigured(req.Header, &t.transportParams.client)
+
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "%s %s HTTP/1.1\n", req.Method, t.shownURL())
+	for _, name := range slices.Sorted(maps.Keys(req.Header)) {
+		for _, v := range req.Header[name] {
+			if !slices.Contains(shownHeaders, name) {
+				v = hidden
+			}
+			fmt.Fprintf(&b, "%s: %s\n", name, v)
+		}
+	}
+	return b.Bytes(), content, nil
+}
+
+// setConfigured adds the configured header fields as the HTTP client does.
+func setConfigured(h http.Header, client *confighttp.ClientConfig) {
+	for name := range client.Headers.Iter {
+		h.Set(name, hidden)
+	}
+}
+
+// shownURL is the request's URL. Where the whole URL is the user's (a webhook),
+// its path may be a credential.
+func (t *httpTransport) shownURL() string {
+	if t.backend.Spec().Path == "" {
+		return shownURL(t.url)
+	}
+	return t.url
+}
+
+// shownURL hides everything behind the host.
+func shownURL(rawURL string) string {
+	u, err := url.Parse(rawURL)
+	if err != nil {
+		return hidden
+	}
+	s := u.Scheme + "://" + u.Host
+	if strings.Trim(u.Path, "/") != "" || u.RawQuery != "" {
+		s += "/" + hidden
+	}
+	return s
+}
