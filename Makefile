@@ -37,6 +37,11 @@ test: ## Unit, race, golden and end-to-end tests (builds the real collector)
 	go test -race -timeout 30m ./...
 	APISPAN_TIMING=1 go test -run Linear ./redact/...
 
+.PHONY: chaos
+chaos: ## Prove the delivery contract: kill, fill and cut everything under load (CHAOS="-run kill -kills 100 -seed 42")
+	@go build -trimpath -o $(BIN)/chaos ./internal/chaos
+	@exec $(BIN)/chaos $(CHAOS)
+
 .PHONY: lint
 lint: $(BIN)/golangci-lint-$(GOLANGCI_LINT_VERSION) ## Run all linters
 	$(BIN)/golangci-lint-$(GOLANGCI_LINT_VERSION) run

@@ -94,17 +94,11 @@ func requestsSent(t *testing.T, log string) int {
 // recorded.
 func exchangesRecorded(t *testing.T, shop *harness.Process) int {
 	t.Helper()
-	for line := range strings.Lines(shop.Log()) {
-		var s struct {
-			Msg       string
-			Exchanges int
-		}
-		if strings.HasPrefix(line, "{") && json.Unmarshal([]byte(line), &s) == nil && s.Msg == "stopped" {
-			return s.Exchanges
-		}
+	n, err := harness.ExchangesRecorded(shop)
+	if err != nil {
+		t.Fatal(err)
 	}
-	t.Fatalf("the shop did not say how many exchanges it recorded:\n%s", shop.Log())
-	return 0
+	return n
 }
 
 // waitForDelivery polls the collector's own metrics until every translated event

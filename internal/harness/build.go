@@ -109,6 +109,13 @@ func (b *Builder) Collector(ctx context.Context, manifest string) (string, error
 	return binary, os.WriteFile(stamp, []byte(sum), 0o644)
 }
 
+// Broker builds the Kafka broker for tests, which is a module of its own.
+func (b *Builder) Broker(ctx context.Context) (string, error) {
+	out := filepath.Join(b.bin(), "kafkabroker")
+	b.progressf("building internal/kafkabroker")
+	return out, b.run(ctx, filepath.Join(b.Root, "internal", "kafkabroker"), "go", "build", "-trimpath", "-o", out, ".")
+}
+
 // outputPath reads dist.output_path, which the builder takes relative to the
 // working directory (the root).
 func outputPath(manifest string) (string, error) {

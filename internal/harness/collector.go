@@ -143,3 +143,18 @@ func StartShop(wait, ctx context.Context, binary, mode string, env []string) (*P
 		return nil, "", wait.Err()
 	}
 }
+
+// ExchangesRecorded is how many exchanges the shop says that it has recorded, once
+// it has ended.
+func ExchangesRecorded(shop *Process) (int, error) {
+	for line := range strings.Lines(shop.Log()) {
+		var s struct {
+			Msg       string
+			Exchanges int
+		}
+		if strings.HasPrefix(line, "{") && json.Unmarshal([]byte(line), &s) == nil && s.Msg == "stopped" {
+			return s.Exchanges, nil
+		}
+	}
+	return 0, fmt.Errorf("the shop did not say how many exchanges it recorded:\n%s", shop.Log())
+}

@@ -8,3 +8,6 @@ package harness
 import "syscall"
 
 func ownGroup() *syscall.SysProcAttr { return nil }
+
+// Signaled is false: there are no such signals.
+func (p *Process) Signaled(syscall.Signal) bool { return false }

@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -108,6 +109,25 @@ func (p *Process) Done() <-chan struct{} { return p.done }
 
 // Err returns how the program ended. It is valid after Done.
 func (p *Process) Err() error { <-p.done; return p.err }
+
+// Pid is the program's process id.
+func (p *Process) Pid() int { return p.cmd.Process.Pid }
+
+// PeakMemory returns the most resident memory of the program so far in MiB, where
+// the system tells (Linux).
+func (p *Process) PeakMemory() (mib int, ok bool) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.Pid()))
+	if err != nil {
+		return 0, false
+	}
+	for line := range strings.Lines(string(text)) {
+		if v, found := strings.CutPrefix(line, "VmHWM:"); found {
+			kib, err := strconv.Atoi(strings.TrimSuffix(strings.TrimSpace(v), " kB"))
+			return kib >> 10, err == nil
+		}
+	}
+	return 0, false
+}
 
 // Kill ends the program at once, as a crash would.
 func (p *Process) Kill() { _ = p.cmd.Process.Kill(); <-p.done }

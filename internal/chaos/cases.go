@@ -1,0 +1,270 @@
+// Copyright The apispan Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/apispan/apispan/internal/harness"
+	"github.com/apispan/apispan/internal/load"
+)
+
+// testCase is one line of the contract.
+type testCase struct {
+	name  string
+	what  string
+	kafka bool
+	// run puts the world to the test. ctx ends with the whole run; programs live as
+	// long as the second context.
+	run func(ctx, programs context.Context, w *world) error
+}
+
+var cases = []testCase{
+	{name: "kill", what: "the Collector is killed at random moments, while it starts, too; the backend flaps", run: caseKill},
+	{name: "sigterm", what: "the Collector is stopped and started under load, as in a rolling upgrade; the backend flaps", run: caseSigterm},
+	{name: "no-disk", what: "the same kills without a disk: the sender waits for the backend's answer", run: caseNoDisk},
+	{name: "faults", what: "the backend misbehaves in each way for a while", run: caseFaults},
+	{name: "credential", what: "the backend answers 401, until the key is mended", run: caseCredential},
+	{name: "outage", what: "the backend is down for long; memory stays bounded", run: caseOutage},
+	{name: "queue-full", what: "the queue is full: senders are refused and come back", run: caseQueueFull},
+	{name: "disk-full", what: "the queue's disk is full, and the Collector is killed then", run: caseDiskFull},
+	{name: "oversize", what: "events too large for the backend, among others", run: caseOversize},
+	{name: "two-backends", what: "one of two backends is down; the other notices nothing", run: caseTwoBackends},
+	{name: "gateway", what: "agent and gateway, killed in turn; mutual TLS between them", run: caseGateway},
+	{name: "app", what: "the application restarts under traffic", run: caseApp},
+	{name: "clock", what: "spans from an hour ago and from tomorrow", run: caseClock},
+	{name: "kafka", what: "Kafka between: broker, agent and gateway are killed in turn", kafka: true, run: caseKafka},
+	{name: "soak", what: "sustained load; memory, goroutines and files do not grow", run: caseSoak},
+}
+
+// caseKill: the moments are drawn from the start of the process, so that some fall
+// into start-up, where the queue recovers what was in flight.
+func caseKill(ctx, programs context.Context, w *world) error {
+	n, err := w.collector(programs, "collector", "moesif.yaml", w.toMoesif()...)
+	if err != nil {
+		return err
+	}
+	stop := w.load(ctx, n.otlp, load.Options{})
+	err = w.whileFlapping(ctx, w.moesif, func() error {
+		for range w.opt.kills {
+			sleep(ctx, between(w.rng, 50*time.Millisecond, 2500*time.Millisecond))
+			n.kill()
+			if err := n.start(programs); err != nil {
+				return err
+			}
+		}
+		return n.ready(ctx)
+	})
+	report, lerr := stop()
+	w.notef("%d kills; %d answers or connections refused", w.opt.kills, report.Refused)
+	w.expectAll("moesif")
+	return then(errors.Join(err, lerr), func() error { return w.settle(ctx, n) })
+}
+
+func caseSigterm(ctx, programs context.Context, w *world) error {
+	n, err := w.collector(programs, "collector", "moesif.yaml", w.toMoesif()...)
+	if err != nil {
+		return err
+	}
+	stop := w.load(ctx, n.otlp, load.Options{})
+	const stops = 6
+	longest := time.Duration(0)
+	err = w.whileFlapping(ctx, w.moesif, func() error {
+		for range stops {
+			sleep(ctx, between(w.rng, 500*time.Millisecond, 2500*time.Millisecond))
+			begin := time.Now()
+			if err := n.stop(30 * time.Second); err != nil {
+				return err
+			}
+			longest = max(longest, time.Since(begin))
+			if err := n.start(programs); err != nil {
+				return err
+			}
+		}
+		return n.ready(ctx)
+	})
+	_, lerr := stop()
+	w.notef("%d stops, the longest took %s", stops, longest.Round(10*time.Millisecond))
+	w.expectAll("moesif")
+	return then(errors.Join(err, lerr), func() error { return w.settle(ctx, n) })
+}
+
+// caseNoDisk: with wait_for_result the acknowledgement means that the backend has
+// the events, so there is nothing to recover.
+func caseNoDisk(ctx, programs context.Context, w *world) error {
+	n, err := w.collector(programs, "collector", "no-disk.yaml", w.toMoesif()...)
+	if err != nil {
+		return err
+	}
+	stop := w.load(ctx, n.otlp, load.Options{})
+	const kills = 8
+	err = w.whileFlapping(ctx, w.moesif, func() error {
+		for range kills {
+			sleep(ctx, between(w.rng, 300*time.Millisecond, 2500*time.Millisecond))
+			n.kill()
+			if err := n.start(programs); err != nil {
+				return err
+			}
+		}
+		return n.ready(ctx)
+	})
+	_, lerr := stop()
+	w.expectAll("moesif")
+	return then(errors.Join(err, lerr), func() error { return w.settle(ctx, n) })
+}
+
+func caseFaults(ctx, programs context.Context, w *world) error {
+	n, err := w.collector(programs, "collector", "moesif.yaml", w.toMoesif()...)
+	if err != nil {
+		return err
+	}
+	stop := w.load(ctx, n.otlp, load.Options{})
+	for _, f := range allFaults {
+		if err := w.moesif.set(f); err != nil {
+			return err
+		}
+		sleep(ctx, 1500*time.Millisecond)
+		if err := w.moesif.set(healthy); err != nil {
+			return err
+		}
+		sleep(ctx, 500*time.Millisecond)
+	}
+	_, lerr := stop()
+	w.moesif.mu.Lock()
+	for _, f := range allFaults {
+		if f != down && w.moesif.seen[f] == 0 {
+			err = fmt.Errorf("the fault %s hit no request, so the case says nothing about it", f)
+		}
+	}
+	w.moesif.mu.Unlock()
+	w.expectAll("moesif")
+	return then(errors.Join(err, lerr), func() error { return w.settle(ctx, n) })
+}
+
+func caseOutage(ctx, programs context.Context, w *world) error {
+	n, err := w.collector(programs, "collector", "moesif.yaml", w.toMoesif(
+		// Room for the outage; the file grows to less than twice this.
+		set{"exporters.api_analytics/moesif.sending_queue.queue_size", int64(w.opt.outage)*2000 + 64<<20},
+	)...)
+	if err != nil {
+		return err
+	}
+	if err := w.moesif.set(down); err != nil {
+		return err
+	}
+	begin := time.Now()
+	report, err := w.load(ctx, n.otlp, load.Options{
+		Count: w.opt.outage, Batch: 200, Shape: load.Shape{RequestBody: 200, ResponseBody: 200},
+	})()
+	if err != nil {
+		return err
+	}
+	n.measure()
+	w.notef("%d exchanges taken in %s of outage, %d MiB resident", report.Acked, time.Since(begin).Round(time.Second), n.peak)
+	// Also across a restart in the middle.
+	n.kill()
+	if err := n.start(programs); err != nil {
+		return err
+	}
+	if err := errors.Join(n.ready(ctx), w.moesif.set(healthy)); err != nil {
+		return err
+	}
+	begin = time.Now()
+	w.expectAll("moesif")
+	w.expect(func() error {
+		if n.peak > 700 {
+			return fmt.Errorf("%w: %d MiB resident, more than 700", errLost, n.peak)
+		}
+		return nil
+	})
+	err = w.settle(ctx, n)
+	w.notef("caught up in %s", time.Since(begin).Round(time.Second))
+	return err
+}
+
+// caseTwoBackends: ReadMe must have everything while Moesif is down.
+func caseTwoBackends(ctx, programs context.Context, w *world) error {
+	n, err := w.collector(programs, "collector", "all-backends.yaml", w.toMoesif(
+		set{"exporters.api_analytics/readme.endpoint", w.readme.url()},
+	)...)
+	if err != nil {
+		return err
+	}
+	if err := w.moesif.set(hanging); err != nil {
+		return err
+	}
+	report, err := w.load(ctx, n.otlp, load.Options{Count: 3 * w.opt.rate, Rate: w.opt.rate})()
+	if err != nil {
+		return err
+	}
+	begin := time.Now()
+	wait, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	err = n.proc.Wait(wait, "all exchanges at ReadMe", func() error {
+		if got := w.distinct("readme"); got < report.Acked {
+			return fmt.Errorf("%d of %d", got, report.Acked)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	w.notef("readme had all %d exchanges %s after the last, with %d at moesif", report.Acked, time.Since(begin).Round(time.Millisecond), w.distinct("moesif"))
+	w.expectAll("moesif")
+	w.expectAll("readme")
+	return then(w.moesif.set(healthy), func() error { return w.settle(ctx, n) })
+}
+
+// caseApp: the shop example records exchanges with the real SDK. What it has
+// recorded when it ends in order must arrive; when it is killed, what its SDK had not
+// exported yet is lost, which the contract says.
+func caseApp(ctx, programs context.Context, w *world) error {
+	n, err := w.collector(programs, "collector", "moesif.yaml", w.toMoesif()...)
+	if err != nil {
+		return err
+	}
+	recorded := 0
+	for range 3 {
+		k, err := w.shopLife(ctx, programs, n)
+		if err != nil {
+			return err
+		}
+		recorded += k
+	}
+	w.expect(func() error {
+		got := w.distinct("moesif")
+		w.notef("moesif: %d exchanges recorded in 3 lives of the application, %d arrived", recorded, got)
+		if got != recorded || recorded == 0 {
+			return fmt.Errorf("%w: %d exchanges recorded, %d arrived", errLost, recorded, got)
+		}
+		return nil
+	})
+	return w.settle(ctx, n)
+}
+
+// shopLife runs the shop under traffic, ends it in order and returns how many
+// exchanges it has recorded.
+func (w *world) shopLife(ctx, programs context.Context, n *node) (int, error) {
+	env := []string{"OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf", "OTEL_EXPORTER_OTLP_ENDPOINT=" + n.otlp}
+	shop, addr, err := harness.StartShop(ctx, programs, w.bin.shop, "dropin", env)
+	if err != nil {
+		return 0, err
+	}
+	traffic, err := harness.Start(programs, w.bin.traffic, harness.StartOptions{
+		Args: []string{"-target", "http://" + addr, "-requests", "300", "-rate", "150", "-duration", "1m"},
+	})
+	if err != nil {
+		return 0, err
+	}
+	if err := traffic.Err(); err != nil {
+		return 0, fmt.Errorf("traffic: %w\n%s", err, traffic.Log())
+	}
+	if err := shop.Stop(70 * time.Second); err != nil {
+		return 0, fmt.Errorf("shop: %w", err)
+	}
+	return harness.ExchangesRecorded(shop)
+}
