@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -96,6 +97,55 @@ func TestClientAddress(t *testing.T) {
 	}
 	if !slices.Contains(testConfig(WithTrustedProxies("192.0.2.7/24")).proxies, netip.MustParsePrefix("192.0.2.0/24")) {
 		t.Error("host bits of a prefix are not cleared")
+	}
+}
+
+func TestForwardedTarget(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		trusted string
+		header  http.Header
+		want    string
+	}{
+		"claimed":      {"192.0.2.1", http.Header{"X-Forwarded-Proto": {"https"}, "X-Forwarded-Host": {"api.example.com"}}, ""},
+		"proto":        {"10.0.0.1", http.Header{"X-Forwarded-Proto": {"https, http"}}, "url.scheme=https"},
+		"host":         {"10.0.0.1", http.Header{"X-Forwarded-Host": {"API.example.com, inner"}}, "server.address=api.example.com server.port=80"},
+		"both":         {"10.0.0.1", http.Header{"X-Forwarded-Proto": {"https"}, "X-Forwarded-Host": {"api.example.com"}}, "url.scheme=https server.address=api.example.com server.port=443"},
+		"port":         {"10.0.0.1", http.Header{"X-Forwarded-Host": {"api.example.com:8443"}}, "server.address=api.example.com server.port=8443"},
+		"IPv6":         {"10.0.0.1", http.Header{"X-Forwarded-Host": {"[2001:db8::1]:8443"}}, "server.address=2001:db8::1 server.port=8443"},
+		"RFC 7239":     {"10.0.0.1", http.Header{"Forwarded": {`for=1.2.3.4;Proto=https;host="api.example.com", for=10.0.0.9;proto=http`}}, "url.scheme=https server.address=api.example.com server.port=443"},
+		"no such host": {"10.0.0.1", http.Header{"X-Forwarded-Host": {"a/b?c"}, "X-Forwarded-Proto": {"javascript"}}, ""},
+		"nothing":      {"10.0.0.1", http.Header{}, ""},
+	} {
+		c := testConfig(WithTrustedProxies(tc.trusted))
+		var got []string
+		for _, kv := range c.appendTarget(nil, &http.Request{RemoteAddr: "10.0.0.1:5", Header: tc.header}) {
+			got = append(got, string(kv.Key)+"="+kv.Value.Emit())
+		}
+		if g := strings.Join(got, " "); g != tc.want {
+			t.Errorf("%s: %q, want %q", name, g, tc.want)
+		}
+	}
+}
+
+// TestAmbiguousPath: the path keeps its escapes where it would mean another one
+// without them, and is left as it is otherwise.
+func TestAmbiguousPath(t *testing.T) {
+	t.Parallel()
+	for path, want := range map[string]string{
+		"/a/b": "", "/a%20b": "", "/%C3%A4": "", "/a%2Fb": "/a%2Fb", "/a%3Fb": "/a%3Fb", "/a%23b": "/a%23b", "/100%25": "/100%25", "/%2541": "/%2541",
+	} {
+		u, err := url.Parse("http://h" + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := ""
+		for _, kv := range testConfig().appendTarget(nil, &http.Request{URL: u}) {
+			got = kv.Value.Emit()
+		}
+		if got != want {
+			t.Errorf("%s: %q, want %q", path, got, want)
+		}
 	}
 }
 

@@ -251,8 +251,10 @@ func WithMetadata(f func(Exchange) map[string]any) Option {
 }
 
 // WithTrustedProxies names the proxies (CIDR or address) whose X-Forwarded-For,
-// Forwarded or X-Real-Ip is believed when client.address is set. Default: none,
-// so client.address is the peer, whatever the request claims. Servers only.
+// Forwarded or X-Real-Ip is believed when client.address is set, and whose
+// X-Forwarded-Proto, X-Forwarded-Host or Forwarded when url.scheme, server.address and
+// server.port are. Default: none, so client.address is the peer and the others are
+// what this server was asked for, whatever the request claims. Servers only.
 func WithTrustedProxies(cidrs ...string) Option {
 	return opt(func(s *settings) {
 		for _, c := range cidrs {

@@ -273,8 +273,8 @@ func (rec *record) assemble(o *outcome, attrs []attribute.KeyValue, skip bool) [
 	if rec.eventID != "" {
 		attrs = append(attrs, attribute.String(httpattr.EventID, rec.eventID))
 	}
-	if c.side == serverSide && o.r.URL != nil && o.r.URL.RawQuery != "" {
-		attrs = append(attrs, attribute.String(httpattr.URLQuery, c.query(o.r.URL.RawQuery)))
+	if c.side == serverSide {
+		attrs = c.appendTarget(attrs, o.r)
 	}
 	attrs = c.appendIdentity(attrs, &id)
 	attrs = append(attrs, meta...)

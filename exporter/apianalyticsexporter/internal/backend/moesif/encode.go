@@ -19,6 +19,11 @@ func (e *Encoder) Append(dst []byte, ex *exchange.Exchange) ([]byte, backend.Dro
 	if ex.Direction == exchange.Outgoing && toMoesif(ex) {
 		return dst, backend.DropSelfTraffic
 	}
+	if len(ex.Request.Body.Data) > maxBodyBytes || len(ex.Response.Body.Data) > maxBodyBytes {
+		cut := *ex
+		cut.Shrink(maxBodyBytes)
+		ex = &cut
+	}
 	query, queryCut := limitQuery(ex.Query)
 	dst = e.appendRequest(dst, ex, query)
 	dst = e.appendResponse(dst, ex)

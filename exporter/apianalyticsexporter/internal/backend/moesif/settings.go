@@ -18,6 +18,9 @@ const (
 	maxItems        = 200
 	maxItemBytes    = 900_000
 	maxRequestBytes = 4_000_000
+	// maxBodyBytes is what the vendor keeps of a body of an event that is too
+	// large; base64 adds a third.
+	maxBodyBytes = 450_000
 	// maxQueryKeys is the vendor's limit on query parameters.
 	maxQueryKeys = 500
 )

@@ -4,6 +4,8 @@
 package moesif
 
 import (
+	"encoding/base64"
+	"encoding/json"
 	"net/http"
 	"strings"
 	"testing"
@@ -54,6 +56,41 @@ func TestLimitQuery(t *testing.T) {
 		if got, cut := limitQuery(query); got != want || cut != (len(got) < len(query)) {
 			t.Errorf("%d parameters became %d (cut: %v), want %d",
 				strings.Count(query, "&")+1, strings.Count(got, "&")+1, cut, strings.Count(want, "&")+1)
+		}
+	}
+}
+
+// TestLargeBodies: a body is cut where the vendor would cut it, and the caller's
+// exchange stays whole.
+func TestLargeBodies(t *testing.T) {
+	t.Parallel()
+	for size, cut := range map[int]bool{maxBodyBytes: false, maxBodyBytes + 1: true, 2_000_000: true} {
+		body := `["` + strings.Repeat("x", size-4) + `"]`
+		ex := &exchange.Exchange{Method: "POST", Status: 200, Request: exchange.Message{Body: exchange.Body{Data: body, Captured: true, Size: int64(size)}}}
+		out, _ := newEncoder(t, Settings{ApplicationID: "a"}).Append(nil, ex)
+		var got struct {
+			Request struct {
+				Body     any    `json:"body"`
+				Encoding string `json:"transfer_encoding"`
+				Length   int    `json:"content_length"`
+			}
+			Metadata struct {
+				Apispan struct {
+					Truncated bool `json:"request_body_truncated"`
+				}
+			}
+		}
+		if err := json.Unmarshal(out, &got); err != nil {
+			t.Fatal(err)
+		}
+		if got.Metadata.Apispan.Truncated != cut || (got.Request.Encoding == "base64") != cut || got.Request.Length != size {
+			t.Errorf("%d bytes: encoding %s, truncated %v, length %d", size, got.Request.Encoding, got.Metadata.Apispan.Truncated, got.Request.Length)
+		}
+		if text, ok := got.Request.Body.(string); ok && base64.StdEncoding.DecodedLen(len(text)) > maxBodyBytes+2 {
+			t.Errorf("%d bytes became %d of base64", size, len(text))
+		}
+		if ex.Request.Body.Truncated || len(ex.Request.Body.Data) != size {
+			t.Errorf("%d bytes: the caller's exchange was changed", size)
 		}
 	}
 }
