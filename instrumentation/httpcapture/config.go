@@ -45,8 +45,12 @@ type config struct {
 	skip         []func(Exchange) bool
 	skipRequest  []func(*http.Request) bool
 
-	identity    []func(Exchange) Identity
-	resolvers   [numFields][]Source
+	identity  []func(Exchange) Identity
+	resolvers [numFields][]Source
+
+	sessionKey     []byte // nil: off
+	sessionSources []SessionSource
+
 	anyResolver bool
 	jsonBody    bool // a resolver reads the request body
 	metadata    []func(Exchange) map[string]any
@@ -136,15 +140,19 @@ func newConfig(sd side, opts []Option) *config {
 		skipRequest:   s.skipRequest,
 		identity:      s.identity,
 		resolvers:     s.resolvers,
-		metadata:      s.metadata,
-		proxies:       s.proxies,
-		eventHeader:   s.eventHeader,
-		eventPrefix:   s.eventPrefix,
-		budget:        s.budget,
-		decoders:      s.decoders,
-		valueLimit:    limits.value,
-		maxAttrs:      limits.attrs,
-		drops:         newDrops(s.meterProvider),
+
+		sessionKey:     s.sessionKey,
+		sessionSources: s.sessionSources,
+
+		metadata:    s.metadata,
+		proxies:     s.proxies,
+		eventHeader: s.eventHeader,
+		eventPrefix: s.eventPrefix,
+		budget:      s.budget,
+		decoders:    s.decoders,
+		valueLimit:  limits.value,
+		maxAttrs:    limits.attrs,
+		drops:       newDrops(s.meterProvider),
 	}
 	if s.policy != nil {
 		c.policyStamp, c.dryRun = s.policy.Hash(), s.policy.Config().DryRun

@@ -73,7 +73,10 @@ type settings struct {
 
 	identity  []func(Exchange) Identity
 	resolvers [numFields][]Source
-	metadata  []func(Exchange) map[string]any
+
+	sessionKey     []byte // nil: off
+	sessionSources []SessionSource
+	metadata       []func(Exchange) map[string]any
 
 	proxies     []netip.Prefix
 	eventHeader string

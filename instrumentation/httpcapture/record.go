@@ -37,7 +37,8 @@ type record struct {
 	reqKnown   bool
 	reqCodings []string
 
-	declared   *Identity // from WithIdentityFrom
+	declared   *Identity            // from WithIdentityFrom
+	session    []attribute.KeyValue // from WithSessionKey; no policy touches it
 	clientAddr string
 	eventID    string
 
@@ -79,6 +80,7 @@ func (rec *record) begin(cfg *config, span trace.Span, r *http.Request) {
 		rec.declared = &Identity{}
 		cfg.resolve(rec.declared, r, "", false)
 	}
+	rec.session = cfg.session(r)
 }
 
 // responseHeader takes the header of the final response. It is called at the
@@ -278,7 +280,7 @@ func (rec *record) assemble(o *outcome, attrs []attribute.KeyValue, skip bool) [
 	}
 	attrs = c.appendIdentity(attrs, &id)
 	attrs = append(attrs, meta...)
-	if over := len(attrs) + c.policyAttrs() - c.maxAttrs; over > 0 {
+	if over := len(attrs) + c.policyAttrs() + len(rec.session) - c.maxAttrs; over > 0 {
 		// Headers go first: they are many, and the SDK would drop the last ones.
 		cut := min(over, nHeaders)
 		attrs = slices.Delete(attrs, nHeaders-cut, nHeaders)
@@ -290,6 +292,7 @@ func (rec *record) assemble(o *outcome, attrs []attribute.KeyValue, skip bool) [
 	if c.policy != nil {
 		attrs = rec.redact(attrs, o)
 	}
+	attrs = append(attrs, rec.session...)
 	return rec.set(marked(attrs), o)
 }
 

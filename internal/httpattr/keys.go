@@ -76,6 +76,13 @@ const (
 	ConsumerLabel = "apispan.consumer.label"
 	ConsumerEmail = "apispan.consumer.email"
 
+	// SessionKey is a pseudonym of the credential that the caller showed, made
+	// before it was redacted; SessionAuthType is how it was shown: basic, header,
+	// jwt or session_cookie. A type without a key means that none was shown, a key
+	// without a type that it stands for the caller's address.
+	SessionKey      = "apispan.session.key"
+	SessionAuthType = "apispan.session.auth_type"
+
 	// MetadataPrefix is followed by a key chosen by the application.
 	MetadataPrefix = "apispan.metadata."
 

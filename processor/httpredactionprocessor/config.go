@@ -60,6 +60,10 @@ type Config struct {
 	// redaction.
 	Extract []ExtractConfig `mapstructure:"extract"`
 
+	// SessionKey makes apispan.session.key, a pseudonym of the caller's credential,
+	// before the credential is redacted. Default: none is made.
+	SessionKey *SessionKeyConfig `mapstructure:"session_key"`
+
 	// Audit is off (the stamp only), counts (and the number of redacted values) or
 	// rules (and the ids of the rules that acted). Default: what the policy says,
 	// which is counts if it says nothing.
@@ -116,7 +120,10 @@ func createDefaultConfig() component.Config {
 	}
 }
 
-var configKeys = confkeys.Schema{Owner: "this processor", Root: reflect.TypeFor[Config]()}
+var configKeys = confkeys.Schema{
+	Owner: "this processor", Root: reflect.TypeFor[Config](),
+	Blocks: map[string]reflect.Type{"session_key": reflect.TypeFor[SessionKeyConfig]()},
+}
 
 // Unmarshal reads the configuration. It takes the policy apart from the rest:
 // values below it have no Go type, and confmap hands those that came out of
@@ -159,6 +166,9 @@ func (c *Config) Validate() error {
 	}
 	errs = append(errs, validateAliases(c.Aliases)...)
 	if _, err := newDeriver(c); err != nil {
+		errs = append(errs, err)
+	}
+	if _, err := newSessionKeys(c.SessionKey); err != nil {
 		errs = append(errs, err)
 	}
 	return errors.Join(errs...)

@@ -38,18 +38,24 @@ func load(t *testing.T, file, id string) (*Config, error) {
 // mustConfig makes a configuration from YAML text.
 func mustConfig(t testing.TB, text string) *Config {
 	t.Helper()
+	cfg, err := loadConfig(t, text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cfg
+}
+
+func loadConfig(t testing.TB, text string) (*Config, error) {
+	t.Helper()
 	var raw map[string]any
 	if err := yaml.Unmarshal([]byte(text), &raw); err != nil {
 		t.Fatal(err)
 	}
 	cfg := createDefaultConfig().(*Config)
 	if err := confmap.NewFromStringMap(raw).Unmarshal(cfg); err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
-	if err := xconfmap.Validate(cfg); err != nil {
-		t.Fatal(err)
-	}
-	return cfg
+	return cfg, xconfmap.Validate(cfg)
 }
 
 func TestGoodConfigs(t *testing.T) {

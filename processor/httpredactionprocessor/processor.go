@@ -22,7 +22,7 @@ import (
 
 // errKeyMissing is the component status while tokens cannot be made.
 var errKeyMissing = errors.New("httpredactionprocessor: an HMAC key that the policy names is not loaded: values are masked instead; " +
-	"check hmac.keys of the policy (file, env) or set hmac_keys")
+	"check hmac.keys of the policy (file, env), hmac_keys, or session_key.key_file")
 
 // redactor is the processor for one signal.
 type redactor struct {
@@ -41,6 +41,7 @@ type redactor struct {
 	logger    *zap.Logger
 	reload    time.Duration
 	keyFiles  bool // some key is read from a file
+	sessions  *sessionKeys
 	// newEngine is replaced by tests that need an engine that fails.
 	newEngine func() engine
 	// ready is false while a key is missing.
@@ -60,6 +61,10 @@ func newRedactor(set processor.Settings, cfg *Config, s signal) (*redactor, erro
 	if err != nil {
 		return nil, err
 	}
+	sessions, err := newSessionKeys(cfg.SessionKey)
+	if err != nil {
+		return nil, err
+	}
 	builder, err := metadata.NewTelemetryBuilder(set.TelemetrySettings)
 	if err != nil {
 		return nil, err
@@ -76,7 +81,8 @@ func newRedactor(set processor.Settings, cfg *Config, s signal) (*redactor, erro
 		telemetry:  newTelemetry(builder, s),
 		logger:     set.Logger,
 		reload:     cfg.KeyReloadInterval,
-		keyFiles:   slices.ContainsFunc(policy.Config().HMAC.Keys, func(k redact.HMACKey) bool { return k.File != "" }),
+		keyFiles:   slices.ContainsFunc(policy.Config().HMAC.Keys, func(k redact.HMACKey) bool { return k.File != "" }) || sessions.fromFile(),
+		sessions:   sessions,
 		newEngine:  func() engine { return policy.NewScratch() },
 	}
 	r.ready.Store(policy.Ready())
@@ -162,9 +168,10 @@ func (r *redactor) watchKeys(ctx context.Context, host component.Host, ready boo
 // reloadKeys reads the key files once. After an error the keys stay as they were.
 func (r *redactor) reloadKeys(ctx context.Context, host component.Host, was bool) (ready bool) {
 	err := r.policy.Reload()
+	err = errors.Join(err, r.sessions.reload())
 	r.telemetry.reloaded(ctx, err == nil)
 	if err != nil {
-		// The error names key ids only, never key material.
+		// The error names key ids and files only, never key material.
 		r.logger.Warn("Reading HMAC key files failed; the keys in use stay", zap.Error(err))
 	}
 	return r.checkKeys(ctx, host, was, false)
@@ -179,15 +186,18 @@ func (r *redactor) checkKeys(ctx context.Context, host component.Host, was, firs
 			missing++
 		}
 	}
+	if r.sessions.missing() {
+		missing++
+	}
 	r.telemetry.keysMissing(ctx, missing)
-	ready = r.policy.Ready()
-	r.ready.Store(ready)
+	r.ready.Store(r.policy.Ready())
+	ready = r.policy.Ready() && !r.sessions.missing()
 	switch {
 	case ready && !was:
 		r.logger.Info("All HMAC keys are loaded")
 		componentstatus.ReportStatus(host, componentstatus.NewEvent(componentstatus.StatusOK))
 	case !ready && (was || first):
-		r.logger.Error("An HMAC key is missing: values are masked instead of being turned into tokens")
+		r.logger.Error("An HMAC key is missing: values are masked instead of being turned into tokens, and spans get no session key if it is that of session_key")
 		componentstatus.ReportStatus(host, componentstatus.NewRecoverableErrorEvent(errKeyMissing))
 	}
 	return ready

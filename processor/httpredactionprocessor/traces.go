@@ -77,6 +77,7 @@ func (w *walker) span(span ptrace.Span) (ok bool) {
 	if w.r.derives() && w.derive(attrs) {
 		w.gather(attrs)
 	}
+	key, authType := w.session(span.Kind(), attrs)
 	w.begin(ex)
 	w.attributes(attrs, placeAttribute)
 	w.spanName(span)
@@ -92,6 +93,7 @@ func (w *walker) span(span ptrace.Span) (ok bool) {
 		w.attributes(l.Attributes(), placeLink)
 		w.traceState(l.TraceState())
 	}
+	putSession(attrs, key, authType)
 	w.stamp(attrs)
 	w.end()
 	w.tally.items++

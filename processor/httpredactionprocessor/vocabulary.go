@@ -189,6 +189,7 @@ type keyInfo struct {
 	header   string
 	captured bool // strip_captured removes it
 	stamp    bool // written by this processor only
+	session  bool // a pseudonym, or how the credential was shown
 
 	// text and number are the last values under the key in which the engine found
 	// nothing; they count only under the tag of the moment (see walker.tag).
@@ -233,6 +234,8 @@ func (ki *keyInfo) ownKey(key string) {
 	case httpattr.RedactionPolicy, httpattr.RedactionCount, httpattr.RedactionRules:
 		ki.stamp = true
 		return
+	case httpattr.SessionKey, httpattr.SessionAuthType:
+		ki.session = true
 	case httpattr.RequestBodyTruncated, httpattr.RequestBodyIncomplete:
 		ki.fact = factRequestCut
 	case httpattr.ResponseBodyTruncated, httpattr.ResponseBodyIncomplete:

@@ -272,6 +272,9 @@ func (w *walker) attributes(attrs pcommon.Map, as place) {
 		if ki.stamp || (w.r.strip && ki.captured) {
 			return true
 		}
+		if ki.session && sound(k, v) {
+			return false
+		}
 		p := as
 		if p == placeAttribute {
 			p = ki.place

@@ -112,7 +112,7 @@ func checkPromises(t *testing.T, ex *exchange.Exchange) {
 	t.Helper()
 	for _, s := range []string{
 		ex.SpanName, ex.Method, ex.Scheme, ex.Host, ex.Path, ex.Query, ex.Route, ex.Protocol, ex.ClientAddress,
-		ex.PeerAddress, ex.LocalAddress, ex.UserAgent, ex.UserID, ex.UserEmail, ex.UserName, ex.SessionID, ex.CompanyID,
+		ex.PeerAddress, ex.LocalAddress, ex.UserAgent, ex.UserID, ex.UserEmail, ex.UserName, ex.SessionID, ex.SessionKey, ex.SessionAuthType, ex.CompanyID,
 		ex.SubscriptionID, ex.ConsumerID, ex.ConsumerLabel, ex.ConsumerEmail, ex.APIVersion, ex.BlockedBy, ex.RedactionPolicy,
 	} {
 		if !utf8.ValidString(s) {

@@ -46,6 +46,8 @@ const (
 	fieldUserFullName
 	fieldUserName
 	fieldSessionID
+	fieldSessionKey
+	fieldSessionAuthType
 	fieldCompanyID
 	fieldSubscriptionID
 	fieldConsumerID
@@ -162,6 +164,8 @@ var aliases = []alias{
 	{httpattr.UserFullName, fieldUserFullName, 0},
 	{httpattr.UserName, fieldUserName, 0},
 	{httpattr.SessionID, fieldSessionID, 0},
+	{httpattr.SessionKey, fieldSessionKey, 0},
+	{httpattr.SessionAuthType, fieldSessionAuthType, 0},
 	{httpattr.CompanyID, fieldCompanyID, 0},
 	{"company.id", fieldCompanyID, 1},
 	{"organization.id", fieldCompanyID, 2},

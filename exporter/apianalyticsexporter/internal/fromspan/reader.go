@@ -127,6 +127,8 @@ func (r *Reader) Read(span ptrace.Span) (*exchange.Exchange, Skip) {
 		APIVersion:     r.text(fieldAPIVersion),
 		BlockedBy:      r.text(fieldBlockedBy),
 
+		SessionKey:      r.text(fieldSessionKey),
+		SessionAuthType: r.text(fieldSessionAuthType),
 		RedactionPolicy: r.text(fieldPolicy),
 	}
 	if span.StartTimestamp() == 0 {

@@ -79,6 +79,8 @@ func current() map[string]any {
 		"user.full_name":                        "Ada",
 		"user.name":                             "ada",
 		"session.id":                            "s-1",
+		"apispan.session.key":                   "c2Vzc2lvbg==",
+		"apispan.session.auth_type":             "jwt",
 		"apispan.company.id":                    "c-1",
 		"apispan.subscription.id":               "sub-1",
 		"apispan.consumer.id":                   "key-1",
@@ -133,6 +135,7 @@ func TestReadCurrentConventions(t *testing.T) {
 		PeerAddress: "10.0.0.2", PeerPort: 5000, LocalAddress: "10.0.0.1", LocalPort: 8080,
 		UserAgent: "curl/8",
 		UserID:    "u-1", UserEmail: "a@example.com", UserName: "Ada", SessionID: "s-1",
+		SessionKey: "c2Vzc2lvbg==", SessionAuthType: "jwt",
 		CompanyID: "c-1", SubscriptionID: "sub-1",
 		ConsumerID: "key-1", ConsumerLabel: "Key", ConsumerEmail: "k@example.com",
 		Metadata: []exchange.KeyValue{
