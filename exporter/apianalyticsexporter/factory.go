@@ -18,11 +18,20 @@ func NewFactory() exporter.Factory {
 		metadata.Type,
 		createDefaultConfig,
 		exporter.WithTraces(createTraces, metadata.TracesStability),
+		exporter.WithLogs(createLogs, metadata.LogsStability),
 	)
 }
 
 func createTraces(ctx context.Context, set exporter.Settings, cfg component.Config) (exporter.Traces, error) {
 	e, err := newTracesExporter(ctx, set, cfg.(*Config))
+	if err != nil {
+		return nil, err
+	}
+	return e, nil
+}
+
+func createLogs(ctx context.Context, set exporter.Settings, cfg component.Config) (exporter.Logs, error) {
+	e, err := newLogsExporter(ctx, set, cfg.(*Config))
 	if err != nil {
 		return nil, err
 	}

@@ -150,6 +150,7 @@ func (r *rig) shutdown() {
 type counts struct {
 	Translated, Sent, Retried, Truncated, Unreadable, LeftOut, Degraded, Unkeyed int64
 	Dropped, Skipped, Requests                                                   map[string]int64
+	RecordsSkipped                                                               map[string]int64
 }
 
 func (c counts) droppedAll() (n int64) {
@@ -161,7 +162,7 @@ func (c counts) droppedAll() (n int64) {
 
 func (r *rig) counts() counts {
 	r.t.Helper()
-	c := counts{Dropped: map[string]int64{}, Skipped: map[string]int64{}, Requests: map[string]int64{}}
+	c := counts{Dropped: map[string]int64{}, Skipped: map[string]int64{}, Requests: map[string]int64{}, RecordsSkipped: map[string]int64{}}
 	sum := func(name, label string, into map[string]int64) (total int64) {
 		m, err := r.tel.GetMetric("otelcol_exporter_api_analytics_" + name)
 		if err != nil {
@@ -186,6 +187,7 @@ func (r *rig) counts() counts {
 	c.Unkeyed = sum("events_unkeyed", "", nil)
 	sum("events_dropped", "reason", c.Dropped)
 	sum("spans_skipped", "reason", c.Skipped)
+	sum("log_records_skipped", "reason", c.RecordsSkipped)
 	sum("requests", "outcome", c.Requests)
 	return c
 }

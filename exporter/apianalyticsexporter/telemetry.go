@@ -103,6 +103,12 @@ func (t *telemetry) skipped(ctx context.Context, reason string, n int) {
 	}
 }
 
+func (t *telemetry) recordsSkipped(ctx context.Context, reason string, n int) {
+	if n > 0 {
+		t.b.ExporterAPIAnalyticsLogRecordsSkipped.Add(ctx, int64(n), t.reason(reason))
+	}
+}
+
 func (t *telemetry) truncated(ctx context.Context, n int) {
 	if n > 0 {
 		t.b.ExporterAPIAnalyticsEventsTruncated.Add(ctx, int64(n), t.all)

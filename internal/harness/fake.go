@@ -14,13 +14,15 @@ import (
 
 // Record is one line that the fake endpoints print (see fakevendor's README).
 type Record struct {
-	Type       string          `json:"type"` // listening, event, violation, summary
+	Type       string          `json:"type"` // listening, event, entity, violation, summary
 	Backend    string          `json:"backend"`
 	URL        string          `json:"url"`
 	ID         string          `json:"id"`
 	Duplicate  bool            `json:"duplicate"`
 	ReceivedAt time.Time       `json:"received_at"`
 	Event      json.RawMessage `json:"event"`
+	Stream     string          `json:"stream"`
+	Entity     json.RawMessage `json:"entity"`
 	Message    string          `json:"message"`
 	Requests   int             `json:"requests"`
 	Accepted   int             `json:"accepted"`
@@ -92,6 +94,16 @@ func (f *Fakes) Records() []Record {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return append([]Record(nil), f.records...)
+}
+
+// Entities returns the updates of a stream ("users", …) so far, in order.
+func (f *Fakes) Entities(stream string) (list []Record) {
+	for _, r := range f.Records() {
+		if r.Type == "entity" && r.Stream == stream {
+			list = append(list, r)
+		}
+	}
+	return list
 }
 
 // Count returns the number of distinct events of a backend.

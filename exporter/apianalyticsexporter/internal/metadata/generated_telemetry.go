@@ -36,6 +36,7 @@ type TelemetryBuilder struct {
 	ExporterAPIAnalyticsEventsTranslated      metric.Int64Counter
 	ExporterAPIAnalyticsEventsTruncated       metric.Int64Counter
 	ExporterAPIAnalyticsEventsUnkeyed         metric.Int64Counter
+	ExporterAPIAnalyticsLogRecordsSkipped     metric.Int64Counter
 	ExporterAPIAnalyticsQueueUnreadable       metric.Int64Counter
 	ExporterAPIAnalyticsRequestDuration       metric.Float64Histogram
 	ExporterAPIAnalyticsRequestSize           metric.Int64Counter
@@ -132,7 +133,7 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	errs = errors.Join(errs, err)
 	builder.ExporterAPIAnalyticsEventsTranslated, err = builder.meter.Int64Counter(
 		"otelcol_exporter_api_analytics_events_translated",
-		metric.WithDescription("Exchanges found in spans. Once the queue is empty, translated = sent + dropped. [Alpha]"),
+		metric.WithDescription("Exchanges found in spans, and entity updates found in log records. Once the queue is empty, translated = sent + dropped. [Alpha]"),
 		metric.WithUnit("{event}"),
 	)
 	errs = errors.Join(errs, err)
@@ -146,6 +147,12 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		"otelcol_exporter_api_analytics_events_unkeyed",
 		metric.WithDescription("Events encoded while there was no HMAC key, so without the caller's address (Cerberus). [Alpha]"),
 		metric.WithUnit("{event}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ExporterAPIAnalyticsLogRecordsSkipped, err = builder.meter.Int64Counter(
+		"otelcol_exporter_api_analytics_log_records_skipped",
+		metric.WithDescription("Log records that are no update of a user, company or subscription and no action, by reason (event_name). [Alpha]"),
+		metric.WithUnit("{record}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.ExporterAPIAnalyticsQueueUnreadable, err = builder.meter.Int64Counter(

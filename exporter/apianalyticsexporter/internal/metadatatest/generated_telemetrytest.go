@@ -104,7 +104,7 @@ func AssertEqualExporterAPIAnalyticsEventsSent(t *testing.T, tt *componenttest.T
 func AssertEqualExporterAPIAnalyticsEventsTranslated(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_exporter_api_analytics_events_translated",
-		Description: "Exchanges found in spans. Once the queue is empty, translated = sent + dropped. [Alpha]",
+		Description: "Exchanges found in spans, and entity updates found in log records. Once the queue is empty, translated = sent + dropped. [Alpha]",
 		Unit:        "{event}",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,
@@ -145,6 +145,22 @@ func AssertEqualExporterAPIAnalyticsEventsUnkeyed(t *testing.T, tt *componenttes
 		},
 	}
 	got, err := tt.GetMetric("otelcol_exporter_api_analytics_events_unkeyed")
+	require.NoError(t, err)
+	metricdatatest.AssertEqual(t, want, got, opts...)
+}
+
+func AssertEqualExporterAPIAnalyticsLogRecordsSkipped(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
+	want := metricdata.Metrics{
+		Name:        "otelcol_exporter_api_analytics_log_records_skipped",
+		Description: "Log records that are no update of a user, company or subscription and no action, by reason (event_name). [Alpha]",
+		Unit:        "{record}",
+		Data: metricdata.Sum[int64]{
+			Temporality: metricdata.CumulativeTemporality,
+			IsMonotonic: true,
+			DataPoints:  dps,
+		},
+	}
+	got, err := tt.GetMetric("otelcol_exporter_api_analytics_log_records_skipped")
 	require.NoError(t, err)
 	metricdatatest.AssertEqual(t, want, got, opts...)
 }

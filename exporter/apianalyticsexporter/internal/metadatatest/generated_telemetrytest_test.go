@@ -32,6 +32,7 @@ func TestSetupTelemetry(t *testing.T) {
 	tb.ExporterAPIAnalyticsEventsTranslated.Add(context.Background(), 1)
 	tb.ExporterAPIAnalyticsEventsTruncated.Add(context.Background(), 1)
 	tb.ExporterAPIAnalyticsEventsUnkeyed.Add(context.Background(), 1)
+	tb.ExporterAPIAnalyticsLogRecordsSkipped.Add(context.Background(), 1)
 	tb.ExporterAPIAnalyticsQueueUnreadable.Add(context.Background(), 1)
 	tb.ExporterAPIAnalyticsRequestDuration.Record(context.Background(), 1)
 	tb.ExporterAPIAnalyticsRequestSize.Add(context.Background(), 1)
@@ -61,6 +62,9 @@ func TestSetupTelemetry(t *testing.T) {
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualExporterAPIAnalyticsEventsUnkeyed(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualExporterAPIAnalyticsLogRecordsSkipped(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualExporterAPIAnalyticsQueueUnreadable(t, testTel,

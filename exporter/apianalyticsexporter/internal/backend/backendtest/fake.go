@@ -26,7 +26,7 @@ type Settings struct {
 	// (Moesif 200, ReadMe 30, Metlo 50).
 	MaxItems int
 	// OnEvent, if set, gets each event of an accepted request, in order, before
-	// the answer is sent. Calls do not overlap.
+	// the answer is sent. Calls do not overlap. Entities come here, too.
 	OnEvent func(Event)
 	// OnViolation, if set, gets each violation. Calls do not overlap.
 	OnViolation func(string)
@@ -37,9 +37,10 @@ type Settings struct {
 
 const typeJSON = "application/json"
 
-// Event is one accepted event.
+// Event is one accepted event, or entity.
 type Event struct {
 	Backend    string          // the backend's name, such as "moesif"
+	Stream     string          // "users", "companies", …; empty for an event
 	ID         string          // transaction_id, _id, …; a running number where events have none
 	Duplicate  bool            // an event with this id was accepted before
 	JSON       json.RawMessage // as received
@@ -47,12 +48,14 @@ type Event struct {
 }
 
 // Stats counts since the start. Accepted counts distinct events, so that
-// Accepted plus Duplicates is what was taken.
+// Accepted plus Duplicates is what was taken. Entities counts updates of entities,
+// repeated ones included, which are in neither.
 type Stats struct {
 	Requests   int `json:"requests"`
 	Accepted   int `json:"accepted"`
 	Duplicates int `json:"duplicates"`
 	Violations int `json:"violations"`
+	Entities   int `json:"entities,omitempty"`
 }
 
 // Fault is a scripted misbehaviour. Fields combine: with Take and Reset the
@@ -106,9 +109,29 @@ type vendor struct {
 	success      int
 	authorized   func(h http.Header, credential string) bool
 	check        func(event []byte) []string
+	// streams are what is served beside the events, by path.
+	streams map[string]vendorStream
 	// serve, if set, answers in place of what the others have in common.
 	serve  func(f *Fake, r *http.Request) (status int, text string)
 	config *remoteConfig // nil if there is none
+}
+
+// vendorStream is what differs between the events and the entities of a vendor.
+type vendorStream struct {
+	name     string
+	idField  string
+	maxBytes int
+	check    func(item []byte) []string
+}
+
+// at returns the vendor as it is at a path, and the stream served there.
+func (v vendor) at(path string) (_ vendor, stream string) {
+	s, ok := v.streams[path]
+	if !ok {
+		return v, ""
+	}
+	v.path, v.idField, v.maxBytes, v.check = path, s.idField, s.maxBytes, s.check
+	return v, s.name
 }
 
 func newFake(v vendor, s Settings) *Fake {
@@ -168,6 +191,16 @@ func (f *Fake) Violations() []string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return slices.Clone(f.violations)
+}
+
+// Entities returns the accepted updates of a stream in order of arrival.
+func (f *Fake) Entities(stream string) (list []Event) {
+	for _, e := range f.Events() {
+		if e.Stream == stream {
+			list = append(list, e)
+		}
+	}
+	return list
 }
 
 // Wait returns once n distinct events were accepted, or with an error when ctx
@@ -253,6 +286,34 @@ func (f *Fake) accept(items []json.RawMessage) {
 			f.settings.OnEvent(ev)
 		}
 	}
+	f.announce()
+}
+
+// acceptEntities records updates of entities. One may come again and again, so none
+// is a duplicate.
+func (f *Fake) acceptEntities(stream, idField string, items []json.RawMessage) {
+	now := time.Now().UTC()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, item := range items {
+		var fields map[string]json.RawMessage
+		var id string
+		_ = json.Unmarshal(item, &fields)
+		_ = json.Unmarshal(fields[idField], &id)
+		f.stats.Entities++
+		ev := Event{Backend: f.vendor.name, Stream: stream, ID: id, JSON: item, ReceivedAt: now}
+		if !f.settings.Discard {
+			f.events = append(f.events, ev)
+		}
+		if f.settings.OnEvent != nil {
+			f.settings.OnEvent(ev)
+		}
+	}
+	f.announce()
+}
+
+// announce wakes up who waits. f.mu is held.
+func (f *Fake) announce() {
 	close(f.changed)
 	f.changed = make(chan struct{})
 }

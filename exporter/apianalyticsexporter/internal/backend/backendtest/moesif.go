@@ -35,6 +35,7 @@ func NewMoesif(s Settings) *Fake {
 		success:      http.StatusCreated,
 		check:        CheckMoesif,
 		config:       &remoteConfig{path: "/v1/config", tagHeader: "X-Moesif-Config-Etag", body: moesifConfig},
+		streams:      moesifStreams,
 		authorized: func(h http.Header, credential string) bool {
 			got := h.Get("X-Moesif-Application-Id")
 			return got != "" && (credential == "" || got == credential)

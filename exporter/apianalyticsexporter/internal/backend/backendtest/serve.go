@@ -96,6 +96,7 @@ func (f *Fake) handle(r *http.Request) (status int, text string) {
 	if v.serve != nil {
 		return v.serve(f, r)
 	}
+	v, stream := v.at(r.URL.Path)
 	if v.path != "" && (r.URL.Path != v.path || r.URL.RawQuery != "") {
 		return refuse(http.StatusNotFound, "request: not to "+v.path)
 	}
@@ -116,7 +117,7 @@ func (f *Fake) handle(r *http.Request) (status int, text string) {
 	if r.UserAgent() == "" || strings.HasPrefix(r.UserAgent(), "Go-http-client") {
 		problems = append(problems, "request: no User-Agent of its own")
 	}
-	body, tooLarge, err := f.read(r)
+	body, tooLarge, err := f.readUpTo(r, v.maxBytes)
 	switch {
 	case tooLarge:
 		return refuse(http.StatusRequestEntityTooLarge,
@@ -144,12 +145,21 @@ func (f *Fake) handle(r *http.Request) (status int, text string) {
 	if len(problems) > 0 {
 		return refuse(http.StatusBadRequest, problems...)
 	}
-	f.accept(items)
+	if stream != "" {
+		f.acceptEntities(stream, v.idField, items)
+	} else {
+		f.accept(items)
+	}
 	return v.success, ""
 }
 
-// read returns the body without its content coding. Errors hold no data.
+// read is readUpTo the limit of events.
 func (f *Fake) read(r *http.Request) (body []byte, tooLarge bool, err error) {
+	return f.readUpTo(r, f.vendor.maxBytes)
+}
+
+// readUpTo returns the body without its content coding. Errors hold no data.
+func (f *Fake) readUpTo(r *http.Request, maxBytes int) (body []byte, tooLarge bool, err error) {
 	var src io.Reader = r.Body
 	switch coding := r.Header.Get("Content-Encoding"); coding {
 	case "":
@@ -163,11 +173,11 @@ func (f *Fake) read(r *http.Request) (body []byte, tooLarge bool, err error) {
 	default:
 		return nil, false, fmt.Errorf("content coding is neither absent nor gzip")
 	}
-	body, err = io.ReadAll(io.LimitReader(src, int64(f.vendor.maxBytes)+1))
+	body, err = io.ReadAll(io.LimitReader(src, int64(maxBytes)+1))
 	if err != nil {
 		return nil, false, fmt.Errorf("body cannot be read")
 	}
-	return body, len(body) > f.vendor.maxBytes, nil
+	return body, len(body) > maxBytes, nil
 }
 
 // splitArray returns the elements of the JSON array that body consists of.

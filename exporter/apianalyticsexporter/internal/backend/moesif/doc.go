@@ -15,6 +15,8 @@
 // It reads the sampling rates of the app config (GET /v1/config, see
 // [Encoder.ParseRates]); fetching it and applying them is the exporter's.
 //
-// It does not send anything, enforce governance rules, or update users
-// and companies.
+// Users, companies, subscriptions and actions have streams of their own
+// (entities.go), in which an unknown field is left out and never null.
+//
+// It does not send anything or enforce governance rules.
 package moesif

@@ -140,6 +140,13 @@ func (e *endpoint) start(ln net.Listener, records *recorder, failed chan<- error
 		Credential: e.credential,
 		Discard:    true,
 		OnEvent: func(ev backendtest.Event) {
+			if ev.Stream != "" {
+				records.write(entity{
+					Type: "entity", Backend: ev.Backend, Stream: ev.Stream, ID: ev.ID,
+					ReceivedAt: ev.ReceivedAt, Entity: ev.JSON,
+				})
+				return
+			}
 			records.write(event{
 				Type: "event", Backend: ev.Backend, ID: ev.ID, Duplicate: ev.Duplicate,
 				ReceivedAt: ev.ReceivedAt, Event: ev.JSON,
@@ -181,6 +188,14 @@ type (
 		Duplicate  bool            `json:"duplicate"`
 		ReceivedAt time.Time       `json:"received_at"`
 		Event      json.RawMessage `json:"event"`
+	}
+	entity struct {
+		Type       string          `json:"type"`
+		Backend    string          `json:"backend"`
+		Stream     string          `json:"stream"`
+		ID         string          `json:"id"`
+		ReceivedAt time.Time       `json:"received_at"`
+		Entity     json.RawMessage `json:"entity"`
 	}
 	violation struct {
 		Type    string `json:"type"`

@@ -1,0 +1,271 @@
+// Copyright The apispan Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package moesif
+
+import (
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend"
+	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/wire"
+	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/entity"
+	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/exchange"
+)
+
+// Paths of https://www.moesif.com/docs/api (users, companies, subscriptions,
+// actions; checked 2026-11-20). Each takes a bare array and updates what is there
+// ("upsert"); a member that is left out stays as it is.
+var entityPaths = map[entity.Kind]string{
+	entity.User:         "/v1/users/batch",
+	entity.Company:      "/v1/companies/batch",
+	entity.Subscription: "/v1/subscriptions/batch",
+	entity.Action:       "/v1/actions/batch",
+}
+
+// statuses of a subscription that Moesif knows.
+var statuses = []string{"active", "cancelled", "paused", "trialing", "pending", "draft", "future"}
+
+var _ backend.EntityBackend = (*Encoder)(nil)
+
+// Entities implements [backend.EntityBackend].
+func (e *Encoder) Entities() map[entity.Kind]backend.EntityEncoder {
+	m := make(map[entity.Kind]backend.EntityEncoder, len(entityPaths))
+	for k, path := range entityPaths {
+		m[k] = &entityEncoder{kind: k, path: path, events: e}
+	}
+	return m
+}
+
+// entityEncoder implements [backend.EntityEncoder]. The limits are those of
+// events: the documentation gives none for entities but 15 MB for a batch of
+// actions.
+type entityEncoder struct {
+	kind   entity.Kind
+	path   string
+	events *Encoder
+}
+
+// Spec implements [backend.Endpoint].
+func (e *entityEncoder) Spec() backend.Spec {
+	return backend.Spec{
+		Name:            "moesif",
+		Path:            e.path,
+		ContentType:     "application/json",
+		Prefix:          "[",
+		Separator:       ",",
+		Suffix:          "]",
+		MaxItems:        maxItems,
+		MaxItemBytes:    maxItemBytes,
+		MaxRequestBytes: maxRequestBytes,
+	}
+}
+
+// SetHeader implements [backend.Endpoint].
+func (e *entityEncoder) SetHeader(h http.Header) { e.events.SetHeader(h) }
+
+// Classify implements [backend.Endpoint].
+func (e *entityEncoder) Classify(status int) backend.Class { return e.events.Classify(status) }
+
+// AppendEntity implements [backend.EntityEncoder].
+func (e *entityEncoder) AppendEntity(dst []byte, x *entity.Entity) ([]byte, backend.Drop) {
+	switch {
+	case x.Kind != e.kind:
+		return dst, backend.DropNoEntity
+	case e.kind == entity.User:
+		return e.appendUser(dst, x)
+	case e.kind == entity.Company:
+		return e.appendCompany(dst, x)
+	case e.kind == entity.Subscription:
+		return e.appendSubscription(dst, x)
+	default:
+		return e.appendAction(dst, x)
+	}
+}
+
+func isID(s string) bool { return s != "" && !wire.IsMask(s) }
+
+func (e *entityEncoder) appendUser(dst []byte, x *entity.Entity) ([]byte, backend.Drop) {
+	if !isID(x.UserID) {
+		return dst, backend.DropNoID
+	}
+	dst = append(dst, `{"user_id":`...)
+	dst = wire.AppendString(dst, x.UserID)
+	dst = appendTime(dst, `,"modified_time":`, x.Time)
+	dst = appendID(dst, `,"company_id":`, x.CompanyID)
+	dst = e.appendSession(dst, x)
+	dst = appendIP(dst, `,"ip_address":`, x.ClientAddress)
+	dst = appendID(dst, `,"user_agent_string":`, x.UserAgent)
+	dst = appendCampaign(dst, &x.Campaign)
+	// Moesif has no fields for these; its portal shows these members of metadata.
+	own := []exchange.KeyValue{{Key: "email", Value: x.UserEmail}, {Key: "name", Value: x.UserName}}
+	dst = appendEntityMetadata(dst, x.Metadata, own...)
+	return append(dst, '}'), backend.Keep
+}
+
+func (e *entityEncoder) appendCompany(dst []byte, x *entity.Entity) ([]byte, backend.Drop) {
+	if !isID(x.CompanyID) {
+		return dst, backend.DropNoID
+	}
+	dst = append(dst, `{"company_id":`...)
+	dst = wire.AppendString(dst, x.CompanyID)
+	dst = appendTime(dst, `,"modified_time":`, x.Time)
+	dst = appendID(dst, `,"company_domain":`, x.CompanyDomain)
+	dst = e.appendSession(dst, x)
+	dst = appendIP(dst, `,"ip_address":`, x.ClientAddress)
+	dst = appendCampaign(dst, &x.Campaign)
+	dst = appendEntityMetadata(dst, x.Metadata)
+	return append(dst, '}'), backend.Keep
+}
+
+func (e *entityEncoder) appendSubscription(dst []byte, x *entity.Entity) ([]byte, backend.Drop) {
+	switch {
+	case !isID(x.SubscriptionID):
+		return dst, backend.DropNoID
+	case !isID(x.CompanyID), !slices.Contains(statuses, x.Status):
+		return dst, backend.DropIncomplete
+	}
+	dst = append(dst, `{"subscription_id":`...)
+	dst = wire.AppendString(dst, x.SubscriptionID)
+	dst = appendID(dst, `,"company_id":`, x.CompanyID)
+	dst = appendText(dst, `,"status":`, x.Status) // there is no modified_time
+	dst = appendTime(dst, `,"current_period_start":`, x.PeriodStart)
+	dst = appendTime(dst, `,"current_period_end":`, x.PeriodEnd)
+	dst = appendItems(dst, x.Items)
+	dst = appendEntityMetadata(dst, x.Metadata)
+	return append(dst, '}'), backend.Keep
+}
+
+// appendItems appends the parts that have a plan; none is no member.
+func appendItems(dst []byte, items []entity.Item) []byte {
+	mark := len(dst)
+	dst = append(dst, `,"items":[`...)
+	start := len(dst)
+	for i := range items {
+		it := &items[i]
+		if !isID(it.PlanID) {
+			continue
+		}
+		if len(dst) > start {
+			dst = append(dst, ',')
+		}
+		dst = append(dst, `{"plan_id":`...)
+		dst = wire.AppendString(dst, it.PlanID)
+		dst = appendID(dst, `,"subscription_item_id":`, it.ID)
+		dst = appendID(dst, `,"price_id":`, it.PriceID)
+		dst = appendID(dst, `,"unit_of_measure":`, it.UnitOfMeasure)
+		dst = appendTime(dst, `,"created_at":`, it.CreatedAt)
+		dst = appendEntityMetadata(dst, it.Metadata)
+		dst = append(dst, '}')
+	}
+	if len(dst) == start {
+		return dst[:mark]
+	}
+	return append(dst, ']')
+}
+
+func (e *entityEncoder) appendAction(dst []byte, x *entity.Entity) ([]byte, backend.Drop) {
+	if !isID(x.ActionName) || x.URL == "" {
+		return dst, backend.DropIncomplete
+	}
+	dst = append(dst, `{"action_name":`...)
+	dst = wire.AppendString(dst, x.ActionName)
+	dst = append(dst, `,"request":{"uri":`...)
+	dst = wire.AppendString(dst, x.URL)
+	dst = appendTime(dst, `,"time":`, x.Time)
+	dst = appendIP(dst, `,"ip_address":`, x.ClientAddress)
+	dst = appendID(dst, `,"user_agent_string":`, x.UserAgent)
+	dst = append(dst, '}')
+	if wire.IsUUID(x.ID) {
+		dst = appendText(dst, `,"transaction_id":`, x.ID)
+	}
+	dst = appendID(dst, `,"user_id":`, x.UserID)
+	dst = appendID(dst, `,"company_id":`, x.CompanyID)
+	dst = appendID(dst, `,"subscription_id":`, x.SubscriptionID)
+	dst = e.appendSession(dst, x)
+	dst = appendEntityMetadata(dst, x.Metadata)
+	return append(dst, '}'), backend.Keep
+}
+
+func (e *entityEncoder) appendSession(dst []byte, x *entity.Entity) []byte {
+	if !e.events.settings.SessionIDAsToken {
+		return dst
+	}
+	return appendID(dst, `,"session_token":`, x.SessionID)
+}
+
+func appendTime(dst []byte, key string, t time.Time) []byte {
+	if t.IsZero() {
+		return dst
+	}
+	dst = append(dst, key...)
+	return wire.AppendTime(dst, t)
+}
+
+func appendIP(dst []byte, key, address string) []byte {
+	mark := len(dst)
+	dst = append(dst, key...)
+	dst, ok := wire.AppendIP(dst, address)
+	if !ok {
+		return dst[:mark]
+	}
+	return dst
+}
+
+// appendCampaign appends what is known; nothing known is no member, since an empty
+// object could erase what Moesif has.
+func appendCampaign(dst []byte, c *entity.Campaign) []byte {
+	mark := len(dst)
+	dst = append(dst, `,"campaign":{`...)
+	start := len(dst)
+	dst = appendID(dst, `,"utm_source":`, c.UTMSource)
+	dst = appendID(dst, `,"utm_medium":`, c.UTMMedium)
+	dst = appendID(dst, `,"utm_campaign":`, c.UTMCampaign)
+	dst = appendID(dst, `,"utm_term":`, c.UTMTerm)
+	dst = appendID(dst, `,"utm_content":`, c.UTMContent)
+	dst = appendID(dst, `,"referrer":`, c.Referrer)
+	dst = appendID(dst, `,"referring_domain":`, c.ReferringDomain)
+	dst = appendID(dst, `,"gclid":`, c.GCLID)
+	if len(dst) == start {
+		return dst[:mark]
+	}
+	dst = append(dst[:start], dst[start+1:]...) // without its first comma
+	return append(dst, '}')
+}
+
+// appendEntityMetadata appends the application's metadata, and of own what is
+// known and not among it. An own value that was masked is left out: the mask would
+// overwrite what Moesif has.
+func appendEntityMetadata(dst []byte, list []exchange.KeyValue, own ...exchange.KeyValue) []byte {
+	mark := len(dst)
+	dst = append(dst, `,"metadata":{`...)
+	start := len(dst)
+	member := func(kv *exchange.KeyValue) {
+		at := len(dst)
+		if at > start {
+			dst = append(dst, ',')
+		}
+		dst = wire.AppendString(dst, kv.Key)
+		dst = append(dst, ':')
+		var ok bool
+		if dst, ok = wire.AppendValue(dst, kv.Value); !ok {
+			dst = dst[:at]
+		}
+	}
+	for i := range list {
+		if list[i].Key != "" {
+			member(&list[i])
+		}
+	}
+	for i := range own {
+		has := slices.ContainsFunc(list, func(kv exchange.KeyValue) bool { return kv.Key == own[i].Key })
+		if s, _ := own[i].Value.(string); isID(s) && !has {
+			member(&own[i])
+		}
+	}
+	if len(dst) == start {
+		return dst[:mark]
+	}
+	return append(dst, '}')
+}

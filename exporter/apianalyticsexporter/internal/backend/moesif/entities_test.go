@@ -1,0 +1,33 @@
+// Copyright The apispan Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package moesif
+
+import (
+	"bytes"
+	"testing"
+
+	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend"
+	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/backendtest"
+)
+
+func TestEntityConformance(t *testing.T) {
+	backendtest.RunEntities(t, func(t testing.TB) backend.Encoder {
+		return newEncoder(t, Settings{ApplicationID: "app-id", SessionIDAsToken: true})
+	})
+}
+
+func TestEntityGolden(t *testing.T) {
+	backendtest.GoldenEntities(t, *update, newEncoder(t, Settings{ApplicationID: "app-id", SessionIDAsToken: true}))
+}
+
+// TestSessionIsNotSentUnasked: the setting of the events counts for entities, too.
+func TestSessionIsNotSentUnasked(t *testing.T) {
+	t.Parallel()
+	for kind, enc := range newEncoder(t, Settings{ApplicationID: "app-id"}).Entities() {
+		out, drop := enc.AppendEntity(nil, backendtest.FullEntity(kind))
+		if drop != backend.Keep || bytes.Contains(out, []byte("session")) {
+			t.Errorf("%s: dropped as %q: %s", kind, drop, out)
+		}
+	}
+}

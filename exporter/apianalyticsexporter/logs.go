@@ -1,0 +1,188 @@
+// Copyright The apispan Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package apianalyticsexporter
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/config/configoptional"
+	"go.opentelemetry.io/collector/consumer"
+	"go.opentelemetry.io/collector/exporter"
+	"go.opentelemetry.io/collector/exporter/exporterhelper/xexporterhelper"
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/plog"
+	"go.uber.org/zap"
+
+	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend"
+	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/entity"
+	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/fromlog"
+)
+
+// logsExporter makes updates of users, companies and subscriptions, and actions,
+// of log records. Its queue has one consumer whatever the configuration says:
+// an update must not overtake an older one of the same entity.
+type logsExporter struct {
+	exporter.Logs // the exporterhelper's
+	*core
+
+	translator *entityTranslator
+}
+
+func newLogsExporter(ctx context.Context, set exporter.Settings, cfg *Config) (*logsExporter, error) {
+	c, err := cfg.choice()
+	if err != nil {
+		return nil, err
+	}
+	enc, err := c.newEncoder(set.BuildInfo.Version)
+	if err != nil {
+		return nil, err
+	}
+	entities, ok := enc.(backend.EntityBackend)
+	if !ok {
+		return nil, fmt.Errorf("api_analytics: the backend %s has no users, companies, subscriptions or actions: take this exporter out of the logs pipelines (traces pipelines are not affected)", c.name)
+	}
+	own := *cfg
+	if own.QueueConfig.HasValue() {
+		queue := *own.QueueConfig.Get()
+		queue.NumConsumers = 1
+		own.QueueConfig = configoptional.Some(queue)
+	}
+	base, err := newCore(set, &own, c, enc)
+	if err != nil {
+		return nil, err
+	}
+	encoders := entities.Entities()
+	for kind, enc := range encoders {
+		base.senders[backend.StreamOf(kind)] = newSender(c, own.ClientConfig, enc, base.tel)
+	}
+	e := &logsExporter{core: base, translator: newEntityTranslator(c.name, encoders, cfg.RequireRedaction, base.tel, set.Logger)}
+	e.Logs, err = xexporterhelper.NewLogsRequest(ctx, set, fromHandoff[plog.Logs], e.push, e.options()...)
+	if err != nil {
+		return nil, err
+	}
+	return e, nil
+}
+
+// Capabilities implements consumer.Logs; see tracesExporter.
+func (e *logsExporter) Capabilities() consumer.Capabilities {
+	return consumer.Capabilities{MutatesData: false}
+}
+
+// Start implements component.Component.
+func (e *logsExporter) Start(ctx context.Context, host component.Host) error {
+	return e.Logs.Start(ctx, e.guardedHost(host))
+}
+
+// Shutdown implements component.Component. Afterwards every update is sent,
+// counted as dropped, or in the storage.
+func (e *logsExporter) Shutdown(ctx context.Context) error {
+	e.stopping.Store(true)
+	err := e.Logs.Shutdown(ctx)
+	return errors.Join(err, e.close(ctx))
+}
+
+// ConsumeLogs implements consumer.Logs.
+func (e *logsExporter) ConsumeLogs(ctx context.Context, ld plog.Logs) error {
+	return e.consume(ctx, e.translator.translate(ctx, ld), func(ctx context.Context) error {
+		return e.Logs.ConsumeLogs(ctx, ld)
+	})
+}
+
+// entityTranslator turns log records into encoded updates. It only reads the
+// records.
+type entityTranslator struct {
+	name             string
+	encoders         map[entity.Kind]backend.EntityEncoder
+	limits           map[entity.Kind]int // bytes in one item
+	requireRedaction bool
+	tel              *telemetry
+	logger           *zap.Logger
+	unredacted       limitedLog
+}
+
+// skipEventName is why a log record is no update.
+const skipEventName = "event_name"
+
+func newEntityTranslator(name string, encoders map[entity.Kind]backend.EntityEncoder, requireRedaction bool, tel *telemetry, logger *zap.Logger) *entityTranslator {
+	t := &entityTranslator{
+		name: name, encoders: encoders, limits: make(map[entity.Kind]int, len(encoders)),
+		requireRedaction: requireRedaction, tel: tel, logger: logger,
+	}
+	for k, enc := range encoders {
+		t.limits[k] = enc.Spec().MaxItemBytes
+	}
+	t.unredacted.now = now
+	t.unredacted.unit = "updates"
+	return t
+}
+
+// entityTally counts one call.
+type entityTally struct {
+	translated, skipped int
+	drops               map[string]int
+}
+
+// translate encodes the updates in ld. The result shares no memory with ld.
+func (t *entityTranslator) translate(ctx context.Context, ld plog.Logs) *request {
+	req := &request{backend: t.name, streams: []backend.Stream{}}
+	var n entityTally
+	for _, rl := range ld.ResourceLogs().All() {
+		for _, sl := range rl.ScopeLogs().All() {
+			for _, rec := range sl.LogRecords().All() {
+				t.record(req, rl.Resource(), rec, &n)
+			}
+		}
+	}
+	t.tel.translated(ctx, n.translated)
+	t.tel.recordsSkipped(ctx, skipEventName, n.skipped)
+	for reason, k := range n.drops {
+		t.tel.dropped(ctx, reason, k)
+	}
+	t.unredacted.warn(t.logger,
+		"dropped updates that the http_redaction processor has not stamped: put the processor into this logs pipeline, or set require_redaction to false",
+		n.drops[reasonUnredacted])
+	return req
+}
+
+// record appends the record's update to req, or counts why there is none.
+func (t *entityTranslator) record(req *request, res pcommon.Resource, rec plog.LogRecord, n *entityTally) {
+	translated := n.translated
+	defer func() {
+		// One record must not take its neighbours along.
+		if recover() != nil {
+			n.translated = translated + 1
+			count(&n.drops, reasonInternal)
+		}
+	}()
+	x, ok := fromlog.Read(res, rec)
+	if !ok {
+		n.skipped++
+		return
+	}
+	n.translated++
+	if t.requireRedaction && x.RedactionPolicy == "" {
+		count(&n.drops, reasonUnredacted)
+		return
+	}
+	enc := t.encoders[x.Kind]
+	if enc == nil {
+		count(&n.drops, string(backend.DropNoEntity))
+		return
+	}
+	item, drop := enc.AppendEntity(nil, x)
+	switch {
+	case drop != backend.Keep:
+		count(&n.drops, string(drop))
+	case len(item) > t.limits[x.Kind]:
+		// Nothing in it is less worth than the rest, so nothing is cut.
+		count(&n.drops, reasonTooLarge)
+	default:
+		req.items = append(req.items, item)
+		req.streams = append(req.streams, backend.StreamOf(x.Kind))
+		req.size += len(item)
+	}
+}
