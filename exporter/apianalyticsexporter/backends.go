@@ -148,6 +148,7 @@ func (cfg *Config) choice() (choice, error) {
 func (c *choice) validate(cfg *Config) (errs []error) {
 	key := func(k string) string { return "`" + c.name + "::" + k + "`" }
 	env := strings.ToUpper(c.name + "_" + c.secretKey)
+	maxItem := 0
 	switch secret := string(c.secret); {
 	case secret == "" && c.secretKey != "" && !c.secretOptional:
 		errs = append(errs, fmt.Errorf("%s is empty: write \"${env:%s}\" and set that environment variable (one that is not set reads as empty, too)", key(c.secretKey), env))
@@ -159,15 +160,9 @@ func (c *choice) validate(cfg *Config) (errs []error) {
 			errs = append(errs, err)
 			break
 		}
-		if n, limit := c.gates.MaxEventSize, enc.Spec().MaxItemBytes; n != 0 && (n < minEventSize || n > limit) {
-			errs = append(errs, fmt.Errorf("%s is %d: write a number of bytes from %d to %d, or 0 for the most", key("max_event_size"), n, minEventSize, limit))
-		}
+		maxItem = enc.Spec().MaxItemBytes
 	}
-	switch c.gates.Bodies {
-	case BodiesNone, BodiesErrors, BodiesAll:
-	default:
-		errs = append(errs, fmt.Errorf("%s is %q: write none, errors or all", key("bodies"), c.gates.Bodies))
-	}
+	errs = append(errs, c.gates.validate(key, maxItem)...)
 	errs = append(errs, c.validateEndpoint("`endpoint`", cfg.ClientConfig.Endpoint))
 	switch common := cfg.ClientConfig.Endpoint; {
 	case c.endpoint == "" && common == "" && c.ownEndpoint:

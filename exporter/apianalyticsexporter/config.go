@@ -65,28 +65,6 @@ type Config struct {
 	Webhook configoptional.Optional[WebhookConfig] `mapstructure:"webhook"`
 }
 
-// Gates say what of an exchange may reach a backend. They narrow what was
-// captured and never widen it.
-type Gates struct {
-	// Bodies is "none", "errors" (status 400 and above, or no response) or
-	// "all". Default "all": capturing bodies is off by default already.
-	Bodies BodyGate `mapstructure:"bodies"`
-	// Headers sends the captured headers. Default true.
-	Headers bool `mapstructure:"headers"`
-	// MaxEventSize is the most bytes in one encoded event; larger ones get their
-	// bodies cut. 0 means the backend's limit, which is the default and the most.
-	MaxEventSize int `mapstructure:"max_event_size"`
-}
-
-// BodyGate says which bodies are sent.
-type BodyGate string
-
-const (
-	BodiesNone   BodyGate = "none"
-	BodiesErrors BodyGate = "errors"
-	BodiesAll    BodyGate = "all"
-)
-
 // MoesifConfig configures the backend moesif.
 type MoesifConfig struct {
 	// ApplicationID is the Collector Application Id of Moesif's portal. Required.
@@ -193,7 +171,7 @@ func createDefaultConfig() component.Config {
 	retry := configretry.NewDefaultBackOffConfig()
 	retry.MaxElapsedTime = 0
 
-	gates := Gates{Bodies: BodiesAll, Headers: true}
+	gates := Gates{Bodies: BodiesAll, Headers: true, URL: URLFull, Direction: DirectionBoth}
 	return &Config{
 		ClientConfig:     client,
 		QueueConfig:      configoptional.Some(queue),

@@ -6,6 +6,7 @@ package apianalyticsexporter
 import (
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"time"
 
@@ -32,9 +33,6 @@ type MetloConfig struct {
 	// Environment is that of exchanges without deployment.environment.name.
 	// Default "production".
 	Environment string `mapstructure:"environment"`
-	// MaxBodySize is the most bytes of each body; longer ones are cut. Default
-	// 10240, 0 sends none.
-	MaxBodySize int `mapstructure:"max_body_size"`
 	// EncryptionPublicKey is an RSA public key in PEM; query, headers and bodies
 	// are encrypted for its owner. Needs API "v2". Default none.
 	EncryptionPublicKey string `mapstructure:"encryption_public_key"`
@@ -45,7 +43,8 @@ type MetloConfig struct {
 }
 
 func defaultMetloConfig(gates Gates) MetloConfig {
-	return MetloConfig{API: metlo.V1, Environment: "production", MaxBodySize: metlo.DefaultMaxBodyBytes, Gates: gates}
+	gates.MaxBodySize = metlo.DefaultMaxBodyBytes
+	return MetloConfig{API: metlo.V1, Environment: "production", Gates: gates}
 }
 
 // Defaults of keys beside the block for metlo. Its collector stamps a trace on
@@ -97,12 +96,9 @@ func (c *MetloConfig) newEncoder(userAgent string) (backend.Encoder, error) {
 			errs = append(errs, errors.New("`metlo::encryption_public_key_file` is empty: write an RSA public key in PEM into it"))
 		}
 	}
-	if c.MaxBodySize < 0 {
-		errs = append(errs, fmt.Errorf("`metlo::max_body_size` is %d: write a number of bytes, or 0 for no bodies", c.MaxBodySize))
-	}
-	maxBody := c.MaxBodySize
-	if maxBody == 0 {
-		maxBody = -1
+	maxBody := c.Gates.MaxBodySize
+	if maxBody <= 0 {
+		maxBody = math.MaxInt // the event's limit is left
 	}
 	enc, err := metlo.New(metlo.Settings{
 		APIKey:              string(c.APIKey),

@@ -102,7 +102,7 @@ func TestConfig(t *testing.T) {
 			m := cfg.Moesif.GetOrInsertDefault()
 			m.ApplicationID, m.APIVersion, m.NoResponseStatus = "an-application-id", "v1", 599
 			m.ServiceVersionAsAPIVersion, m.SessionIDAsToken, m.IgnoreTransactionID = true, true, true
-			m.Gates = Gates{Bodies: BodiesErrors, Headers: false, MaxEventSize: 200000}
+			m.Gates = Gates{Bodies: BodiesErrors, MaxBodySize: 65536, Headers: false, MaxEventSize: 200000, URL: URLRoute, Direction: DirectionIncoming}
 		},
 		"readme_development": func(cfg *Config) {
 			withoutQueue(cfg)
@@ -120,9 +120,9 @@ func TestConfig(t *testing.T) {
 		},
 		"metlo_own_values": func(cfg *Config) {
 			m := cfg.Metlo.GetOrInsertDefault()
-			m.APIKey, m.API, m.Single, m.Environment, m.MaxBodySize = "a-key", "v2", true, "staging", 5120
+			m.APIKey, m.API, m.Single, m.Environment = "a-key", "v2", true, "staging"
 			m.EncryptionPublicKeyFile = "testdata/metlo_public_key.pem"
-			m.Gates = Gates{Bodies: BodiesErrors, Headers: false, MaxEventSize: 32768}
+			m.Gates = Gates{Bodies: BodiesErrors, MaxBodySize: 5120, Headers: false, MaxEventSize: 32768, URL: URLFull, Direction: DirectionBoth}
 			cfg.ClientConfig.Endpoint, cfg.ClientConfig.Timeout = "http://127.0.0.1:8081", 7*time.Second
 			r := &cfg.RetryConfig
 			r.InitialInterval, r.MaxInterval, r.MaxElapsedTime = 2*time.Second, 3*time.Second, 0

@@ -142,14 +142,15 @@ func (t *translator) span(s *scratch, span ptrace.Span, n *tally) {
 		count(&n.drops, reasonUnredacted)
 		return
 	}
-	t.gate(ex)
-	buf, shed, drop := t.append(s.buf, ex)
+	drop, cut := t.gates.apply(ex)
 	if drop != backend.Keep {
 		count(&n.drops, string(drop))
 		return
 	}
-	if shed {
-		n.truncated++
+	buf, shed, drop := t.append(s.buf, ex)
+	if drop != backend.Keep {
+		count(&n.drops, string(drop))
+		return
 	}
 	if len(buf)-start > t.maxItem {
 		var ok bool
@@ -158,9 +159,10 @@ func (t *translator) span(s *scratch, span ptrace.Span, n *tally) {
 			count(&n.drops, reasonTooLarge)
 			return
 		}
-		if !shed {
-			n.truncated++
-		}
+		cut = true
+	}
+	if cut || shed {
+		n.truncated++
 	}
 	s.buf = buf
 	s.ends = append(s.ends, len(buf))
@@ -174,16 +176,6 @@ func (t *translator) append(dst []byte, ex *exchange.Exchange) ([]byte, bool, ba
 	}
 	dst, drop := t.enc.Append(dst, ex)
 	return dst, false, drop
-}
-
-func (t *translator) gate(ex *exchange.Exchange) {
-	if t.gates.Bodies == BodiesNone || t.gates.Bodies == BodiesErrors && ex.Status != 0 && ex.Status < 400 {
-		ex.Request.Body = exchange.Body{Size: ex.Request.Body.Size}
-		ex.Response.Body = exchange.Body{Size: ex.Response.Body.Size}
-	}
-	if !t.gates.Headers {
-		ex.Request.Headers, ex.Response.Headers = nil, nil
-	}
 }
 
 // shrinkRounds bounds how often an event is encoded again to find the longest

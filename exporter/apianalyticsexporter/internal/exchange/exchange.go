@@ -169,3 +169,29 @@ func (e *Exchange) AppendURL(dst []byte) []byte {
 	}
 	return dst
 }
+
+// RouteOnly leaves of the URL what is the same for all requests to one route: the
+// route stands in place of the path, or "/" if there is none, and the query is
+// gone. A path that was captured may name a user; a route does not. The span's
+// name is put together anew.
+func (e *Exchange) RouteOnly() {
+	e.Query = ""
+	e.Path = "/"
+	e.SpanName = e.Method // which may hold the path, too
+	if e.Route == "" {
+		return
+	}
+	e.SpanName += " " + e.Route
+	b := make([]byte, 0, len(e.Route)+16)
+	if e.Route[0] != '/' {
+		b = append(b, '/')
+	}
+	for i := range len(e.Route) {
+		if c := e.Route[i]; c <= ' ' || c > '~' || c == '?' || c == '#' {
+			b = append(b, '%', "0123456789ABCDEF"[c>>4], "0123456789ABCDEF"[c&15])
+		} else {
+			b = append(b, c)
+		}
+	}
+	e.Path = string(b)
+}

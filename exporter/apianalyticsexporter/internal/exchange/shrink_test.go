@@ -77,3 +77,19 @@ func TestMessageGet(t *testing.T) {
 		t.Errorf("Get: %q %q %q", m.Get("a"), m.Get("b"), m.Get("c"))
 	}
 }
+
+func TestRouteOnly(t *testing.T) {
+	t.Parallel()
+	for route, want := range map[string][2]string{
+		"/users/{id}": {"/users/{id}", "GET /users/{id}"},
+		"":            {"/", "GET"},
+		"a b":         {"/a%20b", "GET a b"},
+		"/ä?#":        {"/%C3%A4%3F%23", "GET /ä?#"},
+	} {
+		e := Exchange{Method: "GET", Path: "/users/7", Query: "x=1", Route: route, SpanName: "GET /users/7"}
+		e.RouteOnly()
+		if e.Path != want[0] || e.SpanName != want[1] || e.Query != "" || e.Route != route {
+			t.Errorf("%q: %+v", route, e)
+		}
+	}
+}

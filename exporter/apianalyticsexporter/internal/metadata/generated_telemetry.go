@@ -139,7 +139,7 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	errs = errors.Join(errs, err)
 	builder.ExporterAPIAnalyticsEventsTruncated, err = builder.meter.Int64Counter(
 		"otelcol_exporter_api_analytics_events_truncated",
-		metric.WithDescription("Events whose bodies were cut to fit max_event_size. [Alpha]"),
+		metric.WithDescription("Events whose bodies were cut to fit max_body_size or max_event_size. [Alpha]"),
 		metric.WithUnit("{event}"),
 	)
 	errs = errors.Join(errs, err)

@@ -120,7 +120,7 @@ func AssertEqualExporterAPIAnalyticsEventsTranslated(t *testing.T, tt *component
 func AssertEqualExporterAPIAnalyticsEventsTruncated(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_exporter_api_analytics_events_truncated",
-		Description: "Events whose bodies were cut to fit max_event_size. [Alpha]",
+		Description: "Events whose bodies were cut to fit max_body_size or max_event_size. [Alpha]",
 		Unit:        "{event}",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,
