@@ -8,6 +8,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
+	"math/rand/v2"
 	"strconv"
 	"strings"
 	"time"
@@ -53,8 +54,9 @@ func newTemplate(run uint32, n int, shape Shape) (*template, error) {
 	rs.Resource().Attributes().PutStr("deployment.environment.name", "production")
 	spans := rs.ScopeSpans().AppendEmpty().Spans()
 	now := time.Now().Add(shape.Shift)
+	rng := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // the same text in every run
 	for range n {
-		addExchange(spans.AppendEmpty(), run, now, shape)
+		addExchange(spans.AppendEmpty(), run, now, shape, rng)
 	}
 	data, err := ptraceotlp.NewExportRequestFromTraces(td).MarshalProto()
 	if err != nil {
@@ -101,7 +103,7 @@ func (t *template) number(dst []byte, first uint64) []byte {
 	return dst
 }
 
-func addExchange(s ptrace.Span, run uint32, now time.Time, shape Shape) {
+func addExchange(s ptrace.Span, run uint32, now time.Time, shape Shape, rng *rand.Rand) {
 	var id [16]byte
 	binary.BigEndian.PutUint32(id[:], tag)
 	binary.BigEndian.PutUint32(id[4:], run)
@@ -124,13 +126,13 @@ func addExchange(s ptrace.Span, run uint32, now time.Time, shape Shape) {
 	a.PutInt("network.peer.port", 51234)
 	a.PutStr("network.protocol.version", "1.1")
 	a.PutStr("user_agent.original", "load/1.0 (linux)")
-	a.PutStr("user.id", "u-42")
+	a.PutStr("user.id", fmt.Sprintf("u-%d", rng.IntN(10_000)))
 	a.PutStr("apispan.company.id", "acme")
 	a.PutStr("apispan.consumer.id", "key-42-of-acme")
 	for _, h := range [][2]string{
 		{"accept", "application/json"}, {"accept-encoding", "gzip"}, {"authorization", "[MASKED]"},
 		{"content-type", "application/json"}, {"host", "api.example.com"}, {"user-agent", "load/1.0 (linux)"},
-		{"x-request-id", "7b0c0f7e-3c7c-4b7e-9a55-6a1f2f1e9d10"},
+		{"x-request-id", fmt.Sprintf("%016x%016x", rng.Uint64(), rng.Uint64())},
 	} {
 		a.PutEmptySlice("http.request.header." + h[0]).AppendEmpty().SetStr(h[1])
 	}
@@ -138,10 +140,10 @@ func addExchange(s ptrace.Span, run uint32, now time.Time, shape Shape) {
 		a.PutEmptySlice("http.response.header." + h[0]).AppendEmpty().SetStr(h[1])
 	}
 	if shape.RequestBody > 0 {
-		a.PutStr("http.request.body.content", document(shape.RequestBody))
+		a.PutStr("http.request.body.content", document(shape.RequestBody, rng))
 	}
 	if shape.ResponseBody > 0 {
-		a.PutStr("http.response.body.content", document(shape.ResponseBody))
+		a.PutStr("http.response.body.content", document(shape.ResponseBody, rng))
 	}
 	if shape.EventID {
 		a.PutStr("apispan.event.id", eventHead(run)+"000000000000")
@@ -151,19 +153,23 @@ func addExchange(s ptrace.Span, run uint32, now time.Time, shape Shape) {
 	}
 }
 
-// document is a JSON object of about size bytes.
-func document(size int) string {
+// document is a JSON object of about size bytes that compresses about as well as
+// real ones do.
+func document(size int, rng *rand.Rand) string {
 	var b strings.Builder
-	b.WriteString(`{"order":{"number":12345678901234567,"currency":"EUR","customer":{"name":"Ada Lovelace","email":"ada@example.com","password":"hunter2"}},"items":[`)
+	fmt.Fprintf(&b, `{"order":{"number":%d,"currency":"EUR","customer":{"name":"Ada %x","email":"ada%d@example.com","password":"%x"}},"items":[`,
+		rng.Int64(), rng.Uint32(), rng.IntN(100_000), rng.Uint64())
 	for i := 0; b.Len() < size-60; i++ {
 		if i > 0 {
 			b.WriteByte(',')
 		}
-		fmt.Fprintf(&b, `{"sku":"chair-%d","price":%d.50,"tags":["oak","red"]}`, i, 10+i)
+		fmt.Fprintf(&b, `{"sku":"%s-%x","price":%d.%02d,"stock":%d}`, wares[rng.IntN(len(wares))], rng.Uint32(), rng.IntN(1000), rng.IntN(100), rng.IntN(500))
 	}
 	b.WriteString(`]}`)
 	return b.String()
 }
+
+var wares = []string{"chair", "table", "lamp", "shelf", "sofa", "desk", "bed", "stool"}
 
 // Number returns the run and the number of the exchange with the given trace id
 // (32 hexadecimal digits), and false if it is not of this package.
