@@ -8,6 +8,7 @@ package httpcapture
 import (
 	"bufio"
 	"io"
+	"math"
 	"net"
 	"net/http"
 	"strconv"
@@ -44,6 +45,7 @@ type serverCore struct {
 	written atomic.Int64 // bytes that went through Write
 
 	wrote    atomic.Bool // the final header was sent
+	sized    atomic.Bool // with a Content-Length
 	planned  atomic.Bool // the request body is decided on
 	returned bool        // the handler came back without a panic
 
@@ -96,6 +98,13 @@ func (c *serverCore) header(status int) {
 		return
 	}
 	h := c.sent()
+	size := int64(-1)
+	if v := h["Content-Length"]; len(v) > 0 { // net/http looks at the first one
+		if n, err := strconv.ParseInt(v[0], 10, 64); err == nil && n >= 0 {
+			size = n
+			c.sized.Store(true)
+		}
+	}
 	c.responseHeader(h, status)
 	if !c.cfg.anyBodies || c.r.Method == http.MethodHead || !bodyAllowed(status) {
 		return
@@ -103,12 +112,6 @@ func (c *serverCore) header(status int) {
 	p := c.cfg.planFor(c.r)
 	if !wantsBody(p, c.resType, c.resKnown) {
 		return
-	}
-	size := int64(-1)
-	if v := h["Content-Length"]; len(v) == 1 {
-		if n, err := strconv.ParseInt(v[0], 10, 64); err == nil && n >= 0 {
-			size = n
-		}
 	}
 	c.res.start(p.resMax, size, c.cfg.budget)
 }
@@ -155,9 +158,28 @@ func (c *serverCore) writeString(s string) (int, error) {
 	if sw, ok := c.w.(io.StringWriter); ok {
 		n, err = sw.WriteString(s)
 	} else {
-		n, err = c.w.Write(stringBytes(s))
+		n, err = c.writeLost(stringBytes(s))
 	}
 	c.passed(stringBytes(s), n, err)
+	return n, err
+}
+
+// stringPiece is the size of the smaller of net/http's buffers for responses.
+const stringPiece = 2048
+
+// writeLost stands for a WriteString that a wrapper between us and the server
+// dropped. net/http passes a large Write on whole but a string in buffers, which
+// shows in the chunks on the wire; pieces that fit the buffer give the same chunks.
+// With a length there are no chunks, and net/http refuses what is too long whole.
+func (c *serverCore) writeLost(p []byte) (n int, err error) {
+	if len(p) <= stringPiece || c.sized.Load() {
+		return c.w.Write(p)
+	}
+	for len(p) > 0 && err == nil {
+		var k int
+		k, err = c.w.Write(p[:min(len(p), stringPiece)])
+		n, p = n+k, p[k:]
+	}
 	return n, err
 }
 
@@ -203,7 +225,7 @@ func (c *serverCore) closeNotify() <-chan bool {
 
 // readFrom hands the source to the server's ReadFrom, so that the response is
 // framed as without us. While bytes are still wanted they are taken from a reader
-// around the source; the rest is copied by the kernel if it can be.
+// around the source.
 func (c *serverCore) readFrom(src io.Reader) (int64, error) {
 	c.header(http.StatusOK)
 	rf := c.w.(io.ReaderFrom)
@@ -214,9 +236,27 @@ func (c *serverCore) readFrom(src io.Reader) (int64, error) {
 		c.setCopied(n)
 		return n, err
 	}
-	// net/http frames by what it finds in the first 512 bytes.
-	limit = max(limit, 512)
-	t := &tee{src: src, c: c, left: limit}
+	n, err := c.readFromTee(rf, src, limit)
+	if err != nil {
+		c.res.count(0, err)
+	}
+	c.setCopied(n)
+	return n, err
+}
+
+func (c *serverCore) readFromTee(rf io.ReaderFrom, src io.Reader, limit int64) (int64, error) {
+	if !c.sized.Load() && c.r.ProtoAtLeast(1, 1) {
+		// Chunked: each piece shows on the wire, so the server must get the ones that
+		// the source gives. It would not let the kernel copy them anyway.
+		t := &tee{src: src, c: c, left: math.MaxInt64}
+		if _, ok := src.(io.WriterTo); ok {
+			return rf.ReadFrom(teeWriterTo{t})
+		}
+		return rf.ReadFrom(t)
+	}
+	// The rest is copied by the kernel if it can be. net/http looks at the first 512
+	// bytes by itself.
+	t := &tee{src: src, c: c, left: max(limit, 512)}
 	n, err := rf.ReadFrom(t)
 	if err == nil && !t.ended {
 		var rest int64
@@ -224,7 +264,6 @@ func (c *serverCore) readFrom(src io.Reader) (int64, error) {
 		c.res.count(rest, err)
 		n += rest
 	}
-	c.setCopied(n)
 	return n, err
 }
 
@@ -253,6 +292,25 @@ func (t *tee) Read(p []byte) (int, error) {
 	t.left -= int64(n)
 	t.ended = t.ended || err != nil
 	t.c.res.add(p[:max(0, min(n, len(p)))], nil)
+	return n, err
+}
+
+// teeWriterTo is a tee around a source that writes itself.
+type teeWriterTo struct{ *tee }
+
+func (t teeWriterTo) WriteTo(w io.Writer) (int64, error) {
+	return t.src.(io.WriterTo).WriteTo(teeWriter{w, t.c})
+}
+
+type teeWriter struct {
+	io.Writer
+
+	c *serverCore
+}
+
+func (t teeWriter) Write(p []byte) (int, error) {
+	n, err := t.Writer.Write(p)
+	t.c.res.add(p[:max(0, min(n, len(p)))], err)
 	return n, err
 }
 
