@@ -79,13 +79,18 @@ func (g gen) content(n int) string {
 		}
 		return string(b)
 	default:
-		var b bytes.Buffer
-		z := gzip.NewWriter(&b)
-		fmt.Fprint(z, strings.Repeat("zip", n))
-		z.Close()
-		return b.String()[:min(n, b.Len())]
+		z := zipped(strings.Repeat("zip", n))
+		return z[:min(n, len(z))]
 	}
 	return strings.Repeat(unit, n/len(unit)+1)[:n]
+}
+
+func zipped(s string) string {
+	var b bytes.Buffer
+	z := gzip.NewWriter(&b)
+	_, _ = io.WriteString(z, s)
+	_ = z.Close()
+	return b.String()
 }
 
 func (g gen) contentType() string {

@@ -55,11 +55,13 @@ func (g gen) readOp() op {
 			return s.read(len(b), b, err)
 		}, reads: true}
 	}
-	return op{name: "read all", do: func(s *stage) string {
-		b, err := io.ReadAll(s.r.Body)
-		return s.read(len(b), b, err) + fmt.Sprint(s.r.Trailer)
-	}, reads: true}
+	return readAll
 }
+
+var readAll = op{name: "read all", do: func(s *stage) string {
+	b, err := io.ReadAll(s.r.Body)
+	return s.read(len(b), b, err) + fmt.Sprint(s.r.Trailer)
+}, reads: true}
 
 func (g gen) headerOp() op {
 	name, value := g.header()

@@ -16,6 +16,7 @@ import (
 	"net/http/httptrace"
 	"net/textproto"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -35,6 +36,7 @@ import (
 type player struct {
 	*httptest.Server
 
+	name  string
 	c     *collector
 	cases sync.Map // string: *play
 }
@@ -56,7 +58,7 @@ type play struct {
 }
 
 func newPlayer(t *testing.T, h2 bool, wr wrapping) *player {
-	p := &player{c: newCollector(t)}
+	p := &player{name: wr.name, c: newCollector(t)}
 	h := wr.wrap(p.c, http.HandlerFunc(p.serve), everything(httpcapture.WithoutDefaultSkips(), httpcapture.WithContentTypes("*/*"))...)
 	// A limit outside is part of what is played.
 	outermost := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -88,17 +90,15 @@ func (p *player) serve(w http.ResponseWriter, r *http.Request) {
 		s.encoded = w.Header().Get("Content-Encoding") != ""
 		run.done <- s
 	}()
-	answered := false
 	for _, o := range run.e.script {
 		if s.hijacked {
 			return
 		}
 		s.announced = s.announced || w.Header().Get("Content-Length") != ""
 		saw := ports.ReplaceAllString(o.do(s), "-")
-		if answered && o.reads && r.ProtoMajor == 2 {
-			saw = "?" // net/http's client stops to send when it has an answer
+		if r.Method == http.MethodHead && r.ProtoMajor == 2 {
+			saw = "?" // the header ends the stream, and what comes after is a matter of luck
 		}
-		answered = answered || !o.reads
 		run.log = append(run.log, o.name+": "+saw)
 	}
 }
@@ -123,7 +123,7 @@ func (p *player) play(t *testing.T, id string, e *exchange, over func(*testing.T
 	start := time.Now()
 	over(t, p, e, id, &got)
 	if d := time.Since(start); d > patience/2 {
-		t.Errorf("took %v:\n%s", d, e)
+		t.Errorf("took %v with %s:\n%s", d, p.name, e)
 	}
 	select {
 	case s := <-run.done:
@@ -231,6 +231,31 @@ func overWire(t *testing.T, p *player, e *exchange, id string, got *seen) {
 		break
 	}
 	got.Wire = dateLine.ReplaceAllString(wire.String(), "Date: -")
+}
+
+// overHTTP2 leaves what HTTP/2 has, and no race of the request with the response:
+// net/http's client stops to send when it has the end of an answer.
+func (e *exchange) overHTTP2() {
+	e.missing, e.old = 0, false
+	if e.method == http.MethodHead {
+		e.body, e.trailer = "", nil
+	}
+	if e.body == "" {
+		return
+	}
+	slices.SortStableFunc(e.script, func(a, b op) int { return b2i(b.reads) - b2i(a.reads) })
+	if len(e.body)%4 == 0 || len(e.script) == 0 {
+		e.body = e.body[:min(len(e.body), 500)]
+		return
+	}
+	e.script = slices.Insert(e.script, 0, readAll)
+}
+
+func b2i(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
 }
 
 // overHTTP2 uses net/http's client and keeps what it tells.
@@ -359,7 +384,7 @@ func TestDifferentialServer(t *testing.T) {
 				for i := range n {
 					e := newGen(seed, i).exchange()
 					if h2 {
-						e.missing, e.old = 0, false
+						e.overHTTP2()
 					}
 					e.expect = e.expect && !alongside // otelhttp hangs on some
 					if !compare(t, bare, ours, strconv.Itoa(i), e, proto.over) {
@@ -382,8 +407,8 @@ func compare(t *testing.T, bare, ours *player, id string, e *exchange, over func
 			return false
 		}
 		sp := ours.c.span(t)
-		bare.drain()
-		ours.drain()
+		forget(bare.c)
+		forget(ours.c)
 		checkSpan(t, sp, e, s)
 		want.Wire, got.Wire = firstDifference(want.Wire, got.Wire)
 		want.Body, got.Body = firstDifference(want.Body, got.Body)
@@ -415,12 +440,12 @@ func firstDifference(a, b string) (string, string) {
 	return cut(a), cut(b)
 }
 
-// drain forgets spans, such as that of the request that showed that a connection
+// forget forgets spans, such as that of the request that showed that a connection
 // lives.
-func (p *player) drain() {
+func forget(c *collector) {
 	for {
 		select {
-		case <-p.c.ended:
+		case <-c.ended:
 		default:
 			return
 		}
