@@ -77,11 +77,11 @@ type answer struct {
 
 func (g gen) call() *call {
 	c := &call{
-		method:  pick(g, "GET", "GET", "POST", "POST", "PUT", "HEAD", "DELETE", "PATCH", "", "ODD"),
+		method:  oneOf(g, "GET", "GET", "POST", "POST", "PUT", "HEAD", "DELETE", "PATCH", "", "ODD"),
 		kind:    bodyKind(g.IntN(int(numKinds))),
 		reading: reading(g.IntN(int(numReadings))),
 		answer: answer{
-			status: pick(g, 200, 200, 200, 201, 204, 304, 400, 404, 500, 599),
+			status: oneOf(g, 200, 200, 200, 201, 204, 304, 400, 404, 500, 599),
 			info:   g.chance(15), chunked: g.chance(50), gzip: g.chance(15), trailer: g.chance(15), early: g.chance(10), abort: g.chance(5),
 		},
 	}
@@ -97,7 +97,7 @@ func (g gen) call() *call {
 		c.trailer, c.expect = c.kind != noBody && g.chance(15), g.chance(10)
 	}
 	if g.chance(10) {
-		c.redirect = pick(g, 301, 302, 303, 307, 308)
+		c.redirect = oneOf(g, 301, 302, 303, 307, 308)
 	}
 	if g.chance(75) {
 		c.answer.body = g.content(g.size())
@@ -345,9 +345,12 @@ func TestDifferentialClient(t *testing.T) {
 					defer base.CloseIdleConnections()
 					return server.call(t, wr.wrap(c, base, everything(httpcapture.WithContentTypes("*/*"))...), id, cl)
 				}
-				n, seed := diffSize(t, 300)
+				n, seed := diffSize(t, 200)
 				for i := range n {
 					cl := newGen(seed, i).call()
+					if h2 && (cl.answer.early || cl.answer.status == http.StatusNoContent) {
+						cl.body = cl.body[:min(len(cl.body), 500)] // or net/http's client may wait for itself
+					}
 					diff := ""
 					for range 3 {
 						want, got := through(plain, strconv.Itoa(i), cl), through(wr, strconv.Itoa(i), cl)

@@ -43,7 +43,7 @@ func newGen(seed uint64, i int) gen { return gen{rand.New(rand.NewPCG(seed, uint
 
 func (g gen) chance(percent int) bool { return g.IntN(100) < percent }
 
-func pick[T any](g gen, list ...T) T { return list[g.IntN(len(list))] }
+func oneOf[T any](g gen, list ...T) T { return list[g.IntN(len(list))] }
 
 // size is mostly small, and otherwise around the limits that net/http, otelhttp or
 // we have.
@@ -54,7 +54,7 @@ func (g gen) size() int {
 	case g.chance(50):
 		return g.IntN(300)
 	case g.chance(60):
-		return max(0, pick(g, 512, 2048, 4096, 8192, 16384, 32768)+g.IntN(7)-3)
+		return max(0, oneOf(g, 512, 2048, 4096, 8192, 16384, 32768)+g.IntN(7)-3)
 	}
 	return g.IntN(70_000)
 }
@@ -94,7 +94,7 @@ func zipped(s string) string {
 }
 
 func (g gen) contentType() string {
-	return pick(g, "text/plain", "application/json", "application/json; charset=utf-8", "text/event-stream",
+	return oneOf(g, "text/plain", "application/json", "application/json; charset=utf-8", "text/event-stream",
 		"application/octet-stream", "application/x-www-form-urlencoded", "image/png", "APPLICATION/XML", "text/plain; charset=latin1", ";;", "x")
 }
 
@@ -102,17 +102,17 @@ func (g gen) contentType() string {
 func (g gen) header() (name, value string) {
 	switch g.IntN(6) {
 	case 0:
-		return pick(g, "Authorization", "Cookie", "X-Api-Key"), "secret " + fmt.Sprint(g.IntN(1000))
+		return oneOf(g, "Authorization", "Cookie", "X-Api-Key"), "secret " + fmt.Sprint(g.IntN(1000))
 	case 1:
-		return "Content-Encoding", pick(g, "gzip", "identity", "br", "deflate, gzip", "")
+		return "Content-Encoding", oneOf(g, "gzip", "identity", "br", "deflate, gzip", "")
 	case 2:
-		return pick(g, "X-Odd!#$%&'*+.^_`|~-Name", "x-lower", "X-"+strings.Repeat("Long-", 30)+"Name"), "v"
+		return oneOf(g, "X-Odd!#$%&'*+.^_`|~-Name", "x-lower", "X-"+strings.Repeat("Long-", 30)+"Name"), "v"
 	case 3:
 		return "X-Obs-Text", "caf\xe9 \x80\xff"
 	case 4:
 		return "X-Long", strings.Repeat("l", g.IntN(6000))
 	}
-	return fmt.Sprintf("X-H%d", g.IntN(6)), pick(g, "", "a", "b, c", "ünïcode", "  inner  blanks")
+	return fmt.Sprintf("X-H%d", g.IntN(6)), oneOf(g, "", "a", "b, c", "ünïcode", "  inner  blanks")
 }
 
 // exchange is what is done on both sides.
@@ -129,6 +129,8 @@ type exchange struct {
 	old      bool        // HTTP/1.0
 	maxBytes int64       // of http.MaxBytesHandler outside; 0 = none
 	script   []op
+
+	longString bool // one is written that is longer than net/http's buffer
 }
 
 // op is one thing a handler does. It returns what the handler could see of it.
@@ -164,7 +166,7 @@ func (s *stage) read(n int, b []byte, err error) string {
 
 func (g gen) exchange() *exchange {
 	e := &exchange{
-		method: pick(g, "GET", "GET", "POST", "POST", "PUT", "HEAD", "DELETE", "PATCH", "OPTIONS", "ODD"),
+		method: oneOf(g, "GET", "GET", "POST", "POST", "PUT", "HEAD", "DELETE", "PATCH", "OPTIONS", "ODD"),
 		keep:   g.chance(40),
 	}
 	for range g.IntN(4) {
@@ -197,7 +199,7 @@ func (g gen) exchange() *exchange {
 	}
 	switch {
 	case g.chance(8):
-		e.script = append(e.script, panicOp(pick[any](g, http.ErrAbortHandler, io.ErrUnexpectedEOF, "text")))
+		e.script = append(e.script, panicOp(oneOf[any](g, http.ErrAbortHandler, io.ErrUnexpectedEOF, "text")))
 	case g.chance(5):
 		e.script = append(e.script, hijackOp())
 	}

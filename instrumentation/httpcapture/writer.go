@@ -158,28 +158,9 @@ func (c *serverCore) writeString(s string) (int, error) {
 	if sw, ok := c.w.(io.StringWriter); ok {
 		n, err = sw.WriteString(s)
 	} else {
-		n, err = c.writeLost(stringBytes(s))
+		n, err = c.w.Write(stringBytes(s)) // as otelhttp does, whose writer has no WriteString
 	}
 	c.passed(stringBytes(s), n, err)
-	return n, err
-}
-
-// stringPiece is the size of the smaller of net/http's buffers for responses.
-const stringPiece = 2048
-
-// writeLost stands for a WriteString that a wrapper between us and the server
-// dropped. net/http passes a large Write on whole but a string in buffers, which
-// shows in the chunks on the wire; pieces that fit the buffer give the same chunks.
-// With a length there are no chunks, and net/http refuses what is too long whole.
-func (c *serverCore) writeLost(p []byte) (n int, err error) {
-	if len(p) <= stringPiece || c.sized.Load() {
-		return c.w.Write(p)
-	}
-	for len(p) > 0 && err == nil {
-		var k int
-		k, err = c.w.Write(p[:min(len(p), stringPiece)])
-		n, p = n+k, p[k:]
-	}
 	return n, err
 }
 
