@@ -237,6 +237,9 @@ func overWire(t *testing.T, p *player, e *exchange, id string, got *seen) {
 // net/http's client stops to send when it has the end of an answer.
 func (e *exchange) overHTTP2() {
 	e.missing, e.old = 0, false
+	if raceEnabled { // net/http's server encodes the header of a 1xx while the handler goes on
+		e.script = slices.DeleteFunc(e.script, func(o op) bool { return strings.HasPrefix(o.name, "status 10") })
+	}
 	if e.method == http.MethodHead {
 		e.body, e.trailer = "", nil
 	}
