@@ -82,6 +82,7 @@ func TestShippedConfigsAreValid(t *testing.T) {
 			t.Parallel()
 			out, err := validate(t, file,
 				"MOESIF_APPLICATION_ID=an-id", "README_API_KEY=a-key",
+				"METLO_ENDPOINT=https://metlo.example.com:8081", "METLO_API_KEY=a-key", "METLO_ENCRYPTION_KEY=a-session-key",
 				"MOESIF_ENDPOINT=http://127.0.0.1:1", "README_ENDPOINT=http://127.0.0.1:1",
 				"OTLP_BACKEND=https://otlp.example.com", "GATEWAY=https://gateway.example.com:4318",
 				"STATE_DIR="+t.TempDir(), "TLS_DIR=/etc/otelcol-apispan/tls")
@@ -101,7 +102,8 @@ func TestSecretsAreRequired(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !strings.Contains(string(text), "${env:MOESIF_APPLICATION_ID}") && !strings.Contains(string(text), "${env:README_API_KEY}") {
+		if !strings.Contains(string(text), "${env:MOESIF_APPLICATION_ID}") && !strings.Contains(string(text), "${env:README_API_KEY}") &&
+			!strings.Contains(string(text), "${env:METLO_API_KEY}") {
 			continue
 		}
 		t.Run(filepath.Base(file), func(t *testing.T) {
@@ -173,6 +175,7 @@ func TestBadConfigsAreRefused(t *testing.T) {
 func TestConfigOrder(t *testing.T) {
 	t.Parallel()
 	type exporter struct {
+		Metlo map[string]any // stamps what it gets on arrival: nothing is to be kept for long
 		Queue struct {
 			Storage string
 			Enabled *bool
@@ -220,7 +223,7 @@ func TestConfigOrder(t *testing.T) {
 			}
 		}
 		for id, e := range c.Exporters {
-			if e.Queue.Wait || e.Queue.Enabled != nil && !*e.Queue.Enabled {
+			if e.Metlo != nil || e.Queue.Wait || e.Queue.Enabled != nil && !*e.Queue.Enabled {
 				continue
 			}
 			if e.Queue.Storage == "" {

@@ -5,6 +5,7 @@ package e2e
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"sync"
@@ -55,12 +56,40 @@ func startBackends(ctx context.Context, t *testing.T, bin binaries, fakeArgs ...
 	if err != nil {
 		t.Fatal(err)
 	}
+	return fakes, startCollector(ctx, t, bin, fakes)
+}
+
+// startCollector runs the collector with the configuration of the demo.
+func startCollector(ctx context.Context, t *testing.T, bin binaries, fakes *harness.Fakes, args ...string) *harness.Collector {
+	t.Helper()
 	collector, err := harness.StartCollector(ctx, ctx, bin.collector, harness.CollectorOptions{
 		Config: filepath.Join(repoRoot(t), "collectorbuild", "config", "demo.yaml"),
-		State:  t.TempDir(), Moesif: fakes.Moesif, ReadMe: fakes.ReadMe,
+		State:  t.TempDir(), Moesif: fakes.Moesif, ReadMe: fakes.ReadMe, Args: args,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return fakes, collector
+	return collector
+}
+
+// startMetlo runs the fake endpoints with Metlo's among them.
+func startMetlo(ctx context.Context, t *testing.T, bin binaries) (fakes *harness.Fakes, url string) {
+	t.Helper()
+	fakes, err := harness.StartFakes(ctx, bin.fakes, []string{"-metlo", "127.0.0.1:0"}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = fakes.Wait(ctx, "Metlo's address", func() error {
+		for _, r := range fakes.Records() {
+			if r.Type == "listening" && r.Backend == "metlo" {
+				url = r.URL
+				return nil
+			}
+		}
+		return errors.New("not listening")
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fakes, url
 }

@@ -14,5 +14,7 @@
 // that a change of an encoder is noticed. They were written from the published
 // sources named beside each rule, not from the encoders.
 //
+// [NewMetlo] is Metlo's collector, which takes a batch item by item.
+//
 // Nothing here is for production: recorded events are kept in memory.
 package backendtest

@@ -55,14 +55,18 @@ type endpoint struct {
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	moesif := &endpoint{backend: "moesif", create: backendtest.NewMoesif}
 	readme := &endpoint{backend: "readme", create: backendtest.NewReadMe}
+	metlo := &endpoint{backend: "metlo", create: backendtest.NewMetlo}
 	fs := flag.NewFlagSet("fakevendor", flag.ContinueOnError)
 	fs.SetOutput(stderr)
 	fs.StringVar(&moesif.address, "moesif", "", "`address` for the Moesif endpoint, such as 127.0.0.1:0; empty: not served")
 	fs.StringVar(&readme.address, "readme", "", "`address` for the ReadMe endpoint, such as 127.0.0.1:0; empty: not served")
+	fs.StringVar(&metlo.address, "metlo", "", "`address` for Metlo's collector, such as 127.0.0.1:0; empty: not served")
 	fs.StringVar(&moesif.credential, "moesif-application-id", "", "the only application `id` to accept; empty: any")
 	fs.StringVar(&readme.credential, "readme-api-key", "", "the only API `key` to accept; empty: any")
+	fs.StringVar(&metlo.credential, "metlo-api-key", "", "the only API `key` to accept; empty: any")
 	fs.Func("moesif-fault", "scripted `fault`, such as status=503,count=3; may be repeated", moesif.addFault)
 	fs.Func("readme-fault", "scripted `fault`, such as status=503,count=3; may be repeated", readme.addFault)
+	fs.Func("metlo-fault", "scripted `fault`, such as status=503,count=3; may be repeated", metlo.addFault)
 	record := fs.String("record", "", "append event and violation records to `file` instead of stdout")
 	if err := fs.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
@@ -71,13 +75,13 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return exitUsage
 	}
 	var endpoints []*endpoint
-	for _, e := range []*endpoint{moesif, readme} {
+	for _, e := range []*endpoint{moesif, readme, metlo} {
 		if e.address != "" {
 			endpoints = append(endpoints, e)
 		}
 	}
 	if fs.NArg() > 0 || len(endpoints) == 0 {
-		fmt.Fprintln(stderr, "fakevendor: give -moesif ADDRESS, -readme ADDRESS or both, and no other arguments")
+		fmt.Fprintln(stderr, "fakevendor: give at least one of -moesif, -readme and -metlo ADDRESS, and no other arguments")
 		return exitUsage
 	}
 	control := &recorder{w: bufio.NewWriter(stdout)}
