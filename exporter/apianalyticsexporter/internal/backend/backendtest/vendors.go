@@ -22,3 +22,14 @@ var (
 		"webhook":  CheckWebhook,
 	}
 )
+
+// Names returns the backends that have a fake.
+func Names() []string { return sortedKeys(fakes) }
+
+// New returns the fake of a backend, or nil if there is none of that name.
+func New(name string, s Settings) *Fake {
+	if f := fakes[name]; f != nil {
+		return f(s)
+	}
+	return nil
+}

@@ -16,14 +16,25 @@ import (
 // Append implements [backend.Encoder]. It drops calls to Moesif itself and
 // nothing else.
 func (e *Encoder) Append(dst []byte, ex *exchange.Exchange) ([]byte, backend.Drop) {
+	dst, _, drop := e.AppendWithin(dst, ex, maxItemBytes)
+	return dst, drop
+}
+
+// AppendWithin implements [backend.Shedder]: bodies are cut to what Moesif keeps of
+// them. The limit of the item is the exporter's to hold.
+func (e *Encoder) AppendWithin(dst []byte, ex *exchange.Exchange, _ int) ([]byte, bool, backend.Drop) {
 	if ex.Direction == exchange.Outgoing && toMoesif(ex) {
-		return dst, backend.DropSelfTraffic
+		return dst, false, backend.DropSelfTraffic
 	}
-	if len(ex.Request.Body.Data) > maxBodyBytes || len(ex.Response.Body.Data) > maxBodyBytes {
-		cut := *ex
-		cut.Shrink(maxBodyBytes)
-		ex = &cut
+	if len(ex.Request.Body.Data) <= maxBodyBytes && len(ex.Response.Body.Data) <= maxBodyBytes {
+		return e.append(dst, ex), false, backend.Keep
 	}
+	cut := *ex
+	cut.Shrink(maxBodyBytes)
+	return e.append(dst, &cut), true, backend.Keep
+}
+
+func (e *Encoder) append(dst []byte, ex *exchange.Exchange) []byte {
 	query, queryCut := limitQuery(ex.Query)
 	dst = e.appendRequest(dst, ex, query)
 	dst = e.appendResponse(dst, ex)
@@ -45,7 +56,7 @@ func (e *Encoder) Append(dst []byte, ex *exchange.Exchange) ([]byte, backend.Dro
 	dst = append(dst, `,"weight":`...)
 	dst = strconv.AppendInt(dst, max(ex.Weight, 1), 10)
 	dst = appendMetadata(dst, ex, queryCut)
-	return append(dst, '}'), backend.Keep
+	return append(dst, '}')
 }
 
 // toMoesif reports whether an outgoing call reports to Moesif, by host or by the

@@ -59,7 +59,10 @@ type Encoder struct {
 	settings Settings
 }
 
-var _ backend.Encoder = (*Encoder)(nil)
+var (
+	_ backend.Encoder = (*Encoder)(nil)
+	_ backend.Shedder = (*Encoder)(nil)
+)
 
 // New returns an encoder, or an error that names the setting to correct and
 // holds no value of it.
