@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -37,8 +38,17 @@ func cerberusConfig(endpoint string) *Config {
 func newCerberus(t *testing.T) (*backendtest.Fake, *httptest.Server) {
 	t.Helper()
 	fake := backendtest.NewCerberus(backendtest.Settings{Credential: cerberusToken})
-	srv := httptest.NewServer(fake)
-	t.Cleanup(srv.Close)
+	// The server does not wait for connections that became WebSockets.
+	var handlers sync.WaitGroup
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		handlers.Add(1)
+		defer handlers.Done()
+		fake.ServeHTTP(w, r)
+	}))
+	t.Cleanup(func() {
+		srv.Close()
+		handlers.Wait()
+	})
 	return fake, srv
 }
 

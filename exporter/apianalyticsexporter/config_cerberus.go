@@ -76,7 +76,7 @@ func (cfg *Config) cerberusChoice() choice {
 		name: "cerberus", gates: c.Gates, secretKey: "token", secret: configopaque.String(token),
 		// No client of the vendor compresses.
 		endpoint: c.Endpoint, ownEndpoint: true, compression: "none",
-		keys: keys,
+		keys: keys, transports: map[string]newTransport{"ws": newWebSocket, "wss": newWebSocket},
 		newEncoder: func(version string) (backend.Encoder, error) {
 			if err := c.validate(endpoint); err != nil {
 				return nil, err

@@ -132,6 +132,10 @@ func TestConfig(t *testing.T) {
 			c := cfg.Cerberus.GetOrInsertDefault()
 			c.Endpoint, c.Token = "https://ingest.example.com", "sk_test"
 		},
+		"cerberus_websocket": func(cfg *Config) {
+			c := cfg.Cerberus.GetOrInsertDefault()
+			c.Endpoint, c.Token, c.ClientID, c.SecretKey = "wss://ingest.example.com/ws/events", "sk_test", "shop", "a-key"
+		},
 		"cerberus_everything": func(cfg *Config) {
 			cfg.ClientConfig.Endpoint = "https://ingest.example.com/v1/ingest/batch"
 			c := cfg.Cerberus.GetOrInsertDefault()
@@ -171,8 +175,8 @@ func TestConfig(t *testing.T) {
 			}
 		})
 	}
-	if n := len(all.ToStringMap()); n != 10 {
-		t.Errorf("%d entries in config.yaml, 10 are tested", n)
+	if n := len(all.ToStringMap()); n != 11 {
+		t.Errorf("%d entries in config.yaml, 11 are tested", n)
 	}
 }
 

@@ -124,7 +124,11 @@ func (s *sender) judge(r reply, events int) answer {
 		return a
 	}
 	refusal := &sendError{backend: s.spec.Name, status: r.status, events: events}
-	switch class := s.enc.Classify(r.status); {
+	class := s.enc.Classify(r.status)
+	if r.handshake && class != backend.Retry {
+		class = backend.Outage
+	}
+	switch {
 	case class == backend.Delivered && r.status/100 == 2:
 		a := answer{outcome: outcomeDelivered, status: r.status}
 		if reader, ok := s.enc.(backend.AnswerReader); ok {

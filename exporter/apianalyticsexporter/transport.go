@@ -47,6 +47,9 @@ type newTransport func(transportParams) transport
 type reply struct {
 	// status is the HTTP status, or the one that means the same; 0 is no answer.
 	status int
+	// handshake is true if the status is the answer to a handshake: no event was
+	// sent, so that whatever is refused, it is us.
+	handshake bool
 	// header is read for Retry-After and Date; it may be nil.
 	header http.Header
 	// body is a prefix of a successful answer, if that was asked for.

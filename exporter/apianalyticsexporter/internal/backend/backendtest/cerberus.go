@@ -44,6 +44,7 @@ func NewCerberus(s Settings) *Fake {
 		success:      http.StatusOK,
 		check:        CheckCerberus,
 		serve:        serveCerberus,
+		frame:        takeCerberusFrame,
 	}, s)
 }
 
@@ -158,10 +159,6 @@ var (
 		// Not at the revision that was read, and stored there all the same.
 		"status_code": optional(intBetween(100, 999)),
 		"latency_ms":  required(intBetween(0, 1<<53)),
-	})
-
-	cerberusFrame = object(fields{
-		"api_key": required(isFilled), "client_id": required(isFilled), "token": required(isFilled),
 	})
 )
 

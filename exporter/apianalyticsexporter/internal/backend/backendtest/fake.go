@@ -111,6 +111,9 @@ type vendor struct {
 	check        func(event []byte) []string
 	// streams are what is served beside the events, by path.
 	streams map[string]vendorStream
+	// frame, if set, takes a text frame of a WebSocket and returns the code with
+	// which the connection is to be closed, or 0.
+	frame func(f *Fake, data []byte) int
 	// serve, if set, answers in place of what the others have in common.
 	serve  func(f *Fake, r *http.Request) (status int, text string)
 	config *remoteConfig // nil if there is none

@@ -20,7 +20,7 @@ import (
 // ServeHTTP checks, records and answers one request. A request is taken or
 // refused as a whole: one bad event makes it a 400 and nothing is recorded.
 func (f *Fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if f.serveConfig(w, r) {
+	if f.serveConfig(w, r) || f.serveFrames(w, r) {
 		return
 	}
 	fault := f.nextFault()

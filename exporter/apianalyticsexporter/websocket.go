@@ -1,0 +1,334 @@
+// Copyright The apispan Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package apianalyticsexporter
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/coder/websocket"
+	"go.opentelemetry.io/collector/component"
+
+	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend"
+)
+
+const (
+	// ackTimeout is how long the vendor's client waits for one frame after each
+	// event. The client's timeout may be shorter.
+	ackTimeout = 5 * time.Second
+	// maxAckBytes bounds a frame of the server's; its content is not read.
+	maxAckBytes = 64 << 10
+	// A connection that is not used is pinged, so that one which died without a
+	// word does not cost the next event its first attempt.
+	pingInterval = 30 * time.Second
+	pingTimeout  = 10 * time.Second
+	// closeTimeout bounds the closing handshakes at shutdown.
+	closeTimeout = 2 * time.Second
+)
+
+// framer is implemented by an endpoint whose items travel one by one in text
+// frames.
+type framer interface {
+	// AppendFrame appends the frame that carries item.
+	AppendFrame(dst, item []byte) []byte
+}
+
+// wsTransport sends each item in a text frame and takes the next frame of the server
+// as its acknowledgement. One event is in flight on a connection, so there are as
+// many connections as senders at the same time. Connections are kept.
+type wsTransport struct {
+	transportParams
+
+	framer       framer
+	client       *http.Client
+	ackTimeout   time.Duration
+	pingInterval time.Duration
+
+	mu   sync.Mutex
+	idle []*wsConn // the last used one is used first
+	all  map[*wsConn]struct{}
+	done sync.WaitGroup
+}
+
+func newWebSocket(p transportParams) transport {
+	f, _ := p.backend.(framer)
+	return &wsTransport{
+		transportParams: p, framer: f, ackTimeout: ackTimeout, pingInterval: pingInterval, all: make(map[*wsConn]struct{}),
+	}
+}
+
+// start makes the client of the handshakes: with the configured headers, proxy, TLS
+// and authentication.
+func (t *wsTransport) start(ctx context.Context, host component.Host, set component.TelemetrySettings) error {
+	if t.framer == nil {
+		return errors.New("api_analytics: the backend has no WebSocket frames")
+	}
+	client, err := t.transportParams.client.ToClient(ctx, host.GetExtensions(), set)
+	if err != nil {
+		return err
+	}
+	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	t.client = client
+	if client.Timeout > 0 {
+		t.ackTimeout = min(t.ackTimeout, client.Timeout)
+	}
+	return nil
+}
+
+// shutdown closes the connections, with a handshake where the server takes part.
+func (t *wsTransport) shutdown(ctx context.Context) error {
+	t.mu.Lock()
+	var closing sync.WaitGroup
+	conns := make([]*wsConn, 0, len(t.all))
+	for c := range t.all {
+		conns = append(conns, c)
+		closing.Go(func() { _ = c.ws.Close(websocket.StatusNormalClosure, "") })
+	}
+	t.idle = nil
+	t.mu.Unlock()
+
+	closed := make(chan struct{})
+	go func() {
+		closing.Wait()
+		t.done.Wait()
+		close(closed)
+	}()
+	timer := time.NewTimer(closeTimeout)
+	defer timer.Stop()
+	select {
+	case <-closed:
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+	for _, c := range conns {
+		c.cancel()
+	}
+	<-closed
+	if t.client != nil {
+		t.client.CloseIdleConnections()
+	}
+	return nil
+}
+
+// send implements transport. An event that is not acknowledged is not delivered;
+// it is sent again, later or at once, and may so arrive twice.
+func (t *wsTransport) send(ctx context.Context, items [][]byte) (r reply) {
+	begin := time.Now()
+	defer func() { r.took = time.Since(begin) }()
+	var frame []byte
+	for i, item := range items {
+		frame = t.framer.AppendFrame(frame[:0], item)
+		if r = t.sendOne(ctx, frame); r.status != http.StatusOK || r.handshake {
+			r.taken = i
+			return r
+		}
+	}
+	return reply{status: http.StatusOK}
+}
+
+// sendOne sends one frame. If a kept connection turns out to be closed, a new one
+// is tried at once.
+func (t *wsTransport) sendOne(ctx context.Context, frame []byte) reply {
+	for {
+		c, kept, refusal := t.conn(ctx)
+		if c == nil {
+			return refusal
+		}
+		err := c.exchange(ctx, frame, t.ackTimeout)
+		if err == nil {
+			t.keep(c)
+			return reply{status: http.StatusOK}
+		}
+		if errors.Is(err, errConnClosed) {
+			c.lastWords()
+		}
+		c.cancel()
+		<-c.dead
+		// The server said why it closed the connection.
+		if status := closeStatus(c.err); status != 0 {
+			return reply{status: status}
+		}
+		if kept && errors.Is(err, errConnClosed) && ctx.Err() == nil {
+			continue
+		}
+		return reply{err: newNoAnswer(t.backend.Spec().Name, 1, err), loss: backend.MaybeTaken}
+	}
+}
+
+// closeStatus translates the code with which a server closed a connection (RFC 6455
+// section 7.4.1) to the HTTP status of the same meaning; 0 if it says nothing about
+// the event.
+func closeStatus(err error) int {
+	switch websocket.CloseStatus(err) {
+	case websocket.StatusMessageTooBig:
+		return http.StatusRequestEntityTooLarge
+	case websocket.StatusInvalidFramePayloadData, websocket.StatusUnsupportedData:
+		return http.StatusUnprocessableEntity
+	case websocket.StatusPolicyViolation:
+		return http.StatusForbidden
+	case websocket.StatusTryAgainLater:
+		return http.StatusServiceUnavailable
+	}
+	return 0
+}
+
+// conn returns a connection, and whether it was kept from before, or the reply of
+// the handshake that failed.
+func (t *wsTransport) conn(ctx context.Context) (c *wsConn, kept bool, refusal reply) {
+	t.mu.Lock()
+	for n := len(t.idle); n > 0 && c == nil; n = len(t.idle) {
+		c, t.idle = t.idle[n-1], t.idle[:n-1]
+		if c.closed() {
+			c = nil
+		}
+	}
+	t.mu.Unlock()
+	if c != nil {
+		return c, true, reply{}
+	}
+	header := make(http.Header)
+	t.backend.SetHeader(header)
+	ws, resp, err := websocket.Dial(ctx, t.endpoint, &websocket.DialOptions{HTTPClient: t.client, HTTPHeader: header})
+	if err != nil {
+		if resp != nil && resp.StatusCode != http.StatusSwitchingProtocols {
+			return nil, false, reply{status: resp.StatusCode, header: resp.Header, handshake: true}
+		}
+		return nil, false, reply{err: newNoAnswer(t.backend.Spec().Name, 1, err), loss: backend.NotSent}
+	}
+	return t.open(ws), false, reply{}
+}
+
+// open makes a connection of ws and lets its goroutines run.
+func (t *wsTransport) open(ws *websocket.Conn) *wsConn {
+	ws.SetReadLimit(maxAckBytes)
+	// The context of a read is the connection's life.
+	ctx, cancel := context.WithCancel(context.Background())
+	c := &wsConn{ws: ws, cancel: cancel, acks: make(chan struct{}, 1), dead: make(chan struct{})}
+	t.mu.Lock()
+	t.all[c] = struct{}{}
+	t.mu.Unlock()
+	t.done.Go(func() {
+		c.read(ctx)
+		t.mu.Lock()
+		delete(t.all, c)
+		t.mu.Unlock()
+	})
+	t.done.Go(func() { c.ping(ctx, t.pingInterval) })
+	return c
+}
+
+func (t *wsTransport) keep(c *wsConn) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !c.closed() {
+		t.idle = append(t.idle, c)
+	}
+}
+
+// wsConn is one connection. One sender uses it at a time.
+type wsConn struct {
+	ws     *websocket.Conn
+	cancel context.CancelFunc // closes the connection without a handshake
+	acks   chan struct{}
+	dead   chan struct{} // closed when nothing can be read any more
+	err    error         // why; set before dead is closed
+}
+
+func (c *wsConn) closed() bool {
+	select {
+	case <-c.dead:
+		return true
+	default:
+		return false
+	}
+}
+
+// read takes every frame for an acknowledgement and looks into none.
+func (c *wsConn) read(ctx context.Context) {
+	defer close(c.dead)
+	defer c.cancel()
+	for {
+		_, r, err := c.ws.Reader(ctx)
+		if err == nil {
+			_, err = io.Copy(io.Discard, r)
+		}
+		if err != nil {
+			c.err = err
+			_ = c.ws.CloseNow()
+			return
+		}
+		select {
+		case c.acks <- struct{}{}:
+		default: // nobody waits for a second one
+		}
+	}
+}
+
+func (c *wsConn) ping(ctx context.Context, interval time.Duration) {
+	ticker := time.NewTicker(interval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		pong, cancel := context.WithTimeout(ctx, pingTimeout)
+		err := c.ws.Ping(pong)
+		cancel()
+		if err != nil {
+			c.cancel()
+			return
+		}
+	}
+}
+
+// lastWords waits a little for the reason that a server gives before it closes: what
+// is written to it may fail before that is read.
+func (c *wsConn) lastWords() {
+	timer := time.NewTimer(100 * time.Millisecond)
+	defer timer.Stop()
+	select {
+	case <-c.dead:
+	case <-timer.C:
+	}
+}
+
+// errConnClosed says that a connection ended before the acknowledgement.
+var errConnClosed = errors.New("connection closed")
+
+// exchange sends a frame and waits for the acknowledgement. After an error the
+// connection cannot be used: an acknowledgement that comes late would be taken for
+// that of the next event.
+func (c *wsConn) exchange(ctx context.Context, frame []byte, timeout time.Duration) error {
+	select {
+	case <-c.acks: // came unasked
+	default:
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	if err := c.ws.Write(ctx, websocket.MessageText, frame); err != nil {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		return errConnClosed
+	}
+	select {
+	case <-c.acks:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-c.dead:
+		select {
+		case <-c.acks: // the last it said
+			return nil
+		default:
+			return errConnClosed
+		}
+	}
+}
