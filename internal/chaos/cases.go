@@ -35,7 +35,9 @@ var cases = []testCase{
 	{name: "oversize", what: "events too large for the backend, among others", run: caseOversize},
 	{name: "two-backends", what: "one of two backends is down; the other notices nothing", run: caseTwoBackends},
 	{name: "gateway", what: "agent and gateway, killed in turn; mutual TLS between them", run: caseGateway},
+	{name: "gateways", what: "an agent and two gateways behind a balancer; one gateway is killed, then the other", run: caseGateways},
 	{name: "app", what: "the application restarts under traffic", run: caseApp},
+	{name: "app-kill", what: "the application is killed under traffic; only what its SDK had not exported is lost", run: caseAppKill},
 	{name: "clock", what: "spans from an hour ago and from tomorrow", run: caseClock},
 	{name: "kafka", what: "Kafka between: broker, agent and gateway are killed in turn", kafka: true, run: caseKafka},
 	{name: "soak", what: "sustained load; memory, goroutines and files do not grow", run: caseSoak},
@@ -246,11 +248,48 @@ func caseApp(ctx, programs context.Context, w *world) error {
 	return w.settle(ctx, n)
 }
 
+// caseAppKill: the client of the shop knows how many answers it got; what is not at
+// the backend was in the memory of the shop.
+func caseAppKill(ctx, programs context.Context, w *world) error {
+	n, err := w.collector(programs, "collector", "moesif.yaml", w.toMoesif()...)
+	if err != nil {
+		return err
+	}
+	shop, addr, err := harness.StartShop(ctx, programs, w.bin.shop, "dropin", n.shopEnv())
+	if err != nil {
+		return err
+	}
+	const rate = 100
+	traffic, err := harness.Start(programs, w.bin.traffic, harness.StartOptions{
+		Args: []string{"-target", "http://" + addr, "-requests", "100000", "-rate", fmt.Sprint(rate), "-duration", "5s"},
+	})
+	if err != nil {
+		return err
+	}
+	sleep(ctx, between(w.rng, 3*time.Second, 4*time.Second))
+	arrivedBefore := w.distinct("moesif")
+	shop.Kill()
+	_ = traffic.Stop(10 * time.Second)
+	w.expect(func() error {
+		arrived := w.distinct("moesif")
+		w.notef("moesif: %d events in all, %d of them before the kill; the SDK exports every second", arrived, arrivedBefore)
+		if arrivedBefore < rate {
+			return fmt.Errorf("%w: only %d events in the 3 seconds before the kill", errLost, arrivedBefore)
+		}
+		return nil
+	})
+	return w.settle(ctx, n)
+}
+
+// shopEnv points the shop's SDK at the Collector.
+func (n *node) shopEnv() []string {
+	return []string{"OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf", "OTEL_EXPORTER_OTLP_ENDPOINT=" + n.otlp}
+}
+
 // shopLife runs the shop under traffic, ends it in order and returns how many
 // exchanges it has recorded.
 func (w *world) shopLife(ctx, programs context.Context, n *node) (int, error) {
-	env := []string{"OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf", "OTEL_EXPORTER_OTLP_ENDPOINT=" + n.otlp}
-	shop, addr, err := harness.StartShop(ctx, programs, w.bin.shop, "dropin", env)
+	shop, addr, err := harness.StartShop(ctx, programs, w.bin.shop, "dropin", n.shopEnv())
 	if err != nil {
 		return 0, err
 	}

@@ -18,40 +18,15 @@ import (
 // caseGateway: the agent has its queue on disk and redacts; the gateway has its own
 // and the vendor's key.
 func caseGateway(ctx, programs context.Context, w *world) error {
-	tls, err := writeCertificates(filepath.Join(w.dir, "tls"))
+	agent, gateways, err := w.agentAndGateways(ctx, programs, 1)
 	if err != nil {
 		return err
-	}
-	gateway, err := w.newNode("gateway", "gateway.yaml", w.toMoesif(
-		set{"exporters.api_analytics/readme.endpoint", w.readme.url()},
-	)...)
-	if err != nil {
-		return err
-	}
-	gateway.opt.Env = append(gateway.opt.Env, "TLS_DIR="+tls)
-	agent, err := w.newNode("agent", "agent.yaml",
-		set{"exporters.otlp_http/gateway.tls.ca_file", filepath.Join(tls, "ca.crt")},
-		set{"exporters.otlp_http/gateway.tls.cert_file", filepath.Join(tls, "tls.crt")},
-		set{"exporters.otlp_http/gateway.tls.key_file", filepath.Join(tls, "tls.key")},
-		set{"exporters.otlp_http/gateway.timeout", "2s"},
-		set{"exporters.otlp_http/gateway.retry_on_failure.initial_interval", "200ms"},
-		set{"exporters.otlp_http/gateway.retry_on_failure.max_interval", "2s"},
-	)
-	if err != nil {
-		return err
-	}
-	agent.opt.Env = append(agent.opt.Env, "GATEWAY="+strings.Replace(gateway.otlp, "http://", "https://", 1))
-	w.nodes = append(w.nodes, gateway, agent)
-	for _, n := range w.nodes {
-		if err := errors.Join(n.start(programs), n.ready(ctx)); err != nil {
-			return err
-		}
 	}
 	stop := w.load(ctx, agent.otlp, load.Options{})
 	const kills = 8
 	err = w.whileFlapping(ctx, w.moesif, func() error {
 		for i := range kills {
-			n := w.nodes[i%2]
+			n := []*node{agent, gateways[0]}[i%2]
 			// Not while it starts: the agent's exporter is the Collector's own, whose
 			// queue can lose what was in flight then.
 			sleep(ctx, between(w.rng, time.Second, 2500*time.Millisecond))
@@ -65,7 +40,76 @@ func caseGateway(ctx, programs context.Context, w *world) error {
 	_, lerr := stop()
 	w.notef("gateway and agent killed %d times each", kills/2)
 	w.expectAll("moesif")
-	return then(errors.Join(err, lerr), func() error { return w.settle(ctx, agent, gateway) })
+	return then(errors.Join(err, lerr), func() error { return w.settle(ctx, agent, gateways[0]) })
+}
+
+// caseGateways: exchanges are independent of each other, so any balancer will do.
+func caseGateways(ctx, programs context.Context, w *world) error {
+	agent, gateways, err := w.agentAndGateways(ctx, programs, 2)
+	if err != nil {
+		return err
+	}
+	stop := w.load(ctx, agent.otlp, load.Options{})
+	err = w.whileFlapping(ctx, w.moesif, func() error {
+		for range 2 {
+			for _, n := range gateways {
+				n.kill()
+				// The other one takes over.
+				sleep(ctx, between(w.rng, time.Second, 2*time.Second))
+				if err := errors.Join(n.start(programs), n.ready(ctx)); err != nil {
+					return err
+				}
+				sleep(ctx, between(w.rng, 500*time.Millisecond, time.Second))
+			}
+		}
+		return nil
+	})
+	_, lerr := stop()
+	w.expectAll("moesif")
+	return then(errors.Join(err, lerr), func() error { return w.settle(ctx, append([]*node{agent}, gateways...)...) })
+}
+
+// agentAndGateways starts an agent and gateways with mutual TLS between them.
+func (w *world) agentAndGateways(ctx, programs context.Context, count int) (agent *node, gateways []*node, err error) {
+	tls, err := writeCertificates(filepath.Join(w.dir, "tls"))
+	if err != nil {
+		return nil, nil, err
+	}
+	var targets []string
+	for i := range count {
+		g, err := w.newNode(fmt.Sprintf("gateway%d", i+1), "gateway.yaml", w.toMoesif(
+			set{"exporters.api_analytics/readme.endpoint", w.readme.url()},
+		)...)
+		if err != nil {
+			return nil, nil, err
+		}
+		g.opt.Env = append(g.opt.Env, "TLS_DIR="+tls)
+		gateways = append(gateways, g)
+		targets = append(targets, strings.TrimPrefix(g.otlp, "http://"))
+	}
+	front, err := balance(programs, targets)
+	if err != nil {
+		return nil, nil, err
+	}
+	agent, err = w.newNode("agent", "agent.yaml",
+		set{"exporters.otlp_http/gateway.tls.ca_file", filepath.Join(tls, "ca.crt")},
+		set{"exporters.otlp_http/gateway.tls.cert_file", filepath.Join(tls, "tls.crt")},
+		set{"exporters.otlp_http/gateway.tls.key_file", filepath.Join(tls, "tls.key")},
+		set{"exporters.otlp_http/gateway.timeout", "2s"},
+		set{"exporters.otlp_http/gateway.retry_on_failure.initial_interval", "200ms"},
+		set{"exporters.otlp_http/gateway.retry_on_failure.max_interval", "2s"},
+	)
+	if err != nil {
+		return nil, nil, err
+	}
+	agent.opt.Env = append(agent.opt.Env, "GATEWAY=https://"+front)
+	w.nodes = append(append(w.nodes, gateways...), agent)
+	for _, n := range w.nodes {
+		if err := errors.Join(n.start(programs), n.ready(ctx)); err != nil {
+			return nil, nil, err
+		}
+	}
+	return agent, gateways, nil
 }
 
 // caseKafka: neither Collector has a disk; each acknowledges what the next has.
@@ -101,11 +145,15 @@ func caseKafka(ctx, programs context.Context, w *world) error {
 	if err != nil {
 		return err
 	}
-	gateway, err := w.newNode("gateway", "kafka-gateway.yaml", w.toMoesif()...)
-	if err != nil {
-		return err
+	w.nodes = append(w.nodes, agent)
+	for i := range 2 {
+		g, err := w.newNode(fmt.Sprintf("gateway%d", i+1), "kafka-gateway.yaml", w.toMoesif()...)
+		if err != nil {
+			return err
+		}
+		w.nodes = append(w.nodes, g)
 	}
-	w.nodes = append(w.nodes, agent, gateway)
+	gateway := w.nodes[1]
 	for _, n := range w.nodes {
 		n.opt.Env = append(n.opt.Env, "KAFKA_BROKERS="+addr)
 		if err := errors.Join(n.start(programs), n.ready(ctx)); err != nil {
@@ -133,7 +181,7 @@ func caseKafka(ctx, programs context.Context, w *world) error {
 		return nil
 	})
 	report, lerr := stop()
-	w.notef("agent, gateway and broker killed twice each; %d answers or connections refused", report.Refused)
+	w.notef("agent, two gateways and broker killed twice each; %d answers or connections refused", report.Refused)
 	w.expectAll("moesif")
 	if err := errors.Join(err, lerr); err != nil {
 		return err
