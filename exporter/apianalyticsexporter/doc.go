@@ -8,13 +8,16 @@
 
 // Package apianalyticsexporter is the Collector exporter api_analytics. It
 // translates the HTTP exchanges that spans carry into the events of one
-// API-analytics backend and delivers them.
+// API-analytics backend and delivers them; in a logs pipeline, updates of users,
+// companies and subscriptions, and actions.
 //
 // The way of an exchange: internal/fromspan reads it out of the span, the
 // encoder in internal/backend/* turns it into one item, and that item, not the
 // span, waits in the exporterhelper's queue; internal/payload packs items into
 // requests, and sender.go posts them and reads what the answer means. Queueing,
-// batching, persistence and retry timing are the exporterhelper's.
+// batching, persistence and retry timing are the exporterhelper's. An update goes
+// the same way, read by internal/fromlog out of a log record; queued items know
+// their stream, and each stream has a sender.
 //
 // Guarantees: a span that was not redacted is not sent unless require_redaction
 // is false; an event keeps its id through every attempt; an event the backend

@@ -60,6 +60,7 @@ func TestREADMEIsComplete(t *testing.T) {
 		string(backend.DropDirection), string(backend.DropMethod), string(backend.DropNoStatus),
 		string(backend.DropNoIdentity), string(backend.DropSelfTraffic), string(backend.DropEncryption), string(backend.DropHealthCheck),
 		string(fromspan.SkipKind), string(fromspan.SkipNotHTTP), string(fromspan.SkipRequested), skipSampled,
+		string(backend.DropNoID), string(backend.DropIncomplete), string(backend.DropNoEntity), skipEventName,
 		"require_redaction", "dry_run", "dry_run_file", "sampling::source", "sampling::percent", "sampling::keep_errors", "endpoint", "timeout", "compression",
 	}
 	for _, block := range []reflect.Type{reflect.TypeFor[MoesifConfig](), reflect.TypeFor[ReadMeConfig](), reflect.TypeFor[MetloConfig](), reflect.TypeFor[CerberusConfig](), reflect.TypeFor[WebhookConfig]()} {
