@@ -11,9 +11,10 @@ export METRICS_SERVER="${METRICS_SERVER:-${README_METRICS_SERVER:-https://metric
 export OTLP_HTTP="${OTLP_HTTP:-127.0.0.1:4318}"
 export OTEL_EXPORTER_OTLP_ENDPOINT="http://$OTLP_HTTP"
 
-collector=${APISPAN_COLLECTOR:-$root/collectorbuild/_build_demo/otelcol-apispan}
-if [ ! -x "$collector" ]; then
-	(cd "$root" && go run ./internal/demo -build-only)
+collector=${APISPAN_COLLECTOR:-}
+if [ -z "$collector" ]; then
+	collector=$root/collectorbuild/_build_demo/otelcol-apispan
+	(cd "$root" && go run ./internal/demo -build-only) # seconds, if nothing has changed
 fi
 server=$(mktemp -d)/readme-metrics
 (cd "$root" && go build -o "$server" ./examples/readme-metrics)
