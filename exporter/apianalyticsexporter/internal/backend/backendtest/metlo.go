@@ -117,7 +117,7 @@ func (f *Fake) takeMetlo(version string, items []json.RawMessage, problems *[]st
 		switch {
 		case !metloPath(t.path()) && version == "v1":
 			return http.StatusBadRequest
-		case !metloPath(t.path()), t.Request.Method == "", t.Response.Status == 0:
+		case !metloPath(t.path()), t.Request.Method == "", t.Response == nil, t.Response.Status == 0:
 			continue // answered with 200, all the same
 		case version == "v1" && t.breaksSession():
 			return http.StatusInternalServerError
@@ -145,7 +145,12 @@ type metloPair struct {
 	Value string
 }
 
-func (t *metloTrace) path() string { return t.Request.URL.Path }
+func (t *metloTrace) path() string {
+	if t.Request == nil {
+		return ""
+	}
+	return t.Request.URL.Path
+}
 
 // breaksParser: body-parser-middleware.ts.
 func (t *metloTrace) breaksParser() bool {
