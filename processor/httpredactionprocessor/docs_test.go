@@ -29,7 +29,7 @@ func TestReadmeShowsTestedConfigs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"http_redaction", "http_redaction/full"} {
+	for _, name := range []string{"http_redaction", "http_redaction/full", "http_redaction/session"} {
 		_, rest, ok := strings.Cut(string(file), "\n"+name+":\n")
 		if !ok {
 			t.Fatalf("no %s in testdata/config.yaml", name)
