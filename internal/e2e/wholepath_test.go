@@ -38,7 +38,12 @@ func wholePath(t *testing.T, mode, protocol string) {
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 
-	fakes, collector := startBackends(ctx, t, bin)
+	fakes, err := harness.StartFakes(ctx, bin.fakes, nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// At debug the Collector says the most, and must not say too much.
+	collector := startCollector(ctx, t, bin, fakes, "--set=service.telemetry.logs.level=debug")
 	env := collector.HTTPEnv()
 	if protocol == "grpc" {
 		env = collector.GRPCEnv()
@@ -71,7 +76,16 @@ func wholePath(t *testing.T, mode, protocol string) {
 	}
 
 	checkRecords(t, fakes, sent, exchangesRecorded(t, shop))
-	secretsAbsent(t, "collector log", collector.Log())
+	log := collector.Log()
+	secretsAbsent(t, "collector log", log)
+	for _, credential := range []string{"demo-application", "demo-key"} {
+		if strings.Contains(log, credential) || strings.Contains(metrics, credential) {
+			t.Errorf("the collector's log or metrics hold the credential of a backend")
+		}
+	}
+	if !strings.Contains(log, "\tdebug\t") {
+		t.Error("the collector did not log at debug, so the search in its log says little")
+	}
 	secretsAbsent(t, "shop log", shop.Log())
 	secretsAbsent(t, "collector metrics", metrics)
 	t.Logf("%d requests sent, %d events at Moesif, %d at ReadMe", sent, fakes.Count("moesif"), fakes.Count("readme"))
