@@ -81,8 +81,10 @@ type MoesifConfig struct {
 	// some applications put the session's secret there.
 	SessionIDAsToken bool `mapstructure:"session_id_as_token"`
 	// IgnoreTransactionID keeps a captured X-Moesif-Transaction-Id header from
-	// becoming the event's id. Default false, as in Moesif's SDKs; set it if
-	// clients are not trusted, since events with one id are one event to Moesif.
+	// becoming the event's id. Default false, as in Moesif's SDKs. WARNING: events
+	// with one id are one event to Moesif, so a client that sends the same id with
+	// every request makes its calls vanish from analytics and metered billing. Set
+	// it where clients are not trusted.
 	IgnoreTransactionID bool `mapstructure:"ignore_transaction_id"`
 
 	Gates Gates `mapstructure:",squash"`

@@ -48,6 +48,7 @@ func Run(t *testing.T, newEncoder func(testing.TB) backend.Encoder) {
 	t.Run("Framing", s.framing)
 	t.Run("Classify", s.classify)
 	t.Run("Headers", s.headers)
+	t.Run("Contracts", s.contracts)
 }
 
 type suite struct {

@@ -1,0 +1,110 @@
+// Copyright The apispan Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package backendtest
+
+import (
+	"bytes"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend"
+)
+
+// garbage are answers that hold nothing of use.
+var garbage = []string{
+	"", "{}", "[]", "null", "<html>", "\x00\xff", `{"skipped":"x"}`, `{"skipped":-1}`, `{"skipped":1e99}`, `{"skipped":[1]}`,
+	strings.Repeat("[", 64<<10), `{"a":` + strings.Repeat(`{"a":`, 10_000),
+}
+
+// contracts holds an encoder to those of the optional contracts that it
+// implements.
+func (s *suite) contracts(t *testing.T) {
+	t.Parallel()
+	enc := s.newEncoder(t)
+	if d, ok := enc.(backend.Degrader); ok {
+		s.degrades(t, enc, d)
+	}
+	if p, ok := enc.(backend.NoAnswerPolicy); ok {
+		if !p.RetryNoAnswer(backend.NotSent) {
+			t.Error("a request that never left us is given up")
+		}
+		if p.RetryNoAnswer(backend.MaybeTaken) {
+			t.Error("RetryNoAnswer allows everything: leave it out")
+		}
+	}
+	if r, ok := enc.(backend.AnswerReader); ok {
+		for _, body := range garbage {
+			if n := r.Skipped([]byte(body)); n != 0 {
+				t.Errorf("Skipped(%.20q) = %d", body, n)
+			}
+		}
+	}
+	if r, ok := enc.(backend.RateSource); ok {
+		if !strings.HasPrefix(r.RatesPath(), "/") {
+			t.Errorf("RatesPath %q does not begin with /", r.RatesPath())
+		}
+		if tag := r.RatesTag(http.Header{}); tag != "" {
+			t.Errorf("RatesTag of nothing is %q", tag)
+		}
+		for _, body := range garbage {
+			rates, _, err := r.ParseRates([]byte(body))
+			if err != nil {
+				continue
+			}
+			for _, name := range s.names {
+				if rate := rates.Rate(s.cases[name]); !(rate >= 0 && rate <= 100) {
+					t.Errorf("%s: rate %v after %.20q", name, rate, body)
+				}
+			}
+		}
+	}
+}
+
+// degrades: what is left of an item is an item, is not the same, and has nothing
+// more to give up.
+func (s *suite) degrades(t *testing.T, enc backend.Encoder, d backend.Degrader) {
+	t.Helper()
+	problems := check(t, enc.Spec().Name)
+	seen := 0
+	for _, name := range s.names {
+		item, drop := enc.Append(nil, s.cases[name])
+		if drop != backend.Keep {
+			continue
+		}
+		before := bytes.Clone(item)
+		got, ok := d.Degrade([]byte("head"), item)
+		if !bytes.Equal(item, before) {
+			t.Errorf("%s: the item was changed", name)
+		}
+		less, found := bytes.CutPrefix(got, []byte("head"))
+		if !found || !ok && len(less) > 0 {
+			t.Errorf("%s: what was in dst is not kept", name)
+		}
+		if !ok {
+			continue
+		}
+		seen++
+		if bytes.Equal(less, item) {
+			t.Errorf("%s: nothing was given up", name)
+		}
+		if len(less) > max(len(item), enc.Spec().MaxItemBytes) {
+			t.Errorf("%s: %d bytes are more than allowed", name, len(less))
+		}
+		for _, p := range problems(less) {
+			t.Errorf("%s: degraded: %s", name, p)
+		}
+		if _, again := d.Degrade(nil, less); again {
+			t.Errorf("%s: it can be degraded twice", name)
+		}
+	}
+	if seen == 0 {
+		t.Error("no item can be degraded")
+	}
+	for _, body := range garbage {
+		if _, ok := d.Degrade(nil, []byte(body)); ok {
+			t.Errorf("%.20q was degraded, and is no item", body)
+		}
+	}
+}

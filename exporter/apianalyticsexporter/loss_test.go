@@ -1,0 +1,89 @@
+// Copyright The apispan Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package apianalyticsexporter
+
+import (
+	"context"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend"
+)
+
+// TestLoss: how far a request without an answer got.
+func TestLoss(t *testing.T) {
+	t.Parallel()
+	refused, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = refused.Close()
+	badTLS := httptest.NewUnstartedServer(http.NotFoundHandler())
+	badTLS.Config.ErrorLog = log.New(io.Discard, "", 0)
+	badTLS.StartTLS()
+	defer badTLS.Close()
+	silentTLS, err := net.Listen("tcp", "127.0.0.1:0") // accepts, and never shakes hands
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silentTLS.Close()
+	aborting := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }))
+	defer aborting.Close()
+	silent := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		<-r.Context().Done()
+	}))
+	defer silent.Close()
+
+	for name, tc := range map[string]struct {
+		endpoint string
+		want     backend.Loss
+	}{
+		"refused":              {"http://" + refused.Addr().String(), backend.NotSent},
+		"name":                 {"http://name.invalid", backend.NotSent},
+		"certificate":          {badTLS.URL, backend.NotSent},
+		"handshake times out":  {"https://" + silentTLS.Addr().String(), backend.NotSent},
+		"reset":                {aborting.URL, backend.MaybeTaken},
+		"no answer in time":    {silent.URL, backend.MaybeTaken},
+		"clear text meets TLS": {"https" + aborting.URL[len("http"):], backend.NotSent},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cfg := testConfig(tc.endpoint)
+			cfg.ClientConfig.Timeout = 300 * time.Millisecond
+			r := startSender(t, cfg).transport.send(context.Background(), [][]byte{[]byte(`{}`)})
+			if r.status != 0 || r.err == nil || r.loss != tc.want {
+				t.Errorf("%+v, want loss %d", r, tc.want)
+			}
+		})
+	}
+}
+
+// TestOnceClosesIdleConnections: a server that closes an idle connection while we
+// write to it leaves open what it took, so where that matters we close first.
+func TestOnceClosesIdleConnections(t *testing.T) {
+	t.Parallel()
+	idle := func(enc backend.Endpoint, configured time.Duration) time.Duration {
+		var got transportParams
+		c := choice{transports: map[string]newTransport{"script": func(p transportParams) transport { got = p; return nil }}}
+		client := testConfig("script://host").ClientConfig
+		client.IdleConnTimeout = configured
+		newSender(c, client, enc, nil)
+		return got.client.IdleConnTimeout
+	}
+	for configured, want := range map[time.Duration]time.Duration{
+		0: onceIdleTimeout, 90 * time.Second: onceIdleTimeout, time.Second: time.Second,
+	} {
+		if got := idle(wordEncoder{once: true}, configured); got != want {
+			t.Errorf("%v became %v, want %v", configured, got, want)
+		}
+		if got := idle(lineEncoder{}, configured); got != configured {
+			t.Errorf("%v became %v although repeats are recognised", configured, got)
+		}
+	}
+}
