@@ -185,7 +185,7 @@ func (e *Encoder) content(m *exchange.Message) string {
 // deep reports whether s nests more than maxDepth arrays and objects, as far as it
 // can be JSON. Brackets in strings do not count.
 func deep(s string) bool {
-	if len(s) <= maxDepth {
+	if len(s) <= maxDepth || strings.Count(s, "[")+strings.Count(s, "{") <= maxDepth {
 		return false
 	}
 	depth, quoted := 0, false
