@@ -118,7 +118,11 @@ func (t *innerTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 			return t.base.RoundTrip(r) // filtered: the span is our caller's
 		}
 	}
-	if t.cfg.skipsRequest(r) {
+	outside := captureOutside(ctx, clientSide, r)
+	if outside != nil && outside.span == span {
+		return t.base.RoundTrip(r)
+	}
+	if outside != nil || t.cfg.skipsRequest(r) {
 		span.SetAttributes(skipMark...)
 		return t.base.RoundTrip(r)
 	}

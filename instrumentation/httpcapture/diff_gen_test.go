@@ -26,7 +26,7 @@ func diffSize(t *testing.T, usual int) (n int, seed uint64) {
 	t.Helper()
 	if n = usual; *diffCount > 0 {
 		n = *diffCount
-	} else if testing.Short() {
+	} else if testing.Short() || raceEnabled {
 		n = usual / 5
 	}
 	if seed = *diffSeed; seed == 0 {

@@ -99,12 +99,40 @@ func (n *node) provideLabeler() {
 }
 
 // recordFrom returns the exchange that a handler's context belongs to, or nil if
-// none is captured.
+// none is captured. A wrapper that leaves the exchange to one outside it has a node
+// without a record.
 func recordFrom(ctx context.Context) *record {
-	if n, ok := ctx.Value(nodeKey{}).(*node); ok {
-		return n.rec
+	for {
+		n, ok := ctx.Value(nodeKey{}).(*node)
+		if !ok {
+			return nil
+		}
+		if n.rec != nil {
+			return n.rec
+		}
+		ctx = n.Context
 	}
-	return nil
+}
+
+// captureOutside returns the record of a wrapper outside that captures this very
+// exchange already, or nil: of two wrappers around one handler or transport the
+// outer one captures. Another request that is served or sent under the same context
+// is another exchange.
+func captureOutside(ctx context.Context, sd side, r *http.Request) *record {
+	rec := recordFrom(ctx)
+	if rec == nil || rec.cfg.side != sd || rec.req0 == nil {
+		return nil
+	}
+	if o := rec.req0; o.Method != r.Method || o.RequestURI != r.RequestURI || o.Host != r.Host ||
+		o.URL != r.URL && r.RequestURI == "" && (o.URL == nil || r.URL == nil || o.URL.String() != r.URL.String()) {
+		return nil
+	}
+	rec.mu.Lock()
+	defer rec.mu.Unlock()
+	if rec.finished {
+		return nil
+	}
+	return rec
 }
 
 // spanKindIs reports whether a span is of the kind. A span that does not tell

@@ -19,6 +19,7 @@ import (
 type record struct {
 	cfg  *config
 	span trace.Span
+	req0 *http.Request // as it was when the capture began
 
 	// mu guards what follows, as a handler may leave goroutines behind.
 	mu       sync.Mutex
@@ -64,7 +65,7 @@ func putAttrs(s *[]attribute.KeyValue, used []attribute.KeyValue) {
 
 // begin takes what must be taken before anybody can change it.
 func (rec *record) begin(cfg *config, span trace.Span, r *http.Request) {
-	rec.cfg, rec.span = cfg, span
+	rec.cfg, rec.span, rec.req0 = cfg, span, r
 	rec.attrs = attrPool.Get().(*[]attribute.KeyValue)
 	var dropped int
 	*rec.attrs, dropped = cfg.reqSet.collect(*rec.attrs, r.Header)

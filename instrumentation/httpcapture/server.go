@@ -106,7 +106,12 @@ func (h *inner) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.next.ServeHTTP(w, r)
 		return
 	}
-	if h.cfg.skipsRequest(r) {
+	outside := captureOutside(ctx, serverSide, r)
+	if outside != nil && outside.span == span {
+		h.next.ServeHTTP(w, r)
+		return
+	}
+	if outside != nil || h.cfg.skipsRequest(r) {
 		span.SetAttributes(skipMark...)
 		h.next.ServeHTTP(w, r)
 		return

@@ -47,7 +47,7 @@ func (s *spanServer) serve(ctx context.Context, w http.ResponseWriter, r *http.R
 	c.r = r
 	switch {
 	case !span.IsRecording():
-	case s.cfg.skipsRequest(r):
+	case captureOutside(ctx, serverSide, r) != nil, s.cfg.skipsRequest(r):
 		span.SetAttributes(skipMark...)
 	default:
 		c.node.rec = &c.record
