@@ -237,7 +237,9 @@ func (a *answerer) call(t *testing.T, tr http.RoundTripper, id string, c *call) 
 	defer a.calls.Delete(id)
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	note := func(f string, args ...any) { out.Log = append(out.Log, fmt.Sprintf(f, args...)) }
+	note := func(f string, args ...any) {
+		out.Log = append(out.Log, ports.ReplaceAllString(fmt.Sprintf(f, args...), "-"))
+	}
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{Got1xxResponse: func(code int, h textproto.MIMEHeader) error {
 		note("%d %v", code, h)
 		return nil

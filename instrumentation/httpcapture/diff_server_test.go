@@ -87,7 +87,7 @@ func (p *player) serve(w http.ResponseWriter, r *http.Request) {
 	run := v.(*play)
 	s := &stage{w: w, r: r}
 	defer func() {
-		s.encoded = w.Header().Get("Content-Encoding") != ""
+		s.encoded = len(w.Header()["Content-Encoding"]) > 0
 		run.done <- s
 	}()
 	for _, o := range run.e.script {
@@ -314,7 +314,7 @@ func checkSpan(t *testing.T, sp sdktrace.ReadOnlySpan, e *exchange, s *stage) {
 	if n := len(sp.Attributes()); n > 128 || sp.DroppedAttributes() > 0 {
 		t.Errorf("%d attributes, %d dropped", n, sp.DroppedAttributes())
 	}
-	encoded := s.r.Header.Get("Content-Encoding") != ""
+	encoded := len(s.r.Header["Content-Encoding"]) > 0
 	for _, kv := range sp.Attributes() {
 		switch kv.Value.Type() {
 		case attribute.STRING:
