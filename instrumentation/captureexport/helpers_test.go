@@ -164,13 +164,13 @@ func (s *store) add(req *colpb.ExportTraceServiceRequest) {
 	}
 	s.requests++
 	s.largest = max(s.largest, proto.Size(req))
-	for _, rs := range req.ResourceSpans {
-		for _, ss := range rs.ScopeSpans {
-			for _, sp := range ss.Spans {
-				if s.spans[string(sp.SpanId)] != nil {
+	for _, rs := range req.GetResourceSpans() {
+		for _, ss := range rs.GetScopeSpans() {
+			for _, sp := range ss.GetSpans() {
+				if s.spans[string(sp.GetSpanId())] != nil {
 					s.repeats++
 				}
-				s.spans[string(sp.SpanId)] = sp
+				s.spans[string(sp.GetSpanId())] = sp
 			}
 		}
 	}

@@ -70,7 +70,7 @@ type config struct {
 }
 
 // Option configures NewSpanProcessor. A nil Option is ignored.
-type Option interface{ apply(*config) }
+type Option interface{ apply(c *config) }
 
 type optionFunc func(*config)
 

@@ -127,14 +127,14 @@ func TestLargeSpans(t *testing.T) {
 		for _, sp := range r.spans {
 			var res, req int
 			mark := ""
-			for _, kv := range sp.Attributes {
-				switch kv.Key {
+			for _, kv := range sp.GetAttributes() {
+				switch kv.GetKey() {
 				case "http.response.body.content":
-					res = len(kv.Value.GetStringValue())
+					res = len(kv.GetValue().GetStringValue())
 				case "http.request.body.content":
-					req = len(kv.Value.GetStringValue()) + len(kv.Value.GetBytesValue())
+					req = len(kv.GetValue().GetStringValue()) + len(kv.GetValue().GetBytesValue())
 				case "apispan.request.body.truncated", "apispan.response.body.truncated":
-					mark += kv.Key[8:11] + fmt.Sprint(kv.Value.GetBoolValue())
+					mark += kv.GetKey()[8:11] + fmt.Sprint(kv.GetValue().GetBoolValue())
 				}
 			}
 			lengths[fmt.Sprintf("%d.%d MiB, %d.%d MiB %s", res/mib, res%mib*10/mib, req/mib, req%mib*10/mib, mark)]++

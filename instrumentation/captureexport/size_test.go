@@ -34,8 +34,8 @@ func (*sizingClient) Stop(context.Context) error  { return nil }
 func (c *sizingClient) UploadTraces(_ context.Context, rs []*tracepb.ResourceSpans) error {
 	c.request, c.spans = proto.Size(&colpb.ExportTraceServiceRequest{ResourceSpans: rs}), nil
 	for _, r := range rs {
-		for _, s := range r.ScopeSpans {
-			for _, sp := range s.Spans {
+		for _, s := range r.GetScopeSpans() {
+			for _, sp := range s.GetSpans() {
 				c.spans = append(c.spans, proto.Size(sp))
 			}
 		}

@@ -6,6 +6,7 @@ package captureexport
 import (
 	"context"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -91,13 +92,13 @@ func TestTraceFiveAnalyseAll(t *testing.T) {
 	states := map[string]int{}
 	sampled := 0
 	for _, sp := range analytics.spans {
-		states[sp.TraceState]++
-		sampled += int(sp.Flags & 1)
+		states[sp.GetTraceState()]++
+		sampled += int(sp.GetFlags() & 1)
 		got := map[string]string{}
-		for _, kv := range sp.Attributes {
-			got[kv.Key] = kv.Value.GetStringValue()
-			if kv.Key == "apispan.weight" && kv.Value.GetIntValue() != 1 {
-				t.Errorf("weight %d", kv.Value.GetIntValue())
+		for _, kv := range sp.GetAttributes() {
+			got[kv.GetKey()] = kv.GetValue().GetStringValue()
+			if kv.GetKey() == "apispan.weight" && kv.GetValue().GetIntValue() != 1 {
+				t.Errorf("weight %d", kv.GetValue().GetIntValue())
 			}
 		}
 		if _, ok := got["apispan.weight"]; !ok || got["http.response.body.content"] != "hello" || got["http.request.body.content"] != "question" {
@@ -274,9 +275,7 @@ func TestStrip(t *testing.T) {
 	with := func(more map[string]any) map[string]any {
 		m := map[string]any{}
 		for _, from := range []map[string]any{plain, more} {
-			for k, v := range from {
-				m[k] = v
-			}
+			maps.Copy(m, from)
 		}
 		return m
 	}
@@ -292,9 +291,7 @@ func TestStrip(t *testing.T) {
 		"both":     {[]StripOption{WithKeepHeaders(), WithKeepIdentity()}, with(with(headers))},
 	} {
 		if name == "both" {
-			for k, v := range who {
-				tc.want[k] = v
-			}
+			maps.Copy(tc.want, who)
 		}
 		var whole, ended []sdktrace.ReadOnlySpan
 		limits := sdktrace.NewSpanLimits()

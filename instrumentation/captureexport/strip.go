@@ -14,7 +14,7 @@ import (
 )
 
 // StripOption configures Strip. A nil StripOption is ignored.
-type StripOption interface{ applyStrip(*stripper) }
+type StripOption interface{ applyStrip(s *stripper) }
 
 type stripOptionFunc func(*stripper)
 

@@ -1,0 +1,293 @@
+// Copyright The apispan Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Package adaptertest is what every framework adapter of httpcapture must pass: the
+// same requests through an application with and without it, over a real server. The
+// bytes that the client sees are equal; the spans say what happened.
+package adaptertest
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/apispan/apispan/instrumentation/httpcapture"
+)
+
+// Adapter says how an application is built. Its routes:
+//
+//	POST /echo/{id}  reads the body, calls Handle, answers 201 text/plain, X-Answer: 1, "echo:" and the body
+//	GET  /empty      204
+//	GET  /fail       the framework's own error: 418, message "teapot"
+//	GET  /panic      panics; the framework's recovery stands outside and answers 500
+//	GET  /skip       httpcapture.Skip, answers "skipped"
+//	GET  /stream     "one,", "two,", "three", each flushed, text/plain
+//	GET  /redirect   302 to /empty
+type Adapter struct {
+	// Serve starts the application and returns its address, http://127.0.0.1:port. Its
+	// spans are made by provider; unless capture is true, the adapter stays out.
+	Serve func(t *testing.T, provider *sdktrace.TracerProvider, capture bool, opts ...httpcapture.Option) string
+	// Route is the template of /echo/{id} as the framework writes it.
+	Route string
+	// NoErrorBody is set if the framework writes the answer to an error where the
+	// adapter cannot see it, NoStream if streams are not recorded.
+	NoErrorBody, NoStream bool
+}
+
+// Handle is what the handler of /echo/{id} calls with its context.
+func Handle(ctx context.Context, id string) {
+	httpcapture.SetIdentity(ctx, httpcapture.Identity{UserID: "user-" + id})
+	httpcapture.SetMetadata(ctx, "length", len(id))
+}
+
+const patience = 10 * time.Second
+
+// Run runs the battery.
+func Run(t *testing.T, a Adapter) {
+	t.Helper()
+	t.Run("wire", func(t *testing.T) { a.wire(t) })
+	t.Run("spans", func(t *testing.T) { a.spans(t) })
+	t.Run("concurrent", func(t *testing.T) { a.concurrent(t) })
+	t.Run("routes", func(t *testing.T) { a.routes(t) })
+	t.Run("event id", func(t *testing.T) { a.eventID(t) })
+}
+
+type call struct{ method, path, body string }
+
+var calls = []call{
+	{"POST", "/echo/7", "question"}, {"POST", "/echo/8", ""}, {"POST", "/echo/9", strings.Repeat("long ", 20_000)},
+	{"GET", "/empty", ""}, {"GET", "/fail", ""}, {"GET", "/panic", ""}, {"GET", "/skip", ""}, {"GET", "/stream", ""},
+	{"GET", "/redirect", ""}, {"GET", "/missing", ""}, {"HEAD", "/stream", ""}, {"PUT", "/echo/7", "x"},
+}
+
+// wire compares what a client sees.
+func (a Adapter) wire(t *testing.T) {
+	for name, sampler := range map[string]sdktrace.Sampler{"recording": sdktrace.AlwaysSample(), "not recording": sdktrace.NeverSample()} {
+		spans := NewSpans(t, sampler)
+		bare := a.Serve(t, spans.Provider, false)
+		captured := a.Serve(t, spans.Provider, true, httpcapture.WithBodies(httpcapture.BodiesAll), httpcapture.WithAllHeaders())
+		for _, c := range calls {
+			if diff := cmp.Diff(c.do(t, bare), c.do(t, captured)); diff != "" {
+				t.Errorf("%s: %s %s (-bare +captured):\n%s", name, c.method, c.path, diff)
+			}
+		}
+	}
+}
+
+// answer is what a client sees.
+type answer struct {
+	Status  int
+	Length  int64
+	Coding  []string
+	Header  http.Header
+	Trailer http.Header
+	Body    string
+}
+
+var client = &http.Client{
+	Timeout:       patience,
+	Transport:     &http.Transport{DisableKeepAlives: true},
+	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+}
+
+func (c call) do(t testing.TB, address string) answer {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), c.method, address+c.path, strings.NewReader(c.body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "text/plain")
+	req.Header.Set("X-Question", "yes")
+	resp, err := client.Do(req)
+	if err != nil {
+		t.Fatalf("%s %s: %v", c.method, c.path, err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatalf("%s %s: %v", c.method, c.path, err)
+	}
+	resp.Header.Del("Date")
+	return answer{resp.StatusCode, resp.ContentLength, resp.TransferEncoding, resp.Header, resp.Trailer, string(body)}
+}
+
+// spans checks what is recorded.
+func (a Adapter) spans(t *testing.T) {
+	spans := NewSpans(t, sdktrace.AlwaysSample())
+	address := a.Serve(t, spans.Provider, true, httpcapture.WithBodies(httpcapture.BodiesAll),
+		httpcapture.WithRequestHeaders("X-Question"), httpcapture.WithResponseHeaders("X-Answer", "Content-Type"))
+	const req, res = "http.request.body.content", "http.response.body.content"
+	type attrs = map[string]any
+	teapot := any(Contains("teapot"))
+	if a.NoErrorBody {
+		teapot = nil
+	}
+	stream, cut := any("one,two,three"), any(nil)
+	if a.NoStream {
+		stream, cut = nil, true
+	}
+	for _, tc := range []struct {
+		call
+
+		want attrs
+	}{
+		{call{"POST", "/echo/7", "question"}, attrs{
+			req: "question", res: "echo:question", "http.route": a.Route, "user.id": "user-7", "apispan.metadata.length": int64(1),
+			"http.request.header.x-question": []string{"yes"}, "http.response.header.x-answer": []string{"1"},
+			"http.response.header.content-type": Contains("text/plain"),
+			"apispan.request.body.truncated":    nil, "apispan.request.body.incomplete": nil, "apispan.response.body.incomplete": nil,
+		}},
+		{call{"POST", "/echo/9", strings.Repeat("x", 20_000)}, attrs{
+			req: strings.Repeat("x", 8192), res: "echo:" + strings.Repeat("x", 8187),
+			"apispan.request.body.truncated": true, "apispan.response.body.truncated": true,
+		}},
+		{call{"GET", "/empty", ""}, attrs{req: nil, res: nil, "http.route": "/empty"}},
+		{call{"GET", "/fail", ""}, attrs{res: teapot}},
+		{call{"GET", "/panic", ""}, attrs{res: nil, "http.request.header.x-question": []string{"yes"}}},
+		{call{"GET", "/skip", ""}, attrs{res: nil, "apispan.skip": true, "http.request.header.x-question": nil}},
+		{call{"GET", "/stream", ""}, attrs{res: stream, "apispan.response.body.incomplete": cut}},
+	} {
+		tc.do(t, address)
+		Want(t, tc.method+" "+tc.path, Attrs(spans.Next(t)), tc.want)
+	}
+	if len(spans.ended) != 0 {
+		t.Errorf("%d spans too many", len(spans.ended))
+	}
+}
+
+// concurrent mixes many exchanges; frameworks reuse memory.
+func (a Adapter) concurrent(t *testing.T) {
+	spans := NewSpans(t, sdktrace.AlwaysSample())
+	address := a.Serve(t, spans.Provider, true, httpcapture.WithBodies(httpcapture.BodiesAll))
+	const workers, each = 8, 40
+	var wg sync.WaitGroup
+	for w := range workers {
+		wg.Go(func() {
+			for i := range each {
+				id := fmt.Sprintf("%d-%d", w, i)
+				call{"POST", "/echo/" + id, "body " + id}.do(t, address)
+			}
+		})
+	}
+	wg.Wait()
+	seen := map[string]bool{}
+	for range workers * each {
+		got := Attrs(spans.Next(t))
+		id := strings.TrimPrefix(fmt.Sprint(got["user.id"]), "user-")
+		seen[id] = true
+		Want(t, id, got, map[string]any{
+			"http.request.body.content": "body " + id, "http.response.body.content": "echo:body " + id,
+			"apispan.metadata.length": int64(len(id)), "http.route": a.Route,
+		})
+	}
+	if len(seen) != workers*each {
+		t.Errorf("%d different exchanges, want %d", len(seen), workers*each)
+	}
+}
+
+// routes: rules of WithRoutes go by the framework's template.
+func (a Adapter) routes(t *testing.T) {
+	spans := NewSpans(t, sdktrace.AlwaysSample())
+	address := a.Serve(t, spans.Provider, true, httpcapture.WithRoutes(
+		httpcapture.Route("POST "+a.Route, httpcapture.WithBodies(httpcapture.BodiesAll))))
+	call{"POST", "/echo/7", "question"}.do(t, address)
+	Want(t, "echo", Attrs(spans.Next(t)), map[string]any{
+		"http.request.body.content": "question", "http.response.body.content": "echo:question",
+	})
+	call{"GET", "/stream", ""}.do(t, address)
+	Want(t, "stream", Attrs(spans.Next(t)), map[string]any{"http.response.body.content": nil, "apispan.response.body.incomplete": nil})
+}
+
+func (a Adapter) eventID(t *testing.T) {
+	spans := NewSpans(t, sdktrace.AlwaysSample())
+	address := a.Serve(t, spans.Provider, true, httpcapture.WithEventIDHeader("X-Event-Id"))
+	got := call{"POST", "/echo/7", "question"}.do(t, address).Header.Get("X-Event-Id")
+	if len(got) != 36 {
+		t.Errorf("event id %q", got)
+	}
+	Want(t, "event id", Attrs(spans.Next(t)), map[string]any{"apispan.event.id": got})
+}
+
+// Spans is a provider whose server spans can be waited for.
+type Spans struct {
+	Provider *sdktrace.TracerProvider
+
+	ended chan sdktrace.ReadOnlySpan
+}
+
+// NewSpans makes a provider.
+func NewSpans(t *testing.T, sampler sdktrace.Sampler) *Spans {
+	t.Helper()
+	s := &Spans{ended: make(chan sdktrace.ReadOnlySpan, 4096)}
+	s.Provider = sdktrace.NewTracerProvider(sdktrace.WithSampler(sampler), sdktrace.WithSpanProcessor(chanProcessor(s.ended)))
+	t.Cleanup(func() { _ = s.Provider.Shutdown(context.Background()) })
+	return s
+}
+
+// Next waits for the next server span to end.
+func (s *Spans) Next(t *testing.T) sdktrace.ReadOnlySpan {
+	t.Helper()
+	select {
+	case span := <-s.ended:
+		return span
+	case <-time.After(patience):
+		t.Fatal("no span ended")
+		return nil
+	}
+}
+
+type chanProcessor chan sdktrace.ReadOnlySpan
+
+func (chanProcessor) OnStart(context.Context, sdktrace.ReadWriteSpan) {}
+func (p chanProcessor) OnEnd(s sdktrace.ReadOnlySpan) {
+	if s.SpanKind() == trace.SpanKindServer {
+		p <- s
+	}
+}
+func (chanProcessor) Shutdown(context.Context) error   { return nil }
+func (chanProcessor) ForceFlush(context.Context) error { return nil }
+
+// Attrs are the attributes of a span.
+func Attrs(s sdktrace.ReadOnlySpan) map[string]any {
+	m := map[string]any{}
+	for _, kv := range s.Attributes() {
+		m[string(kv.Key)] = kv.Value.AsInterface()
+	}
+	return m
+}
+
+// Contains is a wanted value of which only a part is known.
+type Contains string
+
+// Want checks single attributes; nil means absent.
+func Want(t *testing.T, what string, got, want map[string]any) {
+	t.Helper()
+	for _, key := range slices.Sorted(maps.Keys(want)) {
+		g, there := got[key]
+		switch w := want[key].(type) {
+		case nil:
+			if there {
+				t.Errorf("%s: %s = %.200v, want it absent", what, key, g)
+			}
+		case Contains:
+			if !strings.Contains(fmt.Sprint(g), string(w)) {
+				t.Errorf("%s: %s = %.200v, want %q in it", what, key, g, w)
+			}
+		default:
+			if diff := cmp.Diff(w, g); diff != "" {
+				t.Errorf("%s: %s (-want +got):\n%s", what, key, diff)
+			}
+		}
+	}
+}
