@@ -18,7 +18,7 @@ PKG ?= ./...
 
 .PHONY: help
 help: ## Show this list
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: ## Build and run the whole path against fake backends (DEMO_SECONDS=20 ends it by itself)
@@ -36,11 +36,27 @@ test: ## Unit, race, golden and end-to-end tests (builds the real collector)
 	go vet ./...
 	go test -race -timeout 30m ./...
 	APISPAN_TIMING=1 go test -run Linear ./redact/...
+	@$(MAKE) --no-print-directory test-modules
 
 .PHONY: chaos
 chaos: ## Prove the delivery contract: kill, fill and cut everything under load (CHAOS="-run kill -kills 100 -seed 42")
 	@go build -trimpath -o $(BIN)/chaos ./internal/chaos
 	@exec $(BIN)/chaos $(CHAOS)
+
+# All go.mod below the root: what would otherwise bring its dependencies to users.
+NESTED = $(shell find . -mindepth 2 -name go.mod -not -path './.tmp/*' -not -path '*/_build/*' | sort)
+
+.PHONY: test-modules
+test-modules: ## Vet and test the nested modules (adapters, comparisons, tools)
+	@set -e; for mod in $(NESTED); do \
+		needs=$$(sed -n 's/^go //p' $$mod); has=$$(go env GOVERSION | sed 's/^go//'); \
+		if [ "$$(printf '%s\n' "$$needs" "$$has" | sort -V | head -n 1)" != "$$needs" ]; then \
+			echo "skip $$mod: it needs Go $$needs"; continue; \
+		fi; \
+		cd $$(dirname $$mod); pkgs=$$(go list ./... 2>&1) || { echo "$$mod: $$pkgs" >&2; exit 1; }; \
+		case $$pkgs in *'matched no packages'*) ;; *) go vet ./...; go test -race ./...;; esac; \
+		cd $(CURDIR); \
+	done
 
 .PHONY: lint
 lint: $(BIN)/golangci-lint-$(GOLANGCI_LINT_VERSION) ## Run all linters
@@ -74,6 +90,7 @@ generate: tools ## Regenerate component metadata
 .PHONY: check
 check: generate ## Fail if generated files, formatting or go.mod differ from what is committed
 	go mod tidy
+	@set -e; for mod in $(NESTED); do (cd $$(dirname $$mod) && go mod tidy); done
 	gofmt -l -w $$(git ls-files '*.go')
 	@git diff --exit-code -- . || (echo "the tree differs from what the tools produce: commit the changes above" >&2; exit 1)
 
