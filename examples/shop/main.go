@@ -31,6 +31,7 @@ import (
 func main() {
 	listen := flag.String("listen", "127.0.0.1:8080", "address to listen on; port 0 takes a free one")
 	mode := flag.String("mode", modeDropIn, "instrumentation: dropin (httpcapture instead of otelhttp) or alongside (httpcapture within otelhttp)")
+	accounts := flag.Bool("accounts", false, "tell the backend about the customers, too (OTLP/HTTP; the Collector needs a logs pipeline)")
 	flag.Parse()
 	if flag.NArg() > 0 {
 		fmt.Fprintf(os.Stderr, "shop: unexpected argument; see shop -help\n")
@@ -40,6 +41,11 @@ func main() {
 	// The first signal starts the shutdown, a second one ends the process.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)
+	if *accounts {
+		if err := reportAccounts(ctx); err != nil {
+			slog.Warn("accounts were not reported", "error", err) // the shop works without
+		}
+	}
 	if err := run(ctx, *listen, *mode, os.Stdout); err != nil {
 		fmt.Fprintf(os.Stderr, "shop: %v\n", err)
 		os.Exit(1)
