@@ -303,15 +303,15 @@ func (c *compiler) hmac() {
 	tc := token.Config{Active: h.Active, Rotate: h.Rotate}
 	for i, k := range h.Keys {
 		n := 0
-		for _, v := range []string{k.File, k.Env, k.Value} {
+		for _, v := range []string{k.File, k.Env, k.Value, k.Source} {
 			if v != "" {
 				n++
 			}
 		}
 		if n != 1 {
-			c.errorf(k.line, "hmac.keys[%d]: give exactly one of file, env and value", i)
+			c.errorf(k.line, "hmac.keys[%d]: give exactly one of file, env, value and source", i)
 		}
-		tc.Keys = append(tc.Keys, token.Key{ID: k.ID, File: k.File, Env: k.Env, Value: []byte(k.Value)})
+		tc.Keys = append(tc.Keys, token.Key{ID: k.ID, File: k.File, Env: k.Env, Value: []byte(k.Value), Source: k.Source})
 	}
 	if len(c.errs) > 0 {
 		return

@@ -115,12 +115,16 @@ type HMAC struct {
 	line int
 }
 
-// HMACKey is one key of at least 32 bytes. Exactly one of File, Env and Value is set.
+// HMACKey is one key of at least 32 bytes. Exactly one of File, Env, Value and Source
+// is set.
 type HMACKey struct {
 	ID    string
 	File  string
 	Env   string
 	Value string
+	// Source names a key source of the program that runs the policy, see
+	// Policy.SetKeySource. Until it has a key, the key is missing.
+	Source string `json:",omitempty"` // so that the hash of other policies is as it was
 
 	line int
 }

@@ -91,13 +91,23 @@ func (p *Policy) needsKey() bool {
 	return false
 }
 
-// Reload reads HMAC key files and variables again. On error the last good keys
+// Reload reads HMAC key files, variables and sources again. On error the last good keys
 // stay in use.
 func (p *Policy) Reload() error {
 	if p.ring == nil {
 		return nil
 	}
 	return p.ring.Reload()
+}
+
+// SetKeySource sets where HMAC keys with a source come from: source is called by
+// Reload with the source's name and returns the key, or nil while there is none. It
+// must be safe for concurrent use. The engine itself fetches nothing. Call it, and
+// then Reload, before the policy is used and whenever the source has another key.
+func (p *Policy) SetKeySource(source func(name string) []byte) {
+	if p.ring != nil {
+		p.ring.SetSource(source)
+	}
 }
 
 // KeyStatus describes one HMAC key without its secret.

@@ -71,7 +71,7 @@ func schema() object {
 		"patterns": object{"type": "object", "properties": patterns, "additionalProperties": ref("action")},
 		"hmac": strict(object{
 			"active": text, "rotate": text,
-			"keys": list(strict(object{"id": text, "file": text, "env": text, "value": text})),
+			"keys": list(strict(object{"id": text, "file": text, "env": text, "value": text, "source": text})),
 		}),
 		"on_unparsable": enum("redact", "text"),
 		"limits": strict(object{

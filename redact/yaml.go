@@ -361,16 +361,17 @@ func (d *decoder) hmac(n *yaml.Node, path string, h *HMAC) {
 		"rotate": func(n *yaml.Node, p string) { d.duration(n, p, &h.Rotate) },
 		"keys": func(n *yaml.Node, p string) {
 			if n.Kind != yaml.SequenceNode {
-				d.errorf(n, p, "must be a list of {id, file} or {id, env}")
+				d.errorf(n, p, "must be a list of {id, file}, {id, env} or {id, source}")
 				return
 			}
 			for i, e := range n.Content {
 				k := HMACKey{line: e.Line}
 				d.mapping(e, fmt.Sprintf("%s[%d]", p, i), fields{
-					"id":    func(n *yaml.Node, p string) { d.str(n, p, &k.ID) },
-					"file":  func(n *yaml.Node, p string) { d.str(n, p, &k.File) },
-					"env":   func(n *yaml.Node, p string) { d.str(n, p, &k.Env) },
-					"value": func(n *yaml.Node, p string) { d.str(n, p, &k.Value) },
+					"id":     func(n *yaml.Node, p string) { d.str(n, p, &k.ID) },
+					"file":   func(n *yaml.Node, p string) { d.str(n, p, &k.File) },
+					"env":    func(n *yaml.Node, p string) { d.str(n, p, &k.Env) },
+					"value":  func(n *yaml.Node, p string) { d.str(n, p, &k.Value) },
+					"source": func(n *yaml.Node, p string) { d.str(n, p, &k.Source) },
 				}, nil)
 				h.Keys = append(h.Keys, k)
 			}

@@ -29,6 +29,11 @@ var importRules = []importRule{
 		why:   "the vocabulary is shared by everything and must cost nothing",
 	},
 	{
+		from:  "internal/keyfetch",
+		never: []string{"go.opentelemetry.io/", "google.golang.org/", module},
+		why:   "exporter and processor share it, and share nothing else",
+	},
+	{
 		from:  "redact",
 		never: []string{"go.opentelemetry.io/", "google.golang.org/"},
 		why:   "the same engine runs in the application and in the Collector",

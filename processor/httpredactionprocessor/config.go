@@ -38,6 +38,9 @@ type Config struct {
 	// HMACKeys gives key material for the key ids that the policy names, for those
 	// who neither have a key file nor an environment variable. At least 32 bytes each.
 	HMACKeys map[string]configopaque.String `mapstructure:"hmac_keys"`
+	// KeySources are services that hand out HMAC keys, for keys of the policy with
+	// source: <name>.
+	KeySources map[string]KeySourceConfig `mapstructure:"key_sources"`
 	// KeyReloadInterval is how often key files are read again. Default 1m, 0 = never.
 	KeyReloadInterval time.Duration `mapstructure:"key_reload_interval"`
 

@@ -30,6 +30,9 @@ func (c *Config) compile() (p *redact.Policy, dryRun bool, err error) {
 	if err := addKeys(&pc, c.HMACKeys); err != nil {
 		return nil, false, err
 	}
+	if err := validateKeySources(c.KeySources, pc.HMAC.Keys); err != nil {
+		return nil, false, err
+	}
 	if validAudit(c.Audit) {
 		pc.Audit = c.Audit
 	}
@@ -153,7 +156,7 @@ func addKeys(pc *redact.Config, keys map[string]configopaque.String) error {
 			return fmt.Errorf("hmac_keys.%s: has %d bytes, need at least %d; make one with: openssl rand -base64 %d", id, len(value), minKeyBytes, minKeyBytes)
 		case i < 0:
 			pc.HMAC.Keys = append(pc.HMAC.Keys, redact.HMACKey{ID: id, Value: value})
-		case pc.HMAC.Keys[i].File != "" || pc.HMAC.Keys[i].Env != "" || pc.HMAC.Keys[i].Value != "":
+		case pc.HMAC.Keys[i].File != "" || pc.HMAC.Keys[i].Env != "" || pc.HMAC.Keys[i].Value != "" || pc.HMAC.Keys[i].Source != "":
 			return fmt.Errorf("hmac_keys.%s: the policy has a source for this key already; keep one of them", id)
 		default:
 			pc.HMAC.Keys[i].Value = value

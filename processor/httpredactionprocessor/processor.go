@@ -6,6 +6,7 @@ package httpredactionprocessor
 import (
 	"context"
 	"errors"
+	"net/http"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -16,6 +17,7 @@ import (
 	"go.opentelemetry.io/collector/processor"
 	"go.uber.org/zap"
 
+	"github.com/apispan/apispan/internal/keyfetch"
 	"github.com/apispan/apispan/processor/httpredactionprocessor/internal/metadata"
 	"github.com/apispan/apispan/redact"
 )
@@ -36,6 +38,14 @@ type redactor struct {
 	// remember is set if the engine's answer depends on key, value and direction
 	// alone and leaves no trace when it is "unchanged".
 	remember bool
+
+	keySources map[string]KeySourceConfig
+	sources    map[string]*keyfetch.Source
+	keyClient  *http.Client
+	// keys serialises reading keys and telling about it; toldMissing is what was
+	// told last.
+	keys        sync.Mutex
+	toldMissing bool
 
 	telemetry *telemetry
 	logger    *zap.Logger
@@ -78,6 +88,7 @@ func newRedactor(set processor.Settings, cfg *Config, s signal) (*redactor, erro
 		dryRun:     dryRun,
 		audit:      policy.Audit(),
 		remember:   memorable(policy.Config()),
+		keySources: cfg.KeySources,
 		telemetry:  newTelemetry(builder, s),
 		logger:     set.Logger,
 		reload:     cfg.KeyReloadInterval,
@@ -132,14 +143,19 @@ func (r *redactor) release(ctx context.Context, w *walker) {
 }
 
 func (r *redactor) start(ctx context.Context, host component.Host) error {
-	ready := r.checkKeys(ctx, host, true, true)
+	if err := r.startKeySources(ctx, host); err != nil {
+		return err
+	}
+	r.keys.Lock()
+	r.checkKeys(ctx, host, true)
+	r.keys.Unlock()
 	if !r.keyFiles || r.reload <= 0 {
 		return nil
 	}
 	// The context of start ends with start.
 	run, stop := context.WithCancel(context.WithoutCancel(ctx))
 	r.stop = stop
-	r.done.Go(func() { r.watchKeys(run, host, ready) })
+	r.done.Go(func() { r.watchKeys(run, host) })
 	return nil
 }
 
@@ -148,11 +164,12 @@ func (r *redactor) shutdown(context.Context) error {
 		r.stop()
 		r.done.Wait()
 	}
+	r.stopKeySources()
 	return nil
 }
 
 // watchKeys reads the key files again at every tick until shutdown.
-func (r *redactor) watchKeys(ctx context.Context, host component.Host, ready bool) {
+func (r *redactor) watchKeys(ctx context.Context, host component.Host) {
 	t := time.NewTicker(r.reload)
 	defer t.Stop()
 	for {
@@ -160,13 +177,16 @@ func (r *redactor) watchKeys(ctx context.Context, host component.Host, ready boo
 		case <-ctx.Done():
 			return
 		case <-t.C:
-			ready = r.reloadKeys(ctx, host, ready)
+			r.reloadKeys(ctx, host)
 		}
 	}
 }
 
-// reloadKeys reads the key files once. After an error the keys stay as they were.
-func (r *redactor) reloadKeys(ctx context.Context, host component.Host, was bool) (ready bool) {
+// reloadKeys reads key files and sources once. After an error the keys stay as they
+// were.
+func (r *redactor) reloadKeys(ctx context.Context, host component.Host) (ready bool) {
+	r.keys.Lock()
+	defer r.keys.Unlock()
 	err := r.policy.Reload()
 	err = errors.Join(err, r.sessions.reload())
 	r.telemetry.reloaded(ctx, err == nil)
@@ -174,12 +194,13 @@ func (r *redactor) reloadKeys(ctx context.Context, host component.Host, was bool
 		// The error names key ids and files only, never key material.
 		r.logger.Warn("Reading HMAC key files failed; the keys in use stay", zap.Error(err))
 	}
-	return r.checkKeys(ctx, host, was, false)
+	return r.checkKeys(ctx, host, false)
 }
 
 // checkKeys reports a missing key as a recoverable error of the component, and its
 // return as OK, once per change.
-func (r *redactor) checkKeys(ctx context.Context, host component.Host, was, first bool) (ready bool) {
+func (r *redactor) checkKeys(ctx context.Context, host component.Host, first bool) (ready bool) {
+	was := !r.toldMissing
 	var missing int64
 	for _, k := range r.policy.Keys() {
 		if !k.Loaded {
@@ -192,6 +213,7 @@ func (r *redactor) checkKeys(ctx context.Context, host component.Host, was, firs
 	r.telemetry.keysMissing(ctx, missing)
 	r.ready.Store(r.policy.Ready())
 	ready = r.policy.Ready() && !r.sessions.missing()
+	r.toldMissing = !ready
 	switch {
 	case ready && !was:
 		r.logger.Info("All HMAC keys are loaded")

@@ -422,7 +422,7 @@ func TestFailedReloadKeepsTheKeys(t *testing.T) {
 		t.Fatal(err)
 	}
 	host := &statusHost{Host: componenttest.NewNopHost(), seen: make(chan componentstatus.Status, 16)}
-	if !r.reloadKeys(t.Context(), host, true) {
+	if !r.reloadKeys(t.Context(), host) {
 		t.Error("the key is not ready any more")
 	}
 	if after := token(); after != before || !strings.HasPrefix(after, "hmac:k1:") {

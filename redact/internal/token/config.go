@@ -20,7 +20,7 @@ const MinKeyBytes = 32
 // maxKeyBytes bounds what is read from a key file.
 const maxKeyBytes = 4096
 
-// Key is one key of a Config. Exactly one of File, Env and Value is set.
+// Key is one key of a Config. Exactly one of File, Env, Value and Source is set.
 type Key struct {
 	// ID labels tokens: 1 to 32 of [A-Za-z0-9_-]. Empty = derived from the key, so
 	// that a wrong key cannot carry a right label.
@@ -32,6 +32,8 @@ type Key struct {
 	Env string
 	// Value is the key itself.
 	Value []byte
+	// Source names a source of the host's, see Keyring.SetSource.
+	Source string
 }
 
 // Config is the `hmac` section of a policy.
@@ -54,6 +56,8 @@ func (k Key) source() string {
 		return fmt.Sprintf("file %q", k.File)
 	case k.Env != "":
 		return fmt.Sprintf("environment variable %q", k.Env)
+	case k.Source != "":
+		return fmt.Sprintf("source %q", k.Source)
 	default:
 		return "value"
 	}
@@ -69,13 +73,13 @@ func (k Key) name(i int) string {
 
 func (k Key) validate(i int) error {
 	n := 0
-	for _, set := range [...]bool{k.File != "", k.Env != "", len(k.Value) > 0} {
+	for _, set := range [...]bool{k.File != "", k.Env != "", len(k.Value) > 0, k.Source != ""} {
 		if set {
 			n++
 		}
 	}
 	if n != 1 {
-		return fmt.Errorf("token: %s: %d sources, need exactly one of file, env, value", k.name(i), n)
+		return fmt.Errorf("token: %s: %d sources, need exactly one of file, env, value, source", k.name(i), n)
 	}
 	if k.ID != "" && !validID(k.ID) {
 		return fmt.Errorf("token: keys[%d]: id %q: use 1 to 32 of A-Z a-z 0-9 _ -", i, k.ID)
@@ -95,8 +99,9 @@ func validID(id string) bool {
 	return true
 }
 
-// read returns the secret. The error is errMissing if there is none to be had.
-func (k Key) read(i int) ([]byte, error) {
+// read returns the secret; source is the host's. The error is errMissing if there is
+// none to be had.
+func (k Key) read(i int, source func(name string) []byte) ([]byte, error) {
 	var b []byte
 	switch {
 	case k.File != "":
@@ -121,6 +126,16 @@ func (k Key) read(i int) ([]byte, error) {
 		b = bytes.TrimSuffix(bytes.TrimSuffix(b, []byte("\n")), []byte("\r"))
 	case k.Env != "":
 		b = []byte(os.Getenv(k.Env))
+	case k.Source != "":
+		if source != nil {
+			b = bytes.Clone(source(k.Source))
+		}
+		if len(b) == 0 {
+			return nil, fmt.Errorf("token: %s: %s has no key yet: %w", k.name(i), k.source(), errMissing)
+		}
+		if len(b) > maxKeyBytes {
+			return nil, fmt.Errorf("token: %s: %s gives more than %d bytes, so it is not a key", k.name(i), k.source(), maxKeyBytes)
+		}
 	default:
 		b = bytes.Clone(k.Value)
 	}

@@ -86,6 +86,8 @@ type Keyring struct {
 	now func() time.Time
 	mu  sync.Mutex // serialises changes of cur
 	cur atomic.Pointer[snapshot]
+	// source gives the keys with a Source; nil gives none. Guarded by mu.
+	source func(name string) []byte
 }
 
 // New reads the keys. A key that is there but unusable (short, two with one id)
@@ -134,7 +136,7 @@ func (r *Keyring) load(old *snapshot) (*snapshot, error) {
 	s := &snapshot{secrets: make([]*secret, len(r.cfg.Keys)), reasons: make([]string, len(r.cfg.Keys))}
 	var errs []error
 	for i, k := range r.cfg.Keys {
-		b, err := k.read(i)
+		b, err := k.read(i, r.source)
 		if err == nil && old.secrets[i] != nil && bytes.Equal(old.secrets[i].key, b) {
 			s.secrets[i] = old.secrets[i] // keeps the counter
 			continue
@@ -206,6 +208,14 @@ func (r *Keyring) snapshot() *snapshot {
 	_ = r.rotate(next) // on error there is no active key: values are masked
 	r.cur.Store(next)
 	return next
+}
+
+// SetSource sets what is asked, by Reload, for the keys with a Source. It returns
+// nil while there is no key; what it returns is not changed and not kept.
+func (r *Keyring) SetSource(source func(name string) []byte) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.source = source
 }
 
 // Reload reads files and variables again. A key that has vanished or become
