@@ -21,7 +21,9 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
 
+	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend"
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/backendtest"
+	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/entity"
 )
 
 // update is one log record for entityLogs: event name and attributes.
@@ -190,6 +192,31 @@ func TestEntityDrops(t *testing.T) {
 		if strings.Contains(fmt.Sprint(e.Message, e.ContextMap()), marker) {
 			t.Errorf("a log line holds captured data: %s", e.Message)
 		}
+	}
+}
+
+// panickingEncoder fails on one user.
+type panickingEncoder struct{ backend.EntityEncoder }
+
+func (e panickingEncoder) AppendEntity(dst []byte, x *entity.Entity) ([]byte, backend.Drop) {
+	if x.UserID == "bad" {
+		panic(marker)
+	}
+	return e.EntityEncoder.AppendEntity(dst, x)
+}
+
+// TestEntityPanic: one record does not take its neighbours along.
+func TestEntityPanic(t *testing.T) {
+	t.Parallel()
+	r := newLogsRig(t, testConfig("http://127.0.0.1:1"))
+	tr := r.exp.translator
+	tr.encoders[entity.User] = panickingEncoder{tr.encoders[entity.User]}
+	req := tr.translate(context.Background(), entityLogs(userUpdate("a", 1), userUpdate("bad", 1), userUpdate("b", 1)))
+	if len(req.items) != 2 || len(req.streams) != 2 || req.size != len(req.items[0])+len(req.items[1]) {
+		t.Errorf("%d items, %d streams, size %d", len(req.items), len(req.streams), req.size)
+	}
+	if c := r.counts(); c.Translated != 3 || c.Dropped["internal"] != 1 {
+		t.Errorf("counts %+v", c)
 	}
 }
 

@@ -9,7 +9,7 @@ import (
 	"fmt"
 	"time"
 
-	"go.opentelemetry.io/otel/log"
+	otellog "go.opentelemetry.io/otel/log"
 	"go.opentelemetry.io/otel/log/global"
 
 	"github.com/apispan/apispan/internal/httpattr"
@@ -22,16 +22,16 @@ var ErrInvalid = errors.New("entities: invalid")
 
 // Client emits updates. Make one with New and share it.
 type Client struct {
-	logger log.Logger
+	logger otellog.Logger
 	now    func() time.Time
 }
 
 // Option configures a Client.
-type Option interface{ apply(*config) }
+type Option interface{ apply(cfg *config) }
 
-type config struct{ provider log.LoggerProvider }
+type config struct{ provider otellog.LoggerProvider }
 
-type providerOption struct{ log.LoggerProvider }
+type providerOption struct{ otellog.LoggerProvider }
 
 func (o providerOption) apply(c *config) {
 	if o.LoggerProvider != nil {
@@ -42,7 +42,7 @@ func (o providerOption) apply(c *config) {
 // WithLoggerProvider says where the updates go. Default: the global provider
 // (go.opentelemetry.io/otel/log/global), also one that is set later. Nil is
 // ignored.
-func WithLoggerProvider(p log.LoggerProvider) Option { return providerOption{p} }
+func WithLoggerProvider(p otellog.LoggerProvider) Option { return providerOption{p} }
 
 // New returns a client.
 func New(opts ...Option) *Client {
@@ -135,11 +135,11 @@ func (c *Client) emit(ctx context.Context, event string, at time.Time, attribute
 	if at.IsZero() {
 		at = now
 	}
-	var r log.Record
+	var r otellog.Record
 	r.SetEventName(event)
 	r.SetTimestamp(at)
 	r.SetObservedTimestamp(now)
-	r.SetSeverity(log.SeverityInfo)
+	r.SetSeverity(otellog.SeverityInfo)
 	r.AddAttributes(a.list...)
 	c.logger.Emit(ctx, r)
 	return nil

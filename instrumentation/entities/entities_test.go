@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"strings"
 	"sync"
@@ -113,9 +114,7 @@ func TestUpdates(t *testing.T) {
 		"apispan.campaign.gclid": "g",
 	}
 	with := func(more map[string]any) map[string]any {
-		for k, v := range campaignWant {
-			more[k] = v
-		}
+		maps.Copy(more, campaignWant)
 		return more
 	}
 	ctx := context.Background()

@@ -14,7 +14,7 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"go.opentelemetry.io/otel/log"
+	otellog "go.opentelemetry.io/otel/log"
 
 	"github.com/apispan/apispan/internal/httpattr"
 )
@@ -51,7 +51,7 @@ func (a *attrs) metadata(field string, m Metadata) {
 			return
 		}
 		if !v.Empty() {
-			a.list = append(a.list, log.KeyValue{Key: httpattr.MetadataPrefix + k, Value: v})
+			a.list = append(a.list, otellog.KeyValue{Key: httpattr.MetadataPrefix + k, Value: v})
 		}
 	}
 }
@@ -76,16 +76,16 @@ type converter struct {
 	problem string
 }
 
-func (c *converter) fail(problem string) log.Value {
+func (c *converter) fail(problem string) otellog.Value {
 	if c.problem == "" {
 		c.problem = problem
 	}
-	return log.Value{}
+	return otellog.Value{}
 }
 
 // safe runs code of the application (String, MarshalText, MarshalJSON), so a panic
 // is caught.
-func (c *converter) safe(value any) (v log.Value) {
+func (c *converter) safe(value any) (v otellog.Value) {
 	defer func() {
 		if recover() != nil {
 			v = c.fail("panicked while it was converted")
@@ -94,24 +94,24 @@ func (c *converter) safe(value any) (v log.Value) {
 	return c.value(value, 0)
 }
 
-func (c *converter) text(s string) log.Value {
+func (c *converter) text(s string) otellog.Value {
 	switch {
 	case len(s) > maxMetadataValue:
 		return c.fail(fmt.Sprintf("is longer than %d bytes", maxMetadataValue))
 	case !utf8.ValidString(s):
 		return c.fail("is not valid UTF-8")
 	}
-	return log.StringValue(s)
+	return otellog.StringValue(s)
 }
 
-func (c *converter) float(f float64) log.Value {
+func (c *converter) float(f float64) otellog.Value {
 	if math.IsNaN(f) || math.IsInf(f, 0) {
 		return c.fail("is not a finite number")
 	}
-	return log.Float64Value(f)
+	return otellog.Float64Value(f)
 }
 
-func (c *converter) value(value any, depth int) log.Value {
+func (c *converter) value(value any, depth int) otellog.Value {
 	if c.nodes++; c.nodes > maxNodes {
 		return c.fail(fmt.Sprintf("has more than %d values", maxNodes))
 	}
@@ -121,7 +121,7 @@ func (c *converter) value(value any, depth int) log.Value {
 	switch r := reflect.ValueOf(value); r.Kind() {
 	case reflect.Pointer, reflect.Interface, reflect.Map, reflect.Slice, reflect.Invalid:
 		if r.Kind() == reflect.Invalid || r.IsNil() {
-			return log.Value{}
+			return otellog.Value{}
 		}
 	}
 	switch v := value.(type) {
@@ -147,7 +147,7 @@ func (c *converter) value(value any, depth int) log.Value {
 		if y := v.Year(); y < 1 || y > maxYear {
 			return c.fail("is a time outside the years 1 to 9999")
 		}
-		return log.StringValue(v.Format(time.RFC3339Nano))
+		return otellog.StringValue(v.Format(time.RFC3339Nano))
 	case error:
 		return c.text(v.Error())
 	case fmt.Stringer:
@@ -163,14 +163,14 @@ func (c *converter) value(value any, depth int) log.Value {
 	case reflect.String:
 		return c.text(r.String())
 	case reflect.Bool:
-		return log.BoolValue(r.Bool())
+		return otellog.BoolValue(r.Bool())
 	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
-		return log.Int64Value(r.Int())
+		return otellog.Int64Value(r.Int())
 	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64, reflect.Uintptr:
 		if u := r.Uint(); u <= math.MaxInt64 {
-			return log.Int64Value(int64(u))
+			return otellog.Int64Value(int64(u))
 		}
-		return log.StringValue(fmt.Sprint(r.Uint()))
+		return otellog.StringValue(fmt.Sprint(r.Uint()))
 	case reflect.Float32, reflect.Float64:
 		return c.float(r.Float())
 	}
@@ -178,7 +178,7 @@ func (c *converter) value(value any, depth int) log.Value {
 }
 
 // viaJSON converts a value of any other type by its JSON form.
-func (c *converter) viaJSON(value any, depth int) log.Value {
+func (c *converter) viaJSON(value any, depth int) otellog.Value {
 	b, err := json.Marshal(value)
 	if err != nil {
 		return c.fail("cannot be converted to JSON")
@@ -196,9 +196,9 @@ func (c *converter) viaJSON(value any, depth int) log.Value {
 }
 
 // number keeps integers exact.
-func (c *converter) number(n json.Number) log.Value {
+func (c *converter) number(n json.Number) otellog.Value {
 	if i, err := n.Int64(); err == nil {
-		return log.Int64Value(i)
+		return otellog.Int64Value(i)
 	}
 	f, err := n.Float64()
 	if err != nil {
@@ -207,34 +207,34 @@ func (c *converter) number(n json.Number) log.Value {
 	return c.float(f)
 }
 
-func (c *converter) object(m map[string]any, depth int) log.Value {
+func (c *converter) object(m map[string]any, depth int) otellog.Value {
 	keys := make([]string, 0, len(m))
 	for k := range m {
 		keys = append(keys, k)
 	}
 	slices.Sort(keys)
-	kvs := make([]log.KeyValue, 0, len(m))
+	kvs := make([]otellog.KeyValue, 0, len(m))
 	for _, k := range keys {
 		if problem := keyProblem(k); problem != "" {
 			return c.fail("has a key that " + problem)
 		}
 		if v := c.value(m[k], depth+1); !v.Empty() {
-			kvs = append(kvs, log.KeyValue{Key: k, Value: v})
+			kvs = append(kvs, otellog.KeyValue{Key: k, Value: v})
 		}
 		if c.problem != "" {
-			return log.Value{}
+			return otellog.Value{}
 		}
 	}
-	return log.MapValue(kvs...)
+	return otellog.MapValue(kvs...)
 }
 
-func list[T any](c *converter, in []T, depth int) log.Value {
-	out := make([]log.Value, 0, len(in))
+func list[T any](c *converter, in []T, depth int) otellog.Value {
+	out := make([]otellog.Value, 0, len(in))
 	for _, e := range in {
 		out = append(out, c.value(e, depth+1))
 		if c.problem != "" {
-			return log.Value{}
+			return otellog.Value{}
 		}
 	}
-	return log.SliceValue(out...)
+	return otellog.SliceValue(out...)
 }

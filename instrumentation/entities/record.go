@@ -12,7 +12,7 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"go.opentelemetry.io/otel/log"
+	otellog "go.opentelemetry.io/otel/log"
 
 	"github.com/apispan/apispan/internal/httpattr"
 )
@@ -27,7 +27,7 @@ const (
 
 // attrs collects the attributes of one record, or the first error.
 type attrs struct {
-	list []log.KeyValue
+	list []otellog.KeyValue
 	err  error
 }
 
@@ -55,7 +55,7 @@ func (a *attrs) ok(field, value string, limit int) bool {
 
 func (a *attrs) text(field, key, value string, limit int) {
 	if a.ok(field, value, limit) {
-		a.list = append(a.list, log.String(key, value))
+		a.list = append(a.list, otellog.String(key, value))
 	}
 }
 
@@ -76,7 +76,7 @@ func (a *attrs) address(field, value string) {
 		a.fail(field, "is no IP address; leave out port and brackets")
 		return
 	}
-	a.list = append(a.list, log.String(httpattr.ClientAddress, addr.Unmap().WithZone("").String()))
+	a.list = append(a.list, otellog.String(httpattr.ClientAddress, addr.Unmap().WithZone("").String()))
 }
 
 // maxYear is the last that RFC 3339 can write.
@@ -87,7 +87,7 @@ func (a *attrs) time(field, key string, t time.Time) {
 		return
 	}
 	if s, ok := a.timeText(field, t); ok {
-		a.list = append(a.list, log.String(key, s))
+		a.list = append(a.list, otellog.String(key, s))
 	}
 }
 
@@ -139,7 +139,7 @@ func (s *Subscription) attributes(a *attrs) {
 	a.required("Subscription.CompanyID", httpattr.CompanyID, s.CompanyID, maxID)
 	switch s.Status {
 	case StatusActive, StatusCancelled, StatusPaused, StatusTrialing, StatusPending, StatusDraft, StatusFuture:
-		a.list = append(a.list, log.String(httpattr.SubscriptionStatus, string(s.Status)))
+		a.list = append(a.list, otellog.String(httpattr.SubscriptionStatus, string(s.Status)))
 	default:
 		a.fail("Subscription.Status", "is not one of the Status constants")
 	}
@@ -161,7 +161,7 @@ func (a *attrs) items(items []SubscriptionItem) {
 	if len(items) == 0 {
 		return
 	}
-	list := make([]log.Value, len(items))
+	list := make([]otellog.Value, len(items))
 	for i := range items {
 		it := &items[i]
 		field := fmt.Sprintf("Subscription.Items[%d].", i)
@@ -176,16 +176,16 @@ func (a *attrs) items(items []SubscriptionItem) {
 			for j := range meta.list {
 				meta.list[j].Key = meta.list[j].Key[len(httpattr.MetadataPrefix):]
 			}
-			m.list = append(m.list, log.Map(httpattr.ItemMetadata, meta.list...))
+			m.list = append(m.list, otellog.Map(httpattr.ItemMetadata, meta.list...))
 		}
 		for _, err := range []error{m.err, meta.err} {
 			if a.err == nil {
 				a.err = err
 			}
 		}
-		list[i] = log.MapValue(m.list...)
+		list[i] = otellog.MapValue(m.list...)
 	}
-	a.list = append(a.list, log.Slice(httpattr.SubscriptionItems, list...))
+	a.list = append(a.list, otellog.Slice(httpattr.SubscriptionItems, list...))
 }
 
 func (x *Action) attributes(a *attrs) {
