@@ -472,3 +472,15 @@ func TestSchemes(t *testing.T) {
 		}
 	}
 }
+
+// TestCircuitLeavesTimeForAnotherAttempt before max_elapsed_time gives up.
+func TestCircuitLeavesTimeForAnotherAttempt(t *testing.T) {
+	t.Parallel()
+	for elapsed, want := range map[time.Duration]time.Duration{0: circuitWait, time.Hour: circuitWait, 30 * time.Second: 10 * time.Second} {
+		cfg := testConfig("http://127.0.0.1:1")
+		cfg.RetryConfig.MaxElapsedTime = elapsed
+		if got := newRig(t, cfg).exp.circuit.wait; got != want {
+			t.Errorf("max_elapsed_time %v: %v, want %v", elapsed, got, want)
+		}
+	}
+}

@@ -71,6 +71,9 @@ func newCore(set exporter.Settings, cfg *Config, c choice, enc backend.Endpoint)
 	e.senders = map[backend.Stream]*sender{backend.Events: e.sender}
 	e.rejected.now = now
 	e.circuit.wait = circuitWait
+	if limit := cfg.RetryConfig.MaxElapsedTime; limit > 0 {
+		e.circuit.wait = min(circuitWait, limit/3) // there must be time for another attempt
+	}
 	e.rehearsal.secret, e.rehearsal.logger, e.rehearsal.limit = string(c.secret), set.Logger, maxDryRunBytes
 	if e.persistent {
 		e.guard = &queueguard.Guard{StandIn: standIn, OnFailure: e.storageFailed}
