@@ -18,7 +18,7 @@ import (
 type ClientTransport struct {
 	traced http.RoundTripper
 	base   http.RoundTripper
-	inner  *innerTransport // nil if nothing is captured
+	inner  *innerTransport // nil if traced is all there is
 }
 
 var _ http.RoundTripper = (*ClientTransport)(nil)
@@ -34,6 +34,10 @@ func NewTransport(base http.RoundTripper, opts ...Option) *ClientTransport {
 	}
 	cfg := newConfig(clientSide, opts)
 	t := &ClientTransport{base: base}
+	if cfg.captures() && !cfg.tracing.delegate {
+		t.traced = &spanTransport{base: base, cfg: cfg, tracing: newClientTracing(cfg.tracing, cfg.meterProvider)}
+		return t
+	}
 	if !cfg.captures() {
 		t.traced = otelhttp.NewTransport(base, foreign(opts)...)
 		return t
@@ -152,11 +156,13 @@ func (t *innerTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 type clientExchange struct {
 	record
 
-	node node
+	node    node
+	tracing *clientTracing // nil if the span is somebody else's
 
 	r       *http.Request
 	reqBody sentBody
 	attempt atomic.Int32
+	sent    atomic.Int64 // bytes of the body of the last attempt
 
 	header     http.Header
 	resInner   io.ReadCloser // the body as the base gave it
@@ -168,32 +174,46 @@ type clientExchange struct {
 // captureRequest wraps the body of the request, and of its repetitions: a
 // transport that sends again takes a new body from GetBody.
 func (ex *clientExchange) captureRequest() {
-	r, c := ex.r, ex.cfg
-	if !c.anyBodies || r.Body == nil || r.Body == http.NoBody {
+	r := ex.r
+	if r.Body == nil || r.Body == http.NoBody || !ex.startRequest(r) && ex.tracing == nil {
 		return
+	}
+	ex.reqBody = sentBody{ReadCloser: r.Body, ex: ex}
+	r.Body = &ex.reqBody
+	if again := r.GetBody; again != nil {
+		r.GetBody = func() (io.ReadCloser, error) {
+			b, err := again()
+			if err != nil && ex.tracing != nil {
+				ex.attempt.Add(1) // the last attempt will have sent nothing
+				ex.sent.Store(0)
+			}
+			if err != nil || b == nil || b == http.NoBody {
+				return b, err
+			}
+			n := ex.attempt.Add(1)
+			ex.sent.Store(0)
+			ex.req.restart()
+			return &sentBody{ReadCloser: b, ex: ex, attempt: n}, nil
+		}
+	}
+}
+
+// startRequest reports whether the body of the request is captured.
+func (ex *clientExchange) startRequest(r *http.Request) bool {
+	c := ex.cfg
+	if c == nil || !c.anyBodies {
+		return false
 	}
 	p := c.planFor(r)
 	if !ex.wantsRequest(p) {
-		return
+		return false
 	}
 	size := r.ContentLength
 	if size == 0 { // means unknown for a request that has a body
 		size = -1
 	}
 	ex.req.start(p.reqMax, size, c.budget)
-	ex.reqBody = sentBody{ReadCloser: r.Body, ex: ex}
-	r.Body = &ex.reqBody
-	if again := r.GetBody; again != nil {
-		r.GetBody = func() (io.ReadCloser, error) {
-			b, err := again()
-			if err != nil || b == nil || b == http.NoBody {
-				return b, err
-			}
-			n := ex.attempt.Add(1)
-			ex.req.restart()
-			return &sentBody{ReadCloser: b, ex: ex, attempt: n}, nil
-		}
-	}
+	return true
 }
 
 // sentBody is the body of one attempt.
@@ -208,12 +228,31 @@ func (b *sentBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	if b.attempt == b.ex.attempt.Load() {
 		b.ex.req.add(p[:max(0, min(n, len(p)))], err)
+		b.ex.sent.Add(int64(n))
 	}
 	return n, err
 }
 
 // response takes the header of the response and arranges for its body.
 func (ex *clientExchange) response(res *http.Response, owner *ClientTransport) {
+	if !ex.responded(res) {
+		return
+	}
+	ex.resInner = res.Body
+	res.Body = (*innerBody)(ex)
+	if owner == nil || res.Request == nil || res.Request.Context().Value(owner) != any(&ex.node) {
+		// Nobody will tell us of an early Close in time, so what is known goes on the
+		// span now.
+		ex.wasEarly = true
+		o := ex.outcome()
+		o.early = true
+		ex.finish(o)
+	}
+}
+
+// responded takes the header of the response, and finishes the exchange unless a
+// body follows.
+func (ex *clientExchange) responded(res *http.Response) (body bool) {
 	c := ex.cfg
 	ex.header = res.Header
 	ex.responseHeader(res.Header, res.StatusCode)
@@ -227,26 +266,18 @@ func (ex *clientExchange) response(res *http.Response, owner *ClientTransport) {
 	if _, ok := res.Body.(io.Writer); ok || res.StatusCode == http.StatusSwitchingProtocols {
 		o.hijacked = true // the protocol was switched
 		ex.finish(o)
-		return
+		return false
 	}
 	if res.Body == nil || res.Body == http.NoBody || ex.r.Method == http.MethodHead {
 		ex.finish(o)
-		return
+		return false
 	}
 	if c.anyBodies {
 		if p := c.planFor(ex.r); wantsBody(p, ex.resType, ex.resKnown) {
 			ex.res.start(p.resMax, res.ContentLength, c.budget)
 		}
 	}
-	ex.resInner = res.Body
-	res.Body = (*innerBody)(ex)
-	if owner == nil || res.Request == nil || res.Request.Context().Value(owner) != any(&ex.node) {
-		// Nobody will tell us of an early Close in time, so what is known goes on the
-		// span now.
-		ex.wasEarly = true
-		o.early = true
-		ex.finish(o)
-	}
+	return true
 }
 
 func (ex *clientExchange) outcome() *outcome {
@@ -255,7 +286,7 @@ func (ex *clientExchange) outcome() *outcome {
 
 // done is called when the body of the response has ended, failed or been closed.
 func (ex *clientExchange) done() {
-	if !ex.bodyClosed.CompareAndSwap(false, true) {
+	if ex.cfg == nil || !ex.bodyClosed.CompareAndSwap(false, true) {
 		return
 	}
 	if ex.wasEarly {

@@ -31,6 +31,9 @@ var clientWrappings = []clientWrapping{
 	{"drop-in", func(c *collector, base http.RoundTripper, opts ...httpcapture.Option) http.RoundTripper {
 		return httpcapture.NewTransport(base, append(opts, httpcapture.WithTracerProvider(c))...)
 	}},
+	{"drop-in, otelhttp's spans", func(c *collector, base http.RoundTripper, opts ...httpcapture.Option) http.RoundTripper {
+		return httpcapture.NewTransport(base, append(opts, httpcapture.WithTracerProvider(c), httpcapture.WithOtelhttpSpans())...)
+	}},
 	{"alongside", func(c *collector, base http.RoundTripper, opts ...httpcapture.Option) http.RoundTripper {
 		return otelhttp.NewTransport(httpcapture.Transport(base, opts...), otelhttp.WithTracerProvider(c))
 	}},

@@ -34,7 +34,7 @@
 // # What it does not do
 //
 // It does not sample: the SDK does. Its spans are otelhttp's: made by otelhttp, or
-// by NewHandler if that can be done the same way for less (see WithOtelhttpSpans).
+// by us if that can be done the same way for less (see WithOtelhttpSpans).
 // It does not block or change traffic. It does not verify tokens: FromJWT records what the caller
 // claims. It has no queue and sends nothing.
 //

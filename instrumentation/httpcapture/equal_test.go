@@ -10,6 +10,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"net/http"
+	"net/http/httptrace"
 	"slices"
 	"strings"
 	"testing"
@@ -75,7 +76,7 @@ func newLab(rnd *rand.Rand) *lab {
 }
 
 // options generates options; those for capture mean nothing to otelhttp.
-func (l *lab) options(t *testing.T, rnd *rand.Rand) (opts []httpcapture.Option, policy bool) {
+func (l *lab) options(t *testing.T, rnd *rand.Rand, client bool) (opts []httpcapture.Option, policy bool) {
 	may := func(n int, o httpcapture.Option) {
 		if chance(rnd, n) {
 			opts = append(opts, o)
@@ -98,9 +99,13 @@ func (l *lab) options(t *testing.T, rnd *rand.Rand) (opts []httpcapture.Option, 
 	may(4, httpcapture.WithMessageEvents(httpcapture.ReadEvents))
 	may(4, httpcapture.WithMessageEvents(httpcapture.WriteEvents))
 	may(4, httpcapture.WithSpanNameFormatter(func(op string, r *http.Request) string { return op + r.Method + r.Pattern }))
-	may(8, httpcapture.WithSpanNameFormatter(nil))
+	if !client { // otelhttp's transport panics on the first; delegating, only spans of kind client are captured
+		may(8, httpcapture.WithSpanNameFormatter(nil))
+		may(6, httpcapture.WithSpanOptions(trace.WithSpanKind(trace.SpanKindConsumer)))
+	}
+	may(4, httpcapture.WithClientTrace(func(context.Context) *httptrace.ClientTrace { return &httptrace.ClientTrace{} }))
 	may(4, httpcapture.WithSpanOptions(trace.WithAttributes(attribute.String("fixed", "1"), attribute.String("url.scheme", "fixed"))))
-	may(6, httpcapture.WithSpanOptions(trace.WithSpanKind(trace.SpanKindConsumer), trace.WithLinks(trace.Link{SpanContext: trace.NewSpanContext(trace.SpanContextConfig{TraceID: trace.TraceID{1}, SpanID: trace.SpanID{1}})})))
+	may(6, httpcapture.WithSpanOptions(trace.WithLinks(trace.Link{SpanContext: trace.NewSpanContext(trace.SpanContextConfig{TraceID: trace.TraceID{1}, SpanID: trace.SpanID{1}})})))
 	may(8, httpcapture.WithSpanOptions(trace.WithNewRoot()))
 	may(4, httpcapture.WithMetricAttributesFn(func(r *http.Request) []attribute.KeyValue {
 		return []attribute.KeyValue{attribute.String("pattern", r.Pattern)}
@@ -249,45 +254,12 @@ func (l *lab) metrics(t *testing.T) map[string][]string {
 func TestEqualServerSpans(t *testing.T) {
 	t.Parallel()
 	delegating := func(h http.Handler, op string, opts ...otelhttp.Option) http.Handler {
-		return httpcapture.NewHandler(h, op, append(slices.Clip(opts), httpcapture.WithOtelhttpSpans())...)
+		return httpcapture.NewHandler(h, op, append(opts, httpcapture.WithOtelhttpSpans())...)
 	}
 	wrappers := [3]wrapper{otelhttp.NewHandler, httpcapture.NewHandler, delegating}
-	recorded, seeds := 0, uint64(500)
-	if raceEnabled {
-		seeds = 50
-	}
-	for seed := range seeds {
-		var labs [3]*lab
-		var opts [3][]otelhttp.Option
-		policy := false
-		for i := range labs {
-			rnd := rand.New(rand.NewPCG(1, seed))
-			labs[i] = newLab(rnd)
-			opts[i], policy = labs[i].options(t, rnd)
-		}
-		for n := range uint64(12) {
-			var got [3]story
-			for i := range got {
-				got[i] = labs[i].exchange(t, seed*100+n, wrappers[i], opts[i])
-			}
-			if diff := cmp.Diff(got[2], got[1]); diff != "" {
-				t.Fatalf("seed %d, exchange %d (-delegating +own):\n%s", seed, n, diff)
-			}
-			recorded += len(got[0].Spans)
-			if !policy {
-				sameAsOtelhttp(t, fmt.Sprintf("seed %d, exchange %d", seed, n), got[0], got[1])
-			}
-		}
-		want := labs[0].metrics(t)
-		for i, name := range map[int]string{1: "own", 2: "delegating"} {
-			if diff := cmp.Diff(want, labs[i].metrics(t), sorted); diff != "" {
-				t.Fatalf("seed %d, metrics (-otelhttp +%s):\n%s", seed, name, diff)
-			}
-		}
-	}
-	if recorded < 6*int(seeds) {
-		t.Errorf("only %d spans compared", recorded)
-	}
+	compareAll(t, false, func(l *lab, seed uint64, i int, opts []otelhttp.Option) story {
+		return l.exchange(t, seed, wrappers[i], opts)
+	})
 }
 
 var sorted = cmp.Transformer("sorted", func(in []string) map[string]int {

@@ -80,7 +80,7 @@ func (c *serverCore) endTracing(v *served) {
 	if c.r.Pattern != "" {
 		c.span.SetName(t.spanName(t.operation, c.r))
 	}
-	c.span.SetStatus(t.status(v.status))
+	c.span.SetStatus(spanStatus(v.status, http.StatusInternalServerError))
 	if t.measures(&c.node) {
 		t.measure(&c.node, c.r, c.arrived, *v)
 	}

@@ -36,11 +36,11 @@ type tracing struct {
 	metricAttributes func(*http.Request) []attribute.KeyValue
 }
 
-// WithOtelhttpSpans lets otelhttp make the spans and metrics of NewHandler and
-// NewMiddleware. Without it they are made here if every option comes from this
-// package, which costs less: the same spans and metrics in one layer instead of
-// three. An option of the package otelhttp has the effect of this one, since only
-// otelhttp can read it. See docs/adr/0007.
+// WithOtelhttpSpans lets otelhttp make the spans and metrics of NewHandler,
+// NewMiddleware and NewTransport. Without it they are made here if every option
+// comes from this package, which costs less: the same spans and metrics in one
+// layer instead of three. An option of the package otelhttp has the effect of this
+// one, since only otelhttp can read it. See docs/adr/0007-own-spans.md.
 func WithOtelhttpSpans() Option {
 	return opt(func(s *settings) { s.tracing.delegate = true })
 }
@@ -49,6 +49,47 @@ func WithOtelhttpSpans() Option {
 // filters spans by their scope must not notice a difference.
 func newTracer(p trace.TracerProvider) trace.Tracer {
 	return p.Tracer(ScopeName, trace.WithInstrumentationVersion(Version))
+}
+
+// withDefaults fills in what otelhttp takes if no option says otherwise.
+func withDefaults(t tracing, kind trace.SpanKind) tracing {
+	if t.propagators == nil {
+		t.propagators = otel.GetTextMapPropagator()
+	}
+	t.spanOptions = append([]trace.SpanStartOption{trace.WithSpanKind(kind)}, t.spanOptions...)
+	return t
+}
+
+// accepts asks the filters.
+func (t *tracing) accepts(r *http.Request) bool {
+	for _, f := range t.filters {
+		if !f(r) {
+			return false
+		}
+	}
+	return true
+}
+
+// tracerFor is the tracer for a request: if none was given, that of the span
+// around it, or the global one.
+func (t *tracing) tracerFor(ctx context.Context) trace.Tracer {
+	if t.tracer != nil {
+		return t.tracer
+	}
+	if span := trace.SpanFromContext(ctx); span.SpanContext().IsValid() {
+		return newTracer(span.TracerProvider())
+	}
+	return newTracer(otel.GetTracerProvider())
+}
+
+// labels are what the application adds to the metrics of a request.
+func (t *tracing) labels(ctx context.Context, r *http.Request) []attribute.KeyValue {
+	labeler, _ := LabelerFromContext(ctx)
+	attrs := labeler.Get()
+	if t.metricAttributes != nil {
+		attrs = append(attrs, t.metricAttributes(r)...)
+	}
+	return attrs
 }
 
 // serverTracing makes the spans and metrics of a server.
@@ -62,14 +103,10 @@ type serverTracing struct {
 }
 
 func newServerTracing(t tracing, operation string, p metric.MeterProvider) *serverTracing {
-	s := &serverTracing{tracing: t, operation: operation}
-	if s.propagators == nil {
-		s.propagators = otel.GetTextMapPropagator()
-	}
+	s := &serverTracing{tracing: withDefaults(t, trace.SpanKindServer), operation: operation}
 	if s.spanName == nil {
 		s.spanName = func(_ string, r *http.Request) string { return serverSpanName(r) }
 	}
-	s.spanOptions = append([]trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindServer)}, s.spanOptions...)
 
 	meter := p.Meter(ScopeName, metric.WithInstrumentationVersion(Version))
 	in, err := httpconv.NewServerRequestBodySize(meter)
@@ -88,28 +125,11 @@ func handle(err error) {
 	}
 }
 
-// accepts asks the filters.
-func (s *serverTracing) accepts(r *http.Request) bool {
-	for _, f := range s.filters {
-		if !f(r) {
-			return false
-		}
-	}
-	return true
-}
-
 // start starts the span of a request that arrived at the given time, or when the
 // context says that it did.
 func (s *serverTracing) start(r *http.Request, arrived time.Time) (context.Context, trace.Span, time.Time) {
 	ctx := s.propagators.Extract(r.Context(), propagation.HeaderCarrier(r.Header))
-	tracer := s.tracer
-	if tracer == nil {
-		provider := otel.GetTracerProvider()
-		if span := trace.SpanFromContext(r.Context()); span.SpanContext().IsValid() {
-			provider = span.TracerProvider()
-		}
-		tracer = newTracer(provider)
-	}
+	tracer := s.tracerFor(r.Context())
 
 	pooled := attrPool.Get().(*[]attribute.KeyValue)
 	attrs := s.requestAttributes(*pooled, r)
@@ -140,14 +160,16 @@ func (s *serverTracing) measures(ctx context.Context) bool {
 type served struct {
 	status        int
 	read, written int64 // bytes of the bodies
+	failed        bool  // the status is an error, which clients say in error.type
 }
 
-// status is the status of the span for that of a response.
-func (s *serverTracing) status(code int) (codes.Code, string) {
+// spanStatus is the status of a span for that of a response; from says where
+// errors begin, which is not the same for servers and clients.
+func spanStatus(code, from int) (codes.Code, string) {
 	switch {
 	case code < 100 || code >= 600:
 		return codes.Error, "Invalid HTTP status code " + strconv.Itoa(code)
-	case code >= 500:
+	case code >= from:
 		return codes.Error, ""
 	}
 	return codes.Unset, ""
@@ -155,12 +177,7 @@ func (s *serverTracing) status(code int) (codes.Code, string) {
 
 // measure records the metrics of one exchange.
 func (s *serverTracing) measure(ctx context.Context, r *http.Request, arrived time.Time, v served) {
-	labeler, _ := LabelerFromContext(ctx)
-	attrs := labeler.Get()
-	if s.metricAttributes != nil {
-		attrs = append(attrs, s.metricAttributes(r)...)
-	}
-	set := metric.WithAttributeSet(attribute.NewSet(s.metricSet(attrs, r, v.status)...))
+	set := metric.WithAttributeSet(attribute.NewSet(s.metricSet(s.labels(ctx, r), r, v.status)...))
 	s.requestSize.Record(ctx, v.read, set)
 	s.responseSize.Record(ctx, v.written, set)
 	s.duration.Record(ctx, time.Since(arrived).Seconds(), set)

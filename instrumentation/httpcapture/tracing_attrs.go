@@ -69,6 +69,9 @@ func (v *served) responseAttributes(dst []attribute.KeyValue) []attribute.KeyVal
 	if v.status > 0 {
 		dst = append(dst, semconv.HTTPResponseStatusCode(v.status))
 	}
+	if v.failed {
+		dst = append(dst, semconv.ErrorTypeKey.String(strconv.Itoa(v.status)))
+	}
 	return dst
 }
 

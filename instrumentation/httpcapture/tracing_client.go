@@ -1,0 +1,152 @@
+// Copyright The apispan Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package httpcapture
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptrace"
+	"reflect"
+	"strings"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+	semconv "go.opentelemetry.io/otel/semconv/v1.41.0"
+	"go.opentelemetry.io/otel/semconv/v1.41.0/httpconv"
+	"go.opentelemetry.io/otel/trace"
+)
+
+// clientTracing makes the spans and metrics of a client.
+type clientTracing struct {
+	tracing
+
+	requestSize metric.Int64Histogram
+	duration    metric.Float64Histogram
+}
+
+func newClientTracing(t tracing, p metric.MeterProvider) *clientTracing {
+	c := &clientTracing{tracing: withDefaults(t, trace.SpanKindClient)}
+	if c.spanName == nil {
+		c.spanName = func(_ string, r *http.Request) string { return "HTTP " + r.Method }
+	}
+	meter := p.Meter(ScopeName, metric.WithInstrumentationVersion(Version))
+	out, err := httpconv.NewClientRequestBodySize(meter)
+	handle(err)
+	took, err := httpconv.NewClientRequestDuration(meter)
+	handle(err)
+	c.requestSize, c.duration = out.Inst(), took.Inst()
+	return c
+}
+
+// start starts the span of a request.
+func (c *clientTracing) start(r *http.Request) (context.Context, trace.Span) {
+	ctx, span := c.tracerFor(r.Context()).Start(r.Context(), c.spanName("", r), c.spanOptions...)
+	if c.clientTrace != nil {
+		ctx = httptrace.WithClientTrace(ctx, c.clientTrace(ctx))
+	}
+	return ctx, span
+}
+
+// requestAttributes appends what is known of a request before it is sent
+// (https://opentelemetry.io/docs/specs/semconv/http/http-spans/#http-client-span).
+func (*clientTracing) requestAttributes(dst []attribute.KeyValue, r *http.Request) []attribute.KeyValue {
+	method, original := methodAttributes(r.Method)
+	dst = append(dst, method)
+	if original {
+		dst = append(dst, semconv.HTTPRequestMethodOriginal(r.Method))
+	}
+	full := ""
+	if r.URL != nil {
+		u := r.URL
+		if u.User != nil {
+			bare := *u
+			bare.User = nil
+			u = &bare
+		}
+		full = u.String()
+	}
+	host, port := peer(r)
+	dst = append(dst, semconv.URLFull(full), semconv.ServerAddress(host))
+	if port > 0 {
+		dst = append(dst, semconv.ServerPort(port))
+	}
+	name, version := protocol(r.Proto)
+	if name != "" && name != "http" {
+		dst = append(dst, semconv.NetworkProtocolName(name))
+	}
+	if version != "" {
+		dst = append(dst, semconv.NetworkProtocolVersion(version))
+	}
+	return dst
+}
+
+// peer is the server that a request goes to, and its port unless the scheme
+// implies it.
+func peer(r *http.Request) (host string, port int) {
+	scheme := ""
+	if r.URL != nil {
+		scheme = r.URL.Scheme
+		host, port = splitAddress(r.URL.Host)
+	}
+	if host == "" && port <= 0 {
+		host, port = splitAddress(r.Header.Get("Host"))
+	}
+	if scheme == "https" && port == 443 || scheme != "https" && port == 80 {
+		port = 0
+	}
+	return host, port
+}
+
+func (c *clientTracing) measures(ctx context.Context) bool {
+	return c.duration.Enabled(ctx) || c.requestSize.Enabled(ctx)
+}
+
+// measure records the metrics of a request when its response begins, or has
+// failed to: then status is 0.
+func (c *clientTracing) measure(ctx context.Context, r *http.Request, began time.Time, sent int64, status int, err error) {
+	attrs := c.labels(ctx, r)
+	method, _ := methodAttributes(strings.ToUpper(r.Method))
+	host, port := peer(r)
+	attrs = append(attrs, method, semconv.ServerAddress(host), clientScheme(r))
+	if port > 0 {
+		attrs = append(attrs, semconv.ServerPort(port))
+	}
+	name, version := protocol(r.Proto)
+	if name != "" {
+		attrs = append(attrs, semconv.NetworkProtocolName(name))
+	}
+	if version != "" {
+		attrs = append(attrs, semconv.NetworkProtocolVersion(version))
+	}
+	if status > 0 {
+		attrs = append(attrs, semconv.HTTPResponseStatusCode(status))
+	}
+	if status == 0 && err != nil {
+		attrs = append(attrs, semconv.ErrorTypeKey.String(errorTypeName(err)))
+	}
+	set := metric.WithAttributeSet(attribute.NewSet(attrs...))
+	c.requestSize.Record(ctx, sent, set)
+	c.duration.Record(ctx, time.Since(began).Seconds(), set)
+}
+
+func clientScheme(r *http.Request) attribute.KeyValue {
+	if r.URL != nil && r.URL.Scheme != "" {
+		return semconv.URLScheme(r.URL.Scheme)
+	}
+	return scheme(r)
+}
+
+// errorTypeName is the type of an error without what it wraps: metrics should have
+// few values.
+func errorTypeName(err error) string {
+	t := reflect.TypeOf(err)
+	if t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	if t.PkgPath() == "" || t.Name() == "" {
+		return t.String()
+	}
+	return t.PkgPath() + "." + t.Name()
+}
