@@ -38,6 +38,7 @@ type command struct {
 
 func commands() map[string]command {
 	return map[string]command{
+		"doctor":  {"doctor [-offline] CONFIG...", "examine a Collector configuration, the machine and the backends", runDoctor},
 		"redact":  {"redact -policy FILE|preset:NAME [flags] [FIXTURE...]", "run fixtures or a corpus through a policy", runRedact},
 		"policy":  {"policy list | print NAME | check FILE... | hash FILE | defaults | detectors | schema", "print, list and check policies", runPolicy},
 		"token":   {"token -policy FILE [-kid ID] [-scope S] < values", "make the tokens of values, one a line", runToken},
