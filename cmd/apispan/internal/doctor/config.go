@@ -63,37 +63,37 @@ func checkPipelines(t *tree, r *Report) {
 			before := first(p.processors, processorType) >= 0 || slices.ContainsFunc(p.receivers, func(id string) bool { return redacted[id] })
 			switch required := at(section(t, "exporters")[e], "require_redaction"); {
 			case before:
-				r.add(3, OK, p.id, "%s before %s", processorType, e)
+				r.addf(3, OK, p.id, "%s before %s", processorType, e)
 			case required == false:
-				r.add(3, Fail, p.id, "no %s before %s, and require_redaction is false: everything that was captured leaves", processorType, e)
+				r.addf(3, Fail, p.id, "no %s before %s, and require_redaction is false: everything that was captured leaves", processorType, e)
 			default:
-				r.add(3, Warn, p.id, "no %s before %s: right only for a gateway whose agents redact; spans without their stamp are dropped", processorType, e)
+				r.addf(3, Warn, p.id, "no %s before %s: right only for a gateway whose agents redact; spans without their stamp are dropped", processorType, e)
 			}
 		}
 		if i := first(p.processors, "batch"); i >= 0 {
-			r.add(8, Fail, p.id, "the batch processor acknowledges what is only in memory: remove it, and write `sending_queue::batch: {}` in the exporter if requests are small")
+			r.addf(8, Fail, p.id, "the batch processor acknowledges what is only in memory: remove it, and write `sending_queue::batch: {}` in the exporter if requests are small")
 		}
 		for _, typ := range []string{"groupbytrace", "tail_sampling"} {
 			if first(p.processors, typ) >= 0 {
-				r.add(8, Warn, p.id, "%s holds acknowledged spans in memory: a crash loses them", typ)
+				r.addf(8, Warn, p.id, "%s holds acknowledged spans in memory: a crash loses them", typ)
 			}
 		}
 		switch i := first(p.processors, "memory_limiter"); {
 		case i < 0:
-			r.add(9, Warn, p.id, "no memory_limiter: an outage can end in the system's out-of-memory killer")
+			r.addf(9, Warn, p.id, "no memory_limiter: an outage can end in the system's out-of-memory killer")
 		case i > 0:
-			r.add(9, Warn, p.id, "memory_limiter is not the first processor: what stands before it may acknowledge and then lose")
+			r.addf(9, Warn, p.id, "memory_limiter is not the first processor: what stands before it may acknowledge and then lose")
 		}
 	}
 	switch {
 	case used > 0:
 	case len(redacted) > 0:
-		r.add(3, OK, "", "")
+		r.addf(3, OK, "", "")
 	default:
-		r.add(3, Warn, "service::pipelines", "no pipeline has %s or %s: is this the right file?", processorType, exporterType)
+		r.addf(3, Warn, "service::pipelines", "no pipeline has %s or %s: is this the right file?", processorType, exporterType)
 	}
 	if !slices.ContainsFunc(r.findings, func(f Finding) bool { return f.Check == 8 }) {
-		r.add(8, OK, "", "")
+		r.addf(8, OK, "", "")
 	}
 }
 
@@ -111,7 +111,7 @@ func checkPolicies(t *tree, r *Report) {
 		case at(c, "policy_file") != nil:
 			m, err := readFile(text(at(c, "policy_file")))
 			if err != nil {
-				r.add(4, Fail, id, "policy_file %v", err)
+				r.addf(4, Fail, id, "policy_file %v", err)
 				continue
 			}
 			source, _ = yaml.Marshal(m)
@@ -119,12 +119,12 @@ func checkPolicies(t *tree, r *Report) {
 			source, _ = redact.Preset(text(at(c, "preset")))
 		}
 		if source == nil {
-			r.add(4, Fail, id, "has no policy, policy_file or known preset: write `preset: default`")
+			r.addf(4, Fail, id, "has no policy, policy_file or known preset: write `preset: default`")
 			continue
 		}
 		p, err := redact.Compile(source)
 		if err != nil {
-			r.add(4, Fail, id, "the policy is refused: run otelcol-apispan validate, or apispan policy check FILE, for the place")
+			r.addf(4, Fail, id, "the policy is refused: run otelcol-apispan validate, or apispan policy check FILE, for the place")
 			continue
 		}
 		given, _ := at(processors[id], "hmac_keys").(map[string]any)
@@ -132,13 +132,13 @@ func checkPolicies(t *tree, r *Report) {
 		for _, k := range p.Keys() {
 			if _, ok := given[k.ID]; !ok && !k.Loaded {
 				lacking++
-				r.add(4, Fail, id, "key %s from %s is not there, or is shorter than 32 bytes: values that need it are masked", k.ID, k.Source)
+				r.addf(4, Fail, id, "key %s from %s is not there, or is shorter than 32 bytes: values that need it are masked", k.ID, k.Source)
 			}
 		}
 		if p.Config().DryRun || at(processors[id], "dry_run") == true {
-			r.add(4, Fail, id, "dry_run is on: nothing is redacted, and api_analytics refuses the spans")
+			r.addf(4, Fail, id, "dry_run is on: nothing is redacted, and api_analytics refuses the spans")
 		} else if lacking == 0 {
-			r.add(4, OK, id, "policy %s", p.Hash())
+			r.addf(4, OK, id, "policy %s", p.Hash())
 		}
 	}
 }
@@ -164,10 +164,10 @@ func checkSecrets(t *tree, r *Report) {
 		walk(t.root[name], name, "")
 	}
 	for _, path := range found {
-		r.add(5, Warn, path, "stands in the configuration: write ${env:NAME} or ${file:/run/secrets/name}")
+		r.addf(5, Warn, path, "stands in the configuration: write ${env:NAME} or ${file:/run/secrets/name}")
 	}
 	if len(found) == 0 {
-		r.add(5, OK, "", "")
+		r.addf(5, OK, "", "")
 	}
 }
 
@@ -184,35 +184,37 @@ func checkQueues(t *tree, r *Report) {
 		synchronous := at(queue, "wait_for_result") == true || at(queue, "enabled") == false
 		switch {
 		case synchronous:
-			r.add(6, OK, id, "senders wait for the result: nothing is acknowledged before it is delivered")
+			r.addf(6, OK, id, "senders wait for the result: nothing is acknowledged before it is delivered")
 			continue
+		case storage == "" && at(c, "metlo") != nil:
+			r.addf(6, Skip, id, "in memory, since Metlo stamps events when they arrive: what is queued is lost when the process ends")
 		case storage == "":
-			r.add(6, Fail, id, "`sending_queue::storage` is not set: what is queued is lost when the process ends; name a file_storage extension")
+			r.addf(6, Fail, id, "`sending_queue::storage` is not set: what is queued is lost when the process ends; name a file_storage extension")
 		case section(t, "extensions")[storage] == nil || !slices.Contains(extensions, storage):
-			r.add(6, Fail, id, "`sending_queue::storage` names %s, which is not among `extensions` and `service::extensions`", storage)
+			r.addf(6, Fail, id, "`sending_queue::storage` names %s, which is not among `extensions` and `service::extensions`", storage)
 		case at(section(t, "extensions")[storage], "fsync") != true:
-			r.add(6, Warn, id, "%s has no `fsync: true`: a killed process loses nothing, a power cut what was acknowledged in the last seconds", storage)
+			r.addf(6, Warn, id, "%s has no `fsync: true`: a killed process loses nothing, a power cut what was acknowledged in the last seconds", storage)
 		default:
-			r.add(6, OK, id, "on disk, with fsync")
+			r.addf(6, OK, id, "on disk, with fsync")
 		}
 		elapsed := text(at(retry, "max_elapsed_time"))
 		switch d, err := time.ParseDuration(elapsed); {
 		case at(retry, "enabled") == false:
-			r.add(7, Fail, id, "`retry_on_failure::enabled` is false: one failed request loses its events")
+			r.addf(7, Fail, id, "`retry_on_failure::enabled` is false: one failed request loses its events")
 		case elapsed == "" && at(c, "metlo") != nil:
-			r.add(7, Skip, id, "retried for a short time only, since Metlo stamps events when they arrive")
+			r.addf(7, Skip, id, "retried for a short time only, since Metlo stamps events when they arrive")
 		case elapsed == "" && kind(id) == exporterType, elapsed == "0", err == nil && d == 0:
-			r.add(7, OK, id, "retried for ever")
+			r.addf(7, OK, id, "retried for ever")
 		case elapsed == "":
-			r.add(7, Fail, id, "`retry_on_failure::max_elapsed_time` has its default of 5m: an outage loses what is older, from the disk as well; write 0")
+			r.addf(7, Fail, id, "`retry_on_failure::max_elapsed_time` has its default of 5m: an outage loses what is older, from the disk as well; write 0")
 		default:
-			r.add(7, Warn, id, "`retry_on_failure::max_elapsed_time` is %s: an outage loses what is older; write 0 to keep it", elapsed)
+			r.addf(7, Warn, id, "`retry_on_failure::max_elapsed_time` is %s: an outage loses what is older; write 0 to keep it", elapsed)
 		}
 		size := number(at(queue, "queue_size"), 0)
 		if bytes := text(at(queue, "sizer")) == "bytes"; bytes && size > 0 && size < 2*limit {
-			r.add(9, Fail, id, "`sending_queue::queue_size` is %d, less than twice the receiver's limit of %d bytes: a large request is refused for ever", size, limit)
+			r.addf(9, Fail, id, "`sending_queue::queue_size` is %d, less than twice the receiver's limit of %d bytes: a large request is refused for ever", size, limit)
 		} else if storage != "" && size > 0 {
-			r.add(9, OK, id, "queue of %d, receiver limit of %d bytes", size, limit)
+			r.addf(9, OK, id, "queue of %d, receiver limit of %d bytes", size, limit)
 		}
 	}
 }
@@ -243,10 +245,10 @@ func checkListeners(t *tree, r *Report) {
 		switch tls := at(c, "tls"); {
 		case tls == nil:
 			open++
-			r.add(10, Warn, about, "listens beyond this machine without TLS: spans with bodies are confidential; add tls, or bind 127.0.0.1")
+			r.addf(10, Warn, about, "listens beyond this machine without TLS: spans with bodies are confidential; add tls, or bind 127.0.0.1")
 		case at(tls, "client_ca_file") == nil && at(c, "auth") == nil:
 			open++
-			r.add(10, Warn, about, "takes spans from anyone who can connect: add `tls::client_ca_file` or `auth`")
+			r.addf(10, Warn, about, "takes spans from anyone who can connect: add `tls::client_ca_file` or `auth`")
 		}
 	}
 	for _, id := range ids(section(t, "receivers")) {
@@ -262,7 +264,7 @@ func checkListeners(t *tree, r *Report) {
 		}
 	}
 	if open == 0 {
-		r.add(10, OK, "", "")
+		r.addf(10, OK, "", "")
 	}
 }
 
@@ -273,20 +275,20 @@ func loopback(host string) bool {
 
 // checkEncryption checks the way to backends and gateways.
 func checkEncryption(t *tree, r *Report) {
-	clear := 0
+	plain := 0
 	for _, id := range ids(section(t, "exporters")) {
 		endpoint := endpointOf(t, id)
 		u, err := url.Parse(endpoint)
 		if err == nil && (u.Scheme == "http" || u.Scheme == "ws") && !loopback(u.Hostname()) {
-			clear++
-			r.add(11, Fail, id, "`endpoint` begins with %s://: the credential and the events travel unencrypted", u.Scheme)
+			plain++
+			r.addf(11, Fail, id, "`endpoint` begins with %s://: the credential and the events travel unencrypted", u.Scheme)
 		}
 		if at(section(t, "exporters")[id], "tls", "insecure_skip_verify") == true {
-			clear++
-			r.add(11, Fail, id, "`tls::insecure_skip_verify` is true: anyone on the way can read and answer")
+			plain++
+			r.addf(11, Fail, id, "`tls::insecure_skip_verify` is true: anyone on the way can read and answer")
 		}
 	}
-	if clear == 0 {
-		r.add(11, OK, "", "")
+	if plain == 0 {
+		r.addf(11, OK, "", "")
 	}
 }

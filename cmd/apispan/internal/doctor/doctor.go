@@ -31,7 +31,7 @@ func Examine(ctx context.Context, o Options) *Report {
 		check(t, r)
 	}
 	if o.Offline {
-		r.add(13, Skip, "", "offline")
+		r.addf(13, Skip, "", "offline")
 		return r
 	}
 	if o.Timeout == 0 {

@@ -140,7 +140,7 @@ func TestSDK(t *testing.T) {
 // TestShippedConfigurations: what we recommend must not worry the doctor.
 func TestShippedConfigurations(t *testing.T) {
 	for _, name := range []string{
-		"MOESIF_APPLICATION_ID", "README_API_KEY", "METLO_API_KEY", "CERBERUS_TOKEN", "WEBHOOK_TOKEN", "TLS_DIR", "KAFKA_BROKERS",
+		"MOESIF_APPLICATION_ID", "README_API_KEY", "METLO_API_KEY", "METLO_ENCRYPTION_KEY", "CERBERUS_TOKEN", "WEBHOOK_TOKEN", "TLS_DIR", "KAFKA_BROKERS",
 	} {
 		t.Setenv(name, secret)
 	}

@@ -38,22 +38,22 @@ func load(files []string, r *Report) *tree {
 	for _, name := range files {
 		m, err := readFile(name)
 		if err != nil {
-			r.add(1, Fail, filepath.Base(name), "%v", err)
+			r.addf(1, Fail, filepath.Base(name), "%v", err)
 			continue
 		}
 		merge(t.root, m)
 		t.files++
 	}
 	if t.files == len(files) {
-		r.add(1, OK, "", "%d files read", t.files)
+		r.addf(1, OK, "", "%d files read", t.files)
 	}
 	missing := map[string]bool{}
 	t.root, _ = t.resolve(t.root, "", missing).(map[string]any)
 	for _, what := range slices.Sorted(maps.Keys(missing)) {
-		r.add(2, Fail, what, "is not there: the Collector reads it as empty")
+		r.addf(2, Fail, what, "is not there: the Collector reads it as empty")
 	}
 	if len(missing) == 0 {
-		r.add(2, OK, "", "")
+		r.addf(2, OK, "", "")
 	}
 	return t
 }
@@ -63,8 +63,8 @@ func readFile(name string) (map[string]any, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot be opened: %w", errors.Unwrap(err))
 	}
-	defer f.Close()
 	b, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	_ = f.Close() // it was only read
 	switch {
 	case err != nil:
 		return nil, err

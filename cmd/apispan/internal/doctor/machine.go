@@ -38,13 +38,13 @@ func checkVolumes(t *tree, r *Report) {
 		free, ok := freeSpace(have)
 		switch {
 		case have != dir && at(section(t, "extensions")[id], "create_directory") != true:
-			r.add(12, Fail, id, "its directory does not exist: make it, or write `create_directory: true`")
+			r.addf(12, Fail, id, "its directory does not exist: make it, or write `create_directory: true`")
 		case !ok:
-			r.add(12, Skip, id, "free space cannot be told on this system")
+			r.addf(12, Skip, id, "free space cannot be told on this system")
 		case free < 2*size:
-			r.add(12, Warn, id, "queues of %d MiB, and %d MiB free: leave twice the queue's size, or the disk fills before the queue does", size>>20, free>>20)
+			r.addf(12, Warn, id, "queues of %d MiB, and %d MiB free: leave twice the queue's size, or the disk fills before the queue does", size>>20, free>>20)
 		default:
-			r.add(12, OK, id, "queues of %d MiB, %d MiB free", size>>20, free>>20)
+			r.addf(12, OK, id, "queues of %d MiB, %d MiB free", size>>20, free>>20)
 		}
 	}
 }
@@ -64,11 +64,11 @@ func checkSDK(t *tree, r *Report) {
 	found := false
 	if name, n, ok := env("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "OTEL_ATTRIBUTE_COUNT_LIMIT"); ok && n < 128 {
 		found = true
-		r.add(16, Fail, name, "is %d: captured headers would push out other attributes; leave it at 128 or more", n)
+		r.addf(16, Fail, name, "is %d: captured headers would push out other attributes; leave it at 128 or more", n)
 	}
 	if name, n, ok := env("OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT", "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT"); ok && n < 8192 {
 		found = true
-		r.add(16, Warn, name, "is %d: bodies are cut there, and what is cut is not marked unless httpcapture is told", n)
+		r.addf(16, Warn, name, "is %d: bodies are cut there, and what is cut is not marked unless httpcapture is told", n)
 	}
 	batch := int64(512)
 	if _, n, ok := env("OTEL_BSP_MAX_EXPORT_BATCH_SIZE"); ok {
@@ -77,13 +77,13 @@ func checkSDK(t *tree, r *Report) {
 	// Two bodies of the default limit and half as much of everything else.
 	if need := batch * 3 * 8192; need > receiverLimit(t) {
 		found = true
-		r.add(16, Warn, "OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "%d spans with two bodies of 8 KiB are up to %d MiB, more than the receiver takes (%d MiB), and are refused for good: lower it, raise the receiver's limit, or use captureexport", batch, need>>20, receiverLimit(t)>>20)
+		r.addf(16, Warn, "OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "%d spans with two bodies of 8 KiB are up to %d MiB, more than the receiver takes (%d MiB), and are refused for good: lower it, raise the receiver's limit, or use captureexport", batch, need>>20, receiverLimit(t)>>20)
 	}
 	if v, ok := os.LookupEnv("OTEL_TRACES_SAMPLER"); ok && v != "always_on" && v != "parentbased_always_on" {
 		found = true
-		r.add(16, Warn, "OTEL_TRACES_SAMPLER", "is %s: unsampled exchanges are not seen; captureexport with sdktrace.AlwaysRecord sees all", v)
+		r.addf(16, Warn, "OTEL_TRACES_SAMPLER", "is %s: unsampled exchanges are not seen; captureexport with sdktrace.AlwaysRecord sees all", v)
 	}
 	if !found {
-		r.add(16, OK, "", "")
+		r.addf(16, OK, "", "")
 	}
 }

@@ -105,7 +105,7 @@ func reach(ctx context.Context, t *tree, id string, u *url.URL, r *Report) {
 	}
 	conn, err := new(net.Dialer).DialContext(ctx, "tcp", net.JoinHostPort(u.Hostname(), port))
 	if err != nil {
-		r.add(13, Fail, id, "%s cannot be reached: %s", u.Host, reason(err))
+		r.addf(13, Fail, id, "%s cannot be reached: %s", u.Host, reason(err))
 		return
 	}
 	_ = conn.Close()
@@ -115,19 +115,19 @@ func reach(ctx context.Context, t *tree, id string, u *url.URL, r *Report) {
 		probe = b.probe(endpointOf(t, id))
 	}
 	if probe == "" {
-		r.add(13, OK, id, "%s takes connections", u.Host)
-		r.add(14, Skip, id, "there is no request that would tell without sending an event")
+		r.addf(13, OK, id, "%s takes connections", u.Host)
+		r.addf(14, Skip, id, "there is no request that would tell without sending an event")
 		return
 	}
 	client, err := httpClient(at(section(t, "exporters")[id], "tls"))
 	if err != nil {
-		r.add(13, Fail, id, "%v", err)
+		r.addf(13, Fail, id, "%v", err)
 		return
 	}
 	defer client.CloseIdleConnections()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, probe, nil)
 	if err != nil {
-		r.add(13, Fail, id, "`endpoint` is no URL")
+		r.addf(13, Fail, id, "`endpoint` is no URL")
 		return
 	}
 	secret := text(at(block, b.secret))
@@ -136,27 +136,27 @@ func reach(ctx context.Context, t *tree, id string, u *url.URL, r *Report) {
 	begin := time.Now()
 	resp, err := client.Do(req)
 	if err != nil {
-		r.add(13, Fail, id, "%s does not answer: %s", req.URL.Host, reason(err))
+		r.addf(13, Fail, id, "%s does not answer: %s", req.URL.Host, reason(err))
 		return
 	}
 	defer resp.Body.Close()
 	_, _ = io.CopyN(io.Discard, resp.Body, 64<<10)
-	r.add(13, OK, id, "%s answered in %s", req.URL.Host, time.Since(begin).Round(time.Millisecond))
+	r.addf(13, OK, id, "%s answered in %s", req.URL.Host, time.Since(begin).Round(time.Millisecond))
 	switch status := resp.StatusCode; {
 	case secret == "":
-		r.add(14, Fail, id, "`%s::%s` is empty", b.name, b.secret)
+		r.addf(14, Fail, id, "`%s::%s` is empty", b.name, b.secret)
 	case status/100 == 2:
-		r.add(14, OK, id, "")
+		r.addf(14, OK, id, "")
 	case status == http.StatusUnauthorized, status == http.StatusForbidden, status == http.StatusPaymentRequired:
-		r.add(14, Fail, id, "the backend answers %d: check `%s::%s` and the account", status, b.name, b.secret)
+		r.addf(14, Fail, id, "the backend answers %d: check `%s::%s` and the account", status, b.name, b.secret)
 	default:
-		r.add(14, Warn, id, "the backend answers %d to a request that should succeed: is `endpoint` right?", status)
+		r.addf(14, Warn, id, "the backend answers %d to a request that should succeed: is `endpoint` right?", status)
 	}
 	if date, err := http.ParseTime(resp.Header.Get("Date")); err == nil {
 		if skew := time.Since(date).Abs(); skew > maxSkew {
-			r.add(15, Warn, id, "this clock and the backend's differ by %s: events are shown at wrong times, and some vendors count them as late", skew.Round(time.Second))
+			r.addf(15, Warn, id, "this clock and the backend's differ by %s: events are shown at wrong times, and some vendors count them as late", skew.Round(time.Second))
 		} else {
-			r.add(15, OK, id, "")
+			r.addf(15, OK, id, "")
 		}
 	}
 }

@@ -60,7 +60,7 @@ var checks = map[int]string{
 // Report collects findings.
 type Report struct{ findings []Finding }
 
-func (r *Report) add(check int, level Level, about, format string, args ...any) {
+func (r *Report) addf(check int, level Level, about, format string, args ...any) {
 	r.findings = append(r.findings, Finding{check, level, about, fmt.Sprintf(format, args...)})
 }
 
