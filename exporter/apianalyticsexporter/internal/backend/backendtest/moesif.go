@@ -65,6 +65,7 @@ var (
 		"weight":         required(intBetween(1, 1<<63-1)),
 		"metadata":       optional(isObject),
 		"blocked_by":     optional(isFilled),
+		"tags":           optional(isFilled),
 		"action_name":    optional(isFilled),
 		"trace_id":       optional(hex32),
 		"span": optional(object(fields{

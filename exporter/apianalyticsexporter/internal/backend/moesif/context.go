@@ -27,6 +27,41 @@ func appendActionName(dst []byte, ex *exchange.Exchange) []byte {
 	return append(dst, '"')
 }
 
+// appendTags appends the metadata entry "tags" as the field of that name, a list
+// separated by commas. The documentation has dropped the field, the SDKs still send
+// it; the entry stays in the metadata, too.
+func appendTags(dst []byte, ex *exchange.Exchange) []byte {
+	for i := range ex.Metadata {
+		if ex.Metadata[i].Key != "tags" {
+			continue
+		}
+		switch v := ex.Metadata[i].Value.(type) {
+		case string:
+			return appendText(dst, `,"tags":`, v)
+		case []any:
+			start := len(dst)
+			dst = append(dst, `,"tags":"`...)
+			empty := len(dst)
+			for _, e := range v {
+				tag, ok := e.(string)
+				if !ok || tag == "" {
+					continue
+				}
+				if len(dst) > empty {
+					dst = append(dst, ',')
+				}
+				dst = wire.AppendEscaped(dst, tag)
+			}
+			if len(dst) == empty {
+				return dst[:start]
+			}
+			return append(dst, '"')
+		}
+		return dst
+	}
+	return dst
+}
+
 // appendSpan appends trace_id and span. The documentation's table says parent_id
 // and its example parent_span_id, so both are sent.
 func appendSpan(dst []byte, ex *exchange.Exchange) []byte {

@@ -47,6 +47,7 @@ func (e *Encoder) append(dst []byte, ex *exchange.Exchange) []byte {
 	dst = appendText(dst, `,"transaction_id":`, e.transactionID(ex))
 	dst = appendActionName(dst, ex)
 	dst = appendText(dst, `,"blocked_by":`, ex.BlockedBy)
+	dst = appendTags(dst, ex)
 	dst = appendSpan(dst, ex)
 	if ex.Direction == exchange.Outgoing {
 		dst = append(dst, `,"direction":"Outgoing"`...)

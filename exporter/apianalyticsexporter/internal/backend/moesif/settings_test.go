@@ -60,6 +60,33 @@ func TestLimitQuery(t *testing.T) {
 	}
 }
 
+func TestTags(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		value any
+		want  string
+	}{
+		"text": {"beta,web", "beta,web"}, "list": {[]any{"beta", "", int64(3), "w\"eb"}, "beta,w\"eb"},
+		"empty text": {"", ""}, "empty list": {[]any{""}, ""}, "number": {int64(1), ""},
+	} {
+		ex := &exchange.Exchange{Method: "GET", Metadata: []exchange.KeyValue{{Key: "a", Value: true}, {Key: "tags", Value: tt.value}}}
+		out, _ := newEncoder(t, Settings{ApplicationID: "a"}).Append(nil, ex)
+		var got struct {
+			Tags     *string
+			Metadata map[string]any
+		}
+		if err := json.Unmarshal(out, &got); err != nil {
+			t.Fatal(err)
+		}
+		if tt.want == "" && got.Tags != nil || tt.want != "" && (got.Tags == nil || *got.Tags != tt.want) {
+			t.Errorf("%s: tags %v", name, got.Tags)
+		}
+		if _, kept := got.Metadata["tags"]; !kept {
+			t.Errorf("%s: gone from the metadata", name)
+		}
+	}
+}
+
 // TestLargeBodies: a body is cut where the vendor would cut it, and the caller's
 // exchange stays whole.
 func TestLargeBodies(t *testing.T) {

@@ -337,3 +337,20 @@ func TestIsMaskAndIsToken(t *testing.T) {
 		}
 	}
 }
+
+func TestAppendPairs(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]string{
+		"":                "[]",
+		"&&":              "[]",
+		"a=1&a=2&b":       `[{"name":"a","value":"1"},{"name":"a","value":"2"},{"name":"b","value":""}]`,
+		"x+y=%C3%A4&=v":   `[{"name":"x y","value":"ä"},{"name":"","value":"v"}]`,
+		"a=%zz&b=1=2":     `[{"name":"a","value":"%zz"},{"name":"b","value":"1=2"}]`,
+		"a=%ff":           `[{"name":"a","value":"�"}]`,
+		"arr%5B1%5D=3;x=": `[{"name":"arr[1]","value":"3;x="}]`,
+	} {
+		if got := string(AppendPairs([]byte("p"), in)); got != "p"+want {
+			t.Errorf("%q: %s, want %s", in, got[1:], want)
+		}
+	}
+}
