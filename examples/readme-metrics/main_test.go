@@ -53,8 +53,8 @@ func TestCredentialsStayHere(t *testing.T) {
 
 	got := make(map[attribute.Key]string)
 	for _, a := range spans.GetSpans()[0].Attributes {
-		got[a.Key] = a.Value.Emit()
-		if strings.Contains(a.Value.Emit(), "another-secret") || strings.Contains(a.Value.Emit(), "a-random") {
+		got[a.Key] = a.Value.String()
+		if strings.Contains(a.Value.String(), "another-secret") || strings.Contains(a.Value.String(), "a-random") {
 			t.Errorf("%s holds a key", a.Key)
 		}
 	}

@@ -120,7 +120,7 @@ func TestForwardedTarget(t *testing.T) {
 		c := testConfig(WithTrustedProxies(tc.trusted))
 		var got []string
 		for _, kv := range c.appendTarget(nil, &http.Request{RemoteAddr: "10.0.0.1:5", Header: tc.header}) {
-			got = append(got, string(kv.Key)+"="+kv.Value.Emit())
+			got = append(got, string(kv.Key)+"="+kv.Value.String())
 		}
 		if g := strings.Join(got, " "); g != tc.want {
 			t.Errorf("%s: %q, want %q", name, g, tc.want)
@@ -141,7 +141,7 @@ func TestAmbiguousPath(t *testing.T) {
 		}
 		got := ""
 		for _, kv := range testConfig().appendTarget(nil, &http.Request{URL: u}) {
-			got = kv.Value.Emit()
+			got = kv.Value.String()
 		}
 		if got != want {
 			t.Errorf("%s: %q, want %q", path, got, want)

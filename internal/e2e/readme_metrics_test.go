@@ -266,7 +266,7 @@ func TestReadMeMetrics(t *testing.T) {
 	t.Run("options", func(t *testing.T) {
 		r.do(ctx, t, "OPTIONS", "/", "", nil)
 		// It would arrive before the next one.
-		if _, ev := r.call(ctx, t, "GET", "/", "", nil); ev.Request.Log.Entries[0].Request.Method != "GET" {
+		if _, ev := r.call(ctx, t, "GET", "/", "", nil); ev.Request.Log.Entries[0].Request.Method != http.MethodGet {
 			t.Errorf("%s was sent", ev.Request.Log.Entries[0].Request.Method)
 		}
 	})
@@ -286,7 +286,7 @@ func (r *readmeRig) get(ctx context.Context, t *testing.T) {
 	}
 	entry := ev.Request.Log.Entries[0]
 	req, resp := entry.Request, entry.Response
-	if req.Method != "GET" || req.URL != r.base+"/" || req.HTTPVersion != "HTTP/1.1" || req.PostData != nil {
+	if req.Method != http.MethodGet || req.URL != r.base+"/" || req.HTTPVersion != "HTTP/1.1" || req.PostData != nil {
 		t.Errorf("request %+v", req)
 	}
 	if got := header(req.Headers, "host"); "http://"+got != r.base {
@@ -316,7 +316,7 @@ func (r *readmeRig) bodies(ctx context.Context, t *testing.T) {
 		t.Run(tc.contentType, func(t *testing.T) {
 			_, ev := r.call(ctx, t, "POST", "/?val=1", tc.contentType, strings.NewReader(tc.body))
 			entry := ev.Request.Log.Entries[0]
-			if entry.Request.Method != "POST" || entry.Response.Status != 200 || header(entry.Request.Headers, "content-type") != tc.contentType {
+			if entry.Request.Method != http.MethodPost || entry.Response.Status != 200 || header(entry.Request.Headers, "content-type") != tc.contentType {
 				t.Errorf("%+v", entry)
 			}
 			if d := cmp.Diff(&postData{MimeType: tc.mimeType, Text: &tc.body}, entry.Request.PostData); d != "" {
