@@ -140,6 +140,13 @@ func entitySuite(t *testing.T, k entity.Kind, enc backend.EntityEncoder, events 
 	if spec.MaxItems < 1 || spec.MaxItemBytes < 1024 || spec.MaxRequestBytes < spec.MaxItemBytes+len(spec.Prefix)+len(spec.Suffix) {
 		t.Errorf("limits do not fit each other: %+v", spec)
 	}
+	if fakes[spec.Name] == nil {
+		t.Fatalf("no fake of %s in vendors.go", spec.Name)
+	}
+	vendor, stream := fakes[spec.Name](Settings{}).vendor.at(spec.Path)
+	if stream != string(k) {
+		t.Fatalf("the fake serves %q at %s", stream, spec.Path)
+	}
 	known := []backend.Drop{backend.DropNoID, backend.DropIncomplete}
 	cases := entityCases(k)
 	for _, name := range sortedKeys(cases) {
@@ -161,7 +168,7 @@ func entitySuite(t *testing.T, k entity.Kind, enc backend.EntityEncoder, events 
 		case fmt.Sprintf("%#v", x) != before:
 			t.Errorf("%s: the entity was changed", name)
 		}
-		for _, p := range CheckMoesifEntity(string(k), out) {
+		for _, p := range vendor.check(out) {
 			t.Errorf("%s: %s in %s", name, p, out)
 		}
 		if bytes.Contains(out, []byte("null")) || strings.Contains(name, "masked") && bytes.Contains(out, []byte(`:"[REDACTED]"`)) {

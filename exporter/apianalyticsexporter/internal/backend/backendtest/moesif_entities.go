@@ -72,17 +72,6 @@ func entityCheck(schema func(*checker, string, json.RawMessage)) func(item []byt
 	return func(item []byte) []string { return checkEvent(item, schema) }
 }
 
-// CheckMoesifEntity returns what is wrong with one item of a stream ("users", …);
-// nothing if it is sound.
-func CheckMoesifEntity(stream string, item []byte) []string {
-	for _, s := range moesifStreams {
-		if s.name == stream {
-			return s.check(item)
-		}
-	}
-	return []string{"item: no such stream"}
-}
-
 // filledObject wants an object with members.
 func filledObject(c *checker, path string, v json.RawMessage) {
 	if got, ok := c.members(path, v); ok && len(got) == 0 {
