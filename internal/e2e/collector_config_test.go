@@ -82,6 +82,7 @@ func TestShippedConfigsAreValid(t *testing.T) {
 			t.Parallel()
 			out, err := validate(t, file,
 				"MOESIF_APPLICATION_ID=an-id", "README_API_KEY=a-key",
+				"CERBERUS_ENDPOINT=https://ingest.example.com", "CERBERUS_BACKEND_URL=https://cerberus.example.com", "CERBERUS_TOKEN=sk",
 				"METLO_ENDPOINT=https://metlo.example.com:8081", "METLO_API_KEY=a-key", "METLO_ENCRYPTION_KEY=a-session-key",
 				"MOESIF_ENDPOINT=http://127.0.0.1:1", "README_ENDPOINT=http://127.0.0.1:1",
 				"OTLP_BACKEND=https://otlp.example.com", "GATEWAY=https://gateway.example.com:4318",
@@ -103,7 +104,7 @@ func TestSecretsAreRequired(t *testing.T) {
 			t.Fatal(err)
 		}
 		if !strings.Contains(string(text), "${env:MOESIF_APPLICATION_ID}") && !strings.Contains(string(text), "${env:README_API_KEY}") &&
-			!strings.Contains(string(text), "${env:METLO_API_KEY}") {
+			!strings.Contains(string(text), "${env:METLO_API_KEY}") && !strings.Contains(string(text), "${env:CERBERUS_TOKEN}") {
 			continue
 		}
 		t.Run(filepath.Base(file), func(t *testing.T) {
@@ -113,7 +114,7 @@ func TestSecretsAreRequired(t *testing.T) {
 			if err == nil {
 				t.Error("valid without a secret")
 			}
-			if !strings.Contains(out, "application_id") && !strings.Contains(out, "api_key") {
+			if !strings.Contains(out, "application_id") && !strings.Contains(out, "api_key") && !strings.Contains(out, "cerberus::token") {
 				t.Errorf("the message names no key:\n%s", out)
 			}
 		})

@@ -75,13 +75,19 @@ func startCollector(ctx context.Context, t *testing.T, bin binaries, fakes *harn
 // startMetlo runs the fake endpoints with Metlo's among them.
 func startMetlo(ctx context.Context, t *testing.T, bin binaries) (fakes *harness.Fakes, url string) {
 	t.Helper()
-	fakes, err := harness.StartFakes(ctx, bin.fakes, []string{"-metlo", "127.0.0.1:0"}, nil)
+	return startFake(ctx, t, bin, "metlo")
+}
+
+// startFake runs the fake endpoints with the named one among them.
+func startFake(ctx context.Context, t *testing.T, bin binaries, name string, args ...string) (fakes *harness.Fakes, url string) {
+	t.Helper()
+	fakes, err := harness.StartFakes(ctx, bin.fakes, append([]string{"-" + name, "127.0.0.1:0"}, args...), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = fakes.Wait(ctx, "Metlo's address", func() error {
+	err = fakes.Wait(ctx, "the address of "+name, func() error {
 		for _, r := range fakes.Records() {
-			if r.Type == "listening" && r.Backend == "metlo" {
+			if r.Type == "listening" && r.Backend == name {
 				url = r.URL
 				return nil
 			}

@@ -12,11 +12,20 @@ import (
 // in which the firewall in front of Cerberus may have seen an attack. Headers,
 // metadata and path stay.
 func (e *Encoder) Degrade(dst, item []byte) ([]byte, bool) {
-	mark := len(dst)
-	z := sanitizer{src: string(item), i: 1}
 	if !json.Valid(item) || item[0] != '{' {
 		return dst, false // not ours
 	}
+	out, ok := degrade(dst, item, true)
+	if len(out)-len(dst) > len(item) {
+		// What says that something is missing must not make the event too large.
+		return degrade(dst, item, false)
+	}
+	return out, ok
+}
+
+func degrade(dst, item []byte, flag bool) ([]byte, bool) {
+	mark := len(dst)
+	z := sanitizer{src: string(item), i: 1}
 	dst = append(dst, '{')
 	changed := false
 	for {
@@ -49,8 +58,10 @@ func (e *Encoder) Degrade(dst, item []byte) ([]byte, bool) {
 			changed = changed || value != "null"
 			value = "null"
 		case `"custom_data"`:
-			dst = appendFlagged(dst, value)
-			continue
+			if flag {
+				dst = appendFlagged(dst, value)
+				continue
+			}
 		}
 		dst = append(dst, value...)
 	}

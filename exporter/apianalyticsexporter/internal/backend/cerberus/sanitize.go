@@ -118,7 +118,11 @@ func (z *sanitizer) value(dst []byte, depth int) []byte {
 		return z.array(dst, depth)
 	}
 	start := z.i
-	z.skip()
+	if z.src[z.i] == '"' {
+		z.i = z.stringEnd()
+	} else {
+		z.skip()
+	}
 	return append(dst, z.src[start:z.i]...)
 }
 
@@ -204,8 +208,11 @@ func (z *sanitizer) skip() {
 			z.i++
 			continue
 		default:
-			for z.i < len(z.src) && strings.IndexByte(",:]} \t\r\n", z.src[z.i]) < 0 {
-				z.i++
+			// A number or a name; what ends it is below the letters or a bracket.
+			for z.i++; z.i < len(z.src); z.i++ {
+				if c := z.src[z.i]; c <= ',' && c != '+' || c == ']' || c == '}' {
+					break
+				}
 			}
 		}
 		if depth == 0 {
@@ -217,6 +224,12 @@ func (z *sanitizer) skip() {
 // stringEnd returns the index behind the string at z.i.
 func (z *sanitizer) stringEnd() int {
 	i := z.i + 1
+	// Most strings are short, so a call to find the end costs more than looking.
+	for end := min(i+16, len(z.src)); i < end && z.src[i] != '\\'; i++ {
+		if z.src[i] == '"' {
+			return i + 1
+		}
+	}
 	for {
 		i += strings.IndexByte(z.src[i:], '"')
 		back := i

@@ -162,3 +162,31 @@ func TestBadArguments(t *testing.T) {
 		}
 	}
 }
+
+func TestCerberus(t *testing.T) {
+	t.Parallel()
+	urls, finish := start(t, "-cerberus", "127.0.0.1:0", "-cerberus-token", "sk", "-cerberus-secret-key", "a-key")
+	get := func(key string) (int, string) {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, urls["cerberus"]+"/api/secret-key", http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("X-API-Key", key)
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		body, _ := io.ReadAll(resp.Body)
+		return resp.StatusCode, string(body)
+	}
+	if code, body := get("sk"); code != 200 || body != `{"secret_key":"a-key"}` {
+		t.Errorf("the key: %d %s", code, body)
+	}
+	if code, _ := get("other"); code != 403 {
+		t.Errorf("another token: %d", code)
+	}
+	if code, lines := finish(); code != exitViolations || len(lines) != 2 {
+		t.Errorf("exit %d, %v", code, lines)
+	}
+}
