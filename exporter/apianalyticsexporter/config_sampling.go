@@ -13,7 +13,7 @@ import (
 // SamplingConfig thins out what is sent. The decision follows from the trace id:
 // all replicas decide alike. Where the backend has a field for it (Moesif's
 // weight), an event says how many exchanges it stands for, together with what was
-// sampled before it came here.
+// sampled before it came here. Updates of entities and actions are not sampled.
 type SamplingConfig struct {
 	// Source is "static" (the default: Percent decides) or "vendor" (the rates
 	// that the backend prescribes decide: for Moesif those of the app config).
