@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -196,9 +197,9 @@ func TestHTTPAnswers(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := newReceiver(t, false)
-			calls := 0
+			var calls atomic.Int64
 			r.answer = func(w http.ResponseWriter) bool {
-				if calls++; calls > 1 && tc.retried {
+				if calls.Add(1) > 1 && tc.retried {
 					return false
 				}
 				tc.answer(w)

@@ -306,15 +306,24 @@ func BenchmarkOnEnd(b *testing.B) {
 	span.End()
 	captured, plain = ended[0], ended[1]
 	for name, s := range map[string]sdktrace.ReadOnlySpan{"captured": captured, "plain": plain} {
-		b.Run(name, func(b *testing.B) {
-			p := NewSpanProcessor(&fakeNothing{}, WithQueueBytes(1<<30))
-			b.ReportAllocs()
-			for b.Loop() {
-				p.OnEnd(s)
-			}
-			b.StopTimer()
-			_ = p.Shutdown(context.Background())
-		})
+		processors := map[string]func() sdktrace.SpanProcessor{
+			"ours": func() sdktrace.SpanProcessor { return NewSpanProcessor(fakeNothing{}, WithQueueBytes(1<<30)) },
+			// The rival; with its default queue it would drop most, which costs nothing.
+			"batch": func() sdktrace.SpanProcessor {
+				return sdktrace.NewBatchSpanProcessor(fakeNothing{}, sdktrace.WithMaxQueueSize(1<<20))
+			},
+		}
+		for who, start := range processors {
+			b.Run(name+"/"+who, func(b *testing.B) {
+				p := start()
+				b.ReportAllocs()
+				for b.Loop() {
+					p.OnEnd(s)
+				}
+				b.StopTimer()
+				_ = p.Shutdown(context.Background())
+			})
+		}
 		b.Run(name+"/strip", func(b *testing.B) {
 			p := Strip(collectNothing{})
 			b.ReportAllocs()

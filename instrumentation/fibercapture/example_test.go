@@ -10,7 +10,7 @@ import (
 
 	"github.com/gofiber/contrib/otelfiber/v2"
 	"github.com/gofiber/fiber/v2"
-	"github.com/gofiber/fiber/v2/middleware/recover"
+	fiberrecover "github.com/gofiber/fiber/v2/middleware/recover"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
@@ -23,7 +23,7 @@ func Example() {
 	provider := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(recorder))
 
 	app := fiber.New()
-	app.Use(recover.New())
+	app.Use(fiberrecover.New())
 	app.Use(otelfiber.Middleware(otelfiber.WithTracerProvider(provider)))
 	app.Use(fibercapture.Middleware(httpcapture.WithBodies(httpcapture.BodiesAll)))
 	app.Get("/orders/:id", func(c *fiber.Ctx) error {

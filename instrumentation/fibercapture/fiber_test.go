@@ -14,7 +14,7 @@ import (
 
 	"github.com/gofiber/contrib/otelfiber/v2"
 	"github.com/gofiber/fiber/v2"
-	"github.com/gofiber/fiber/v2/middleware/recover"
+	fiberrecover "github.com/gofiber/fiber/v2/middleware/recover"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 
 	"github.com/apispan/apispan/instrumentation/fibercapture"
@@ -31,7 +31,7 @@ func start(t *testing.T, cfg fiber.Config, provider *sdktrace.TracerProvider, ca
 	t.Helper()
 	cfg.DisableStartupMessage = true
 	app := fiber.New(cfg)
-	app.Use(recover.New(), otelfiber.Middleware(otelfiber.WithTracerProvider(provider)))
+	app.Use(fiberrecover.New(), otelfiber.Middleware(otelfiber.WithTracerProvider(provider)))
 	if capture {
 		app.Use(fibercapture.Middleware(opts...))
 	}
