@@ -59,3 +59,25 @@ func serve(t *testing.T, provider *sdktrace.TracerProvider, capture bool, opts .
 func TestAdapter(t *testing.T) {
 	adaptertest.Run(t, adaptertest.Adapter{Serve: serve, Route: "/echo/:id"})
 }
+
+// TestNotRecording costs what a middleware of echo costs: the handler function it makes.
+func TestNotRecording(t *testing.T) {
+	if adaptertest.Race {
+		t.Skip("allocations differ under the race detector")
+	}
+	provider := sdktrace.NewTracerProvider(sdktrace.WithSampler(sdktrace.NeverSample()))
+	allocs := func(second echo.MiddlewareFunc) float64 {
+		e := echo.New()
+		e.Use(otelecho.Middleware("shop", otelecho.WithTracerProvider(provider)), second)
+		e.GET("/", func(c echo.Context) error { return c.NoContent(http.StatusNoContent) })
+		r, w := httptest.NewRequest(http.MethodGet, "/", nil), httptest.NewRecorder()
+		return testing.AllocsPerRun(200, func() { e.ServeHTTP(w, r) })
+	}
+	empty := func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) error { return next(c) }
+	}
+	ours := echocapture.Middleware(httpcapture.WithBodies(httpcapture.BodiesAll), httpcapture.WithAllHeaders())
+	if without, with := allocs(empty), allocs(ours); with > without {
+		t.Errorf("%v allocations, %v with an empty middleware", with, without)
+	}
+}

@@ -15,6 +15,7 @@ import (
 	"github.com/gofiber/contrib/otelfiber/v2"
 	"github.com/gofiber/fiber/v2"
 	fiberrecover "github.com/gofiber/fiber/v2/middleware/recover"
+	"github.com/valyala/fasthttp"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 
 	"github.com/apispan/apispan/instrumentation/fibercapture"
@@ -155,4 +156,26 @@ func TestUnrouted(t *testing.T) {
 		t.Errorf("%q", all)
 	}
 	adaptertest.Want(t, "ws", adaptertest.Attrs(spans.Next(t)), map[string]any{"apispan.hijacked": true, "http.response.body.content": nil})
+}
+
+// TestNotRecording costs nothing.
+func TestNotRecording(t *testing.T) {
+	if adaptertest.Race {
+		t.Skip("allocations differ under the race detector")
+	}
+	allocs := func(capture bool) float64 {
+		app := fiber.New()
+		if capture {
+			app.Use(fibercapture.Middleware(httpcapture.WithBodies(httpcapture.BodiesAll), httpcapture.WithAllHeaders()))
+		} else {
+			app.Use(func(c *fiber.Ctx) error { c.UserContext(); return c.Next() })
+		}
+		app.Get("/", func(c *fiber.Ctx) error { return c.SendStatus(http.StatusNoContent) })
+		h, rc := app.Handler(), &fasthttp.RequestCtx{}
+		rc.Request.SetRequestURI("/")
+		return testing.AllocsPerRun(200, func() { h(rc) })
+	}
+	if without, with := allocs(false), allocs(true); with > without {
+		t.Errorf("%v allocations, %v without the adapter", with, without)
+	}
 }

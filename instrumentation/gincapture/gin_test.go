@@ -64,3 +64,25 @@ func serve(t *testing.T, provider *sdktrace.TracerProvider, capture bool, opts .
 func TestAdapter(t *testing.T) {
 	adaptertest.Run(t, adaptertest.Adapter{Serve: serve, Route: "/echo/:id"})
 }
+
+// TestNotRecording costs nothing.
+func TestNotRecording(t *testing.T) {
+	if adaptertest.Race {
+		t.Skip("allocations differ under the race detector")
+	}
+	gin.SetMode(gin.ReleaseMode)
+	provider := sdktrace.NewTracerProvider(sdktrace.WithSampler(sdktrace.NeverSample()))
+	allocs := func(capture bool) float64 {
+		e := gin.New()
+		e.Use(otelgin.Middleware("shop", otelgin.WithTracerProvider(provider)))
+		if capture {
+			e.Use(gincapture.Middleware(httpcapture.WithBodies(httpcapture.BodiesAll), httpcapture.WithAllHeaders()))
+		}
+		e.GET("/", func(c *gin.Context) { c.Status(http.StatusNoContent) })
+		r, w := httptest.NewRequest(http.MethodGet, "/", nil), httptest.NewRecorder()
+		return testing.AllocsPerRun(200, func() { e.ServeHTTP(w, r) })
+	}
+	if without, with := allocs(false), allocs(true); with > without {
+		t.Errorf("%v allocations, %v without the adapter", with, without)
+	}
+}

@@ -23,6 +23,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/apispan/apispan/instrumentation/httpcapture"
+	"github.com/apispan/apispan/internal/httpattr"
 )
 
 // Adapter says how an application is built. Its routes:
@@ -43,6 +44,8 @@ type Adapter struct {
 	// NoErrorBody is set if the framework writes the answer to an error where the
 	// adapter cannot see it, NoStream if streams are not recorded.
 	NoErrorBody, NoStream bool
+	// UnroutedUntraced is set if middleware does not run for requests without a route.
+	UnroutedUntraced bool
 }
 
 // Handle is what the handler of /echo/{id} calls with its context.
@@ -58,6 +61,7 @@ func Run(t *testing.T, a Adapter) {
 	t.Helper()
 	t.Run("wire", func(t *testing.T) { a.wire(t) })
 	t.Run("spans", func(t *testing.T) { a.spans(t) })
+	t.Run("same spans", func(t *testing.T) { a.sameSpans(t) })
 	t.Run("concurrent", func(t *testing.T) { a.concurrent(t) })
 	t.Run("routes", func(t *testing.T) { a.routes(t) })
 	t.Run("event id", func(t *testing.T) { a.eventID(t) })
@@ -164,6 +168,46 @@ func (a Adapter) spans(t *testing.T) {
 	if len(spans.ended) != 0 {
 		t.Errorf("%d spans too many", len(spans.ended))
 	}
+}
+
+// sameSpans: apart from what is recorded, the tracing middleware writes the same span.
+func (a Adapter) sameSpans(t *testing.T) {
+	spans := NewSpans(t, sdktrace.AlwaysSample())
+	bare := a.Serve(t, spans.Provider, false)
+	captured := a.Serve(t, spans.Provider, true, httpcapture.WithBodies(httpcapture.BodiesAll), httpcapture.WithAllHeaders())
+	for _, c := range calls {
+		if a.UnroutedUntraced && (c.path == "/missing" || c.method == "PUT") {
+			continue
+		}
+		c.do(t, bare)
+		want := tracingPart(spans.Next(t))
+		c.do(t, captured)
+		got := tracingPart(spans.Next(t))
+		if want["http.route"] == nil { // the adapter may know more
+			delete(got, "http.route")
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s %s (-bare +captured):\n%s", c.method, c.path, diff)
+		}
+	}
+}
+
+// tracingPart is a span without what capture records and what differs from one
+// connection to the next.
+func tracingPart(s sdktrace.ReadOnlySpan) map[string]any {
+	m := Attrs(s)
+	for key := range m {
+		if httpattr.IsCaptured(key) || httpattr.IsIdentity(key) || strings.HasSuffix(key, "port") || key == "http.url" ||
+			strings.HasSuffix(key, "host.name") || strings.HasSuffix(key, "http.host") {
+			delete(m, key)
+		}
+	}
+	m["name"], m["status"], m["scope"] = s.Name(), fmt.Sprint(s.Status()), s.InstrumentationScope().Name
+	for _, e := range s.Events() {
+		m["event "+e.Name] = fmt.Sprint(e.Attributes)
+	}
+	m["events"] = len(s.Events())
+	return m
 }
 
 // concurrent mixes many exchanges; frameworks reuse memory.
