@@ -54,7 +54,7 @@ test-modules: ## Vet and test the nested modules (adapters, comparisons, tools)
 			echo "skip $$mod: it needs Go $$needs"; continue; \
 		fi; \
 		cd $$(dirname $$mod); pkgs=$$(go list ./... 2>&1) || { echo "$$mod: $$pkgs" >&2; exit 1; }; \
-		case $$pkgs in *'matched no packages'*) ;; *) go vet ./...; go test -race ./... ;; esac; \
+		case $$pkgs in *'matched no packages'*) ;; *) go vet ./...; go test -race ./...; go test -run NotRecording ./... ;; esac; \
 		cd $(CURDIR); \
 	done
 
