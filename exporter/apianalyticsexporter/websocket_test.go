@@ -434,3 +434,28 @@ func copyAndClose(dst, src net.Conn) (int64, error) {
 func pemOf(srv *httptest.Server) string {
 	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: srv.Certificate().Raw}))
 }
+
+// BenchmarkWebSocket measures events over loopback, an acknowledgement each, by as
+// many connections as the queue has consumers.
+func BenchmarkWebSocket(b *testing.B) {
+	srv := httptest.NewServer(backendtest.NewCerberus(backendtest.Settings{Discard: true}))
+	defer srv.Close()
+	for _, consumers := range []int{1, 10} {
+		b.Run(fmt.Sprintf("%d connections", consumers), func(b *testing.B) {
+			cfg := wsConfig(srv)
+			cfg.QueueConfig.Get().NumConsumers = consumers
+			r := newRig(b, cfg).start()
+			td := traces(0, 10)
+			n, begin := int64(0), time.Now()
+			for b.Loop() {
+				if err := r.exp.ConsumeTraces(context.Background(), td); err != nil {
+					b.Fatal(err)
+				}
+				n += 10
+			}
+			waitFor(b, "all events are sent", func() bool { return r.counts().Sent == n })
+			b.ReportMetric(float64(n)/time.Since(begin).Seconds(), "events/s")
+			r.shutdown()
+		})
+	}
+}

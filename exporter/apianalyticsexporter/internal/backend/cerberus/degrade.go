@@ -16,7 +16,7 @@ func (e *Encoder) Degrade(dst, item []byte) ([]byte, bool) {
 		return dst, false // not ours
 	}
 	out, ok := degrade(dst, item, true)
-	if len(out)-len(dst) > len(item) {
+	if len(out)-len(dst) > max(len(item), maxItemBytes) {
 		// What says that something is missing must not make the event too large.
 		return degrade(dst, item, false)
 	}
