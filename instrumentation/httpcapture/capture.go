@@ -10,17 +10,12 @@ import (
 	"sync/atomic"
 )
 
-// scratchSize is the pooled memory in which a body of unknown length is put
-// together. It is two default limits, so that with default settings every such
-// body costs exactly one allocation, its own.
-const scratchSize = 16 << 10
-
-type scratch [scratchSize]byte
-
-var scratchPool = sync.Pool{New: func() any { return new(scratch) }}
-
-// firstGrow is the most memory taken on the strength of an announced length.
-const firstGrow = 64 << 10
+const (
+	// firstGrow is the most memory taken on the strength of an announced length.
+	firstGrow = 64 << 10
+	// secondGrow is the least memory taken for a second piece.
+	secondGrow = 2 << 10
+)
 
 // inFlight is the number of bytes of bodies held by exchanges in progress. It is
 // the one variable of the package, because the budget is that of the process.
@@ -52,12 +47,10 @@ type capture struct {
 	size   int64 // announced length, -1 unknown
 	seen   int64 // bytes that passed
 
-	// One of these holds the content: str if one piece was all, else sb if the
-	// length is known or large, else pool.
-	str  string
-	sb   strings.Builder
-	pool *scratch
-	n    int
+	// One of these holds the content: str if it came in one piece, else sb. Their
+	// memory becomes the attribute's and is never more than limit.
+	str string
+	sb  strings.Builder
 }
 
 // start begins to keep bytes. size is the announced length or -1.
@@ -95,64 +88,50 @@ func (c *capture) add(p []byte, err error) {
 	}
 }
 
-func (c *capture) len() int { return len(c.str) + c.sb.Len() + c.n }
+func (c *capture) len() int { return len(c.str) + c.sb.Len() }
 
 func (c *capture) keep(p []byte) {
+	have := c.len()
+	p = p[:min(len(p), c.limit-have)]
 	want := c.limit // how much there will be to keep, at most
 	if c.size >= 0 && c.size < int64(want) {
 		want = int(c.size)
 	}
-	if room := c.limit - c.len(); len(p) >= room {
-		p = p[:room]
-	}
-	switch have := c.len(); {
-	case have == 0 && len(p) >= want:
-		if c.take(len(p)) {
-			c.str = string(p)
-		}
-		c.state = captureFull
-		return
-	case have == 0 && c.size < 0 && c.limit <= scratchSize, c.pool == nil && have == 0 && c.size < 0:
-		if !c.take(scratchSize) {
+	switch {
+	case have == 0 && (c.size < 0 || len(p) >= want):
+		if !c.take(len(p)) {
 			return
 		}
-		c.pool = scratchPool.Get().(*scratch)
-	case have == 0:
-		if !c.grow(min(want, firstGrow)) {
-			return
+		c.str = string(p)
+	case have+len(p) > c.sb.Cap():
+		room := max(have+len(p), 2*have, secondGrow)
+		if have == 0 {
+			room = max(len(p), min(want, firstGrow))
 		}
-	}
-	if c.pool != nil && c.n+len(p) > scratchSize {
-		n := c.n
-		if !c.grow(min(c.limit, max(firstGrow, n+len(p)))) {
-			return
-		}
-		c.sb.Write(c.pool[:n])
-		c.dropPool()
-	}
-	if c.pool != nil {
-		c.n += copy(c.pool[c.n:], p)
-	} else {
-		if c.sb.Len()+len(p) > c.sb.Cap() && !c.grow(min(c.limit, max(2*c.sb.Cap(), c.sb.Len()+len(p)))) {
+		if !c.grow(min(c.limit, room)) {
 			return
 		}
 		c.sb.Write(p)
+	default:
+		c.sb.Write(p)
 	}
-	if c.len() >= c.limit {
+	if c.len() >= c.limit || have == 0 && len(p) >= want {
 		c.state = captureFull
 	}
 }
 
-// grow makes room for n bytes in all in sb.
+// grow makes room for n bytes in all in sb, and moves there what there is.
 func (c *capture) grow(n int) bool {
+	before := c.held
 	if !c.take(n) {
 		return false
 	}
-	old, oldCap := c.sb.String(), c.sb.Cap()
-	c.sb = strings.Builder{}
+	have := c.str + c.sb.String() // one of them is empty
+	c.str = ""
+	c.sb.Reset()
 	c.sb.Grow(n)
-	c.sb.WriteString(old)
-	c.release(oldCap)
+	c.sb.WriteString(have)
+	c.release(before)
 	return true
 }
 
@@ -170,17 +149,11 @@ func (c *capture) take(n int) bool {
 	return true
 }
 
-func (c *capture) release(n int) {
-	if c.budget > 0 {
-		inFlight.Add(-int64(n))
-		c.held -= int64(n)
+func (c *capture) release(n int64) {
+	if n > 0 {
+		inFlight.Add(-n)
+		c.held -= n
 	}
-}
-
-func (c *capture) dropPool() {
-	c.release(scratchSize)
-	scratchPool.Put(c.pool)
-	c.pool, c.n = nil, 0
 }
 
 // restart forgets what was seen, for a request that is sent again.
@@ -195,15 +168,9 @@ func (c *capture) restart() {
 }
 
 func (c *capture) clear() {
-	if c.pool != nil {
-		c.dropPool()
-	}
 	c.str = ""
 	c.sb = strings.Builder{}
-	if c.held > 0 {
-		inFlight.Add(-c.held)
-		c.held = 0
-	}
+	c.release(c.held)
 }
 
 // captured is the result of a capture.
@@ -235,16 +202,12 @@ func (c *capture) finish(keep bool) captured {
 		r.complete = c.seen >= c.size
 	}
 	if keep && r.on {
-		switch {
-		case c.pool != nil:
-			r.content = string(c.pool[:c.n])
-		case c.sb.Len() > 0:
+		r.content = c.str
+		if c.sb.Len() > 0 {
 			r.content = c.sb.String()
 			if c.sb.Cap() > 2*len(r.content) {
 				r.content = strings.Clone(r.content)
 			}
-		default:
-			r.content = c.str
 		}
 		r.truncated = c.seen > int64(len(r.content))
 	}
