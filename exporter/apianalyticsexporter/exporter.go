@@ -18,7 +18,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend"
-	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/queueguard"
+	"github.com/apispan/apispan/internal/queueguard"
 )
 
 // core is what all signals of one exporter have in common: it delivers encoded

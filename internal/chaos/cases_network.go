@@ -23,19 +23,17 @@ func caseGateway(ctx, programs context.Context, w *world) error {
 		return err
 	}
 	stop := w.load(ctx, agent.otlp, load.Options{})
-	const kills = 8
+	const kills = 16
 	err = w.whileFlapping(ctx, w.moesif, func() error {
 		for i := range kills {
 			n := []*node{agent, gateways[0]}[i%2]
-			// Not while it starts: the agent's exporter is the Collector's own, whose
-			// queue can lose what was in flight then.
-			sleep(ctx, between(w.rng, time.Second, 2500*time.Millisecond))
+			sleep(ctx, between(w.rng, 100*time.Millisecond, 2*time.Second))
 			n.kill()
-			if err := errors.Join(n.start(programs), n.ready(ctx)); err != nil {
+			if err := n.start(programs); err != nil {
 				return err
 			}
 		}
-		return nil
+		return errors.Join(agent.ready(ctx), gateways[0].ready(ctx))
 	})
 	_, lerr := stop()
 	w.notef("gateway and agent killed %d times each", kills/2)

@@ -87,6 +87,11 @@ var importRules = []importRule{
 		why:   "packing is arithmetic over byte slices",
 	},
 	{
+		from:  "extension",
+		never: []string{module + "/processor/", module + "/exporter/", module + "/instrumentation/", module + "/redact"},
+		why:   "an extension serves the components of others, too",
+	},
+	{
 		from:  "cmd/apispan",
 		never: []string{"go.opentelemetry.io/collector/"},
 		why:   "the command tests policies; it must build in seconds",

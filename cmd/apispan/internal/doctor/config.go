@@ -192,7 +192,7 @@ func checkQueues(t *tree, r *Report) {
 			r.addf(6, Fail, id, "`sending_queue::storage` is not set: what is queued is lost when the process ends; name a file_storage extension")
 		case section(t, "extensions")[storage] == nil || !slices.Contains(extensions, storage):
 			r.addf(6, Fail, id, "`sending_queue::storage` names %s, which is not among `extensions` and `service::extensions`", storage)
-		case at(section(t, "extensions")[storage], "fsync") != true:
+		case at(section(t, "extensions")[file(t, storage)], "fsync") != true:
 			r.addf(6, Warn, id, "%s has no `fsync: true`: a killed process loses nothing, a power cut what was acknowledged in the last seconds", storage)
 		default:
 			r.addf(6, OK, id, "on disk, with fsync")
@@ -217,6 +217,14 @@ func checkQueues(t *tree, r *Report) {
 			r.addf(9, OK, id, "queue of %d, receiver limit of %d bytes", size, limit)
 		}
 	}
+}
+
+// file is the storage extension that writes, behind guarded_storage.
+func file(t *tree, storage string) string {
+	if inner := text(at(section(t, "extensions")[storage], "storage")); kind(storage) == "guarded_storage" && inner != "" {
+		return inner
+	}
+	return storage
 }
 
 // receiverLimit is the largest OTLP request that is taken.

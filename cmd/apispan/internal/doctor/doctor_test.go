@@ -144,7 +144,7 @@ func TestShippedConfigurations(t *testing.T) {
 	} {
 		t.Setenv(name, secret)
 	}
-	for _, name := range []string{"GATEWAY", "OTLP_BACKEND", "METLO_ENDPOINT", "CERBERUS_ENDPOINT", "WEBHOOK_ENDPOINT"} {
+	for _, name := range []string{"GATEWAY", "OTLP_BACKEND", "METLO_ENDPOINT", "CERBERUS_ENDPOINT", "CERBERUS_BACKEND_URL", "WEBHOOK_ENDPOINT"} {
 		t.Setenv(name, "https://example.com")
 	}
 	files, err := filepath.Glob("../../../../collectorbuild/config/*.yaml")

@@ -19,7 +19,7 @@ func checkVolumes(t *tree, r *Report) {
 			if text(at(queue, "sizer")) == "bytes" {
 				size = number(at(queue, "queue_size"), size)
 			}
-			queued[s] += size
+			queued[file(t, s)] += size
 		}
 	}
 	for id, size := range queued {

@@ -58,25 +58,21 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	readme := &endpoint{backend: "readme", create: backendtest.NewReadMe}
 	metlo := &endpoint{backend: "metlo", create: backendtest.NewMetlo}
 	cerberus := &endpoint{backend: "cerberus", create: backendtest.NewCerberus}
-	webhook := &endpoint{backend: "webhook", create: backendtest.NewWebhook}
 	fs := flag.NewFlagSet("fakevendor", flag.ContinueOnError)
 	fs.SetOutput(stderr)
 	fs.StringVar(&moesif.address, "moesif", "", "`address` for the Moesif endpoint, such as 127.0.0.1:0; empty: not served")
 	fs.StringVar(&readme.address, "readme", "", "`address` for the ReadMe endpoint, such as 127.0.0.1:0; empty: not served")
 	fs.StringVar(&metlo.address, "metlo", "", "`address` for Metlo's collector, such as 127.0.0.1:0; empty: not served")
 	fs.StringVar(&cerberus.address, "cerberus", "", "`address` for Cerberus, HTTP and WebSocket, such as 127.0.0.1:0; empty: not served")
-	fs.StringVar(&webhook.address, "webhook", "", "`address` for a webhook, such as 127.0.0.1:0; empty: not served")
 	fs.StringVar(&moesif.credential, "moesif-application-id", "", "the only application `id` to accept; empty: any")
 	fs.StringVar(&readme.credential, "readme-api-key", "", "the only API `key` to accept; empty: any")
 	fs.StringVar(&metlo.credential, "metlo-api-key", "", "the only API `key` to accept; empty: any")
 	fs.StringVar(&cerberus.credential, "cerberus-token", "", "the only API `key` to accept; empty: any")
-	fs.StringVar(&webhook.credential, "webhook-token", "", "the only bearer `token` to accept; empty: any, and none")
 	fs.StringVar(&cerberus.secretKey, "cerberus-secret-key", "", "the HMAC `key` to hand out; empty: that of the vendor's test vectors")
 	fs.Func("moesif-fault", "scripted `fault`, such as status=503,count=3; may be repeated", moesif.addFault)
 	fs.Func("readme-fault", "scripted `fault`, such as status=503,count=3; may be repeated", readme.addFault)
 	fs.Func("metlo-fault", "scripted `fault`, such as status=503,count=3; may be repeated", metlo.addFault)
 	fs.Func("cerberus-fault", "scripted `fault`, such as status=503,count=3; may be repeated", cerberus.addFault)
-	fs.Func("webhook-fault", "scripted `fault`, such as status=503,count=3; may be repeated", webhook.addFault)
 	record := fs.String("record", "", "append event and violation records to `file` instead of stdout")
 	if err := fs.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
@@ -85,13 +81,13 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return exitUsage
 	}
 	var endpoints []*endpoint
-	for _, e := range []*endpoint{moesif, readme, metlo, cerberus, webhook} {
+	for _, e := range []*endpoint{moesif, readme, metlo, cerberus} {
 		if e.address != "" {
 			endpoints = append(endpoints, e)
 		}
 	}
 	if fs.NArg() > 0 || len(endpoints) == 0 {
-		fmt.Fprintln(stderr, "fakevendor: give at least one of -moesif, -readme, -metlo, -cerberus and -webhook ADDRESS, and no other arguments")
+		fmt.Fprintln(stderr, "fakevendor: give at least one of -moesif, -readme, -metlo and -cerberus ADDRESS, and no other arguments")
 		return exitUsage
 	}
 	control := &recorder{w: bufio.NewWriter(stdout)}

@@ -190,39 +190,3 @@ func TestCerberus(t *testing.T) {
 		t.Errorf("exit %d, %v", code, lines)
 	}
 }
-
-// TestWebhook: the command takes what the webhook backend sends.
-func TestWebhook(t *testing.T) {
-	t.Parallel()
-	pretty, err := os.ReadFile(filepath.Join("..", "..", "webhook", "testdata", "full", "want.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var line bytes.Buffer
-	if err := json.Compact(&line, pretty); err != nil {
-		t.Fatal(err)
-	}
-	line.WriteByte('\n')
-	urls, finish := start(t, "-webhook", "127.0.0.1:0", "-webhook-token", "a-token")
-	for _, token := range []string{"a-token", "another"} {
-		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, urls["webhook"]+"/in?x=1", bytes.NewReader(line.Bytes()))
-		if err != nil {
-			t.Fatal(err)
-		}
-		req.Header.Set("Content-Type", "application/x-ndjson")
-		req.Header.Set("Authorization", "Bearer "+token)
-		req.Header.Set("User-Agent", "test")
-		resp, err := http.DefaultClient.Do(req)
-		if err != nil {
-			t.Fatal(err)
-		}
-		_ = resp.Body.Close()
-		if taken := resp.StatusCode == http.StatusNoContent; taken != (token == "a-token") {
-			t.Errorf("token %s: %d", token, resp.StatusCode)
-		}
-	}
-	code, lines := finish()
-	if code != exitViolations || len(lines) != 3 || lines[0]["type"] != "event" || lines[0]["id"] != "5f0c2c2e-8b1a-5d3e-9a77-1f2e3d4c5b6a" {
-		t.Errorf("exit %d, %v", code, lines)
-	}
-}

@@ -19,7 +19,11 @@
 // so a crash loses none. A request is deleted only in the transaction that stores
 // metadata without it.
 //
+// The exporter api_analytics guards its own queue; the extension guarded_storage does
+// it for the exporters of others.
+//
 // It relies on the order of the queue's calls, not on the content of its metadata,
 // and passes on what it does not recognise. It is written for exporterhelper
-// v0.155.0; the fault tests of this module run it against the real queue.
+// v0.155.0; tests of api_analytics run it against the real queue, with a crash after
+// each transaction.
 package queueguard

@@ -44,11 +44,17 @@ func (g *Guard) Refuse(now time.Time) bool {
 	return !g.refused.CompareAndSwap(last, now.UnixNano())
 }
 
-// Host returns a host whose storage extension id is guarded.
+// Wrapper is a storage extension that guards another one.
+type Wrapper interface{ Unwrap() storage.Extension }
+
+// Host returns a host whose storage extension id is guarded, once.
 func (g *Guard) Host(host component.Host, id component.ID) component.Host {
 	ext, ok := host.GetExtensions()[id].(storage.Extension)
 	if !ok {
 		return host // the queue reports what is wrong
+	}
+	if w, ok := ext.(Wrapper); ok {
+		ext = w.Unwrap()
 	}
 	all := maps.Clone(host.GetExtensions())
 	all[id] = &extension{Extension: ext, guard: g}
@@ -77,9 +83,14 @@ type extension struct {
 
 // GetClient implements storage.Extension.
 func (e *extension) GetClient(ctx context.Context, kind component.Kind, id component.ID, name string) (storage.Client, error) {
-	inner, err := e.Extension.GetClient(ctx, kind, id, name)
+	return e.guard.Client(ctx, e.Extension, kind, id, name)
+}
+
+// Client returns a guarded client of the storage extension.
+func (g *Guard) Client(ctx context.Context, ext storage.Extension, kind component.Kind, id component.ID, name string) (storage.Client, error) {
+	inner, err := ext.GetClient(ctx, kind, id, name)
 	if err != nil {
 		return nil, err
 	}
-	return newClient(ctx, inner, e.guard)
+	return newClient(ctx, inner, g)
 }

@@ -76,7 +76,7 @@ func newClient(ctx context.Context, inner storage.Client, g *Guard) (*client, er
 	if len(b) > 0 {
 		c.stored = true
 		if err := json.Unmarshal(b, &c.state); err != nil {
-			return nil, fmt.Errorf("api_analytics: the record %q in the storage of the queue is damaged: %w", stateKey, err)
+			return nil, fmt.Errorf("the record %q in the storage of the queue is damaged: %w", stateKey, err)
 		}
 	}
 	if c.state.Moved == nil {
