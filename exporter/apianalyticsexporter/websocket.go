@@ -27,6 +27,8 @@ const (
 	// word does not cost the next event its first attempt.
 	pingInterval = 30 * time.Second
 	pingTimeout  = 10 * time.Second
+	// maxConns bounds the connections where no queue does; others wait.
+	maxConns = 32
 	// closeTimeout bounds the closing handshakes at shutdown.
 	closeTimeout = 2 * time.Second
 )
@@ -40,7 +42,7 @@ type framer interface {
 
 // wsTransport sends each item in a text frame and takes the next frame of the server
 // as its acknowledgement. One event is in flight on a connection, so there are as
-// many connections as senders at the same time. Connections are kept.
+// many connections as senders at the same time, up to maxConns. Connections are kept.
 type wsTransport struct {
 	transportParams
 
@@ -48,6 +50,8 @@ type wsTransport struct {
 	client       *http.Client
 	ackTimeout   time.Duration
 	pingInterval time.Duration
+
+	slots chan struct{} // one for each connection in use
 
 	mu   sync.Mutex
 	idle []*wsConn // the last used one is used first
@@ -58,7 +62,8 @@ type wsTransport struct {
 func newWebSocket(p transportParams) transport {
 	f, _ := p.backend.(framer)
 	return &wsTransport{
-		transportParams: p, framer: f, ackTimeout: ackTimeout, pingInterval: pingInterval, all: make(map[*wsConn]struct{}),
+		transportParams: p, framer: f, ackTimeout: ackTimeout, pingInterval: pingInterval,
+		slots: make(chan struct{}, maxConns), all: make(map[*wsConn]struct{}),
 	}
 }
 
@@ -120,6 +125,12 @@ func (t *wsTransport) shutdown(ctx context.Context) error {
 func (t *wsTransport) send(ctx context.Context, items [][]byte) (r reply) {
 	begin := time.Now()
 	defer func() { r.took = time.Since(begin) }()
+	select {
+	case t.slots <- struct{}{}:
+		defer func() { <-t.slots }()
+	case <-ctx.Done():
+		return reply{err: newNoAnswer(t.backend.Spec().Name, len(items), ctx.Err()), loss: backend.NotSent}
+	}
 	var frame []byte
 	for i, item := range items {
 		frame = t.framer.AppendFrame(frame[:0], item)

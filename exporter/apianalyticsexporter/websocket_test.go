@@ -426,6 +426,33 @@ func TestWebSocketProxyAndTLS(t *testing.T) {
 	}
 }
 
+// TestWebSocketConnectionsBounded: without a queue there are as many senders as
+// callers, and yet not as many connections.
+func TestWebSocketConnectionsBounded(t *testing.T) {
+	t.Parallel()
+	fake, srv, l := newCutCerberus(t)
+	cfg := wsConfig(srv)
+	withoutQueue(cfg)
+	r := newRig(t, cfg).start()
+	fake.Script(backendtest.Fault{Take: true, Delay: 5 * time.Millisecond, Count: -1})
+	var callers sync.WaitGroup
+	for i := range 100 {
+		callers.Go(func() {
+			if err := r.exp.ConsumeTraces(context.Background(), traces(i, 1)); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	callers.Wait()
+	if n := l.cut(); n > maxConns {
+		t.Errorf("%d connections", n)
+	}
+	r.shutdown()
+	if n := fake.Stats().Accepted; n != 100 {
+		t.Errorf("%d events arrived, want 100", n)
+	}
+}
+
 func copyAndClose(dst, src net.Conn) (int64, error) {
 	defer func() { _ = dst.Close() }()
 	return io.Copy(dst, src)
