@@ -14,7 +14,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -277,12 +276,4 @@ func TestNilOptions(t *testing.T) {
 		do(t, client, newRequest(t, "POST", s.URL+"/x", "hello"))
 		c.span(t)
 	})
-}
-
-// heap is the memory in use.
-func heap() uint64 {
-	runtime.GC()
-	var m runtime.MemStats
-	runtime.ReadMemStats(&m)
-	return m.HeapAlloc
 }

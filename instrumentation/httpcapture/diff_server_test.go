@@ -96,8 +96,8 @@ func (p *player) serve(w http.ResponseWriter, r *http.Request) {
 		}
 		s.announced = s.announced || w.Header().Get("Content-Length") != ""
 		saw := ports.ReplaceAllString(o.do(s), "-")
-		if r.Method == http.MethodHead && r.ProtoMajor == 2 {
-			saw = "?" // the header ends the stream, and what comes after is a matter of luck
+		if r.ProtoMajor == 2 && (r.Method == http.MethodHead || s.announced && strings.HasSuffix(o.name, "flush")) {
+			saw = "?" // the stream has ended, and what comes after is a matter of luck
 		}
 		run.log = append(run.log, o.name+": "+saw)
 	}
