@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"strings"
 
-	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/trace"
 
@@ -21,7 +20,7 @@ import (
 // the project's documentation; with one, each answer links its own log there.
 func capture(h http.Handler, tp trace.TracerProvider, docsURL string) http.Handler {
 	opts := []httpcapture.Option{
-		otelhttp.WithTracerProvider(tp),
+		httpcapture.WithTracerProvider(tp),
 		httpcapture.WithBodies(httpcapture.BodiesAll),
 		httpcapture.WithMaxBodySize(64 << 10),
 		httpcapture.WithContentTypes("*/*"), // uploads, too

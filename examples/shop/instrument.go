@@ -28,7 +28,7 @@ func instrument(mode string, tp trace.TracerProvider) (*http.Client, func(http.H
 		httpcapture.WithContentTypes("*/*"),           // uploads, too; by default only text
 		httpcapture.WithAllHeaders(),                  // credentials are masked
 	}
-	provider := otelhttp.WithTracerProvider(tp) // only because the tests use several providers
+	provider := httpcapture.WithTracerProvider(tp) // only because the tests use several providers
 
 	var transport http.RoundTripper
 	var wrap func(http.Handler) http.Handler

@@ -21,6 +21,7 @@ import (
 
 var (
 	ratios = flag.Bool("ratios", false, "measure CPU time over plain otelhttp (takes some minutes)")
+	only   = flag.String("load", "", "with -ratios: only loads whose name contains this")
 	turn   = flag.String("turn", "", "one turn of -ratios: load/variant")
 )
 
@@ -136,6 +137,9 @@ func TestRatios(t *testing.T) {
 	const rounds = 7
 	t.Logf("%-40s %9s  %s", "", "otelhttp", "ratio over it")
 	for _, l := range loads {
+		if !strings.Contains(l.name, *only) {
+			continue
+		}
 		have := l.variants()
 		names := slices.DeleteFunc(slices.Clone(variantNames), func(n string) bool { return have[n] == nil })
 		times, over := map[string][]float64{}, map[string][]float64{}
