@@ -24,7 +24,11 @@ func exampleProvider() (*sdktrace.TracerProvider, func(keys ...attribute.Key)) {
 	show := func(keys ...attribute.Key) {
 		attrs := attribute.NewSet((<-ended).Attributes()...)
 		for _, k := range keys {
-			v, _ := attrs.Value(k)
+			v, ok := attrs.Value(k)
+			if !ok {
+				fmt.Printf("%s is not recorded\n", k)
+				continue
+			}
 			fmt.Printf("%s: %s\n", k, v.String())
 		}
 	}
@@ -115,5 +119,5 @@ func ExampleWithRoutes() {
 	show("http.route", "http.request.body.content")
 	// Output:
 	// http.route: /login
-	// http.request.body.content:
+	// http.request.body.content is not recorded
 }

@@ -4,6 +4,11 @@
 package httpcapture_test
 
 import (
+	"go/ast"
+	"go/build"
+	"go/parser"
+	"go/token"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -31,6 +36,21 @@ var (
 	_                                                                  = []any{httpcapture.ReadBytesKey, httpcapture.ReadErrorKey, httpcapture.WroteBytesKey, httpcapture.WriteErrorKey}
 	_                                                                  = [2]string{httpcapture.ScopeName, httpcapture.Version}
 )
+
+// TestWholeSurface: every exported name of otelhttp is here, too.
+func TestWholeSurface(t *testing.T) {
+	t.Parallel()
+	pkg, err := build.Import("go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp", ".", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ours := exported(t, ".", nil)
+	for name := range exported(t, pkg.Dir, pkg.GoFiles) {
+		if !ours[name] {
+			t.Errorf("otelhttp.%s is missing", name)
+		}
+	}
+}
 
 // TestSameSpanAsOtelhttp: with the same options the span is otelhttp's, but for
 // what we add.
@@ -110,7 +130,7 @@ func TestReadme(t *testing.T) {
 		}
 	}
 	// Every option is in the table.
-	for _, f := range []string{"options.go", "env.go"} {
+	for _, f := range []string{"options.go", "env.go", "declarative.go"} {
 		src, err := os.ReadFile(filepath.Clean(f))
 		if err != nil {
 			t.Fatal(err)
@@ -121,4 +141,48 @@ func TestReadme(t *testing.T) {
 			}
 		}
 	}
+}
+
+// exported lists the exported names that the files of a directory declare at the
+// top level.
+func exported(t *testing.T, dir string, files []string) map[string]bool {
+	t.Helper()
+	if files == nil {
+		pkg, err := build.ImportDir(dir, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files = pkg.GoFiles
+	}
+	names := map[string]bool{}
+	for _, f := range files {
+		parsed, err := parser.ParseFile(token.NewFileSet(), filepath.Join(dir, f), nil, parser.SkipObjectResolution)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, d := range parsed.Decls {
+			switch d := d.(type) {
+			case *ast.FuncDecl:
+				if d.Recv == nil {
+					names[d.Name.Name] = d.Name.IsExported()
+				}
+			case *ast.GenDecl:
+				for _, spec := range d.Specs {
+					switch spec := spec.(type) {
+					case *ast.TypeSpec:
+						names[spec.Name.Name] = spec.Name.IsExported()
+					case *ast.ValueSpec:
+						for _, n := range spec.Names {
+							names[n.Name] = n.IsExported()
+						}
+					}
+				}
+			}
+		}
+	}
+	maps.DeleteFunc(names, func(_ string, is bool) bool { return !is })
+	if len(names) < 20 {
+		t.Fatalf("%d names in %s", len(names), dir)
+	}
+	return names
 }
