@@ -37,4 +37,6 @@ func UpdateSubscriptions(ctx context.Context, subscriptions []Subscription) erro
 func RecordAction(ctx context.Context, a Action) error { return std().RecordAction(ctx, a) }
 
 // RecordActions is [Client.RecordActions] with the global LoggerProvider.
-func RecordActions(ctx context.Context, actions []Action) error { return std().RecordActions(ctx, actions) }
+func RecordActions(ctx context.Context, actions []Action) error {
+	return std().RecordActions(ctx, actions)
+}
