@@ -26,7 +26,7 @@ import (
 )
 
 // load reads one exporter's configuration as the Collector does.
-func load(t *testing.T, conf *confmap.Conf) (*Config, error) {
+func load(t testing.TB, conf *confmap.Conf) (*Config, error) {
 	t.Helper()
 	cfg := createDefaultConfig().(*Config)
 	if err := conf.Unmarshal(cfg); err != nil {

@@ -22,7 +22,7 @@ import (
 
 // backendConfig returns the smallest configuration of a backend, which a user would
 // write.
-func backendConfig(t *testing.T, name, endpoint string) *Config {
+func backendConfig(t testing.TB, name, endpoint string) *Config {
 	t.Helper()
 	raw, ok := map[string]map[string]any{
 		"moesif":   {"endpoint": endpoint, "moesif": map[string]any{"application_id": "an-id"}},

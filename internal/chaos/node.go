@@ -51,7 +51,7 @@ func (w *world) newNode(name, config string, changes ...set) (*node, error) {
 		ports[i] = p
 	}
 	local := func(i int) string { return "127.0.0.1:" + strconv.Itoa(ports[i]) }
-	n := &node{name: name, binary: w.bin.collector, otlp: "http://" + local(0), metrics: "http://" + local(2), health: "http://" + local(3)}
+	n := &node{name: name, binary: w.bin.collector, otlp: "http://" + local(0), metrics: "http://" + local(2), health: "http://" + local(3) + "/status"}
 	state := filepath.Join(w.dir, name)
 	changes = append([]set{
 		{"receivers.otlp.protocols.http.endpoint", local(0)},
