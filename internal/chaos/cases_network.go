@@ -90,9 +90,6 @@ func (w *world) agentAndGateways(ctx, programs context.Context, count int) (agen
 		return nil, nil, err
 	}
 	agent, err = w.newNode("agent", "agent.yaml",
-		set{"exporters.otlp_http/gateway.tls.ca_file", filepath.Join(tls, "ca.crt")},
-		set{"exporters.otlp_http/gateway.tls.cert_file", filepath.Join(tls, "tls.crt")},
-		set{"exporters.otlp_http/gateway.tls.key_file", filepath.Join(tls, "tls.key")},
 		set{"exporters.otlp_http/gateway.timeout", "2s"},
 		set{"exporters.otlp_http/gateway.retry_on_failure.initial_interval", "200ms"},
 		set{"exporters.otlp_http/gateway.retry_on_failure.max_interval", "2s"},
@@ -100,7 +97,8 @@ func (w *world) agentAndGateways(ctx, programs context.Context, count int) (agen
 	if err != nil {
 		return nil, nil, err
 	}
-	agent.opt.Env = append(agent.opt.Env, "GATEWAY=https://"+front)
+	agent.opt.Env = append(agent.opt.Env, "GATEWAY=https://"+front,
+		"TLS_CA="+filepath.Join(tls, "ca.crt"), "TLS_CERT="+filepath.Join(tls, "tls.crt"), "TLS_KEY="+filepath.Join(tls, "tls.key"))
 	w.nodes = append(append(w.nodes, gateways...), agent)
 	for _, n := range w.nodes {
 		if err := errors.Join(n.start(programs), n.ready(ctx)); err != nil {
