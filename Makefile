@@ -10,6 +10,8 @@ export GOTOOLCHAIN ?= local
 
 BIN := $(CURDIR)/.tmp/bin
 GOLANGCI_LINT_VERSION := v2.15.0
+GOVULNCHECK_VERSION := v1.8.0
+GOVULNDB ?= https://vuln.go.dev
 MANIFEST ?= manifest.yaml
 FUZZTIME ?= 30s
 BENCH ?= .
@@ -66,6 +68,24 @@ $(BIN)/golangci-lint-$(GOLANGCI_LINT_VERSION):
 	GOBIN=$(BIN) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT_VERSION)
 	mv $(BIN)/golangci-lint $@
 
+# What users import: the root, and the adapters with their frameworks.
+.PHONY: vuln
+vuln: $(BIN)/govulncheck-$(GOVULNCHECK_VERSION) ## Look for known vulnerabilities in what is called (GOVULNDB names another database)
+	@for mod in . $(dir $(filter ./instrumentation/%,$(NESTED))); do \
+		out=$$(cd $$mod && $(BIN)/govulncheck-$(GOVULNCHECK_VERSION) -db $(GOVULNDB) ./... 2>&1); code=$$?; \
+		case "$$code $$out" in \
+		'0 '*) echo "$$mod: no known vulnerability is called";; \
+		*'fetching vulnerabilities'*) \
+			echo "NOT CHECKED for vulnerabilities: the database $(GOVULNDB) cannot be reached from here" >&2; \
+			exit $(if $(VULN_OPTIONAL),0,1);; \
+		*) echo "$$mod: $$out" >&2; exit $$code;; \
+		esac; \
+	done
+
+$(BIN)/govulncheck-$(GOVULNCHECK_VERSION):
+	GOBIN=$(BIN) go install golang.org/x/vuln/cmd/govulncheck@$(GOVULNCHECK_VERSION)
+	mv $(BIN)/govulncheck $@
+
 .PHONY: bench
 bench: ## Run benchmarks (BENCH=regexp PKG=./redact BENCHTIME=2s)
 	go test -run '^$$' -bench '$(BENCH)' -benchtime $(BENCHTIME) -benchmem -cpu 1 $(PKG)
@@ -88,11 +108,12 @@ generate: tools ## Regenerate component metadata
 	PATH="$(BIN):$$PATH" go generate ./...
 
 .PHONY: check
-check: generate ## Fail if generated files, formatting or go.mod differ from what is committed
+check: generate ## Fail if generated files, formatting or go.mod differ from what is committed, or a vulnerability is known
 	go mod tidy
 	@set -e; for mod in $(NESTED); do (cd $$(dirname $$mod) && go mod tidy); done
 	gofmt -l -w $$(git ls-files '*.go')
 	@git diff --exit-code -- . || (echo "the tree differs from what the tools produce: commit the changes above" >&2; exit 1)
+	@$(MAKE) --no-print-directory vuln VULN_OPTIONAL=1
 
 .PHONY: collector
 collector: ## Build otelcol-apispan with OCB (MANIFEST=manifest.yaml)
