@@ -140,7 +140,7 @@ func runOperated(t *testing.T, bin string) (got operated, err error) {
 	if err != nil {
 		return got, err
 	}
-	health, err := harness.FreePort()
+	healthPort, err := harness.FreePort()
 	if err != nil {
 		return got, err
 	}
@@ -149,7 +149,7 @@ func runOperated(t *testing.T, bin string) (got operated, err error) {
 		State:  state, Moesif: refusing.URL, ReadMe: taking.URL,
 		Args: []string{"--config", over},
 		Env: []string{
-			fmt.Sprintf("OTLP_LIMITED=127.0.0.1:%d", limited), fmt.Sprintf("HEALTH_LISTEN=127.0.0.1:%d", health),
+			fmt.Sprintf("OTLP_LIMITED=127.0.0.1:%d", limited), fmt.Sprintf("HEALTH_LISTEN=127.0.0.1:%d", healthPort),
 			"MOESIF_APPLICATION_ID=an-id", "README_API_KEY=a-key",
 		},
 	})
@@ -189,17 +189,20 @@ func runOperated(t *testing.T, bin string) (got operated, err error) {
 				return fmt.Errorf("%s is not there", name)
 			}
 		}
-		resp, err := http.Get(fmt.Sprintf("http://127.0.0.1:%d/status?verbose", health))
+		resp, err := http.Get(fmt.Sprintf("http://127.0.0.1:%d/status?verbose", healthPort))
 		if err != nil {
 			return err
 		}
 		defer resp.Body.Close()
 		b, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
 		got.status, got.code = string(b), resp.StatusCode
-		if err == nil && !strings.Contains(got.status, "StatusRecoverableError") {
-			err = fmt.Errorf("no outage in the status: %s", b)
+		if err != nil {
+			return err
 		}
-		return err
+		if s := moesifStatus(got.status); s != "StatusRecoverableError" {
+			return fmt.Errorf("the exporter's status is %q: %s", s, b)
+		}
+		return nil
 	})
 	if err != nil {
 		return got, err
@@ -240,6 +243,21 @@ func parseScrape(text string) map[string]map[string]bool {
 	return out
 }
 
+// health is what healthcheckv2 tells of the Collector, a pipeline or a component.
+type health struct {
+	Status     string
+	Error      string
+	Components map[string]health
+}
+
+func moesifStatus(verbose string) string {
+	var all health
+	if json.Unmarshal([]byte(verbose), &all) != nil {
+		return ""
+	}
+	return all.Components["pipeline:traces"].Components["exporter:api_analytics/moesif"].Status
+}
+
 // TestHealthShowsAnOutage: the status names the exporter whose backend refuses us,
 // and stays 200, so that no probe restarts or isolates what holds the queue.
 func TestHealthShowsAnOutage(t *testing.T) {
@@ -248,13 +266,7 @@ func TestHealthShowsAnOutage(t *testing.T) {
 	if got.code != http.StatusOK {
 		t.Errorf("status %d in an outage of a backend", got.code)
 	}
-	type component struct {
-		Status     string
-		Error      string
-		Healthy    bool
-		Components map[string]component
-	}
-	var all component
+	var all health
 	if err := json.Unmarshal([]byte(got.status), &all); err != nil {
 		t.Fatal(err)
 	}
