@@ -51,6 +51,7 @@ type core struct {
 	outage   atomic.Bool
 	keyless  atomic.Bool // reported that there is no HMAC key
 	circuit  circuit
+	started  atomic.Bool // the queue may be used
 	stopping atomic.Bool
 }
 
@@ -157,6 +158,7 @@ func (e *tracesExporter) Start(ctx context.Context, host component.Host) error {
 	if err := e.Traces.Start(ctx, e.guardedHost(host)); err != nil {
 		return err
 	}
+	e.started.Store(true)
 	if e.rates == nil || e.cfg.DryRun {
 		return nil
 	}
@@ -254,8 +256,17 @@ func fromHandoff[T any](ctx context.Context, _ T) (xexporterhelper.Request, erro
 	return req, nil
 }
 
+// errNotStarted refuses what comes before the queue has started. A receiver that
+// serves several signals listens as soon as the first of their pipelines has started.
+// The exporterhelper's persistent queue, offered something before it has read what is
+// stored (v0.155.0), panics, or begins to count from zero and so loses all of it.
+var errNotStarted = errors.New("api_analytics: the exporter has not started yet: try again")
+
 // ConsumeTraces implements consumer.Traces.
 func (e *tracesExporter) ConsumeTraces(ctx context.Context, td ptrace.Traces) error {
+	if !e.started.Load() {
+		return errNotStarted
+	}
 	return e.consume(ctx, e.translator.translate(ctx, td), func(ctx context.Context) error {
 		return e.Traces.ConsumeTraces(ctx, td)
 	})

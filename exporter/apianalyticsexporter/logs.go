@@ -74,7 +74,11 @@ func (e *logsExporter) Capabilities() consumer.Capabilities {
 
 // Start implements component.Component.
 func (e *logsExporter) Start(ctx context.Context, host component.Host) error {
-	return e.Logs.Start(ctx, e.guardedHost(host))
+	if err := e.Logs.Start(ctx, e.guardedHost(host)); err != nil {
+		return err
+	}
+	e.started.Store(true)
+	return nil
 }
 
 // Shutdown implements component.Component. Afterwards every update is sent,
@@ -87,6 +91,9 @@ func (e *logsExporter) Shutdown(ctx context.Context) error {
 
 // ConsumeLogs implements consumer.Logs.
 func (e *logsExporter) ConsumeLogs(ctx context.Context, ld plog.Logs) error {
+	if !e.started.Load() {
+		return errNotStarted
+	}
 	return e.consume(ctx, e.translator.translate(ctx, ld), func(ctx context.Context) error {
 		return e.Logs.ConsumeLogs(ctx, ld)
 	})

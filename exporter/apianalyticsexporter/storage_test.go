@@ -18,6 +18,7 @@ import (
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/config/configopaque"
 	"go.opentelemetry.io/collector/config/configoptional"
+	"go.opentelemetry.io/collector/consumer/consumererror"
 	"go.opentelemetry.io/collector/extension/xextension/storage"
 
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/backendtest"
@@ -279,4 +280,53 @@ func TestBackendChangedUnderQueue(t *testing.T) {
 	if s := fake.Stats(); s.Violations != 0 || s.Requests != 1 {
 		t.Errorf("stats %+v %v", s, fake.Violations())
 	}
+}
+
+// TestNothingBeforeStart: a receiver that serves traces and logs may listen before this
+// exporter has started. What comes then is refused, and costs nothing that is stored.
+func TestNothingBeforeStart(t *testing.T) {
+	t.Parallel()
+	fake := backendtest.New("moesif", backendtest.Settings{})
+	srv := httptest.NewServer(fake)
+	defer srv.Close()
+	disk := &memoryStorage{data: map[string][]byte{}}
+	open := func(endpoint string) *rig {
+		cfg := testConfig(endpoint)
+		id := component.MustNewID("disk")
+		cfg.QueueConfig.Get().StorageID = &id
+		r := newRig(t, cfg)
+		r.host.extensions = map[component.ID]component.Component{id: disk}
+		return r
+	}
+	down := open("http://127.0.0.1:1").start()
+	for i := range 4 {
+		if err := down.exp.ConsumeTraces(context.Background(), traces(i, 1)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	down.shutdown()
+
+	r := open(srv.URL)
+	for range 3 {
+		if err := r.exp.ConsumeTraces(context.Background(), traces(9, 1)); !errors.Is(err, errNotStarted) || consumererror.IsPermanent(err) {
+			t.Errorf("before start: %v", err)
+		}
+	}
+	r.start()
+	waitFor(t, "what is stored is delivered", func() bool { return r.counts().Sent == 4 })
+	if err := r.exp.ConsumeTraces(context.Background(), traces(9, 1)); err != nil {
+		t.Errorf("after start: %v", err)
+	}
+	waitFor(t, "the new one is delivered, too", func() bool { return r.counts().Sent == 5 })
+	r.shutdown()
+	if s := fake.Stats(); s.Accepted != 5 || r.counts().Unreadable != 0 {
+		t.Errorf("%d events arrived, counts %+v", s.Accepted, r.counts())
+	}
+
+	logs := newLogsRig(t, testConfig(srv.URL))
+	if err := logs.exp.ConsumeLogs(context.Background(), entityLogs(userUpdate("u", 1))); !errors.Is(err, errNotStarted) {
+		t.Errorf("logs before start: %v", err)
+	}
+	logs.start()
+	logs.send(userUpdate("u", 1))
 }

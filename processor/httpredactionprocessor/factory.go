@@ -5,6 +5,7 @@ package httpredactionprocessor
 
 import (
 	"context"
+	"errors"
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/consumer"
@@ -31,9 +32,9 @@ func createTraces(ctx context.Context, set processor.Settings, cfg component.Con
 	if err != nil {
 		return nil, err
 	}
-	return processorhelper.NewTraces(ctx, set, cfg, next, p.processTraces,
+	return processorhelper.NewTraces(ctx, set, cfg, next, onceStarted(p, p.processTraces),
 		processorhelper.WithCapabilities(capabilities),
-		processorhelper.WithStart(p.start),
+		processorhelper.WithStart(p.startPipeline),
 		processorhelper.WithShutdown(p.shutdown))
 }
 
@@ -42,8 +43,29 @@ func createLogs(ctx context.Context, set processor.Settings, cfg component.Confi
 	if err != nil {
 		return nil, err
 	}
-	return processorhelper.NewLogs(ctx, set, cfg, next, p.processLogs,
+	return processorhelper.NewLogs(ctx, set, cfg, next, onceStarted(p, p.processLogs),
 		processorhelper.WithCapabilities(capabilities),
-		processorhelper.WithStart(p.start),
+		processorhelper.WithStart(p.startPipeline),
 		processorhelper.WithShutdown(p.shutdown))
+}
+
+var errNotStarted = errors.New("http_redaction: the pipeline has not started yet: try again")
+
+func (r *redactor) startPipeline(ctx context.Context, host component.Host) error {
+	err := r.start(ctx, host)
+	r.started.Store(err == nil)
+	return err
+}
+
+// onceStarted refuses what comes before the processor has started. A receiver that
+// serves several signals listens as soon as the first of their pipelines has started;
+// the exporters of the others, which start before their processors, may not have. Some
+// lose what is in their queue on disk if something is offered to it then.
+func onceStarted[T any](r *redactor, process func(context.Context, T) (T, error)) func(context.Context, T) (T, error) {
+	return func(ctx context.Context, data T) (T, error) {
+		if !r.started.Load() {
+			return data, errNotStarted
+		}
+		return process(ctx, data)
+	}
 }

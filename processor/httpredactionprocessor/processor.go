@@ -56,6 +56,7 @@ type redactor struct {
 	newEngine func() engine
 	// ready is false while a key is missing.
 	ready   atomic.Bool
+	started atomic.Bool // the pipeline may be used
 	walkers sync.Pool
 
 	stop context.CancelFunc

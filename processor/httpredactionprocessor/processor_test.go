@@ -5,6 +5,7 @@ package httpredactionprocessor
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -16,6 +17,7 @@ import (
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/component/componentstatus"
 	"go.opentelemetry.io/collector/component/componenttest"
+	"go.opentelemetry.io/collector/consumer/consumererror"
 	"go.opentelemetry.io/collector/consumer/consumertest"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
@@ -461,3 +463,46 @@ func TestWithoutAKeyIsCounted(t *testing.T) {
 		t.Errorf("%d cut values were counted, want 1", n)
 	}
 }
+
+// TestNothingBeforeStart: a shared receiver may serve before the exporters behind this
+// processor have started. Nothing is handed to them then.
+func TestNothingBeforeStart(t *testing.T) {
+	t.Parallel()
+	traces, logs := new(consumertest.TracesSink), new(consumertest.LogsSink)
+	set, cfg := processortest.NewNopSettings(metadata.Type), mustConfig(t, walkPolicy)
+	pt, err := NewFactory().CreateTraces(t.Context(), set, cfg, traces)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pl, err := NewFactory().CreateLogs(t.Context(), set, cfg, logs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	td, _ := newSpan()
+	ld, _ := entityRecord("apispan.user.update")
+	consume := func() (error, error) { return pt.ConsumeTraces(t.Context(), td), pl.ConsumeLogs(t.Context(), ld) }
+	for _, err := range pair(consume()) {
+		if !errors.Is(err, errNotStarted) || consumererror.IsPermanent(err) {
+			t.Errorf("before start: %v", err)
+		}
+	}
+	for _, p := range []component.Component{pt, pl} {
+		if err := p.Start(t.Context(), componenttest.NewNopHost()); err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = p.Shutdown(context.Background()) }()
+	}
+	if traces.SpanCount() != 0 || logs.LogRecordCount() != 0 {
+		t.Error("something was handed on before start")
+	}
+	for _, err := range pair(consume()) {
+		if err != nil {
+			t.Errorf("after start: %v", err)
+		}
+	}
+	if traces.SpanCount() != 1 || logs.LogRecordCount() != 1 {
+		t.Error("nothing was handed on after start")
+	}
+}
+
+func pair(a, b error) []error { return []error{a, b} }
