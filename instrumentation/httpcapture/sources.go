@@ -33,6 +33,7 @@ const (
 	fromJWT
 	fromBasicUser
 	fromJSONBody
+	fromAPIKey
 )
 
 // maxJWT is the longest token that is looked into, in bytes.
@@ -114,6 +115,8 @@ func (s *Source) read(r *http.Request, jsonBody string) string {
 		if jsonBody != "" {
 			return jsonScalar(jsonBody, s.path)
 		}
+	case fromAPIKey:
+		return maskedAPIKey(r)
 	}
 	return ""
 }

@@ -94,6 +94,8 @@ type SourceConfig struct {
 	ResponseJSONBody string `mapstructure:"response_json_body"`
 	// Attribute is another attribute of the span.
 	Attribute string `mapstructure:"attribute"`
+	// Resource is an attribute of the resource (the service), as the policy left it.
+	Resource string `mapstructure:"resource"`
 }
 
 // JWTConfig names a claim of a JSON Web Token (RFC 7519).

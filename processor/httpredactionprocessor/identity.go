@@ -125,6 +125,14 @@ func (s SourceConfig) compile() (func(*walker, pcommon.Map) string, error) {
 			return ""
 		})
 	}
+	if s.Resource != "" {
+		add(func(w *walker, _ pcommon.Map) string {
+			if v, ok := w.res.Attributes().Get(s.Resource); ok {
+				return scalarText(v)
+			}
+			return ""
+		})
+	}
 	for _, b := range []struct{ path, key, field string }{
 		{s.JSONBody, httpattr.RequestBody, "json_body"},
 		{s.ResponseJSONBody, httpattr.ResponseBody, "response_json_body"},
@@ -139,7 +147,7 @@ func (s SourceConfig) compile() (func(*walker, pcommon.Map) string, error) {
 		add(func(w *walker, a pcommon.Map) string { return w.bodyValue(a, b.key, names) })
 	}
 	if len(all) != 1 {
-		return nil, fmt.Errorf("has %d sources; set exactly one of header, cookie, query, jwt, basic_user, json_body, response_json_body, attribute", len(all))
+		return nil, fmt.Errorf("has %d sources; set exactly one of header, cookie, query, jwt, basic_user, json_body, response_json_body, attribute, resource", len(all))
 	}
 	return all[0], nil
 }

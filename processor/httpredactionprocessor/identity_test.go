@@ -96,6 +96,48 @@ identity: { user.id: [{ jwt: {} }] }
 	}
 }
 
+// TestMetadataFromResource: facts of the service on each of its exchanges, after the
+// policy.
+func TestMetadataFromResource(t *testing.T) {
+	t.Parallel()
+	r := redactorFor(t, `
+policy: { version: 1, defaults: false, keys: { deny: [k8s.cluster.secret] } }
+identity:
+  apispan.metadata.region: [{ resource: cloud.region }]
+  apispan.metadata.replicas: [{ resource: replicas }]
+  apispan.metadata.cluster: [{ resource: k8s.cluster.secret }]
+  apispan.api.version: [{ header: x-api-version }, { resource: service.version }]
+  apispan.metadata.none: [{ resource: absent }]
+`, nil)
+	td, _ := newSpan()
+	res := td.ResourceSpans().At(0).Resource().Attributes()
+	res.PutStr("cloud.region", "eu-1")
+	res.PutInt("replicas", 3)
+	res.PutStr("k8s.cluster.secret", secret)
+	res.PutStr("service.version", "1.4.2")
+	// A second resource has its own values, or none.
+	td.ResourceSpans().At(0).CopyTo(td.ResourceSpans().AppendEmpty())
+	td.ResourceSpans().At(1).Resource().Attributes().Clear()
+	out := r.mustTraces(t, td)
+	got := make([]map[string]any, 0, 2)
+	for _, rs := range out.ResourceSpans().All() {
+		m := map[string]any{}
+		for k, v := range rs.ScopeSpans().At(0).Spans().At(0).Attributes().All() {
+			if strings.HasPrefix(k, "apispan.metadata.") || k == "apispan.api.version" {
+				m[k] = v.AsRaw()
+			}
+		}
+		got = append(got, m)
+	}
+	want := []map[string]any{{
+		"apispan.metadata.region": "eu-1", "apispan.metadata.replicas": "3",
+		"apispan.metadata.cluster": "[REDACTED]", "apispan.api.version": "1.4.2",
+	}, {}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+}
+
 func TestExtract(t *testing.T) {
 	t.Parallel()
 	const body = `{"ok":true,"_cerberus_metrics":{"items":3,"ratio":0.5,"tags":["a"],"password":"` + secret + `"},"n":1}`

@@ -14,6 +14,7 @@ import (
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/component/componentstatus"
+	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/processor"
 	"go.uber.org/zap"
 
@@ -135,6 +136,7 @@ func (r *redactor) release(ctx context.Context, w *walker) {
 	w.e = nil
 	// Nothing that came in is kept.
 	w.exchange = redact.Exchange{}
+	w.res = pcommon.Resource{}
 	clear(w.infos[:cap(w.infos)])
 	w.infos = w.infos[:0]
 	w.num = w.num[:0]

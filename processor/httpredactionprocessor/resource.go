@@ -20,6 +20,7 @@ func (w *walker) resource(res pcommon.Resource, schema string, setSchema func(st
 	w.entities(res)
 	w.schema(placeResource, schema, setSchema)
 	w.end()
+	w.res = res
 	return true
 }
 

@@ -66,6 +66,8 @@ type walker struct {
 	nameTag uint64
 
 	exchange redact.Exchange
+	// res is the resource of the spans or records that are being walked.
+	res pcommon.Resource
 	// seen are the engine's statistics when they were last read.
 	seen redact.Stats
 	// changed counts what was done to the current item, including what the
