@@ -16,10 +16,13 @@ import (
 // delivery is one attempt to deliver one request of the queue.
 //
 // An event that is refused alone with 401 or 403 raises the question whether it
-// is the event that is refused, or our key. Such events are held until another
-// event of the attempt is taken (then it was the event, and it is dropped), a
-// probe answers (see backend.Spec.EmptyProbe), or the attempt ends without one
-// event taken (then it is the key: all are kept and the circuit opens).
+// is the event that is refused, or our key. A probe answers it at once (see
+// backend.Spec.EmptyProbe). Without one, such events are held until the end of the
+// attempt: if no event was taken, it is the key, so all are kept and the circuit
+// opens. If the key is taken, they are sent alone once more, since it may have
+// become so only after they were refused; who is refused even then is refused for
+// what it holds, and degraded or dropped. So a key that was refused for a while
+// costs no event and no content.
 type delivery struct {
 	*core
 
@@ -31,9 +34,8 @@ type delivery struct {
 	taken   bool  // the backend takes our key, since it took an event or answered the probe
 	held    []int // refused with 401 or 403 and not settled
 	auth    int   // the last such status
-	probed  bool
-	outage  bool // our key is refused
-	stopped bool // last says why
+	outage  bool  // our key is refused
+	stopped bool  // last says why
 
 	rejected, refusal int // events refused for good, and the last status
 }
@@ -71,8 +73,33 @@ func (d *delivery) delivered(lo, hi int) {
 
 // refused implements payload.Deliver's callback: item i was refused alone.
 func (d *delivery) refused(i int) bool {
-	status := d.last.status
-	reason := reasonRejected
+	if status := d.last.status; isAuth(status) && !d.taken {
+		if !d.sender.spec.EmptyProbe {
+			d.held, d.auth = append(d.held, i), status
+			return true
+		}
+		return d.probe() && d.retrial(i)
+	}
+	return d.unwanted(i)
+}
+
+// retrial sends item i once more, alone, now that our key is known to be taken: it
+// may have been refused before because the key was.
+func (d *delivery) retrial(i int) bool {
+	switch d.send(i, i+1) {
+	case payload.Refused:
+		return d.unwanted(i)
+	case payload.Stopped:
+		return false
+	default:
+		return true
+	}
+}
+
+// unwanted deals with item i, which was refused for what it holds: it is degraded
+// or dropped. It reports false if that cannot be done now.
+func (d *delivery) unwanted(i int) bool {
+	status, reason := d.last.status, reasonRejected
 	if dg, ok := d.sender.enc.(backend.Degrader); ok {
 		if item, ok := dg.Degrade(nil, d.req.items[i]); ok {
 			d.last = d.sender.send(d.ctx, [][]byte{item})
@@ -92,19 +119,9 @@ func (d *delivery) refused(i int) bool {
 			status, reason = d.last.status, reasonDegraded
 		}
 	}
-	if !isAuth(status) || d.taken {
-		d.reject(i, status, reason)
-		return true
-	}
-	if d.sender.spec.EmptyProbe && !d.probed {
-		d.probed = true
-		if !d.probe() {
-			return false
-		}
-		d.reject(i, status, reason)
-		return true
-	}
-	d.held, d.auth = append(d.held, i), status
+	d.rejected++
+	d.refusal = status
+	d.drop(d.ctx, d.req, i, i+1, reason)
 	return true
 }
 
@@ -126,12 +143,6 @@ func (d *delivery) probe() bool {
 	return false
 }
 
-func (d *delivery) reject(i, status int, reason string) {
-	d.rejected++
-	d.refusal = status
-	d.drop(d.ctx, d.req, i, i+1, reason)
-}
-
 // finish decides about the held events and returns what must be sent again, or
 // nil. done is payload.Deliver's result.
 func (d *delivery) finish(done int) *request {
@@ -140,12 +151,12 @@ func (d *delivery) finish(done int) *request {
 		done += d.last.taken
 	}
 	switch {
+	case d.stopped:
 	case d.taken:
-		for _, i := range d.held {
-			d.reject(i, d.auth, reasonRejected)
+		for len(d.held) > 0 && d.retrial(d.held[0]) {
+			d.held = d.held[1:]
 		}
-		d.held = nil
-	case len(d.held) > 0 && !d.stopped:
+	case len(d.held) > 0:
 		d.outage = true
 	}
 	if d.outage {

@@ -159,7 +159,14 @@ func TestRefusedContent(t *testing.T) {
 			taken: []string{"a", "b"}, dropped: map[string]int64{"rejected": 2},
 		},
 		{name: "degraded", enc: degradingEncoder{}, in: []string{"a", "b+attack", "c"}, taken: []string{"a", "b", "c"}, dropped: map[string]int64{}},
-		{name: "degraded alone", enc: degradingEncoder{}, in: []string{"b+attack"}, taken: []string{"b"}, dropped: map[string]int64{}},
+		{
+			name: "degraded alone, and the probe is taken", enc: degradingEncoder{wordEncoder{probe: true}},
+			in: []string{"b+attack"}, taken: []string{"b"}, dropped: map[string]int64{}, empty: 1,
+		},
+		{
+			name: "degraded though first", enc: degradingEncoder{}, in: []string{"b+attack", "c"},
+			taken: []string{"c", "b"}, dropped: map[string]int64{},
+		},
 		{
 			name: "degraded in vain", enc: degradingEncoder{}, in: []string{"a", "attack+x", "c"},
 			taken: []string{"a", "c"}, dropped: map[string]int64{"rejected_degraded": 1},
@@ -248,6 +255,80 @@ func TestRefusedKey(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// TestKeyHealsWithinAnAttempt: events that were refused while the key was, and not
+// only events that come after it is taken again, arrive whole in that attempt.
+func TestKeyHealsWithinAnAttempt(t *testing.T) {
+	t.Parallel()
+	words := []string{"a+x", "b+x", "c", "d", "e"}
+	for name, enc := range map[string]backend.Encoder{
+		"probe": wordEncoder{probe: true}, "no probe": wordEncoder{},
+		"degrader": degradingEncoder{wordEncoder{probe: true}}, "degrader, no probe": degradingEncoder{},
+	} {
+		// The key is taken after that many events were refused alone.
+		for refusals := 1; refusals < len(words); refusals++ {
+			if refusals > 1 && enc.Spec().EmptyProbe {
+				break // the probe would have found it out
+			}
+			t.Run(fmt.Sprint(name, refusals), func(t *testing.T) {
+				t.Parallel()
+				ws := &wordServer{badKey: true}
+				alone := 0
+				ws.script = func(words []string) int { // called under the lock
+					if !ws.badKey {
+						return 0
+					}
+					if len(words) == 1 {
+						alone++
+					}
+					ws.badKey = alone < refusals
+					return http.StatusForbidden
+				}
+				srv := httptest.NewServer(ws)
+				defer srv.Close()
+				r := wordRig(t, enc, srv.URL, func(cfg *Config, _ *choice) { cfg.RetryConfig.Enabled = false })
+				if err := r.words(words...); err != nil {
+					t.Fatal(err)
+				}
+				taken, _, _ := ws.seen()
+				slices.Sort(taken)
+				if d := cmp.Diff(words, taken); d != "" {
+					t.Errorf("taken (-want +got)\n%s", d)
+				}
+				if c := r.checkBooks(); c.Sent != 5 || c.Degraded != 0 || len(c.Dropped) != 0 {
+					t.Errorf("counts %+v", c)
+				}
+			})
+		}
+	}
+}
+
+// TestHeldIsTriedLater: what is held when its second trial meets a transient fault
+// is sent again, and nothing else is.
+func TestHeldIsTriedLater(t *testing.T) {
+	t.Parallel()
+	n := 0
+	ws := &wordServer{}
+	ws.script = func(words []string) int {
+		if n++; n == 4 && words[0] == "attack" { // attack b, attack, b | attack
+			return http.StatusServiceUnavailable
+		}
+		return 0
+	}
+	srv := httptest.NewServer(ws)
+	defer srv.Close()
+	r := wordRig(t, wordEncoder{}, srv.URL, func(cfg *Config, _ *choice) { cfg.RetryConfig.Enabled = false })
+	if err := r.words("attack", "b"); err == nil {
+		t.Error("no error although an event is left")
+	}
+	taken, requests, _ := ws.seen()
+	if d := cmp.Diff([]string{"b"}, taken); d != "" || requests != 4 {
+		t.Errorf("%d requests, taken (-want +got)\n%s", requests, d)
+	}
+	if c := r.checkBooks(); c.Sent != 1 || c.droppedAll() != 1 {
+		t.Errorf("counts %+v", c)
 	}
 }
 

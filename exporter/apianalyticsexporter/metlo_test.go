@@ -5,6 +5,7 @@ package apianalyticsexporter
 
 import (
 	"context"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -160,9 +161,7 @@ func TestMetloDefaults(t *testing.T) {
 		},
 	} {
 		conf := map[string]any{"metlo": map[string]any{"endpoint": "https://h:8081", "api_key": "k"}}
-		for k, v := range tt.conf {
-			conf[k] = v
-		}
+		maps.Copy(conf, tt.conf)
 		cfg, err := load(t, confmap.NewFromStringMap(conf))
 		if err != nil {
 			t.Errorf("%s: %v", tt.name, err)

@@ -204,6 +204,7 @@ func (t *wsTransport) conn(ctx context.Context) (c *wsConn, kept bool, refusal r
 	}
 	header := make(http.Header)
 	t.backend.SetHeader(header)
+	//nolint:bodyclose // Dial says that it need not be closed: what is left of it is in memory
 	ws, resp, err := websocket.Dial(ctx, t.endpoint, &websocket.DialOptions{HTTPClient: t.client, HTTPHeader: header})
 	if err != nil {
 		if resp != nil && resp.StatusCode != http.StatusSwitchingProtocols {

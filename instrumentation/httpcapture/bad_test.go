@@ -57,12 +57,12 @@ func (rc *receiver) ServeHTTP(_ http.ResponseWriter, r *http.Request) {
 		rc.fault = err
 		return
 	}
-	for _, rs := range req.ResourceSpans {
-		for _, ss := range rs.ScopeSpans {
-			for _, sp := range ss.Spans {
+	for _, rs := range req.GetResourceSpans() {
+		for _, ss := range rs.GetScopeSpans() {
+			for _, sp := range ss.GetSpans() {
 				attrs := map[string]*commonpb.AnyValue{}
-				for _, kv := range sp.Attributes {
-					attrs[kv.Key] = kv.Value
+				for _, kv := range sp.GetAttributes() {
+					attrs[kv.GetKey()] = kv.GetValue()
 				}
 				rc.spans[attrs["url.query"].GetStringValue()] = attrs
 			}

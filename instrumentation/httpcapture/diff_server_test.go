@@ -328,7 +328,10 @@ func checkSpan(t *testing.T, sp sdktrace.ReadOnlySpan, e *exchange, s *stage) {
 				}
 			}
 		}
-		body, atLeast := "", 0
+		var (
+			body    string
+			atLeast int
+		)
 		switch kv.Key {
 		case "http.request.body.content":
 			if encoded || s.parsed {

@@ -110,7 +110,7 @@ func recordFrom(ctx context.Context) *record {
 		if n.rec != nil {
 			return n.rec
 		}
-		ctx = n.Context
+		ctx = n.Context //nolint:fatcontext // outwards: the contexts get fewer
 	}
 }
 

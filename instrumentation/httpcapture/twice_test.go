@@ -6,6 +6,7 @@ package httpcapture_test
 import (
 	"io"
 	"net/http"
+	"slices"
 	"testing"
 
 	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
@@ -26,7 +27,7 @@ func TestTwice(t *testing.T) {
 		return httpcapture.Handler(h, opts...)
 	}
 	for _, outside := range wrappings {
-		for _, inside := range append(wrappings[:len(wrappings):len(wrappings)], wrapping{"Handler", alongside}) {
+		for _, inside := range append(slices.Clip(wrappings), wrapping{"Handler", alongside}) {
 			t.Run(inside.name+" in "+outside.name, func(t *testing.T) {
 				t.Parallel()
 				c := newCollector(t)
@@ -75,7 +76,7 @@ func TestClientTwice(t *testing.T) {
 		return httpcapture.Transport(rt, opts...)
 	}
 	for _, outside := range clientWrappings {
-		for _, inside := range append(clientWrappings[:len(clientWrappings):len(clientWrappings)], clientWrapping{"Transport", alongside}) {
+		for _, inside := range append(slices.Clip(clientWrappings), clientWrapping{"Transport", alongside}) {
 			t.Run(inside.name+" in "+outside.name, func(t *testing.T) {
 				t.Parallel()
 				c := newCollector(t)

@@ -222,7 +222,7 @@ func (s *Source) fetch(ctx context.Context, client *http.Client) (key string, wa
 	if err != nil {
 		return "", 0, errors.New(errFetch + "the request could not be built")
 	}
-	req.Header.Set("X-API-Key", s.cfg.Token)
+	req.Header.Set("X-API-Key", s.cfg.Token) //nolint:canonicalheader // the vendor's spelling
 	req.Header.Set("Accept", "application/json")
 	req.Header.Set("User-Agent", "apispan")
 	resp, err := client.Do(req)

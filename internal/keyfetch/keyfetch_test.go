@@ -41,7 +41,7 @@ func newService(t *testing.T, answer func(w http.ResponseWriter, r *http.Request
 		if r.URL.Path != Path || r.Method != http.MethodGet {
 			t.Errorf("%s %s", r.Method, r.URL.Path)
 		}
-		if r.Header.Get("X-API-Key") != token {
+		if r.Header.Get("X-Api-Key") != token {
 			w.WriteHeader(http.StatusForbidden)
 			return
 		}

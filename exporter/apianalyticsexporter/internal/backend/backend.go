@@ -78,7 +78,8 @@ type Shedder interface {
 
 // Degrader is implemented by an Endpoint whose backend may refuse an event for its
 // content alone (an edge firewall that takes captured content for an attack). The
-// exporter asks once for an event that was refused when sent alone.
+// exporter asks once for an event that was refused when sent alone while the
+// credential was taken.
 type Degrader interface {
 	// Degrade appends item without the content that may have been refused
 	// (bodies, query) to dst, or returns dst and false if nothing is left to
@@ -138,8 +139,8 @@ type Spec struct {
 	// EmptyProbe is true if the backend answers a request without events by the
 	// credential alone. It is sent when nothing but 401 or 403 comes back for
 	// events sent alone and Classify calls that Reject: by its answer a refused
-	// key (an outage, nothing is lost) is told from refused content (dropped).
-	// Without it, refusing all events of a request means a refused key.
+	// key (an outage, nothing is lost) is told from refused content (degraded or
+	// dropped). Without it, refusing all events of a request means a refused key.
 	EmptyProbe bool
 }
 

@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -182,7 +183,7 @@ func (t *metloTrace) breaksSession() bool {
 // metloPath is getValidPath of backend/src/utils.
 func metloPath(path string) bool {
 	empty := 0
-	for _, token := range strings.Split(path, "/") {
+	for token := range strings.SplitSeq(path, "/") {
 		if token == "" {
 			empty++
 		}
@@ -269,9 +270,7 @@ var (
 
 func with(f fields, name string, one field) fields {
 	all := fields{name: one}
-	for k, v := range f {
-		all[k] = v
-	}
+	maps.Copy(all, f)
 	return all
 }
 

@@ -4,6 +4,7 @@
 package cerberus
 
 import (
+	"net/http"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -36,7 +37,7 @@ type content struct {
 func (e *Encoder) content(s *scratch, ex *exchange.Exchange) content {
 	var c content
 	switch ex.Method {
-	case "POST", "PUT", "PATCH":
+	case http.MethodPost, http.MethodPut, http.MethodPatch:
 		if b := &ex.Request.Body; !b.Truncated && isJSON(&ex.Request) && wire.Embeddable(b.Data) {
 			c.body = b.Data
 		}

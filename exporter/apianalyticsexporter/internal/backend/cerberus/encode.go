@@ -214,7 +214,7 @@ func (s *scratch) appendHeaderValue(dst []byte, fields []exchange.Header, key st
 // appendAuthorization appends the HMAC of the whole value, scheme included. A mask,
 // with or without a scheme before it, would give all callers one hash.
 func (s *scratch) appendAuthorization(dst []byte, fields []exchange.Header, key string) []byte {
-	value := ""
+	var value string
 	if len(fields) == 1 && len(fields[0].Values) == 1 {
 		value = fields[0].Values[0]
 	} else {

@@ -11,7 +11,7 @@ import (
 )
 
 func TestConformance(t *testing.T) {
-	for name, s := range map[string]Settings{
+	for name, settings := range map[string]Settings{
 		"v1":        {},
 		"v1 single": {Single: true},
 		"v2":        {API: V2},
@@ -20,6 +20,7 @@ func TestConformance(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			backendtest.Run(t, func(t testing.TB) backend.Encoder {
+				s := settings // the suite runs in parallel
 				s.APIKey = "metlo.key"
 				return newEncoder(t, s)
 			})

@@ -140,9 +140,9 @@ func TestEncryption(t *testing.T) {
 	t.Parallel()
 	private := rsaKey(t)
 	encrypted := newEncoder(t, Settings{APIKey: "k", API: V2, EncryptionPublicKey: publicPEM(t, &private.PublicKey)})
-	clear := newEncoder(t, Settings{APIKey: "k", API: V2})
+	unencrypted := newEncoder(t, Settings{APIKey: "k", API: V2})
 	ex := &exchange.Exchange{
-		Method: "POST", Scheme: "https", Host: "api.example.com", Path: "/v1/users", Query: "qname=qvalue&q2=",
+		Method: "POST", Scheme: "https", Host: "api.example.com", Path: "/v1/users", Query: "qname=qvalue&qempty=",
 		Status: 200, ClientAddress: "203.0.113.7", UserAgent: "agentvalue", UserID: "uservalue",
 		Request: exchange.Message{
 			Headers: []exchange.Header{{Name: "x-reqname", Values: []string{"reqvalue1", "reqvalue2"}}},
@@ -154,14 +154,14 @@ func TestEncryption(t *testing.T) {
 		},
 	}
 	item, drop := encrypted.Append(nil, ex)
-	plain, _ := clear.Append(nil, ex)
+	plain, _ := unencrypted.Append(nil, ex)
 	if drop != backend.Keep {
 		t.Fatalf("dropped: %s", drop)
 	}
 	for _, problem := range backendtest.CheckMetlo(item) {
 		t.Error(problem)
 	}
-	for _, word := range []string{"qname", "qvalue", "q2", "x-reqname", "reqvalue", "reqbody", "x-respname", "respvalue", "respbody", "agent", "uservalue"} {
+	for _, word := range []string{"qname", "qvalue", "qempty", "x-reqname", "reqvalue", "reqbody", "x-respname", "respvalue", "respbody", "agent", "uservalue"} {
 		if bytes.Contains(item, []byte(word)) {
 			t.Errorf("%q is in the encrypted trace", word)
 		}
