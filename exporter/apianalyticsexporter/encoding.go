@@ -58,6 +58,11 @@ func (requestEncoding) Marshal(_ context.Context, req xexporterhelper.Request) (
 	if !ok {
 		return nil, fmt.Errorf("api_analytics: cannot store a request of type %T", req)
 	}
+	if len(r.unreadable) == 1 && len(r.items) == 0 {
+		// The queue stores again what was being sent when the process ended. This
+		// is still to be told, and another version may be able to read it.
+		return bytes.Clone(r.unreadable[0]), nil
+	}
 	n := len(storedMagic) + 1 + binary.MaxVarintLen64*(2+len(r.items)) + len(r.backend) + r.size + crc32.Size
 	b := make([]byte, 0, n)
 	b = append(b, storedMagic...)
@@ -105,7 +110,10 @@ func (requestEncoding) Unmarshal(b []byte) (context.Context, xexporterhelper.Req
 	}
 	r, err := decodeRequest(b)
 	if err != nil {
-		r = &request{unreadable: []int{max(1, len(b))}}
+		if len(b) == 0 {
+			b = []byte{0} // the queue skips what has no size
+		}
+		r = &request{unreadable: [][]byte{bytes.Clone(b)}}
 	}
 	return context.Background(), r, nil
 }

@@ -102,10 +102,10 @@ func (e *core) again(ctx context.Context, rest *request, a answer) error {
 // setAside counts and logs stored requests that could not be read. Their content
 // is unknown, so only the size is told.
 func (e *core) setAside(ctx context.Context, req *request) {
-	for _, size := range req.unreadable {
+	for _, stored := range req.unreadable {
 		e.tel.unreadable(ctx, 1)
 		e.set.Logger.Error("a stored request could not be read and is skipped: it is damaged, or was written by a newer version of this exporter",
-			zap.String("backend", e.choice.name), zap.Int("bytes", size))
+			zap.String("backend", e.choice.name), zap.Int("bytes", len(stored)))
 	}
 	req.unreadable = nil
 }

@@ -28,8 +28,8 @@ type request struct {
 	streams []backend.Stream
 	// ledgers is parallel to items where callers wait for the result, else nil.
 	ledgers []*ledger
-	// unreadable lists the sizes of stored requests that could not be read.
-	unreadable []int
+	// unreadable are stored requests that could not be read, as they are stored.
+	unreadable [][]byte
 	// absent are the sizes of a request that the storage refused.
 	absent sizes
 	// firstTry is when delivery was first tried; zero means not yet.
@@ -64,7 +64,7 @@ func (r *request) ItemsCount() int { return len(r.items) + len(r.unreadable) + r
 func (r *request) BytesSize() int {
 	n := r.size + r.absent.bytes
 	for _, u := range r.unreadable {
-		n += u
+		n += len(u)
 	}
 	return n
 }

@@ -27,7 +27,7 @@ func randomRequest(rng *rand.Rand, serial *int) *request {
 	}
 	r := newRequest("moesif", items)
 	if rng.IntN(4) == 0 {
-		r.unreadable = []int{7}
+		r.unreadable = [][]byte{make([]byte, 7)}
 	}
 	if rng.IntN(2) == 0 {
 		l := new(ledger)
@@ -200,6 +200,9 @@ func TestEncodingNeverFails(t *testing.T) {
 		r, ok := got.(*request)
 		if err != nil || ctx == nil || !ok {
 			t.Fatalf("%s: %v %v %v", what, ctx, got, err)
+		}
+		if again, err := (requestEncoding{}).Marshal(context.Background(), r); err != nil || len(b) > 0 && !bytes.Equal(again, b) {
+			t.Errorf("%s: stored again it is %d other bytes, %v", what, len(again), err)
 		}
 		if len(r.unreadable) != 1 || len(r.items) != 0 || r.ItemsCount() != 1 || r.BytesSize() < 1 {
 			t.Errorf("%s was read as %+v", what, r)

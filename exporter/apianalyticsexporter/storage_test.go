@@ -226,7 +226,7 @@ func TestDamagedStorage(t *testing.T) {
 				t.Fatalf("stored %v", keys)
 			}
 			store.mu.Lock()
-			flipped := store.data[keys[1]]
+			flipped := store.data[keys[0]] // was being sent, so the queue stores it once more
 			flipped[len(flipped)/2] ^= 1
 			store.data[keys[3]] = []byte("from a newer version")
 			store.mu.Unlock()
