@@ -26,7 +26,7 @@ func (f *Fake) serveFrames(w http.ResponseWriter, r *http.Request) bool {
 		return false
 	}
 	// The vendor's client sends no credential in the handshake.
-	if r.Header.Get("X-API-Key") != "" || r.Header.Get("Authorization") != "" || r.URL.RawQuery != "" {
+	if r.Header.Get("X-Api-Key") != "" || r.Header.Get("Authorization") != "" || r.URL.RawQuery != "" {
 		f.violate("handshake: a credential, or a query")
 	}
 	conn, err := websocket.Accept(w, r, nil)

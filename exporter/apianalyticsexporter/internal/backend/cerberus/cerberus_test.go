@@ -6,6 +6,7 @@ package cerberus
 import (
 	"encoding/json"
 	"net/http"
+	"reflect"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -98,8 +99,9 @@ func FuzzSanitize(f *testing.F) {
 		if z.space(); z.i != len(doc) {
 			t.Fatalf("%d of %d bytes read", z.i, len(doc))
 		}
-		if d := cmp.Diff(naive(decode(t, doc), 0), decode(t, string(got))); d != "" {
-			t.Errorf("%s became %s\n%s", doc, got, d)
+		// cmp.Diff takes twice as long for each level of nested arrays.
+		if want := naive(decode(t, doc), 0); !reflect.DeepEqual(want, decode(t, string(got))) {
+			t.Errorf("%s became %s, want %v", doc, got, want)
 		}
 		z = sanitizer{src: doc, metrics: true}
 		if out := z.value(nil, 0); !json.Valid(out) || z.found != "" && !json.Valid([]byte(z.found)) {

@@ -138,7 +138,7 @@ func (e *Encoder) Spec() backend.Spec {
 // frames and in no header.
 func (e *Encoder) SetHeader(h http.Header) {
 	if !e.settings.WebSocket {
-		h.Set("X-API-Key", e.settings.Token)
+		h.Set("X-API-Key", e.settings.Token) //nolint:canonicalheader // the vendor's spelling
 	}
 	h.Set("User-Agent", e.settings.UserAgent)
 }
