@@ -207,7 +207,7 @@ func (w *world) verdict(backend string) error {
 	case sums.Acked == 0:
 		return fmt.Errorf("%w: nothing was acknowledged, so the case says nothing", errLost)
 	case sums.Lost > 0:
-		return fmt.Errorf("%w: %s lost %d acknowledged exchanges, the first is number %d", errLost, backend, sums.Lost, sums.First)
+		return fmt.Errorf("%w: %s lost %d acknowledged exchanges: %s", errLost, backend, sums.Lost, sums.Ranges)
 	case sums.Changed > 0:
 		return fmt.Errorf("%w: %s got %d exchanges again with another id", errLost, backend, sums.Changed)
 	}

@@ -5,6 +5,7 @@ package load
 
 import (
 	"fmt"
+	"strings"
 	"sync"
 )
 
@@ -74,8 +75,8 @@ type Sums struct {
 	// Changed are arrivals beyond the first with another id, which nobody can
 	// recognise as repeats.
 	Changed int
-	// First is the first lost exchange.
-	First uint64
+	// Ranges are the first lost exchanges, as in "100-149 300-349".
+	Ranges string
 }
 
 func (s Sums) String() string {
@@ -102,19 +103,42 @@ func (b *Books) Sums(destination string) (s Sums) {
 	}
 	s.Changed = a.changed
 	s.Repeats -= a.changed
+	var lost []int
 	for n, acked := range b.acked {
 		if !acked {
 			continue
 		}
 		s.Acked++
 		if n >= len(a.times) || a.times[n] == 0 {
-			if s.Lost == 0 {
-				s.First = uint64(n)
-			}
 			s.Lost++
+			lost = append(lost, n)
 		}
 	}
+	s.Ranges = ranges(lost)
 	return s
+}
+
+// maxRanges bounds what is printed.
+const maxRanges = 20
+
+func ranges(numbers []int) string {
+	var b strings.Builder
+	for i, k := 0, 0; i < len(numbers); k++ {
+		j := i
+		for j+1 < len(numbers) && numbers[j+1] == numbers[j]+1 {
+			j++
+		}
+		if k == maxRanges {
+			b.WriteString(" …")
+			break
+		}
+		if b.Len() > 0 {
+			b.WriteByte(' ')
+		}
+		fmt.Fprintf(&b, "%d-%d", numbers[i], numbers[j])
+		i = j + 1
+	}
+	return b.String()
 }
 
 // Acked is how many exchanges were acknowledged so far.
