@@ -24,6 +24,7 @@ import (
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend"
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/backendtest"
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/entity"
+	"github.com/apispan/apispan/internal/storagetest"
 )
 
 // update is one log record for entityLogs: event name and attributes.
@@ -339,7 +340,7 @@ func TestEntityRestart(t *testing.T) {
 	t.Parallel()
 	down := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) }))
 	defer down.Close()
-	store := newStore()
+	store := storagetest.New(nil)
 	durable := func(endpoint string, change func(*Config)) *logsRig {
 		id := component.MustNewID("memory_storage")
 		cfg := testConfig(endpoint)
@@ -354,7 +355,7 @@ func TestEntityRestart(t *testing.T) {
 	first.send(userUpdate("u2", 1), action("a1"))
 	waitFor(t, "it was tried", func() bool { return first.counts().Requests["retry"] > 0 })
 	first.shutdown()
-	if n := len(store.items()); n != 2 {
+	if n := len(stored(store)); n != 2 {
 		t.Fatalf("%d requests are stored, want 2", n)
 	}
 
@@ -364,7 +365,7 @@ func TestEntityRestart(t *testing.T) {
 	second := durable(srv.URL, func(*Config) {})
 	waitFor(t, "all is delivered", func() bool { return fake.Stats().Entities == 5 })
 	second.shutdown()
-	if n := len(store.items()); n != 0 {
+	if n := len(stored(store)); n != 0 {
 		t.Errorf("%d requests are left in the storage", n)
 	}
 	if len(fake.Entities("users")) != 2 || len(fake.Entities("companies")) != 1 || len(fake.Entities("subscriptions")) != 1 || len(fake.Entities("actions")) != 1 {

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/backendtest"
+	"github.com/apispan/apispan/internal/storagetest"
 )
 
 // crashPoint is the world after one transaction of the storage.
@@ -31,9 +32,9 @@ type journal struct {
 	points []crashPoint
 }
 
-func (j *journal) watch(store *memoryStorage, fake *backendtest.Fake) {
-	store.applied = func() {
-		p := crashPoint{store: maps.Clone(store.data), delivered: map[string]bool{}}
+func (j *journal) watch(store *storagetest.Storage, fake *backendtest.Fake) {
+	store.Watch(func(data map[string][]byte) {
+		p := crashPoint{store: data, delivered: map[string]bool{}}
 		for _, ev := range fake.Events() {
 			p.delivered[ev.ID] = true
 		}
@@ -41,7 +42,7 @@ func (j *journal) watch(store *memoryStorage, fake *backendtest.Fake) {
 		defer j.mu.Unlock()
 		p.acked = j.acked
 		j.points = append(j.points, p)
-	}
+	})
 }
 
 func (j *journal) ack(n int) {
@@ -60,9 +61,9 @@ func (j *journal) check(t *testing.T) {
 			fake := backendtest.NewMoesif(backendtest.Settings{Credential: appID})
 			srv := httptest.NewServer(fake)
 			defer srv.Close()
-			store := &memoryStorage{data: maps.Clone(p.store)}
+			store := storagetest.New(p.store)
 			r := durableRig(t, srv.URL, store, nil)
-			waitFor(t, "the storage is empty", func() bool { return len(store.items()) == 0 })
+			waitFor(t, "the storage is empty", func() bool { return len(stored(store)) == 0 })
 			r.shutdown()
 			all := maps.Clone(p.delivered)
 			for _, ev := range fake.Events() {
@@ -101,11 +102,11 @@ func TestCrashPoints(t *testing.T) {
 	}
 
 	// Crashed with requests in flight.
-	store := newStore()
+	store := storagetest.New(nil)
 	first := durableRig(t, srv.URL, store, slowRetry)
 	offer(first, 15)
 	waitFor(t, "all consumers are busy", func() bool { return first.counts().Requests["retry"] == 10 })
-	store = store.copy()
+	store = storagetest.New(store.Data())
 	first.shutdown()
 
 	// Crashed again, at any moment of this life.
@@ -114,15 +115,15 @@ func TestCrashPoints(t *testing.T) {
 	if n := offer(second, 3); n != 3 {
 		t.Fatalf("%d of 3 requests were taken", n)
 	}
-	store.setFull(true)
+	store.SetFull(true)
 	if n := offer(second, 3); n != 0 {
 		t.Fatalf("%d requests were taken by a full disk", n)
 	}
 	fake.Heal()
 	waitFor(t, "what is stored is delivered from a full disk", func() bool { return fake.Stats().Accepted == 18*perRequest })
-	store.setFull(false)
+	store.SetFull(false)
 	waitFor(t, "requests are taken again", func() bool { return offer(second, 1) == 1 })
-	waitFor(t, "the storage is empty", func() bool { return len(store.items()) == 0 })
+	waitFor(t, "the storage is empty", func() bool { return len(stored(store)) == 0 })
 	second.shutdown()
 	if c := second.counts(); c.Unreadable != 0 || c.Sent != 19*perRequest {
 		t.Errorf("books: %+v", c)
@@ -130,11 +131,11 @@ func TestCrashPoints(t *testing.T) {
 	if s := fake.Stats(); s.Accepted != 19*perRequest || s.Duplicates != 0 {
 		t.Errorf("stats %+v", s)
 	}
-	if keys := slices.Sorted(maps.Keys(store.data)); len(keys) != 1 {
+	if keys := slices.Sorted(maps.Keys(store.Data())); len(keys) != 1 {
 		t.Errorf("left in the storage: %q", keys)
 	}
 	t.Logf("%d crash points", len(j.points))
-	store.applied = nil
+	store.Watch(nil)
 	j.check(t)
 }
 
@@ -145,24 +146,24 @@ func TestCrashLoop(t *testing.T) {
 	fake.Script(backendtest.Fault{Status: 503, Count: -1})
 	srv := httptest.NewServer(fake)
 	defer srv.Close()
-	store := newStore()
+	store := storagetest.New(nil)
 	for i := range 6 {
 		r := durableRig(t, srv.URL, store, slowRetry)
 		if err := r.exp.ConsumeTraces(context.Background(), traces(perRequest*i, perRequest)); err != nil {
 			t.Fatal(err)
 		}
 		waitFor(t, "it is being sent", func() bool { return r.counts().Requests["retry"] > 0 })
-		store = store.copy()
+		store = storagetest.New(store.Data())
 		// Full while it starts, every other time.
-		store.setFull(i%2 == 1)
+		store.SetFull(i%2 == 1)
 		again := durableRig(t, srv.URL, store, slowRetry)
 		waitFor(t, "all are being sent", func() bool { return again.counts().Requests["retry"] == int64(i+1) })
-		store = store.copy()
+		store = storagetest.New(store.Data())
 	}
 	fake.Heal()
 	last := durableRig(t, srv.URL, store, nil)
 	waitFor(t, "all is delivered", func() bool { return fake.Stats().Accepted == 6*perRequest })
-	waitFor(t, "the storage is empty", func() bool { return len(store.items()) == 0 })
+	waitFor(t, "the storage is empty", func() bool { return len(stored(store)) == 0 })
 	last.shutdown()
 	if s := fake.Stats(); s.Duplicates != 0 {
 		t.Errorf("stats %+v", s)

@@ -11,7 +11,6 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strconv"
-	"sync"
 	"testing"
 	"time"
 
@@ -19,35 +18,15 @@ import (
 	"go.opentelemetry.io/collector/config/configopaque"
 	"go.opentelemetry.io/collector/config/configoptional"
 	"go.opentelemetry.io/collector/consumer/consumererror"
-	"go.opentelemetry.io/collector/extension/xextension/storage"
 
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/backendtest"
+	"github.com/apispan/apispan/internal/storagetest"
 )
 
-// memoryStorage is a storage extension that outlives the exporters in a test, as
-// a file outlives processes.
-type memoryStorage struct {
-	component.StartFunc
-	component.ShutdownFunc
-
-	mu   sync.Mutex
-	data map[string][]byte
-	// full, if set, makes transactions that store something fail.
-	full bool
-	// applied, if set, is called after each transaction, under the lock.
-	applied func()
-}
-
-func (m *memoryStorage) GetClient(context.Context, component.Kind, component.ID, string) (storage.Client, error) {
-	return storageClient{m}, nil
-}
-
-// items returns the keys of stored requests.
-func (m *memoryStorage) items() []string {
-	m.mu.Lock()
-	defer m.mu.Unlock()
+// stored returns the keys of stored requests.
+func stored(store *storagetest.Storage) []string {
 	var keys []string
-	for _, k := range slices.Sorted(maps.Keys(m.data)) {
+	for _, k := range slices.Sorted(maps.Keys(store.Data())) {
 		if _, err := strconv.Atoi(k); err == nil {
 			keys = append(keys, k)
 		}
@@ -55,61 +34,8 @@ func (m *memoryStorage) items() []string {
 	return keys
 }
 
-type storageClient struct{ *memoryStorage }
-
-func (c storageClient) Get(ctx context.Context, key string) ([]byte, error) {
-	op := storage.GetOperation(key)
-	err := c.Batch(ctx, op)
-	return op.Value, err
-}
-
-func (c storageClient) Set(ctx context.Context, key string, value []byte) error {
-	return c.Batch(ctx, storage.SetOperation(key, value))
-}
-
-func (c storageClient) Delete(ctx context.Context, key string) error {
-	return c.Batch(ctx, storage.DeleteOperation(key))
-}
-
-func (c storageClient) Close(context.Context) error { return nil }
-
-func (c storageClient) Batch(_ context.Context, ops ...*storage.Operation) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.full && slices.ContainsFunc(ops, func(op *storage.Operation) bool { return op.Type != storage.Get }) {
-		return errors.New("no space left on device")
-	}
-	for _, op := range ops {
-		switch op.Type {
-		case storage.Get:
-			op.Value = slices.Clone(c.data[op.Key])
-		case storage.Set:
-			c.data[op.Key] = slices.Clone(op.Value)
-		case storage.Delete:
-			delete(c.data, op.Key)
-		}
-	}
-	if c.applied != nil {
-		c.applied()
-	}
-	return nil
-}
-
-// copy is the storage as a crash at this moment would leave it.
-func (m *memoryStorage) copy() *memoryStorage {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return &memoryStorage{data: maps.Clone(m.data)}
-}
-
-func (m *memoryStorage) setFull(full bool) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.full = full
-}
-
 // durableRig is an exporter with its queue in the storage.
-func durableRig(t *testing.T, endpoint string, store *memoryStorage, change func(*Config)) *rig {
+func durableRig(t *testing.T, endpoint string, store *storagetest.Storage, change func(*Config)) *rig {
 	t.Helper()
 	id := component.MustNewID("memory_storage")
 	cfg := testConfig(endpoint)
@@ -121,8 +47,6 @@ func durableRig(t *testing.T, endpoint string, store *memoryStorage, change func
 	r.host.extensions = map[component.ID]component.Component{id: store}
 	return r.start()
 }
-
-func newStore() *memoryStorage { return &memoryStorage{data: map[string][]byte{}} }
 
 func slowRetry(cfg *Config) {
 	cfg.RetryConfig.InitialInterval, cfg.RetryConfig.MaxInterval = time.Hour, time.Hour
@@ -144,7 +68,7 @@ func TestRestart(t *testing.T) {
 			fake.Script(backendtest.Fault{Status: 503, Count: -1})
 			srv := httptest.NewServer(fake)
 			defer srv.Close()
-			store := newStore()
+			store := storagetest.New(nil)
 
 			first := durableRig(t, srv.URL, store, func(cfg *Config) { slowRetry(cfg); change(cfg) })
 			for i := range 20 {
@@ -157,14 +81,14 @@ func TestRestart(t *testing.T) {
 			if c := first.counts(); c.Translated != 200 || c.Sent != 0 || c.droppedAll() != 0 {
 				t.Errorf("before the restart: %+v", c)
 			}
-			if len(store.items()) == 0 {
+			if len(stored(store)) == 0 {
 				t.Fatal("nothing is stored")
 			}
 
 			fake.Heal()
 			second := durableRig(t, srv.URL, store, change)
 			waitFor(t, "everything is delivered", func() bool { return fake.Stats().Accepted == 200 })
-			waitFor(t, "the storage is empty", func() bool { return len(store.items()) == 0 })
+			waitFor(t, "the storage is empty", func() bool { return len(stored(store)) == 0 })
 			second.shutdown()
 			if c := second.counts(); c.Sent != 200 || c.Translated != 0 || c.droppedAll() != 0 {
 				t.Errorf("after the restart: %+v", c)
@@ -184,7 +108,7 @@ func TestSameIDsAfterRestart(t *testing.T) {
 	fake.Script(backendtest.Fault{Take: true, Reset: true, Count: -1})
 	srv := httptest.NewServer(fake)
 	defer srv.Close()
-	store := newStore()
+	store := storagetest.New(nil)
 	first := durableRig(t, srv.URL, store, slowRetry)
 	if err := first.exp.ConsumeTraces(context.Background(), traces(0, 50)); err != nil {
 		t.Fatal(err)
@@ -211,7 +135,7 @@ func TestDamagedStorage(t *testing.T) {
 			fake.Script(backendtest.Fault{Status: 503, Count: -1})
 			srv := httptest.NewServer(fake)
 			defer srv.Close()
-			store := newStore()
+			store := storagetest.New(nil)
 			first := durableRig(t, srv.URL, store, func(cfg *Config) { slowRetry(cfg); oneConsumer(cfg) })
 			for i := range 5 {
 				if err := first.exp.ConsumeTraces(context.Background(), traces(10*i, 10)); err != nil {
@@ -221,21 +145,20 @@ func TestDamagedStorage(t *testing.T) {
 			waitFor(t, "one request is being sent", func() bool { return first.counts().Requests["retry"] == 1 })
 			first.shutdown()
 
-			keys := store.items()
+			keys := stored(store)
 			if len(keys) != 5 {
 				t.Fatalf("stored %v", keys)
 			}
-			store.mu.Lock()
-			flipped := store.data[keys[0]] // was being sent, so the queue stores it once more
+			flipped := slices.Clone(store.Data()[keys[0]]) // was being sent, so the queue stores it once more
 			flipped[len(flipped)/2] ^= 1
-			store.data[keys[3]] = []byte("from a newer version")
-			store.mu.Unlock()
+			store.Set(keys[0], flipped)
+			store.Set(keys[3], []byte("from a newer version"))
 
 			fake.Heal()
 			second := durableRig(t, srv.URL, store, change)
 			waitFor(t, "the readable ones are delivered", func() bool { return second.counts().Sent == 30 })
 			waitFor(t, "the others are counted", func() bool { return second.counts().Unreadable == 2 })
-			waitFor(t, "the storage is empty", func() bool { return len(store.items()) == 0 })
+			waitFor(t, "the storage is empty", func() bool { return len(stored(store)) == 0 })
 			second.shutdown()
 			var sizes []int64
 			for _, e := range second.logs.FilterMessageSnippet("could not be read").All() {
@@ -255,7 +178,7 @@ func TestBackendChangedUnderQueue(t *testing.T) {
 	t.Parallel()
 	down := httptest.NewServer(http.NotFoundHandler())
 	defer down.Close()
-	store := newStore()
+	store := storagetest.New(nil)
 	first := durableRig(t, down.URL, store, slowRetry)
 	if err := first.exp.ConsumeTraces(context.Background(), traces(0, 10)); err != nil {
 		t.Fatal(err)
@@ -289,7 +212,7 @@ func TestNothingBeforeStart(t *testing.T) {
 	fake := backendtest.New("moesif", backendtest.Settings{})
 	srv := httptest.NewServer(fake)
 	defer srv.Close()
-	disk := &memoryStorage{data: map[string][]byte{}}
+	disk := storagetest.New(nil)
 	open := func(endpoint string) *rig {
 		cfg := testConfig(endpoint)
 		id := component.MustNewID("disk")

@@ -7,8 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -21,71 +19,16 @@ import (
 	"go.opentelemetry.io/collector/exporter/exporterhelper"
 	"go.opentelemetry.io/collector/exporter/exportertest"
 	"go.opentelemetry.io/collector/extension/extensiontest"
-	"go.opentelemetry.io/collector/extension/xextension/storage"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/apispan/apispan/extension/guardedstorageextension/internal/metadata"
+	"github.com/apispan/apispan/internal/storagetest"
 )
 
 var (
 	innerID   = component.MustNewID("memory_storage")
 	guardedID = component.NewID(metadata.Type)
 )
-
-// memory is a storage that outlives exporters, as a file outlives processes.
-type memory struct {
-	component.StartFunc
-	component.ShutdownFunc
-
-	mu      sync.Mutex
-	data    map[string][]byte
-	full    bool
-	applied func(map[string][]byte)
-}
-
-func (m *memory) GetClient(context.Context, component.Kind, component.ID, string) (storage.Client, error) {
-	return client{m}, nil
-}
-
-type client struct{ *memory }
-
-func (c client) Get(ctx context.Context, key string) ([]byte, error) {
-	op := storage.GetOperation(key)
-	err := c.Batch(ctx, op)
-	return op.Value, err
-}
-
-func (c client) Set(ctx context.Context, key string, value []byte) error {
-	return c.Batch(ctx, storage.SetOperation(key, value))
-}
-
-func (c client) Delete(ctx context.Context, key string) error {
-	return c.Batch(ctx, storage.DeleteOperation(key))
-}
-
-func (c client) Close(context.Context) error { return nil }
-
-func (c client) Batch(_ context.Context, ops ...*storage.Operation) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.full && slices.ContainsFunc(ops, func(op *storage.Operation) bool { return op.Type != storage.Get }) {
-		return errors.New("no space left on device")
-	}
-	for _, op := range ops {
-		switch op.Type {
-		case storage.Get:
-			op.Value = slices.Clone(c.data[op.Key])
-		case storage.Set:
-			c.data[op.Key] = slices.Clone(op.Value)
-		case storage.Delete:
-			delete(c.data, op.Key)
-		}
-	}
-	if c.applied != nil {
-		c.applied(maps.Clone(c.data))
-	}
-	return nil
-}
 
 type host map[component.ID]component.Component
 
@@ -101,7 +44,7 @@ type life struct {
 	delivered map[string]int
 }
 
-func newLife(t *testing.T, store *memory, down bool) *life {
+func newLife(t *testing.T, store *storagetest.Storage, down bool) *life {
 	t.Helper()
 	l := &life{down: down, delivered: map[string]int{}}
 	queue := exporterhelper.NewDefaultQueueConfig()
@@ -165,7 +108,7 @@ func (l *life) wait(t *testing.T, what string, cond func() bool) {
 func TestCrashPoints(t *testing.T) {
 	t.Parallel()
 	const n = 12
-	store := &memory{data: map[string][]byte{}}
+	store := storagetest.New(nil)
 	first := newLife(t, store, true)
 	for i := range n {
 		if err := first.offer(fmt.Sprint("request ", i)); err != nil {
@@ -173,24 +116,21 @@ func TestCrashPoints(t *testing.T) {
 		}
 	}
 	first.wait(t, "all consumers are busy", func() bool { return first.tries == 4 })
-	store.mu.Lock()
-	crashed := maps.Clone(store.data)
-	store.mu.Unlock()
+	crashed := store.Data()
 
 	for name, full := range map[string]bool{"room": false, "full": true} {
 		points := []map[string][]byte{crashed}
-		again := &memory{data: maps.Clone(crashed), full: full}
-		again.applied = func(data map[string][]byte) { points = append(points, data) }
+		again := storagetest.New(crashed)
+		again.SetFull(full)
+		again.Watch(func(data map[string][]byte) { points = append(points, data) })
 		second := newLife(t, again, true)
 		second.wait(t, "all consumers are busy", func() bool { return second.tries == 4 })
-		again.mu.Lock()
-		again.applied = nil
-		again.mu.Unlock()
+		again.Watch(nil)
 		t.Logf("%s: %d crash points", name, len(points))
 		for i, data := range points {
 			t.Run(fmt.Sprint(name, i), func(t *testing.T) {
 				t.Parallel()
-				last := newLife(t, &memory{data: maps.Clone(data)}, false)
+				last := newLife(t, storagetest.New(data), false)
 				last.wait(t, "everything is delivered", func() bool { return len(last.delivered) == n })
 			})
 		}
@@ -201,24 +141,21 @@ func TestCrashPoints(t *testing.T) {
 func TestFullDisk(t *testing.T) {
 	t.Parallel()
 	const n = 12
-	store := &memory{data: map[string][]byte{}}
+	store := storagetest.New(nil)
 	first := newLife(t, store, true)
 	for i := range n {
 		if err := first.offer(fmt.Sprint("request ", i)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	store.mu.Lock()
-	again := &memory{data: maps.Clone(store.data), full: true}
-	store.mu.Unlock()
+	again := storagetest.New(store.Data())
+	again.SetFull(true)
 	second := newLife(t, again, false)
 	second.wait(t, "everything is delivered", func() bool { return len(second.delivered) == n })
 	if err := second.offer("refused"); err == nil {
 		t.Error("a full disk took a request")
 	}
-	again.mu.Lock()
-	again.full = false
-	again.mu.Unlock()
+	again.SetFull(false)
 	if err := second.offer("taken"); err != nil {
 		t.Error(err)
 	}

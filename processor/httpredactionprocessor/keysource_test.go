@@ -27,7 +27,7 @@ func keyService(t *testing.T) (*httptest.Server, *atomic.Value) {
 	var key atomic.Value
 	key.Store("")
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if k := key.Load().(string); k != "" && r.Header.Get("X-API-Key") == "sk-SECRET" {
+		if k := key.Load().(string); k != "" && r.Header.Get("X-Api-Key") == "sk-SECRET" {
 			_, _ = fmt.Fprintf(w, `{"secret_key":%q}`, k)
 			return
 		}

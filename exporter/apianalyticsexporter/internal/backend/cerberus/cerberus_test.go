@@ -244,7 +244,7 @@ func TestSettings(t *testing.T) {
 	}
 	h := make(http.Header)
 	newEncoder(t, Settings{Token: "t", UserAgent: "apispan/1"}).SetHeader(h)
-	if h.Get("X-API-Key") != "t" || h.Get("User-Agent") != "apispan/1" {
+	if h.Get("X-Api-Key") != "t" || h.Get("User-Agent") != "apispan/1" {
 		t.Errorf("headers %v", h)
 	}
 	if s := newEncoder(t, Settings{Token: "t", WholeURL: true}).Spec(); s.Path != "" || s.MaxItems != 50 {
@@ -255,7 +255,7 @@ func TestSettings(t *testing.T) {
 		t.Errorf("%+v", s)
 	}
 	h = make(http.Header)
-	if ws.SetHeader(h); h.Get("X-API-Key") != "" {
+	if ws.SetHeader(h); h.Get("X-Api-Key") != "" {
 		t.Error("the token is in a header of the handshake")
 	}
 	for item, want := range map[string]string{
