@@ -15,6 +15,7 @@ import (
 
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/backendtest"
 	"github.com/apispan/apispan/internal/httpattr"
+	"github.com/apispan/apispan/internal/storagetest"
 )
 
 var (
@@ -41,16 +42,16 @@ func TestCrashChain(t *testing.T) {
 		if rng.IntN(3) > 0 {
 			fake.Script(backendtest.Fault{Status: 503, Count: -1})
 		}
-		store := &memoryStorage{data: maps.Clone(data)}
+		store := storagetest.New(data)
 		var mu sync.Mutex
 		crashed := make(chan struct{})
 		ackedNow := map[int]bool{}
 		left := 1 + rng.IntN(100)
-		store.applied = func() {
+		store.Watch(func(now map[string][]byte) {
 			if left--; left != 0 {
 				return
 			}
-			data = maps.Clone(store.data)
+			data = now
 			mu.Lock()
 			maps.Copy(acked, ackedNow)
 			mu.Unlock()
@@ -58,7 +59,7 @@ func TestCrashChain(t *testing.T) {
 				delivered[ev.ID] = true
 			}
 			close(crashed)
-		}
+		})
 		r := durableRig(t, srv.URL, store, nil)
 		stop := make(chan struct{})
 		var senders sync.WaitGroup
@@ -92,9 +93,9 @@ func TestCrashChain(t *testing.T) {
 	fake := backendtest.NewMoesif(backendtest.Settings{Credential: appID})
 	srv := httptest.NewServer(fake)
 	defer srv.Close()
-	store := &memoryStorage{data: data}
+	store := storagetest.New(data)
 	r := durableRig(t, srv.URL, store, nil)
-	waitFor(t, "the storage is empty", func() bool { return len(store.items()) == 0 })
+	waitFor(t, "the storage is empty", func() bool { return len(stored(store)) == 0 })
 	r.shutdown()
 	for _, ev := range fake.Events() {
 		delivered[ev.ID] = true
