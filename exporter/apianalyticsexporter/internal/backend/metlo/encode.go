@@ -177,6 +177,9 @@ func (w *writer) meta(ex *exchange.Exchange) {
 	w.dst = strconv.AppendBool(w.dst, !outgoing)
 	client, local := endpoint{ex.ClientAddress, ex.ClientPort}, endpoint{ex.LocalAddress, ex.LocalPort}
 	peer, name, port := endpoint{ex.PeerAddress, ex.PeerPort}, w.hostName, w.hostPort
+	if client.port == 0 && client.address == peer.address {
+		client.port = peer.port // no proxy: the caller's port is the socket's
+	}
 	if name == wire.UnknownHost {
 		name, port = wire.UnknownIP, 0
 	}
