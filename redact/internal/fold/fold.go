@@ -105,13 +105,3 @@ func splitAt(b []byte) int {
 	}
 	return 0
 }
-
-// LocalName is the part of an XML name after its prefix.
-func LocalName(name []byte) []byte {
-	for i := len(name) - 1; i >= 0; i-- {
-		if name[i] == ':' {
-			return name[i+1:]
-		}
-	}
-	return name
-}

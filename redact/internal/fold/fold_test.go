@@ -178,9 +178,6 @@ func TestCookie(t *testing.T) {
 			t.Errorf("CookieStem(%q) = %q, %v, want %q", in, stem, ok, want)
 		}
 	}
-	if got := string(LocalName([]byte("ns:Password"))); got != "Password" {
-		t.Errorf("LocalName = %q", got)
-	}
 }
 
 func TestLongKeyIsLinearAndWhole(t *testing.T) {
