@@ -70,6 +70,24 @@ func TestWeights(t *testing.T) {
 	}
 }
 
+// TestRatioSamplerStatesNoThreshold keeps docs/sampling.md true: the SDK's ratio sampler
+// does not say what it left out, so what arrives counts once. Should an upgrade of the
+// SDK break this, numbers have become right, and the page is to be changed.
+func TestRatioSamplerStatesNoThreshold(t *testing.T) {
+	t.Parallel()
+	sampler := sdktrace.ParentBased(sdktrace.TraceIDRatioBased(0.9))
+	weights := regexp.MustCompile(`"weight":(\d+)`).FindAllStringSubmatch(
+		moesifRequests(t, sampler, []captureexport.Option{captureexport.WithSampledOnly()}), -1)
+	if len(weights) == 0 {
+		t.Fatal("nothing arrived")
+	}
+	for _, m := range weights {
+		if m[1] != "1" {
+			t.Errorf("weight %s", m[1])
+		}
+	}
+}
+
 // moesifRequests sends 20 requests to a server and their spans through the exporter.
 func moesifRequests(t *testing.T, sampler sdktrace.Sampler, opts []captureexport.Option) string {
 	t.Helper()
