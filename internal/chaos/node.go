@@ -136,8 +136,8 @@ func (n *node) stop(grace time.Duration) error {
 
 // measure keeps the largest resident memory.
 func (n *node) measure() {
-	if mib, ok := n.proc.PeakMemory(); ok {
-		n.peak = max(n.peak, mib)
+	if _, peak, ok := n.proc.Memory(); ok {
+		n.peak = max(n.peak, peak)
 	}
 }
 

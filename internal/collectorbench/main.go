@@ -195,7 +195,7 @@ func measure(ctx context.Context, binary string, p pipeline, s settings) (result
 	}
 	took := idle(ctx, c, received).Sub(begin)
 	n := float64(report.Acked)
-	peak, _ := c.PeakMemory()
+	_, peak, _ := c.Memory()
 	r := result{
 		cpu:     (cpuTime(c.Pid()) - before).Seconds() / n * 1e6,
 		rate:    n / took.Seconds(),
@@ -234,17 +234,22 @@ func (p pipeline) config(addr, sinkURL, dir string) string {
 	fmt.Fprintf(&b, "receivers:\n  otlp:\n    protocols:\n      http: { endpoint: %s, max_request_body_size: 67108864 }\n", addr)
 	fmt.Fprintf(&b, "processors:\n  memory_limiter: { check_interval: 1s, limit_mib: 4000, spike_limit_mib: 500 }%s", p.processors)
 	fmt.Fprintf(&b, "\nexporters:%s\n", strings.ReplaceAll(p.exporter, "$SINK", sinkURL))
-	name := func(block string) string {
-		return strings.TrimSuffix(strings.TrimSpace(strings.SplitN(strings.TrimSpace(block)+"\n", "\n", 2)[0]), ":")
-	}
-	processors := "memory_limiter"
-	if p.processors != "" {
-		processors += ", " + name(p.processors)
-	}
+	processors := append([]string{"memory_limiter"}, components(p.processors)...)
 	fmt.Fprint(&b, "service:\n  telemetry: { metrics: { level: none }, logs: { level: warn } }\n")
 	if p.storage {
 		fmt.Fprint(&b, "  extensions: [file_storage]\n")
 	}
-	fmt.Fprintf(&b, "  pipelines:\n    traces: { receivers: [otlp], processors: [%s], exporters: [%s] }\n", processors, name(p.exporter))
+	fmt.Fprintf(&b, "  pipelines:\n    traces: { receivers: [otlp], processors: [%s], exporters: [%s] }\n",
+		strings.Join(processors, ", "), strings.Join(components(p.exporter), ", "))
 	return b.String()
+}
+
+// components are the ids in a block of YAML that is indented by two.
+func components(block string) (ids []string) {
+	for line := range strings.Lines(block) {
+		if id, ok := strings.CutPrefix(line, "  "); ok && id[0] != ' ' {
+			ids = append(ids, strings.TrimSuffix(strings.TrimSpace(id), ":"))
+		}
+	}
+	return ids
 }

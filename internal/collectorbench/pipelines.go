@@ -3,6 +3,11 @@
 
 package main
 
+import (
+	"fmt"
+	"strings"
+)
+
 // pipeline is one way to run a Collector.
 type pipeline struct {
 	name string
@@ -45,12 +50,28 @@ const (
     compression: gzip
     moesif: { application_id: bench }
 `
+	webhook = `
+  api_analytics/second:
+    compression: gzip
+    webhook: { endpoint: $SINK }
+`
 	otlp = `
   otlp_http:
     endpoint: $SINK
     compression: gzip
 `
 )
+
+// manyRules are the defaults and 300 rules more.
+func manyRules() string {
+	var b strings.Builder
+	b.WriteString("\n  http_redaction:\n    policy:\n      defaults: true\n      keys:\n        deny: [")
+	for i := range 300 {
+		fmt.Fprintf(&b, "field_%d, ", i)
+	}
+	b.WriteString("last]\n")
+	return b.String()
+}
 
 // The first is what all others are compared with.
 var pipelines = []pipeline{
@@ -60,5 +81,7 @@ var pipelines = []pipeline{
 	{name: "http_redaction, api_analytics gzip, disk queue, fsync", processors: ourRedaction, exporter: moesif + queue, storage: true, fsync: true},
 	{name: "otlp_http gzip, memory queue", exporter: otlp + memory},
 	{name: "http_redaction, api_analytics gzip, memory queue", processors: ourRedaction, exporter: moesif + memory},
+	{name: "http_redaction with 300 more rules, api_analytics gzip, memory queue", processors: manyRules(), exporter: moesif + memory},
+	{name: "http_redaction, two api_analytics gzip, memory queue", processors: ourRedaction, exporter: moesif + memory + webhook + memory},
 	{name: "receive only", exporter: "\n  nop:\n"},
 }

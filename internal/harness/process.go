@@ -113,20 +113,25 @@ func (p *Process) Err() error { <-p.done; return p.err }
 // Pid is the program's process id.
 func (p *Process) Pid() int { return p.cmd.Process.Pid }
 
-// PeakMemory returns the most resident memory of the program so far in MiB, where
-// the system tells (Linux).
-func (p *Process) PeakMemory() (mib int, ok bool) {
+// Memory returns the resident memory of the program and the most it had so far, in
+// MiB, where the system tells (Linux).
+func (p *Process) Memory() (now, peak int, ok bool) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.Pid()))
 	if err != nil {
-		return 0, false
+		return 0, 0, false
 	}
 	for line := range strings.Lines(string(text)) {
-		if v, found := strings.CutPrefix(line, "VmHWM:"); found {
-			kib, err := strconv.Atoi(strings.TrimSuffix(strings.TrimSpace(v), " kB"))
-			return kib >> 10, err == nil
+		name, value, _ := strings.Cut(line, ":")
+		kib, err := strconv.Atoi(strings.TrimSuffix(strings.TrimSpace(value), " kB"))
+		switch {
+		case err != nil:
+		case name == "VmHWM":
+			peak = kib >> 10
+		case name == "VmRSS":
+			now = kib >> 10
 		}
 	}
-	return 0, false
+	return now, peak, peak > 0
 }
 
 // Kill ends the program at once, as a crash would.
