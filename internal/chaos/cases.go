@@ -165,8 +165,7 @@ func caseOutage(ctx, programs context.Context, w *world) error {
 	if err != nil {
 		return err
 	}
-	n.measure()
-	w.notef("%d exchanges taken in %s of outage, %d MiB resident", report.Acked, time.Since(begin).Round(time.Second), n.peak)
+	w.notef("%d exchanges taken in %s of outage, %d MiB resident", report.Acked, time.Since(begin).Round(time.Second), n.peak.Load())
 	// Also across a restart in the middle.
 	n.kill()
 	if err := n.start(programs); err != nil {
@@ -178,8 +177,8 @@ func caseOutage(ctx, programs context.Context, w *world) error {
 	begin = time.Now()
 	w.expectAll("moesif")
 	w.expect(func() error {
-		if n.peak > 700 {
-			return fmt.Errorf("%w: %d MiB resident, more than 700", errLost, n.peak)
+		if n.peak.Load() > 700 {
+			return fmt.Errorf("%w: %d MiB resident, more than 700", errLost, n.peak.Load())
 		}
 		return nil
 	})

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -33,7 +34,7 @@ type node struct {
 	metrics string // base URL
 	health  string // URL
 	proc    *harness.Process
-	peak    int // resident memory in MiB, over all lives
+	peak    atomic.Int64 // resident memory in MiB, over all lives
 
 	binary string
 	opt    harness.StartOptions
@@ -110,6 +111,7 @@ func (n *node) start(ctx context.Context) error {
 		return err
 	}
 	n.proc = p
+	go n.watch(p)
 	return nil
 }
 
@@ -121,12 +123,10 @@ func (n *node) ready(ctx context.Context) error {
 }
 
 func (n *node) kill() {
-	n.measure()
 	n.proc.Kill()
 }
 
 func (n *node) stop(grace time.Duration) error {
-	n.measure()
 	err := n.proc.Stop(grace)
 	if n.proc.Signaled(syscall.SIGTERM) {
 		return nil // so early that nobody listened for the signal yet
@@ -134,10 +134,19 @@ func (n *node) stop(grace time.Duration) error {
 	return err
 }
 
-// measure keeps the largest resident memory.
-func (n *node) measure() {
-	if _, peak, ok := n.proc.Memory(); ok {
-		n.peak = max(n.peak, peak)
+// watch keeps the most memory that the Collector had, until it ends.
+func (n *node) watch(p *harness.Process) {
+	tick := time.NewTicker(200 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		if mib, ok := p.Memory(); ok {
+			n.peak.Store(max(n.peak.Load(), int64(mib)))
+		}
+		select {
+		case <-p.Done():
+			return
+		case <-tick.C:
+		}
 	}
 }
 

@@ -25,6 +25,6 @@ func (n *node) vitals() (vitals, error) {
 	if err != nil {
 		return vitals{}, err
 	}
-	rss, _, _ := n.proc.Memory()
+	rss, _ := n.proc.Memory()
 	return vitals{rss, len(threads), len(files)}, nil
 }

@@ -218,9 +218,8 @@ func (w *world) verdict(backend string) error {
 func (w *world) finish() (errs []error) {
 	for _, n := range w.nodes {
 		if n.proc != nil {
-			n.measure()
 			_ = n.proc.Stop(10 * time.Second)
-			w.notef("%s: at most %d MiB resident", n.name, n.peak)
+			w.notef("%s: at most %d MiB resident", n.name, n.peak.Load())
 		}
 	}
 	for _, p := range []*proxy{w.moesif, w.readme} {

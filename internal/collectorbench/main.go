@@ -52,7 +52,7 @@ type settings struct {
 type result struct {
 	cpu     float64 // seconds for a million exchanges
 	rate    float64 // exchanges a second
-	peak    float64 // MiB resident
+	memory  float64 // MiB resident at the end
 	written float64 // bytes written to disk for each byte of OTLP
 	sent    float64 // bytes sent for each byte of OTLP
 }
@@ -95,7 +95,7 @@ func run(ctx context.Context) error {
 
 func table(results [][]result, s settings) {
 	fmt.Printf("%d exchanges a run, %d in a request, two bodies of %d bytes; medians of %d rounds\n\n", s.exchanges, s.batch, s.body, s.rounds)
-	fmt.Println("| pipeline | CPU-s per million | ratio | exchanges/s | peak MiB | disk bytes per byte in | network bytes per byte in |")
+	fmt.Println("| pipeline | CPU-s per million | ratio | exchanges/s | MiB at the end | disk bytes per byte in | network bytes per byte in |")
 	fmt.Println("|---|--:|--:|--:|--:|--:|--:|")
 	median := func(rs []result, f func(result) float64) float64 {
 		all := make([]float64, len(rs))
@@ -112,7 +112,7 @@ func table(results [][]result, s settings) {
 			continue
 		}
 		fmt.Printf("| %s | %.1f | %.2f | %.0f | %.0f | %.2f | %.2f |\n", pipelines[i].name, median(rs, cpu), median(rs, cpu)/base,
-			median(rs, func(r result) float64 { return r.rate }), median(rs, func(r result) float64 { return r.peak }),
+			median(rs, func(r result) float64 { return r.rate }), median(rs, func(r result) float64 { return r.memory }),
 			median(rs, func(r result) float64 { return r.written }), median(rs, func(r result) float64 { return r.sent }))
 	}
 }
@@ -195,11 +195,11 @@ func measure(ctx context.Context, binary string, p pipeline, s settings) (result
 	}
 	took := idle(ctx, c, received).Sub(begin)
 	n := float64(report.Acked)
-	_, peak, _ := c.Memory()
+	memory, _ := c.Memory()
 	r := result{
 		cpu:     (cpuTime(c.Pid()) - before).Seconds() / n * 1e6,
 		rate:    n / took.Seconds(),
-		peak:    float64(peak),
+		memory:  float64(memory),
 		written: float64(written(c.Pid())-writtenBefore) / float64(report.Bytes),
 		sent:    float64(received.bytes.Load()-bytesBefore) / float64(report.Bytes),
 	}

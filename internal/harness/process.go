@@ -113,25 +113,20 @@ func (p *Process) Err() error { <-p.done; return p.err }
 // Pid is the program's process id.
 func (p *Process) Pid() int { return p.cmd.Process.Pid }
 
-// Memory returns the resident memory of the program and the most it had so far, in
-// MiB, where the system tells (Linux).
-func (p *Process) Memory() (now, peak int, ok bool) {
+// Memory returns the resident memory of the program in MiB, without the files that it
+// has mapped and the system can take back, where the system tells (Linux).
+func (p *Process) Memory() (mib int, ok bool) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.Pid()))
 	if err != nil {
-		return 0, 0, false
+		return 0, false
 	}
 	for line := range strings.Lines(string(text)) {
-		name, value, _ := strings.Cut(line, ":")
-		kib, err := strconv.Atoi(strings.TrimSuffix(strings.TrimSpace(value), " kB"))
-		switch {
-		case err != nil:
-		case name == "VmHWM":
-			peak = kib >> 10
-		case name == "VmRSS":
-			now = kib >> 10
+		if v, found := strings.CutPrefix(line, "RssAnon:"); found {
+			kib, err := strconv.Atoi(strings.TrimSuffix(strings.TrimSpace(v), " kB"))
+			return kib >> 10, err == nil
 		}
 	}
-	return now, peak, peak > 0
+	return 0, false
 }
 
 // Kill ends the program at once, as a crash would.
