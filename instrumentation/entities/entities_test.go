@@ -18,7 +18,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"go.opentelemetry.io/otel/log"
 	"go.opentelemetry.io/otel/log/embedded"
-	"go.opentelemetry.io/otel/log/global"
 	"go.opentelemetry.io/otel/log/noop"
 )
 
@@ -421,18 +420,6 @@ func TestNeverPanics(t *testing.T) {
 	}
 	if err := New().UpdateUser(context.Background(), User{ID: "u"}); err != nil {
 		t.Error(err)
-	}
-}
-
-// TestGlobalProvider: a provider that is set later is used.
-func TestGlobalProvider(t *testing.T) {
-	before := global.GetLoggerProvider()
-	c := New()
-	r := &recorder{}
-	global.SetLoggerProvider(r)
-	t.Cleanup(func() { global.SetLoggerProvider(before) })
-	if err := c.UpdateUser(context.Background(), User{ID: "u"}); err != nil || len(r.records) != 1 {
-		t.Errorf("%v, %d records", err, len(r.records))
 	}
 }
 

@@ -6,17 +6,34 @@ package entities
 import (
 	"context"
 	"errors"
+	"sync"
 	"testing"
 
 	"go.opentelemetry.io/otel/log/global"
 )
 
+// early is made before a global provider is set, which counts once in a process.
+var early = New()
+
+var globalRecorder = sync.OnceValue(func() *recorder {
+	r := &recorder{}
+	global.SetLoggerProvider(r)
+	return r
+})
+
+// TestGlobalProvider: a provider that is set later is used.
+func TestGlobalProvider(t *testing.T) {
+	r := globalRecorder()
+	before := len(r.records)
+	if err := early.UpdateUser(context.Background(), User{ID: "u"}); err != nil || len(r.records) != before+1 {
+		t.Errorf("%v, %d records", err, len(r.records)-before)
+	}
+}
+
 // TestGlobal: the functions find a provider that is set after the package began.
 func TestGlobal(t *testing.T) {
-	r := &recorder{}
-	before := global.GetLoggerProvider()
-	global.SetLoggerProvider(r)
-	defer global.SetLoggerProvider(before)
+	r := globalRecorder()
+	before := len(r.records)
 	ctx := context.Background()
 	if err := errors.Join(
 		UpdateUser(ctx, User{ID: "u"}), UpdateUsers(ctx, []User{{ID: "u"}}),
@@ -28,8 +45,8 @@ func TestGlobal(t *testing.T) {
 	); err != nil {
 		t.Fatal(err)
 	}
-	if len(r.records) != 8 {
-		t.Errorf("%d records, want 8", len(r.records))
+	if n := len(r.records) - before; n != 8 {
+		t.Errorf("%d records, want 8", n)
 	}
 	if err := UpdateUser(ctx, User{}); !errors.Is(err, ErrInvalid) {
 		t.Errorf("no id: %v", err)
