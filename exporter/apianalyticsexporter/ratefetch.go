@@ -149,8 +149,13 @@ func (f *rateFetcher) run(ctx context.Context) {
 				continue // a failure is waited out
 			}
 			guard := f.pace.news
-			if s := f.state.Load(); s != nil && tag == s.before {
-				guard = f.pace.flap
+			if s := f.state.Load(); s != nil {
+				switch tag {
+				case s.tag:
+					continue // named while we fetched it
+				case s.before:
+					guard = f.pace.flap
+				}
 			}
 			if t := last.Add(guard); t.Before(due) {
 				due = t
