@@ -110,7 +110,8 @@ generate: tools ## Regenerate component metadata
 .PHONY: check
 check: generate ## Fail if generated files, formatting or go.mod differ from what is committed, or a vulnerability is known
 	go mod tidy
-	@set -e; for mod in $(NESTED); do (cd $$(dirname $$mod) && go mod tidy); done
+	@# Not the bench: tidy also wants what the tests of its dependencies need, which not every proxy has.
+	@set -e; for mod in $(filter-out %/bench/go.mod,$(NESTED)); do (cd $$(dirname $$mod) && go mod tidy); done
 	gofmt -l -w $$(git ls-files '*.go')
 	@git diff --exit-code -- . || (echo "the tree differs from what the tools produce: commit the changes above" >&2; exit 1)
 	@$(MAKE) --no-print-directory vuln VULN_OPTIONAL=1
