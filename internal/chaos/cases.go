@@ -7,6 +7,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"path/filepath"
 	"time"
 
 	"github.com/apispan/apispan/internal/harness"
@@ -166,6 +168,11 @@ func caseOutage(ctx, programs context.Context, w *world) error {
 		return err
 	}
 	w.notef("%d exchanges taken in %s of outage, %d MiB resident", report.Acked, time.Since(begin).Round(time.Second), n.peak.Load())
+	if m, err := n.scrape(ctx); err == nil && report.Acked > 0 {
+		file, _ := dirSize(filepath.Join(w.dir, n.name))
+		queued := sum(m, "otelcol_exporter_queue_size", `exporter="api_analytics/moesif"`)
+		w.notef("%.0f bytes of queue for each exchange with bodies of 200 bytes, %.2f bytes of disk for each of those", queued/float64(report.Acked), float64(file)/queued)
+	}
 	// Also across a restart in the middle.
 	n.kill()
 	if err := n.start(programs); err != nil {
@@ -305,4 +312,19 @@ func (w *world) shopLife(ctx, programs context.Context, n *node) (int, error) {
 		return 0, fmt.Errorf("shop: %w", err)
 	}
 	return harness.ExchangesRecorded(shop)
+}
+
+// dirSize is what the files below dir take.
+func dirSize(dir string) (total int64, err error) {
+	err = filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		info, err := d.Info()
+		if err == nil {
+			total += info.Size()
+		}
+		return err
+	})
+	return total, err
 }
