@@ -159,10 +159,14 @@ func build(ctx context.Context, chosen []testCase, stderr io.Writer) (root strin
 		}
 	}
 	for _, c := range chosen {
-		if c.kafka && bin.broker == "" {
-			if bin.broker, err = b.Broker(ctx); err != nil {
-				return "", bin, err
-			}
+		if !c.kafka {
+			continue
+		}
+		// The broker needs a newer Go than the rest: without it the case is skipped.
+		if bin.broker, err = b.Broker(ctx); err != nil && !strings.Contains(err.Error(), "requires go >=") {
+			return "", bin, err
+		} else if err != nil {
+			bin.broker = ""
 		}
 	}
 	bin.collector, err = b.Collector(ctx, "manifest.yaml")

@@ -7,8 +7,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -59,24 +57,7 @@ func TestCerberus(t *testing.T) {
 	defer cancel()
 	fakes, url := startFake(ctx, t, bin, "cerberus", "-cerberus-token", "sk-e2e",
 		"-cerberus-secret-key", "0123456789abcdef0123456789abcdef", "-cerberus-fault", "take,reset")
-	config := filepath.Join(t.TempDir(), "cerberus.yaml")
-	if err := os.WriteFile(config, fmt.Appendf(nil, cerberusConfig, url, strings.TrimPrefix(url, "http")), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	collector := startCollector(ctx, t, bin, fakes, "--config", config)
-	postTraces(ctx, t, "http://"+collector.OTLPHTTP+"/v1/traces", cerberusSpans(events))
-	err := collector.Wait(ctx, "delivery", func() error {
-		if got := fakes.Count("cerberus"); got < 2*events {
-			return fmt.Errorf("%d of %d events", got, 2*events)
-		}
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := collector.Stop(20 * time.Second); err != nil {
-		t.Error(err)
-	}
+	throughCollector(ctx, t, bin, fakes, "cerberus", fmt.Sprintf(cerberusConfig, url, strings.TrimPrefix(url, "http")), cerberusSpans(events), 2*events)
 	addresses := map[string]int{}
 	for _, r := range fakes.Records() {
 		switch r.Type {

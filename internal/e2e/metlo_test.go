@@ -7,8 +7,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -44,24 +42,7 @@ func TestMetlo(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	fakes, url := startMetlo(ctx, t, bin)
-	config := filepath.Join(t.TempDir(), "metlo.yaml")
-	if err := os.WriteFile(config, fmt.Appendf(nil, metloConfig, url, url), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	collector := startCollector(ctx, t, bin, fakes, "--config", config)
-	postTraces(ctx, t, "http://"+collector.OTLPHTTP+"/v1/traces", metloSpans(events))
-	err := collector.Wait(ctx, "delivery", func() error {
-		if got := fakes.Count("metlo"); got < 2*events {
-			return fmt.Errorf("%d of %d events", got, 2*events)
-		}
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := collector.Stop(20 * time.Second); err != nil {
-		t.Error(err)
-	}
+	throughCollector(ctx, t, bin, fakes, "metlo", fmt.Sprintf(metloConfig, url, url), metloSpans(events), 2*events)
 	sessions := 0
 	for _, r := range fakes.Records() {
 		switch {

@@ -6,10 +6,14 @@ package e2e
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"sync"
 	"testing"
+	"time"
+
+	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/apispan/apispan/internal/harness"
 )
@@ -98,4 +102,28 @@ func startFake(ctx context.Context, t *testing.T, bin binaries, name string, arg
 		t.Fatal(err)
 	}
 	return fakes, url
+}
+
+// throughCollector sends spans through the collector, with a configuration laid over
+// the demo's, and returns when the backend has as many events as wanted.
+func throughCollector(ctx context.Context, t *testing.T, bin binaries, fakes *harness.Fakes, backend, config string, td ptrace.Traces, want int) {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), backend+".yaml")
+	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	collector := startCollector(ctx, t, bin, fakes, "--config", file)
+	postTraces(ctx, t, "http://"+collector.OTLPHTTP+"/v1/traces", td)
+	err := collector.Wait(ctx, "delivery", func() error {
+		if got := fakes.Count(backend); got < want {
+			return fmt.Errorf("%d of %d events", got, want)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := collector.Stop(20 * time.Second); err != nil {
+		t.Error(err)
+	}
 }
