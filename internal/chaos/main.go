@@ -89,7 +89,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return 1
 	}
 	fmt.Fprintf(stdout, "seed %d\n", opt.seed)
-	failed := 0
+	failed, skipped := 0, 0
 	for _, c := range chosen {
 		begin := time.Now()
 		notes, err := runCase(ctx, c, opt, root, bin, stderr)
@@ -97,6 +97,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		var skip skipError
 		switch {
 		case errors.As(err, &skip):
+			skipped++
 			fmt.Fprintf(stdout, "SKIP %-14s %s\n", c.name, skip.why)
 		case err != nil:
 			failed++
@@ -112,7 +113,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintf(stdout, "%d of %d cases failed; again with: -seed %d\n", failed, len(chosen), opt.seed)
 		return 1
 	}
-	fmt.Fprintf(stdout, "%d cases passed\n", len(chosen))
+	fmt.Fprintf(stdout, "%d cases passed, %d skipped\n", len(chosen)-skipped, skipped)
 	return 0
 }
 
