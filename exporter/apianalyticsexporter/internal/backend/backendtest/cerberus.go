@@ -38,6 +38,7 @@ func NewCerberus(s Settings) *Fake {
 	return newFake(vendor{
 		name:         "cerberus",
 		path:         "/v1/ingest/batch",
+		beside:       cerberusSecretKeyPath,
 		maxItems:     cerberusMaxItems,
 		maxItemBytes: cerberusMaxItemBytes,
 		maxBytes:     cerberusMaxBytes,

@@ -97,6 +97,8 @@ type Fake struct {
 type vendor struct {
 	name string
 	path string // "": any path and query
+	// beside is a path where no events come, which faults spare.
+	beside string
 	// mediaTypes of a request; nil is application/json.
 	mediaTypes []string
 	// split returns the events of a request, or an error without data; nil

@@ -23,7 +23,11 @@ func (f *Fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if f.serveConfig(w, r) || f.serveFrames(w, r) {
 		return
 	}
-	fault := f.nextFault()
+	// Faults are for events.
+	var fault *Fault
+	if f.vendor.beside == "" || r.URL.Path != f.vendor.beside {
+		fault = f.nextFault()
+	}
 	if fault == nil {
 		status, text := f.handle(r)
 		answer(w, status, text)
