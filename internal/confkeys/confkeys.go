@@ -49,6 +49,8 @@ func (s Schema) unknown(prefix string, raw map[string]any, typ reflect.Type) (er
 		hint := "known here are " + strings.Join(known, ", ")
 		if near := Nearest(k, known); near != "" {
 			hint = "did you mean `" + prefix + near + "`?"
+		} else if block := strings.TrimSuffix(prefix, "::"); block != "" && slices.Contains(Keys(s.Root), k) {
+			hint = "it stands beside `" + block + "`, not in it"
 		}
 		errs = append(errs, fmt.Errorf("`%s%s` is no key of %s: %s", prefix, k, s.Owner, hint))
 	}

@@ -38,6 +38,7 @@ func TestUnknown(t *testing.T) {
 		"a slip":    {map[string]any{"endpont": "x"}, "`endpont` is no key of this component: did you mean `endpoint`?"},
 		"far away":  {map[string]any{"zzz": 1}, "`zzz` is no key of this component: known here are block, endpoint, policy"},
 		"below":     {map[string]any{"block": map[string]any{"sizes": 1}}, "`block::sizes` is no key of this component: did you mean `block::size`?"},
+		"misplaced": {map[string]any{"block": map[string]any{"endpoint": "x"}}, "`block::endpoint` is no key of this component: it stands beside `block`, not in it"},
 		"no block":  {map[string]any{"block": 3}, "`block` is no block of keys: write `block:` and its keys indented below"},
 		"two": {map[string]any{"b": 1, "a": 1}, "`a` is no key of this component: known here are block, endpoint, policy\n" +
 			"`b` is no key of this component: known here are block, endpoint, policy"},
