@@ -188,14 +188,10 @@ func caseKafka(ctx, programs context.Context, w *world) error {
 	// Nothing is queued in the Collectors; Kafka has what is missing.
 	wait, cancel := context.WithTimeout(ctx, w.opt.drain)
 	defer cancel()
-	err = gateway.proc.Wait(wait, "having read everything from Kafka", func() error {
+	return gateway.proc.Wait(wait, "having read everything from Kafka", func() error {
 		if s := w.books.Sums("moesif"); s.Lost > 0 {
 			return fmt.Errorf("%d are missing", s.Lost)
 		}
 		return nil
 	})
-	if err != nil && w.opt.verbose {
-		return err
-	}
-	return nil // the books tell
 }
