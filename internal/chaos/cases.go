@@ -48,14 +48,26 @@ var cases = []testCase{
 // caseKill: the moments are drawn from the start of the process, so that some fall
 // into start-up, where the queue recovers what was in flight.
 func caseKill(ctx, programs context.Context, w *world) error {
-	n, err := w.collector(programs, "collector", "moesif.yaml", w.toMoesif()...)
+	return w.killed(ctx, programs, "moesif.yaml", w.opt.kills, 50*time.Millisecond)
+}
+
+// caseNoDisk: with wait_for_result the acknowledgement means that the backend has
+// the events, so there is nothing to recover.
+func caseNoDisk(ctx, programs context.Context, w *world) error {
+	return w.killed(ctx, programs, "no-disk.yaml", 8, 300*time.Millisecond)
+}
+
+// killed kills the Collector under load, each time between earliest and 2.5 s after
+// its start, while the backend flaps.
+func (w *world) killed(ctx, programs context.Context, config string, kills int, earliest time.Duration) error {
+	n, err := w.collector(programs, "collector", config, w.toMoesif()...)
 	if err != nil {
 		return err
 	}
 	stop := w.load(ctx, n.otlp, load.Options{})
 	err = w.whileFlapping(ctx, w.moesif, func() error {
-		for range w.opt.kills {
-			sleep(ctx, between(w.rng, 50*time.Millisecond, 2500*time.Millisecond))
+		for range kills {
+			sleep(ctx, between(w.rng, earliest, 2500*time.Millisecond))
 			n.kill()
 			if err := n.start(programs); err != nil {
 				return err
@@ -64,7 +76,7 @@ func caseKill(ctx, programs context.Context, w *world) error {
 		return n.ready(ctx)
 	})
 	report, lerr := stop()
-	w.notef("%d kills; %d answers or connections refused", w.opt.kills, report.Refused)
+	w.notef("%d kills; %d answers or connections refused", kills, report.Refused)
 	w.expectAll("moesif")
 	return then(errors.Join(err, lerr), func() error { return w.settle(ctx, n) })
 }
@@ -93,30 +105,6 @@ func caseSigterm(ctx, programs context.Context, w *world) error {
 	})
 	_, lerr := stop()
 	w.notef("%d stops, the longest took %s", stops, longest.Round(10*time.Millisecond))
-	w.expectAll("moesif")
-	return then(errors.Join(err, lerr), func() error { return w.settle(ctx, n) })
-}
-
-// caseNoDisk: with wait_for_result the acknowledgement means that the backend has
-// the events, so there is nothing to recover.
-func caseNoDisk(ctx, programs context.Context, w *world) error {
-	n, err := w.collector(programs, "collector", "no-disk.yaml", w.toMoesif()...)
-	if err != nil {
-		return err
-	}
-	stop := w.load(ctx, n.otlp, load.Options{})
-	const kills = 8
-	err = w.whileFlapping(ctx, w.moesif, func() error {
-		for range kills {
-			sleep(ctx, between(w.rng, 300*time.Millisecond, 2500*time.Millisecond))
-			n.kill()
-			if err := n.start(programs); err != nil {
-				return err
-			}
-		}
-		return n.ready(ctx)
-	})
-	_, lerr := stop()
 	w.expectAll("moesif")
 	return then(errors.Join(err, lerr), func() error { return w.settle(ctx, n) })
 }
