@@ -21,16 +21,16 @@ type checks struct {
 	met []bool
 }
 
-func newChecks(absent, present list) (*checks, error) {
+func newChecks(absent, present []string) (*checks, error) {
 	c := &checks{present: present}
 	if slices.Contains(present, "") {
-		return nil, errors.New("-expect-present is empty")
+		return nil, errors.New("--expect-present is empty")
 	}
 	for _, a := range absent {
 		if file, ok := strings.CutPrefix(a, "@"); ok {
 			b, err := os.ReadFile(file)
 			if err != nil {
-				return nil, fmt.Errorf("-expect-absent: %w", err)
+				return nil, fmt.Errorf("--expect-absent: %w", err)
 			}
 			for l := range strings.SplitSeq(string(b), "\n") {
 				if l = strings.TrimSuffix(l, "\r"); l == "" {
@@ -52,7 +52,7 @@ func newChecks(absent, present list) (*checks, error) {
 
 func (c *checks) add(a string) error {
 	if a == "" {
-		return errors.New("-expect-absent is empty")
+		return errors.New("--expect-absent is empty")
 	}
 	name, ok := strings.CutPrefix(a, "detector:")
 	if !ok {
@@ -60,7 +60,7 @@ func (c *checks) add(a string) error {
 		return nil
 	}
 	if _, err := (&redacttest.Case{Where: "text"}).Detects(name, ""); err != nil {
-		return fmt.Errorf("-expect-absent detector:%s: %s", name, strings.TrimPrefix(err.Error(), "redact: "))
+		return fmt.Errorf("--expect-absent detector:%s: %s", name, strings.TrimPrefix(err.Error(), "redact: "))
 	}
 	c.detectors = append(c.detectors, name)
 	return nil

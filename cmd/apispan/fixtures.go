@@ -8,10 +8,11 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"os"
+
+	"github.com/spf13/cobra"
 
 	"github.com/apispan/apispan/redact/redacttest"
 )
@@ -20,16 +21,16 @@ import (
 const maxInput = 256 << 20
 
 // read returns the cases of the files, or of standard input if there are none.
-func (f *redactFlags) read(fs *flag.FlagSet, in io.Reader) ([]redacttest.Case, error) {
+func (f *redactFlags) read(cmd *cobra.Command) ([]redacttest.Case, error) {
 	if f.corpus != "" {
 		return redacttest.Load(redacttest.Lenient, f.corpus)
 	}
 	// These describe a value, so that naming one says that the fixtures are values.
-	fs.Visit(func(fl *flag.Flag) {
-		if f.input == "" && (fl.Name == "where" || fl.Name == "content-type" || fl.Name == "output") {
+	for _, name := range []string{"where", "content-type", "output"} {
+		if f.input == "" && cmd.Flags().Changed(name) {
 			f.input = inputValue
 		}
-	})
+	}
 	var out []redacttest.Case
 	add := func(r io.Reader, name string) error {
 		b, err := io.ReadAll(io.LimitReader(r, maxInput+1))
@@ -44,7 +45,7 @@ func (f *redactFlags) read(fs *flag.FlagSet, in io.Reader) ([]redacttest.Case, e
 		return err
 	}
 	if len(f.files) == 0 {
-		if err := add(in, "stdin"); err != nil {
+		if err := add(cmd.InOrStdin(), "stdin"); err != nil {
 			return nil, err
 		}
 	}

@@ -6,11 +6,14 @@ package main
 import (
 	"bytes"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"net/netip"
 	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/apispan/apispan/redact"
 )
 
 // maxValues bounds what token and decrypt read.
@@ -35,12 +38,23 @@ func values(in io.Reader, raw bool) ([][]byte, error) {
 	return lines, nil
 }
 
-// eachLine writes what f makes of each value. Errors name the line; the value
-// stays out of them.
-func eachLine(s streams, vs [][]byte, f func([]byte) ([]byte, error)) error {
+// eachLine writes what f makes of each value of standard input. Errors name the
+// line; the value stays out of them.
+func eachLine(cmd *cobra.Command, policy string, raw bool, f func(*redact.Policy, []byte) ([]byte, error)) error {
+	if policy == "" {
+		return errors.New("no policy: give --policy FILE")
+	}
+	p, err := loadPolicy(policy)
+	if err != nil {
+		return err
+	}
+	vs, err := values(cmd.InOrStdin(), raw)
+	if err != nil {
+		return err
+	}
 	var errs []error
 	for i, v := range vs {
-		out, err := f(v)
+		out, err := f(p, v)
 		if err != nil {
 			err = errors.New(strings.TrimPrefix(err.Error(), "token: "))
 			if len(vs) > 1 {
@@ -49,44 +63,46 @@ func eachLine(s streams, vs [][]byte, f func([]byte) ([]byte, error)) error {
 			errs = append(errs, err)
 			continue
 		}
-		if _, err := s.out.Write(append(out, '\n')); err != nil {
+		if _, err := cmd.OutOrStdout().Write(append(out, '\n')); err != nil {
 			return err
 		}
 	}
 	return errors.Join(errs...)
 }
 
-// runToken prints the tokens of values. They come from standard input only:
+// newToken prints the tokens of values. They come from standard input only:
 // arguments are seen by other users and kept in shell histories.
-func runToken(args []string, s streams) error {
-	fs := flag.NewFlagSet("token", flag.ContinueOnError)
-	policy := fs.String("policy", "", "policy `file` that names the keys")
-	kid := fs.String("kid", "", "key `id`, active or retired; default the active key")
-	scope := fs.String("scope", "", "`scope` of the rule that makes the tokens")
-	low := fs.Bool("lower", false, "lower the values first, as rules with lower: true do")
-	raw := fs.Bool("raw", false, "all of the input, line ends too, is one value")
-	if err := parse(fs, args, s, 0); err != nil {
-		return err
+func newToken() *cobra.Command {
+	var policy, kid, scope string
+	var low, raw bool
+	cmd := &cobra.Command{
+		Use:   "token --policy FILE < values",
+		Short: "Make the tokens of values, to search for them",
+		Long: `Reads values from standard input, one a line, and prints the token that the hmac
+action makes of each. Arguments would be seen by other users.`,
+		Example: "  echo u-17 | apispan token --policy policy.yaml",
+		GroupID: groupPolicy,
+		Args:    arguments(0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return eachLine(cmd, policy, raw, func(p *redact.Policy, v []byte) ([]byte, error) {
+				if low {
+					v = bytes.ToLower(v)
+				}
+				t, err := p.Token(kid, scope, canonical(v))
+				return []byte(t), err
+			})
+		},
 	}
-	if *policy == "" {
-		return errors.New("no policy: give -policy FILE")
-	}
-	p, err := loadPolicy(*policy)
-	if err != nil {
-		return err
-	}
-	vs, err := values(s.in, *raw)
-	if err != nil {
-		return err
-	}
-	return eachLine(s, vs, func(v []byte) ([]byte, error) {
-		if *low {
-			v = bytes.ToLower(v)
-		}
-		t, err := p.Token(*kid, *scope, canonical(v))
-		return []byte(t), err
-	})
+	fs := cmd.Flags()
+	fs.StringVar(&policy, "policy", "", policyUsage)
+	fs.StringVar(&kid, "kid", "", "key `id`, active or retired, or a rotation period; default the active key")
+	fs.StringVar(&scope, "scope", "", "`scope` of the rule that makes the tokens")
+	fs.BoolVar(&low, "lower", false, "lower the values first, as rules with lower: true do")
+	fs.BoolVar(&raw, "raw", false, "all of the input, line ends too, is one value")
+	return cmd
 }
+
+const policyUsage = "policy `file` in YAML that names the keys"
 
 // canonical brings an address into the text that its token is made of, as the
 // hmac action does.
@@ -98,23 +114,21 @@ func canonical(v []byte) []byte {
 	return []byte(a.Unmap().String())
 }
 
-// runDecrypt prints the values behind ciphertexts.
-func runDecrypt(args []string, s streams) error {
-	fs := flag.NewFlagSet("decrypt", flag.ContinueOnError)
-	policy := fs.String("policy", "", "policy `file` that names the keys")
-	if err := parse(fs, args, s, 0); err != nil {
-		return err
+// newDecrypt prints the values behind ciphertexts.
+func newDecrypt() *cobra.Command {
+	var policy string
+	cmd := &cobra.Command{
+		Use:     "decrypt --policy FILE < texts",
+		Short:   "Recover values that the encrypt action replaced",
+		Long:    "Reads texts enc:v1:… from standard input, one a line, and prints the values: give it\nonly to those who may see them, together with the key.",
+		GroupID: groupPolicy,
+		Args:    arguments(0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return eachLine(cmd, policy, false, func(p *redact.Policy, v []byte) ([]byte, error) {
+				return p.Decrypt(string(bytes.TrimSpace(v)))
+			})
+		},
 	}
-	if *policy == "" {
-		return errors.New("no policy: give -policy FILE")
-	}
-	p, err := loadPolicy(*policy)
-	if err != nil {
-		return err
-	}
-	vs, err := values(s.in, false)
-	if err != nil {
-		return err
-	}
-	return eachLine(s, vs, func(v []byte) ([]byte, error) { return p.Decrypt(string(bytes.TrimSpace(v))) })
+	cmd.Flags().StringVar(&policy, "policy", "", policyUsage)
+	return cmd
 }

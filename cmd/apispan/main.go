@@ -5,19 +5,18 @@ package main
 
 import (
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"os"
-	"runtime/debug"
-	"sort"
 	"strings"
+
+	"github.com/spf13/cobra"
 )
 
 // Exit codes.
 const (
 	exitOK     = 0
-	exitFailed = 1 // a leak, a missed expectation
+	exitFailed = 1 // a leak, a missed expectation, a failed check
 	exitUsage  = 2 // wrong arguments, unusable policy or input
 )
 
@@ -25,74 +24,102 @@ const (
 // has been written.
 var errFailed = errors.New("checks failed")
 
-// streams are the standard streams of one run.
-type streams struct {
-	in       io.Reader
-	out, err io.Writer
-}
-
-type command struct {
-	usage, short string
-	run          func(args []string, s streams) error
-}
-
-func commands() map[string]command {
-	return map[string]command{
-		"doctor":  {"doctor [-offline] CONFIG...", "examine a Collector configuration, the machine and the backends", runDoctor},
-		"redact":  {"redact -policy FILE|preset:NAME [flags] [FIXTURE...]", "run fixtures or a corpus through a policy", runRedact},
-		"policy":  {"policy list | print NAME | check FILE... | hash FILE | defaults | detectors | schema", "print, list and check policies", runPolicy},
-		"token":   {"token -policy FILE [-kid ID] [-scope S] < values", "make the tokens of values, one a line", runToken},
-		"decrypt": {"decrypt -policy FILE < texts", "recover encrypted values, one a line", runDecrypt},
-		"version": {"version", "print the version", runVersion},
-	}
-}
-
 func main() {
-	os.Exit(run(os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr}))
+	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 
-func run(args []string, s streams) int {
-	if len(args) == 0 {
-		usage(s.err)
-		return exitUsage
-	}
-	name := args[0]
-	if name == "help" || name == "-h" || name == "-help" || name == "--help" {
-		usage(s.out)
-		return exitOK
-	}
-	c, ok := commands()[name]
-	if !ok {
-		sayf(s.err, "apispan: unknown command %q; see apispan help\n", name)
-		return exitUsage
-	}
-	switch err := c.run(args[1:], s); {
-	case err == nil, errors.Is(err, flag.ErrHelp):
+func run(args []string, in io.Reader, out, errOut io.Writer) int {
+	root := newRoot()
+	root.SetArgs(twoDashes(root, args))
+	root.SetIn(in)
+	root.SetOut(out)
+	root.SetErr(errOut)
+	switch cmd, err := root.ExecuteC(); {
+	case err == nil:
 		return exitOK
 	case errors.Is(err, errFailed):
 		return exitFailed
-	case errors.Is(err, errParsed):
-		return exitUsage
 	default:
-		for l := range strings.SplitSeq(err.Error(), "\n") {
-			sayf(s.err, "apispan %s: %s\n", name, l)
+		name := "apispan"
+		if top := topOf(cmd); top != "" {
+			name += " " + top
+		}
+		for l := range strings.SplitSeq(strings.TrimSpace(err.Error()), "\n") {
+			sayf(errOut, "%s: %s\n", name, strings.TrimSpace(l))
 		}
 		return exitUsage
 	}
 }
 
-func usage(w io.Writer) {
-	cs := commands()
-	names := make([]string, 0, len(cs))
-	for n := range cs {
-		names = append(names, n)
+// topOf is the name of the command below the root that cmd belongs to.
+func topOf(cmd *cobra.Command) string {
+	for cmd.HasParent() && cmd.Parent().HasParent() {
+		cmd = cmd.Parent()
 	}
-	sort.Strings(names)
-	sayf(w, "Usage: apispan COMMAND [flags]; apispan COMMAND -h lists its flags.\n\n")
-	for _, n := range names {
-		sayf(w, "  %-8s  %s\n            apispan %s\n", n, cs[n].short, cs[n].usage)
+	if !cmd.HasParent() {
+		return ""
 	}
-	sayf(w, "\nExit codes: 0 fine, 1 a leak or a missed expectation, 2 wrong usage or an unusable policy.\n")
+	return cmd.Name()
+}
+
+func newRoot() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "apispan",
+		Short: "Test redaction policies, check Collector configurations, make and read tokens",
+		Long: `Tests redaction policies before they meet traffic, checks Collector configurations
+before they are started, and handles what policies make: tokens and ciphertexts.
+
+It prints captured values only if --show-values asks for it. Only check opens
+network connections, to the backends that a configuration names.
+
+Exit codes: 0 fine, 1 a leak, a missed expectation or a failed check,
+2 wrong usage, unusable policy or input.`,
+		Example: `  apispan check /etc/otelcol-apispan/config.yaml
+  apispan policy check policy.yaml
+  apispan redact --policy policy.yaml --expect-absent hunter2 < body.json`,
+		Args:          noCommand,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return needsCommand(cmd) },
+		Version:       versionText(),
+		SilenceErrors: true, // run writes them
+		SilenceUsage:  true, // a message that names the mistake says more than a page
+	}
+	root.SetVersionTemplate("{{.Version}}\n")
+	root.SetFlagErrorFunc(flagError)
+	root.PersistentFlags().SortFlags = false
+	root.AddGroup(
+		&cobra.Group{ID: groupPolicy, Title: "Policies:"},
+		&cobra.Group{ID: groupCollector, Title: "The Collector:"},
+		&cobra.Group{ID: groupOther, Title: "Other:"},
+	)
+	root.AddCommand(newRedact(), newPolicy(), newToken(), newDecrypt(), newCheck(), newVersion())
+	root.SetHelpCommandGroupID(groupOther)
+	root.SetCompletionCommandGroupID(groupOther)
+	return root
+}
+
+const (
+	groupPolicy    = "policy"
+	groupCollector = "collector"
+	groupOther     = "other"
+)
+
+// needsCommand is the answer to a command that only has commands below it.
+func needsCommand(cmd *cobra.Command) error {
+	sayf(cmd.ErrOrStderr(), "%s\n", cmd.UsageString())
+	return errors.New("no command given; see " + cmd.CommandPath() + " --help")
+}
+
+// noCommand names the command that is unknown, and those that may have been meant.
+func noCommand(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	text := fmt.Sprintf("unknown command %q", args[0])
+	cmd.SuggestionsMinimumDistance = 2
+	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+		return errors.New(text + ": did you mean " + strings.Join(near, " or ") + "?")
+	}
+	return errors.New(text + "; see " + cmd.CommandPath() + " --help")
 }
 
 // sayf writes to a standard stream. A reader that went away is its own fault.
@@ -100,55 +127,15 @@ func sayf(w io.Writer, format string, args ...any) {
 	_, _ = fmt.Fprintf(w, format, args...)
 }
 
-// errParsed is a flag error that package flag has already written.
-var errParsed = errors.New("wrong flags")
-
-// parse parses flags and rejects arguments beyond most.
-func parse(fs *flag.FlagSet, args []string, s streams, most int) error {
-	rest, err := parseMixed(fs, args, s)
-	if err == nil && len(rest) > most {
-		err = fmt.Errorf("unexpected argument %q", rest[most])
+func newVersion() *cobra.Command {
+	return &cobra.Command{
+		Use:     "version",
+		Short:   "Print the version",
+		GroupID: groupOther,
+		Args:    arguments(0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			_, err := fmt.Fprintln(cmd.OutOrStdout(), versionText())
+			return err
+		},
 	}
-	return err
-}
-
-// parseMixed parses flags that may stand before, between and behind arguments, and
-// returns the arguments.
-func parseMixed(fs *flag.FlagSet, args []string, s streams) (rest []string, err error) {
-	fs.SetOutput(s.err)
-	fs.Usage = func() {
-		sayf(s.err, "Usage: apispan %s\n\n", commands()[strings.Fields(fs.Name())[0]].usage)
-		fs.PrintDefaults()
-	}
-	for {
-		switch err := fs.Parse(args); {
-		case errors.Is(err, flag.ErrHelp):
-			return nil, err
-		case err != nil:
-			return nil, errParsed
-		case fs.NArg() == 0:
-			return rest, nil
-		}
-		rest, args = append(rest, fs.Arg(0)), fs.Args()[1:]
-	}
-}
-
-func runVersion(args []string, s streams) error {
-	if err := parse(flag.NewFlagSet("version", flag.ContinueOnError), args, s, 0); err != nil {
-		return err
-	}
-	v, goVersion, revision := "(devel)", "", ""
-	if b, ok := debug.ReadBuildInfo(); ok {
-		goVersion = b.GoVersion
-		if b.Main.Version != "" {
-			v = b.Main.Version
-		}
-		for _, kv := range b.Settings {
-			if kv.Key == "vcs.revision" {
-				revision = " " + kv.Value
-			}
-		}
-	}
-	_, err := fmt.Fprintf(s.out, "apispan %s%s %s\n", v, revision, goVersion)
-	return err
 }

@@ -263,7 +263,7 @@ func TestUsageErrors(t *testing.T) {
 		{nil, "Usage"},
 		{[]string{"nope"}, `unknown command "nope"`},
 		{[]string{"redact"}, "no policy"},
-		{[]string{"redact", "-nope"}, "flag provided but not defined"},
+		{[]string{"redact", "-nope"}, "unknown flag --nope"},
 		{[]string{"redact", "-policy", "missing.yaml"}, "missing.yaml"},
 		{[]string{"redact", "-policy", badPolicy}, badPolicy + ":2: keys.dney: unknown field (did you mean deny?)"},
 		{[]string{"redact", "-policy", shortKey}, "openssl rand -base64 32"},
@@ -281,7 +281,7 @@ func TestUsageErrors(t *testing.T) {
 		{[]string{"redact", "-policy", p, "missing.jsonl"}, "missing.jsonl"},
 		{[]string{"redact", "-corpus", "c.jsonl", "extra"}, `unexpected argument "extra"`},
 		{[]string{"redact", "-corpus", "missing.jsonl"}, "missing.jsonl"},
-		{[]string{"policy"}, "usage"},
+		{[]string{"policy"}, "no command given"},
 		{[]string{"policy", "hash", badPolicy}, ":2: "},
 		{[]string{"policy", "print"}, "needs an argument"},
 		{[]string{"policy", "print", "nope"}, "use one of"},
@@ -387,20 +387,5 @@ func TestPolicyCommands(t *testing.T) {
 	}
 	if r := apispan(t, "", "policy", "detectors"); r.code != 0 || !strings.Contains(r.out, "iban             off") {
 		t.Errorf("detectors: %+v", r)
-	}
-}
-
-func TestVersionAndHelp(t *testing.T) {
-	t.Parallel()
-	if r := apispan(t, "", "version"); r.code != 0 || !strings.HasPrefix(r.out, "apispan ") {
-		t.Errorf("%+v", r)
-	}
-	for name := range commands() {
-		if r := apispan(t, "", name, "-h"); r.code != 0 || !strings.Contains(r.err, "Usage: apispan "+name) {
-			t.Errorf("%s -h: %+v", name, r)
-		}
-	}
-	if r := apispan(t, "", "help"); r.code != 0 || !strings.Contains(r.out, "Exit codes") {
-		t.Errorf("help: %+v", r)
 	}
 }

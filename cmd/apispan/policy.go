@@ -5,66 +5,85 @@ package main
 
 import (
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"strings"
 
+	"github.com/spf13/cobra"
+
 	"github.com/apispan/apispan/redact"
 )
 
-func runPolicy(args []string, s streams) error {
-	fs := flag.NewFlagSet("policy", flag.ContinueOnError)
-	rest, err := parseMixed(fs, args, s)
-	if err != nil {
-		return err
+func newPolicy() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "policy",
+		Short:   "Print, list and check policies",
+		GroupID: groupPolicy,
+		Args:    noCommand,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return needsCommand(cmd) },
 	}
-	verb := ""
-	if len(rest) > 0 {
-		verb, rest = rest[0], rest[1:]
-	}
-	most := map[string]int{"print": 1, "check": 1 << 20, "hash": 1, "list": 0, "defaults": 0, "detectors": 0, "schema": 0}
-	n, ok := most[verb]
-	switch {
-	case !ok:
-		return fmt.Errorf("usage: apispan %s", commands()["policy"].usage)
-	case n > 0 && len(rest) == 0:
-		return fmt.Errorf("policy %s needs an argument: apispan %s", verb, commands()["policy"].usage)
-	case len(rest) > n:
-		return fmt.Errorf("unexpected argument %q", rest[n])
-	}
-	switch verb {
-	case "print":
-		b, err := policySource(presetPrefix + strings.TrimPrefix(rest[0], presetPrefix))
-		if err == nil {
-			_, err = s.out.Write(b)
-		}
-		return err
-	case "list":
-		for _, n := range redact.PresetNames() {
-			b, _ := redact.Preset(n)
-			sayf(s.out, "%-14s %s\n", n, summary(b))
-		}
-		return nil
-	case "defaults":
-		return printDefaults(s.out)
-	case "detectors":
-		return printDetectors(s.out, func(redact.Detector) bool { return true })
-	case "schema":
-		_, err := s.out.Write(redact.Schema())
-		return err
-	case "hash":
-		p, err := loadPolicy(rest[0])
-		if err == nil {
-			_, err = fmt.Fprintln(s.out, p.Hash())
-		}
-		return err
-	default:
-		var errs []error
-		for _, name := range rest {
-			errs = append(errs, checkPolicy(name, s))
-		}
-		return errors.Join(errs...)
+	cmd.AddCommand(
+		&cobra.Command{
+			Use:   "check FILE...",
+			Short: "Compile policies; say what is wrong as file:line: field: problem, and which keys they need",
+			Args:  needs("FILE", 1<<20),
+			RunE: func(cmd *cobra.Command, files []string) error {
+				var errs []error
+				for _, name := range files {
+					errs = append(errs, checkPolicy(name, cmd.OutOrStdout()))
+				}
+				return errors.Join(errs...)
+			},
+		},
+		&cobra.Command{
+			Use:   "hash FILE",
+			Short: "Print the hash that spans are stamped with (apispan.redaction.policy)",
+			Args:  needs("FILE", 1),
+			RunE: func(cmd *cobra.Command, args []string) error {
+				p, err := loadPolicy(args[0])
+				if err == nil {
+					_, err = fmt.Fprintln(cmd.OutOrStdout(), p.Hash())
+				}
+				return err
+			},
+		},
+		&cobra.Command{
+			Use:               "print NAME",
+			Short:             "Print a shipped policy, to start from",
+			Args:              needs("NAME", 1),
+			ValidArgsFunction: cobra.FixedCompletions(redact.PresetNames(), cobra.ShellCompDirectiveNoFileComp),
+			RunE: func(cmd *cobra.Command, args []string) error {
+				b, err := policySource(presetPrefix + strings.TrimPrefix(args[0], presetPrefix))
+				if err == nil {
+					_, err = cmd.OutOrStdout().Write(b)
+				}
+				return err
+			},
+		},
+		printer("list", "List the shipped policies", func(w io.Writer) error {
+			for _, n := range redact.PresetNames() {
+				b, _ := redact.Preset(n)
+				sayf(w, "%-14s %s\n", n, summary(b))
+			}
+			return nil
+		}),
+		printer("defaults", "Print the built-in key list and the detectors that mask", printDefaults),
+		printer("detectors", "List all detectors", func(w io.Writer) error {
+			return printDetectors(w, func(redact.Detector) bool { return true })
+		}),
+		printer("schema", "Print the JSON schema of the policy language, for editors", func(w io.Writer) error {
+			_, err := w.Write(redact.Schema())
+			return err
+		}),
+	)
+	return cmd
+}
+
+// printer is a command without arguments that prints something.
+func printer(name, short string, write func(io.Writer) error) *cobra.Command {
+	return &cobra.Command{
+		Use: name, Short: short, Args: arguments(0),
+		RunE: func(cmd *cobra.Command, _ []string) error { return write(cmd.OutOrStdout()) },
 	}
 }
 
@@ -88,12 +107,12 @@ func summary(b []byte) string {
 
 // checkPolicy compiles a file and tells what it needs. A key that is not there is
 // not an error of the policy: where it runs, it may be.
-func checkPolicy(name string, s streams) error {
+func checkPolicy(name string, w io.Writer) error {
 	p, err := loadPolicy(name)
 	if err != nil {
 		return err
 	}
-	sayf(s.out, "%s: ok, policy %s\n", name, p.Hash())
+	sayf(w, "%s: ok, policy %s\n", name, p.Hash())
 	for _, k := range p.Keys() {
 		state, id := "loaded", k.ID
 		if !k.Loaded {
@@ -108,10 +127,10 @@ func checkPolicy(name string, s streams) error {
 		if k.Source == "value" {
 			state += "; it stands in the policy itself: use file or env outside of tests"
 		}
-		sayf(s.out, "key %s from %s: %s\n", id, k.Source, state)
+		sayf(w, "key %s from %s: %s\n", id, k.Source, state)
 	}
 	if p.Config().DryRun {
-		sayf(s.out, "dry_run is on: nothing is changed\n")
+		sayf(w, "dry_run is on: nothing is changed\n")
 	}
 	return nil
 }

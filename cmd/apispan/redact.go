@@ -5,24 +5,19 @@ package main
 
 import (
 	"errors"
-	"flag"
 	"fmt"
 	"os"
 	"slices"
 	"strings"
 
+	"github.com/spf13/cobra"
+
 	"github.com/apispan/apispan/redact"
 	"github.com/apispan/apispan/redact/redacttest"
 )
 
-// list is a flag that may be repeated.
-type list []string
-
-func (l *list) String() string     { return strings.Join(*l, ", ") }
-func (l *list) Set(s string) error { *l = append(*l, s); return nil }
-
-// Values of -format and -input, the status of a case without a failure, the
-// default of -where.
+// Values of --format and --input, the status of a case without a failure, the
+// default of --where.
 const (
 	formatText  = "text"
 	formatJSON  = "json"
@@ -35,69 +30,90 @@ const (
 type redactFlags struct {
 	policy, preset, corpus, format          string
 	input, where, contentType               string
-	absent, present                         list
+	absent, present                         []string
 	showValues, output, quiet, defaultsOnly bool
 	truncated                               bool
 	ex                                      redacttest.Exchange
 	files                                   []string
 }
 
-func (f *redactFlags) set(fs *flag.FlagSet) {
+func (f *redactFlags) set(cmd *cobra.Command) {
+	fs := cmd.Flags()
+	fs.SortFlags = false // in the order in which they are needed
 	fs.StringVar(&f.policy, "policy", "", "policy `file` in YAML, or preset:NAME")
 	fs.StringVar(&f.preset, "preset", "", "`name` of a shipped policy; see apispan policy list")
-	fs.StringVar(&f.corpus, "corpus", "", "run a `file` of cases, each under the rules that it carries, and judge it as go test ./redact -run Corpus does")
-	fs.StringVar(&f.format, "format", formatText, "report: text or json (one object a line)")
+	fs.StringArrayVar(&f.absent, "expect-absent", nil, "`text`, or detector:NAME, or @FILE with one of them a line, that must be in no output; repeatable")
+	fs.StringArrayVar(&f.present, "expect-present", nil, "`text` that must be in every output; repeatable")
 	fs.StringVar(&f.input, "input", "", "what the fixtures are: cases (one a line) or value (a file is one value); default: cases if the first line is one")
 	fs.StringVar(&f.where, "where", bodyRequest, "where a value stood: "+strings.Join(redacttest.Places(), ", "))
-	fs.StringVar(&f.contentType, "content-type", "", "content type of a value")
+	fs.StringVar(&f.contentType, "content-type", "", "content `type` of a value")
 	fs.BoolVar(&f.truncated, "truncated", false, "the bodies were cut at their end")
-	fs.Var(&f.absent, "expect-absent", "`string`, or detector:NAME, or @FILE with one of them a line, that must be in no output; repeatable")
-	fs.Var(&f.present, "expect-present", "`string` that must be in every output; repeatable")
-	fs.BoolVar(&f.showValues, "show-values", false, "print values before and after: SECRETS of the fixtures appear in the report")
+	fs.StringVar(&f.ex.Host, "host", "", "`host` of the exchange, for scoped rules; a rule applies if what it asks for is not given")
+	fs.StringVar(&f.ex.Route, "route", "", "`route` of the exchange, for scoped rules")
+	fs.StringVar(&f.ex.Method, "method", "", "`method` of the exchange, for scoped rules")
+	fs.StringVar(&f.ex.Direction, "direction", "", "`direction` of the exchange, for scoped rules: incoming or outgoing")
 	fs.BoolVar(&f.output, "output", false, "print the redacted value of one fixture and nothing else")
+	fs.StringVar(&f.format, "format", formatText, "report: text or json (one object a line)")
 	fs.BoolVar(&f.quiet, "quiet", false, "report failures and the summary only")
+	fs.BoolVar(&f.showValues, "show-values", false, "print values before and after: SECRETS of the fixtures appear in the report")
+	fs.StringVar(&f.corpus, "corpus", "", "run a `file` of cases, each under the rules that it carries, and judge it as go test ./redact -run Corpus does")
 	fs.BoolVar(&f.defaultsOnly, "print-defaults", false, "print the built-in key list and the default detectors, and stop")
-	fs.StringVar(&f.ex.Host, "host", "", "host of the exchange, for scoped rules; a rule applies if what it asks for is not given")
-	fs.StringVar(&f.ex.Route, "route", "", "route of the exchange, for scoped rules")
-	fs.StringVar(&f.ex.Method, "method", "", "method of the exchange, for scoped rules")
-	fs.StringVar(&f.ex.Direction, "direction", "", "incoming or outgoing, for scoped rules")
+	words(cmd, "preset", redact.PresetNames()...)
+	words(cmd, "where", redacttest.Places()...)
+	words(cmd, "format", formatText, formatJSON)
+	words(cmd, "input", inputCases, inputValue)
+	words(cmd, "direction", "incoming", "outgoing")
 }
 
 func (f *redactFlags) validate() error {
 	switch f.ex.Direction {
 	case "", "incoming", "outgoing":
 	default:
-		return fmt.Errorf("-direction %q: write incoming or outgoing", f.ex.Direction)
+		return fmt.Errorf("--direction %q: write incoming or outgoing", f.ex.Direction)
 	}
 	if !slices.Contains(redacttest.Places(), f.where) {
-		return fmt.Errorf("-where %q: write one of %s", f.where, strings.Join(redacttest.Places(), ", "))
+		return fmt.Errorf("--where %q: write one of %s", f.where, strings.Join(redacttest.Places(), ", "))
 	}
 	switch f.format {
 	case formatText, formatJSON:
 	default:
-		return fmt.Errorf("-format %q: write text or json", f.format)
+		return fmt.Errorf("--format %q: write text or json", f.format)
 	}
 	switch f.input {
 	case "", inputCases, inputValue:
 	default:
-		return fmt.Errorf("-input %q: write cases or value", f.input)
+		return fmt.Errorf("--input %q: write cases or value", f.input)
 	}
 	if f.corpus != "" && len(f.files) > 0 {
-		return fmt.Errorf("unexpected argument %q: -corpus names the only file", f.files[0])
+		return fmt.Errorf("unexpected argument %q: --corpus names the only file", f.files[0])
 	}
 	return nil
 }
 
-func runRedact(args []string, s streams) error {
+func newRedact() *cobra.Command {
 	var f redactFlags
-	fs := flag.NewFlagSet("redact", flag.ContinueOnError)
-	f.set(fs)
-	var err error
-	if f.files, err = parseMixed(fs, args, s); err != nil {
-		return err
+	cmd := &cobra.Command{
+		Use:   "redact --policy FILE [FIXTURE...]",
+		Short: "Run fixtures or a corpus through a policy; for CI",
+		Long: `Runs fixtures (files, or standard input) through the engine of the httpcapture wrapper
+and the http_redaction processor, and reports per fixture what was done where by which
+rule. Values stay out of the report. Exit code 1 if an expectation does not hold.`,
+		Example: `  apispan redact --policy policy.yaml --output < body.json
+  apispan redact --policy preset:default --where header --show-values < headers.txt
+  apispan redact --policy policy.yaml --expect-absent @secrets.txt --expect-absent detector:card fixtures.jsonl`,
+		GroupID: groupPolicy,
+		RunE: func(cmd *cobra.Command, files []string) error {
+			f.files = files
+			return f.run(cmd)
+		},
 	}
+	f.set(cmd)
+	return cmd
+}
+
+func (f *redactFlags) run(cmd *cobra.Command) error {
 	if f.defaultsOnly {
-		return printDefaults(s.out)
+		return printDefaults(cmd.OutOrStdout())
 	}
 	if err := f.validate(); err != nil {
 		return err
@@ -110,21 +126,21 @@ func runRedact(args []string, s streams) error {
 	if err != nil {
 		return err
 	}
-	cases, err := f.read(fs, s.in)
+	cases, err := f.read(cmd)
 	if err != nil {
 		return err
 	}
 	if f.output && len(cases) != 1 {
-		return fmt.Errorf("-output needs one value, not %d cases", len(cases))
+		return fmt.Errorf("--output needs one value, not %d cases", len(cases))
 	}
-	return f.runCases(cases, p, checks, s)
+	return f.runCases(cases, p, checks, cmd.OutOrStdout(), cmd.ErrOrStderr())
 }
 
 // loadPolicy returns nil if the cases bring their own.
 func (f *redactFlags) loadPolicy() (*redact.Policy, error) {
 	switch {
 	case f.policy != "" && f.preset != "":
-		return nil, errors.New("-policy and -preset exclude each other")
+		return nil, errors.New("--policy and -preset exclude each other")
 	case f.policy != "":
 		return loadPolicy(f.policy)
 	case f.preset != "":
@@ -132,7 +148,7 @@ func (f *redactFlags) loadPolicy() (*redact.Policy, error) {
 	case f.corpus != "":
 		return nil, nil
 	}
-	return nil, errors.New("no policy: give -policy FILE, -policy preset:NAME or -corpus FILE")
+	return nil, errors.New("no policy: give --policy FILE, --policy preset:NAME or --corpus FILE")
 }
 
 const presetPrefix = "preset:"

@@ -52,12 +52,12 @@ type totals struct {
 	Stretch string   `json:"stretch,omitempty"`
 }
 
-func (f *redactFlags) runCases(cases []redacttest.Case, p *redact.Policy, c *checks, s streams) error {
+func (f *redactFlags) runCases(cases []redacttest.Case, p *redact.Policy, c *checks, out, errOut io.Writer) error {
 	var sum totals
 	report := func(o redacttest.Outcome) {
 		l := f.line(o, c)
 		sum.add(o, l)
-		f.write(s, o, l)
+		f.write(out, errOut, o, l)
 	}
 	var normal, stretch redacttest.Score
 	var err error
@@ -73,10 +73,10 @@ func (f *redactFlags) runCases(cases []redacttest.Case, p *redact.Policy, c *che
 		sum.Failed = len(sum.Fails)
 	}
 	if !f.output {
-		sum.write(f, s.out)
+		sum.write(f, out)
 	}
 	for _, n := range sum.Notes {
-		sayf(s.err, "apispan redact: %s\n", n)
+		sayf(errOut, "apispan redact: %s\n", n)
 	}
 	switch {
 	case err != nil:
@@ -87,18 +87,18 @@ func (f *redactFlags) runCases(cases []redacttest.Case, p *redact.Policy, c *che
 	return nil
 }
 
-func (f *redactFlags) write(s streams, o redacttest.Outcome, l line) {
+func (f *redactFlags) write(out, errOut io.Writer, o redacttest.Outcome, l line) {
 	switch {
 	case f.output:
-		_, _ = io.WriteString(s.out, o.Result.Output)
+		_, _ = io.WriteString(out, o.Result.Output)
 		if l.Status != statusOK {
-			writeText(s.err, l)
+			writeText(errOut, l)
 		}
 	case f.quiet && l.Status == statusOK:
 	case f.format == formatJSON:
-		writeJSON(s.out, l)
+		writeJSON(out, l)
 	default:
-		writeText(s.out, l)
+		writeText(out, l)
 	}
 }
 
