@@ -169,7 +169,7 @@ func (s *Scratch) dropLastWord(src []byte, c ctx) {
 	for i > 0 && !jsonSpace[src[i-1]] {
 		i--
 	}
-	if i == len(src) || s.covered(int32(i+s.lv.base), int32(len(src)+s.lv.base)) {
+	if i == len(src) || s.covered(i, len(src)) {
 		return
 	}
 	s.truncated(src, i, c, "")

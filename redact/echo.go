@@ -3,10 +3,7 @@
 
 package redact
 
-import (
-	"bytes"
-	"slices"
-)
+import "bytes"
 
 // A value that a deny or drop rule took away often stands a second time in the
 // same body or URL: in an error message, in a log of the request. If there are at
@@ -52,9 +49,6 @@ func (s *Scratch) dropEchoes(src []byte) {
 	if len(s.secrets) == 0 || len(s.secrets) > maxSecrets {
 		return
 	}
-	m := s.mark()
-	s.arena = append(s.arena, s.p.mask...)
-	known := len(s.edits)
 	for _, x := range s.secrets {
 		secret := s.arena[x.off : x.off+x.n]
 		for i := 0; ; {
@@ -62,25 +56,12 @@ func (s *Scratch) dropEchoes(src []byte) {
 			if j < 0 {
 				break
 			}
-			start, end := int32(i+j), int32(i+j+len(secret))
-			i = int(end)
-			if !covered(s.edits[:known], start, end) {
+			start, end := i+j, i+j+len(secret)
+			i = end
+			if !s.covered(start, end) {
 				s.count(x.pl, x.rule, actMask, outcomeRule)
-				s.edits = append(s.edits, edit{start, end, int32(m), int32(len(s.p.mask))})
+				s.replace(start, end, s.p.mask)
 			}
 		}
 	}
-	if len(s.edits) == known {
-		return
-	}
-	slices.SortFunc(s.edits, func(a, b edit) int { return int(a.start) - int(b.start) })
-	out := s.edits[:1]
-	for _, e := range s.edits[1:] {
-		if last := &out[len(out)-1]; e.start < last.end {
-			last.end = max(last.end, e.end)
-			continue
-		}
-		out = append(out, e)
-	}
-	s.edits = out
 }

@@ -3,6 +3,8 @@
 
 package redact
 
+import "github.com/apispan/apispan/redact/internal/edit"
+
 // This file is the contract between the engine and the walkers. A walker reads
 // one syntax (JSON, form, XML, ...) and never decides anything itself:
 //
@@ -170,15 +172,11 @@ const (
 // walker reads one syntax.
 type walker func(s *Scratch, src []byte, c ctx)
 
-// edit replaces src[start:end] of its level by arena[off:off+n].
-type edit struct{ start, end, off, n int32 }
-
 // level is one buffer that is being edited. Levels nest when an encoded document
-// is walked; their edits share one stack.
+// is walked; each has its own edits, see edit.List.
 type level struct {
-	src   []byte
-	first int // index of the first edit of this level
-	base  int // offset that s.sub added
+	src  []byte
+	base int // offset that s.sub added
 }
 
 // mark returns the current end of the arena. Bytes appended to s.arena after it
@@ -207,47 +205,16 @@ func (s *Scratch) replaceFrom(start, end, m int) {
 	start += s.lv.base
 	end += s.lv.base
 	n := len(s.arena) - m
-	if end-start == n && string(s.lv.src[start:end]) == string(s.arena[m:]) && !s.overlaps(start) {
+	if end-start == n && string(s.lv.src[start:end]) == string(s.arena[m:]) {
 		s.arena = s.arena[:m]
 		return
 	}
-	s.put(edit{int32(start), int32(end), int32(m), int32(n)})
+	s.edits.Put(edit.Edit{Start: int32(start), End: int32(end), Off: int32(m), N: int32(n)})
 }
 
-func (s *Scratch) overlaps(start int) bool {
-	n := len(s.edits)
-	return n > s.lv.first && int(s.edits[n-1].end) > start
-}
-
-// put inserts e in order.
-func (s *Scratch) put(e edit) {
-	n := len(s.edits)
-	if n == s.lv.first || s.edits[n-1].end <= e.start {
-		s.edits = append(s.edits, e)
-		return
-	}
-	// Rare: an edit of something already passed (a value whose name came later).
-	lo := n
-	for lo > s.lv.first && s.edits[lo-1].end > e.start {
-		lo--
-	}
-	hi := lo
-	for hi < n && s.edits[hi].start < e.end {
-		if s.edits[hi].start < e.start {
-			e.start = s.edits[hi].start
-		}
-		if s.edits[hi].end > e.end {
-			e.end = s.edits[hi].end
-		}
-		hi++
-	}
-	if hi == lo {
-		s.edits = append(s.edits, edit{})
-		copy(s.edits[lo+1:], s.edits[lo:])
-	} else {
-		s.edits = append(s.edits[:lo+1], s.edits[hi:]...)
-	}
-	s.edits[lo] = e
+// covered reports whether src[start:end] of the running walker lies in one edit.
+func (s *Scratch) covered(start, end int) bool {
+	return s.edits.Covered(int32(start+s.lv.base), int32(end+s.lv.base))
 }
 
 // sub walks src[off:...] of the running walker in place with another walker.
@@ -257,29 +224,47 @@ func (s *Scratch) sub(off int, w walker, src []byte, c ctx) {
 	s.lv.base -= off
 }
 
-// run walks an independent buffer and returns the result, which lies in the arena
-// if changed is set and is src itself if not.
-func (s *Scratch) run(w walker, src []byte, c ctx) (out []byte, changed bool) {
-	saved := s.lv
-	s.lv = level{src: src, first: len(s.edits)}
+// inner walks an independent buffer, the decoded form of something in the running
+// walker's source, and returns the edits in it. They are valid until the next call.
+func (s *Scratch) inner(w walker, src []byte, c ctx) []edit.Edit {
+	lv, outer := s.lv, s.edits.Open()
+	s.lv = level{src: src}
 	w(s, src, c)
-	es := s.edits[s.lv.first:]
-	if len(es) > 0 {
-		m := len(s.arena)
-		p := 0
-		for _, e := range es {
-			s.arena = append(s.arena, src[p:e.start]...)
-			s.arena = append(s.arena, s.arena[e.off:e.off+e.n]...)
-			p = int(e.end)
-		}
-		s.arena = append(s.arena, src[p:]...)
-		out, changed = s.arena[m:len(s.arena):len(s.arena)], true
-	} else {
-		out = src
+	s.lv = lv
+	es := s.edits.Close(outer)
+	s.checkEdits(es, len(src))
+	return es
+}
+
+// run is inner for a buffer that is written anew: the result lies in the arena if
+// changed is set and is src itself if not.
+func (s *Scratch) run(w walker, src []byte, c ctx) (out []byte, changed bool) {
+	es := s.inner(w, src, c)
+	if len(es) == 0 {
+		return src, false
 	}
-	s.edits = s.edits[:s.lv.first]
-	s.lv = saved
-	return out, changed
+	m := len(s.arena)
+	p := 0
+	for _, e := range es {
+		s.arena = append(s.arena, src[p:e.Start]...)
+		s.arena = append(s.arena, s.arena[e.Off:e.Off+e.N]...)
+		p = int(e.End)
+	}
+	s.arena = append(s.arena, src[p:]...)
+	return s.arena[m:len(s.arena):len(s.arena)], true
+}
+
+// inTests makes tests fail where production fails closed: an edit out of order and
+// a panic that apply would recover are reported to it.
+var inTests func(problem any)
+
+func (s *Scratch) checkEdits(es []edit.Edit, size int) {
+	if inTests == nil {
+		return
+	}
+	if err := edit.Check(es, size, len(s.arena)); err != nil {
+		inTests(err)
+	}
 }
 
 // Texts that stand for what was removed. They match no detector, hold no

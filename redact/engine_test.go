@@ -53,7 +53,7 @@ func TestPanic(t *testing.T) {
 	t.Parallel()
 	s := compile(t, "version: 1").NewScratch()
 	defer s.Release()
-	if _, ef := s.apply([]byte("x"), ctx{}, func(*Scratch, []byte, ctx) { panic("defect") }); ef != Removed {
+	if _, ef := s.apply([]byte("x"), ctx{}, func(*Scratch, []byte, ctx) { panic(plantedDefect) }); ef != Removed {
 		t.Errorf("effect %d", ef)
 	}
 	if s.Stats().FailedClosed != 1 {

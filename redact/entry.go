@@ -20,7 +20,10 @@ const (
 // method ends here. A panic is a defect of ours; the value is removed and counted.
 func (s *Scratch) apply(src []byte, c ctx, w walker) (out []byte, ef Effect) {
 	defer func() {
-		if recover() != nil {
+		if r := recover(); r != nil {
+			if inTests != nil {
+				inTests(r)
+			}
 			s.frameBase = 0
 			s.pend, s.foldBuf = s.pend[:0], s.foldBuf[:0]
 			s.count(c.place, ruleNone, actDrop, outcomeMalformed)
@@ -32,7 +35,7 @@ func (s *Scratch) apply(src []byte, c ctx, w walker) (out []byte, ef Effect) {
 		return nil, Removed
 	}
 	s.arena = s.arena[:0]
-	s.edits = s.edits[:0]
+	s.edits.Reset()
 	s.pend = s.pend[:0]
 	s.secrets = s.secrets[:0]
 	s.frameBase = 0
@@ -62,22 +65,24 @@ func (s *Scratch) apply(src []byte, c ctx, w walker) (out []byte, ef Effect) {
 
 // finish builds the output in one buffer of the exact size.
 func (s *Scratch) finish(src []byte) ([]byte, Effect) {
-	if len(s.edits) == 0 {
+	es := s.edits.All()
+	if len(es) == 0 {
 		return nil, Unchanged
 	}
+	s.checkEdits(es, len(src))
 	n := len(src)
-	for _, e := range s.edits {
-		n += int(e.n) - int(e.end-e.start)
+	for _, e := range es {
+		n += int(e.N) - int(e.End-e.Start)
 	}
 	if n > outFactor*len(src)+outSlack {
 		return []byte(markLimit), Changed
 	}
 	out := make([]byte, 0, n)
 	p := 0
-	for _, e := range s.edits {
-		out = append(out, src[p:e.start]...)
-		out = append(out, s.arena[e.off:e.off+e.n]...)
-		p = int(e.end)
+	for _, e := range es {
+		out = append(out, src[p:e.Start]...)
+		out = append(out, s.arena[e.Off:e.Off+e.N]...)
+		p = int(e.End)
 	}
 	return append(out, src[p:]...), Changed
 }

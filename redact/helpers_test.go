@@ -9,6 +9,18 @@ import (
 	"encoding/base64"
 )
 
+// In tests a defect is not hidden by failing closed.
+func init() {
+	inTests = func(problem any) {
+		if problem != plantedDefect {
+			panic(problem)
+		}
+	}
+}
+
+// plantedDefect is what TestPanic panics with.
+const plantedDefect = "planted defect"
+
 // refToken is the token format in its simplest form.
 func refToken(key []byte, scope, value string) string {
 	m := hmac.New(sha256.New, key)

@@ -3,7 +3,11 @@
 
 package redact
 
-import "bytes"
+import (
+	"bytes"
+
+	"github.com/apispan/apispan/redact/internal/edit"
+)
 
 // jsonString decides over the string with content src[a:b]. It returns where to go
 // on if that is not behind the closing quote (a dropped member), else 0.
@@ -212,34 +216,26 @@ func (s *Scratch) jsonInspect(raw []byte, at int, esc bool, c ctx) {
 	if (s.p.det == nil || len(dec) < s.p.detMin && !c.cut) && !structured(dec) {
 		return
 	}
-	saved, first := s.lv, len(s.edits)
 	pend, fb := len(s.pend), s.frameBase
-	s.lv = level{src: dec, first: first}
-	s.inspect(dec, c)
-	s.lv = saved
+	es := s.inner((*Scratch).inspect, dec, c)
 	s.pend, s.frameBase = s.pend[:pend], fb
-	es := s.edits[first:]
-	if len(es) == 0 {
-		return
-	}
-	off := int32(at + saved.base)
 	m := rawMap{raw: raw, plain: !esc}
-	for j := range es {
-		e := &es[j]
-		e.start = m.start(int(e.start)) + off
-		e.end = m.end(int(e.end)) + off
-		s.escapeEdit(e)
+	for _, e := range es {
+		e.Start = m.start(int(e.Start)) + int32(at+s.lv.base)
+		e.End = m.end(int(e.End)) + int32(at+s.lv.base)
+		s.escapeEdit(&e)
+		s.edits.Put(e)
 	}
 }
 
 // escapeEdit makes the replacement fit for a JSON string.
-func (s *Scratch) escapeEdit(e *edit) {
-	with := s.arena[e.off : e.off+e.n]
+func (s *Scratch) escapeEdit(e *edit.Edit) {
+	with := s.arena[e.Off : e.Off+e.N]
 	for _, b := range with {
 		if b < ' ' || b == '"' || b == '\\' {
 			m := len(s.arena)
 			s.arena = appendEscaped(s.arena, with)
-			e.off, e.n = int32(m), int32(len(s.arena)-m)
+			e.Off, e.N = int32(m), int32(len(s.arena)-m)
 			return
 		}
 	}

@@ -246,14 +246,13 @@ func (s *Scratch) patterns(src []byte, c ctx) {
 	s.matches = s.p.det.Find(s.matches[:0], src, c.cut)
 	for i := range s.matches {
 		h := s.matches[i]
-		start, end := int32(h.Start+s.lv.base), int32(h.End+s.lv.base)
 		id := s.p.detRule[h.Rule]
 		r := &s.p.rules[id]
 		if r.act == actReport {
 			s.count(c.place, id, actReport, outcomeRule)
 			continue
 		}
-		if s.covered(start, end) {
+		if s.covered(h.Start, h.End) {
 			continue
 		}
 		if r.act == actHMAC || r.act == actEncrypt {
@@ -273,22 +272,4 @@ func (s *Scratch) patterns(src []byte, c ctx) {
 		}
 		s.replace(h.Start, h.End, s.p.mask)
 	}
-}
-
-// covered reports whether an edit of this level contains [start, end).
-func (s *Scratch) covered(start, end int32) bool {
-	return covered(s.edits[s.lv.first:], start, end)
-}
-
-func covered(es []edit, start, end int32) bool {
-	lo, hi := 0, len(es)
-	for lo < hi {
-		m := int(uint(lo+hi) >> 1)
-		if es[m].end < end {
-			lo = m + 1
-		} else {
-			hi = m
-		}
-	}
-	return lo < len(es) && es[lo].start <= start
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/apispan/apispan/redact/internal/detect"
+	"github.com/apispan/apispan/redact/internal/edit"
 	"github.com/apispan/apispan/redact/internal/token"
 )
 
@@ -29,7 +30,7 @@ type Scratch struct {
 	roots     [numPlaces]verdict // verdict of a value before any key
 
 	lv    level
-	edits []edit
+	edits edit.List
 	arena []byte
 	// nestLeft is how many bytes may still be decoded for inner documents.
 	nestLeft int
@@ -92,9 +93,7 @@ func (s *Scratch) Release() {
 	if cap(s.arena) > maxKeptBytes {
 		s.arena = nil
 	}
-	if cap(s.edits) > maxKeptBytes/16 {
-		s.edits = nil
-	}
+	s.edits.Shrink(maxKeptBytes / 16)
 	s.p.pool.Put(s)
 }
 
