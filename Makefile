@@ -16,6 +16,7 @@ MANIFEST ?= manifest.yaml
 FUZZTIME ?= 30s
 BENCH ?= .
 BENCHTIME ?= 1s
+MOD ?= .
 PKG ?= ./...
 
 .PHONY: help
@@ -25,7 +26,7 @@ help: ## Show this list
 .PHONY: demo
 demo: ## Build and run the whole path against fake backends (DEMO_SECONDS=20 ends it by itself)
 	@# Built and executed, not "go run": that would turn a clean Ctrl-C into an error.
-	@CGO_ENABLED=0 go build -trimpath -o $(BIN)/demo ./internal/demo
+	@CGO_ENABLED=0 go build -C test -trimpath -o $(BIN)/demo ./demo
 	@exec $(BIN)/demo
 
 .PHONY: build
@@ -38,40 +39,47 @@ test: ## Unit, race, golden and end-to-end tests (builds the real collector)
 	go vet ./...
 	go test -race -timeout 30m ./...
 	APISPAN_TIMING=1 go test -run Linear ./redact/...
+	@# What is not allocated when nothing records can only be counted without the race detector.
+	go test -run NotRecording ./instrumentation/... && go test -C test/frameworks -run NotRecording ./...
 	@$(MAKE) --no-print-directory test-modules
 
 .PHONY: chaos
 chaos: ## Prove the delivery contract: kill, fill and cut everything under load (CHAOS="-run kill -kills 100 -seed 42")
-	@go build -trimpath -o $(BIN)/chaos ./internal/chaos
+	@go build -C test -trimpath -o $(BIN)/chaos ./chaos
 	@exec $(BIN)/chaos $(CHAOS)
 
-# All go.mod below the root: what would otherwise bring its dependencies to users.
-NESTED = $(shell find . -mindepth 2 -name go.mod -not -path './.tmp/*' -not -path '*/_build/*' | sort)
+# All go.mod below the root, as git knows them: nothing that was built.
+NESTED = $(filter-out go.mod,$(shell git ls-files --cached --others --exclude-standard 'go.mod' '*/go.mod' | sort))
 
 .PHONY: test-modules
-test-modules: ## Vet and test the nested modules (adapters, comparisons, tools)
+test-modules: ## Vet and test the modules below the root (components, adapters, end to end, comparisons)
 	@set -e; for mod in $(NESTED); do \
-		needs=$$(sed -n 's/^go //p' $$mod); has=$$(go env GOVERSION | sed 's/^go//'); \
+		needs=$$(sed -n 's/^go //p' $(CURDIR)/$$mod); has=$$(go env GOVERSION | sed 's/^go//'); \
 		if [ "$$(printf '%s\n' "$$needs" "$$has" | sort -V | head -n 1)" != "$$needs" ]; then \
 			echo "skip $$mod: it needs Go $$needs"; continue; \
 		fi; \
-		cd $$(dirname $$mod); pkgs=$$(go list ./... 2>&1) || { echo "$$mod: $$pkgs" >&2; exit 1; }; \
-		case $$pkgs in *'matched no packages'*) ;; *) go vet ./...; go test -race ./...; go test -run NotRecording ./... ;; esac; \
-		cd $(CURDIR); \
+		cd $(CURDIR)/$$(dirname $$mod); pkgs=$$(go list ./... 2>&1) || { echo "$$mod: $$pkgs" >&2; exit 1; }; \
+		case $$pkgs in *'matched no packages'*) ;; *) echo "== $$mod"; go vet ./...; go test -race -timeout 30m ./... ;; esac; \
 	done
 
 .PHONY: lint
 lint: $(BIN)/golangci-lint-$(GOLANGCI_LINT_VERSION) ## Run all linters
-	$(BIN)/golangci-lint-$(GOLANGCI_LINT_VERSION) run
+	@set -e; for mod in go.mod $(NESTED); do \
+		case $$mod in internal/tools/*|*/kafkabroker/*) continue;; esac; \
+		echo "== $$(dirname $$mod)"; cd $(CURDIR)/$$(dirname $$mod); \
+		$(BIN)/golangci-lint-$(GOLANGCI_LINT_VERSION) run --config $(CURDIR)/.golangci.yml; \
+	done
 
 $(BIN)/golangci-lint-$(GOLANGCI_LINT_VERSION):
 	GOBIN=$(BIN) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT_VERSION)
 	mv $(BIN)/golangci-lint $@
 
-# What users import: the root, and the adapters with their frameworks.
+# What users fetch.
+RELEASED = . $(dir $(filter exporter/% extension/% instrumentation/% internal/queueguard/% processor/httpredactionprocessor/go.mod,$(NESTED)))
+
 .PHONY: vuln
 vuln: $(BIN)/govulncheck-$(GOVULNCHECK_VERSION) ## Look for known vulnerabilities in what is called (GOVULNDB names another database)
-	@for mod in . $(dir $(filter ./instrumentation/%,$(NESTED))); do \
+	@for mod in $(RELEASED); do \
 		out=$$(cd $$mod && $(BIN)/govulncheck-$(GOVULNCHECK_VERSION) -db $(GOVULNDB) ./... 2>&1); code=$$?; \
 		case "$$code $$out" in \
 		'0 '*) echo "$$mod: no known vulnerability is called";; \
@@ -87,35 +95,40 @@ $(BIN)/govulncheck-$(GOVULNCHECK_VERSION):
 	mv $(BIN)/govulncheck $@
 
 .PHONY: bench
-bench: ## Run benchmarks (BENCH=regexp PKG=./redact BENCHTIME=2s)
-	go test -run '^$$' -bench '$(BENCH)' -benchtime $(BENCHTIME) -benchmem -cpu 1 $(PKG)
+bench: ## Run benchmarks (BENCH=regexp MOD=processor/httpredactionprocessor PKG=./... BENCHTIME=2s)
+	cd $(MOD) && go test -run '^$$' -bench '$(BENCH)' -benchtime $(BENCHTIME) -benchmem -cpu 1 $(PKG)
 
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME (30s) each
-	@set -e; for pkg in $$(go list ./...); do \
+	@set -e; for mod in $(RELEASED); do cd $(CURDIR)/$$mod; for pkg in $$(go list ./...); do \
 		for f in $$(go test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
 			echo "== $$pkg $$f"; \
 			go test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) $$pkg; \
 		done; \
-	done
+	done; done
 
 .PHONY: tools
 tools:
-	cd internal/tools && go build -o $(BIN)/ go.opentelemetry.io/collector/cmd/mdatagen go.opentelemetry.io/collector/cmd/builder
+	cd internal/tools && go build -o $(BIN)/ go.opentelemetry.io/collector/cmd/mdatagen go.opentelemetry.io/collector/cmd/builder go.opentelemetry.io/build-tools/multimod
 
 .PHONY: generate
 generate: tools ## Regenerate component metadata
-	PATH="$(BIN):$$PATH" go generate ./...
+	@set -e; for mod in $(RELEASED); do (cd $$mod && PATH="$(BIN):$$PATH" go generate ./...); done
+
+.PHONY: versions
+versions: tools ## Check that versions.yaml, every go.mod, and the manifests name one version
+	$(BIN)/multimod verify
+	go test -C test -run 'Versions|Manifest|Fetch' ./e2e
 
 .PHONY: check
 check: generate ## Fail if generated files, formatting or go.mod differ from what is committed, or a vulnerability is known
 	go mod tidy
 	@# Not the bench: tidy also wants what the tests of its dependencies need, which not every proxy has.
-	@set -e; for mod in $(filter-out %/bench/go.mod,$(NESTED)); do (cd $$(dirname $$mod) && go mod tidy); done
+	@set -e; for mod in $(filter-out %/bench/go.mod %/agents/go.mod,$(NESTED)); do (cd $$(dirname $$mod) && go mod tidy); done
 	gofmt -l -w $$(git ls-files '*.go')
 	@git diff --exit-code -- . || (echo "the tree differs from what the tools produce: commit the changes above" >&2; exit 1)
 	@$(MAKE) --no-print-directory vuln VULN_OPTIONAL=1
 
 .PHONY: collector
 collector: ## Build otelcol-apispan with OCB (MANIFEST=manifest.yaml)
-	CGO_ENABLED=0 go run -trimpath ./internal/demo -build-only -manifest $(MANIFEST)
+	CGO_ENABLED=0 go run -C test -trimpath ./demo -build-only -manifest $(MANIFEST)

@@ -14,7 +14,7 @@ export OTEL_EXPORTER_OTLP_ENDPOINT="http://$OTLP_HTTP"
 collector=${APISPAN_COLLECTOR:-}
 if [ -z "$collector" ]; then
 	collector=$root/collectorbuild/_build_demo/otelcol-apispan
-	(cd "$root" && go run ./internal/demo -build-only) # seconds, if nothing has changed
+	(cd "$root" && go run -C test ./demo -build-only) # seconds, if nothing has changed
 fi
 server=$(mktemp -d)/readme-metrics
 (cd "$root" && go build -o "$server" ./examples/readme-metrics)

@@ -24,7 +24,7 @@ import (
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend"
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/backendtest"
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/entity"
-	"github.com/apispan/apispan/internal/storagetest"
+	"github.com/apispan/apispan/internal/queueguard/storagetest"
 )
 
 // update is one log record for entityLogs: event name and attributes.

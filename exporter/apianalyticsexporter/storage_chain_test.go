@@ -15,7 +15,7 @@ import (
 
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/backendtest"
 	"github.com/apispan/apispan/internal/httpattr"
-	"github.com/apispan/apispan/internal/storagetest"
+	"github.com/apispan/apispan/internal/queueguard/storagetest"
 )
 
 var (

@@ -13,7 +13,7 @@ import (
 	"testing"
 
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/backendtest"
-	"github.com/apispan/apispan/internal/storagetest"
+	"github.com/apispan/apispan/internal/queueguard/storagetest"
 )
 
 // crashPoint is the world after one transaction of the storage.

@@ -20,7 +20,7 @@ import (
 	"go.opentelemetry.io/collector/consumer/consumererror"
 
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/backendtest"
-	"github.com/apispan/apispan/internal/storagetest"
+	"github.com/apispan/apispan/internal/queueguard/storagetest"
 )
 
 // stored returns the keys of stored requests.

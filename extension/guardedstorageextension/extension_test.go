@@ -22,7 +22,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/apispan/apispan/extension/guardedstorageextension/internal/metadata"
-	"github.com/apispan/apispan/internal/storagetest"
+	"github.com/apispan/apispan/internal/queueguard/storagetest"
 )
 
 var (

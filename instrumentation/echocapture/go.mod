@@ -5,7 +5,7 @@ go 1.25.0
 replace github.com/apispan/apispan => ../..
 
 require (
-	github.com/apispan/apispan v0.0.0-00010101000000-000000000000
+	github.com/apispan/apispan v0.1.0
 	github.com/labstack/echo/v4 v4.13.4
 	go.opentelemetry.io/contrib/instrumentation/github.com/labstack/echo/otelecho v0.60.0
 	go.opentelemetry.io/otel/sdk v1.44.0
@@ -17,7 +17,6 @@ require (
 	github.com/felixge/httpsnoop v1.0.4 // indirect
 	github.com/go-logr/logr v1.4.3 // indirect
 	github.com/go-logr/stdr v1.2.2 // indirect
-	github.com/google/go-cmp v0.7.0 // indirect
 	github.com/google/uuid v1.6.0 // indirect
 	github.com/labstack/gommon v0.4.2 // indirect
 	github.com/mattn/go-colorable v0.1.14 // indirect

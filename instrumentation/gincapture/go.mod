@@ -5,7 +5,7 @@ go 1.25.0
 replace github.com/apispan/apispan => ../..
 
 require (
-	github.com/apispan/apispan v0.0.0-00010101000000-000000000000
+	github.com/apispan/apispan v0.1.0
 	github.com/gin-gonic/gin v1.11.0
 	go.opentelemetry.io/contrib/instrumentation/github.com/gin-gonic/gin/otelgin v0.65.0
 	go.opentelemetry.io/otel/sdk v1.44.0
@@ -28,7 +28,6 @@ require (
 	github.com/go-playground/validator/v10 v10.30.1 // indirect
 	github.com/goccy/go-json v0.10.5 // indirect
 	github.com/goccy/go-yaml v1.19.2 // indirect
-	github.com/google/go-cmp v0.7.0 // indirect
 	github.com/google/uuid v1.6.0 // indirect
 	github.com/json-iterator/go v1.1.12 // indirect
 	github.com/klauspost/cpuid/v2 v2.3.0 // indirect

@@ -2,7 +2,7 @@ module github.com/apispan/apispan/redact/difftest
 
 go 1.26
 
-require github.com/apispan/apispan v0.0.0
+require github.com/apispan/apispan v0.1.0
 
 require (
 	github.com/go-json-experiment/json v0.0.0-20260820222146-c27c302e5fc3

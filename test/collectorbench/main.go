@@ -1,0 +1,255 @@
+// Copyright The apispan Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Command collectorbench compares whole Collectors: the CPU that each costs for a
+// million exchanges with bodies, from OTLP/HTTP to the last byte sent, in one run.
+//
+//	go run -C test ./collectorbench            # a few minutes
+//	go run -C test ./collectorbench -rounds 5 -exchanges 100000 -body 16000
+//
+// Each round runs each pipeline once, in an order of its own, in a process of its
+// own; the table shows medians. The sender and the sink run here, beside the
+// Collector, so exchanges/s is what is left of the machine; CPU is the Collector's
+// alone. The sink accepts everything and looks at nothing.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/apispan/apispan/test/harness"
+	"github.com/apispan/apispan/test/load"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, "collectorbench:", err)
+		os.Exit(1)
+	}
+}
+
+type settings struct {
+	rounds, exchanges, batch, body int
+}
+
+// result is one run of one pipeline.
+type result struct {
+	cpu     float64 // seconds for a million exchanges
+	rate    float64 // exchanges a second
+	memory  float64 // MiB resident at the end
+	written float64 // bytes written to disk for each byte of OTLP
+	sent    float64 // bytes sent for each byte of OTLP
+}
+
+func run(ctx context.Context) error {
+	var s settings
+	flag.IntVar(&s.rounds, "rounds", 3, "rounds")
+	flag.IntVar(&s.exchanges, "exchanges", 60_000, "exchanges in each run")
+	flag.IntVar(&s.batch, "batch", 256, "exchanges in an OTLP request")
+	flag.IntVar(&s.body, "body", 1000, "bytes of each of the two bodies")
+	only := flag.String("only", "", "only pipelines that contain this text, and the first")
+	flag.Parse()
+	root, err := harness.FindRoot()
+	if err != nil {
+		return err
+	}
+	b := &harness.Builder{Root: root, Progress: func(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args...) }}
+	binary, err := b.Collector(ctx, filepath.Join("..", "internal", "collectorbench", "manifest.yaml"))
+	if err != nil {
+		return err
+	}
+	results := make([][]result, len(pipelines))
+	for round := range s.rounds {
+		for _, i := range rand.Perm(len(pipelines)) {
+			p := pipelines[i]
+			if i > 0 && !strings.Contains(p.name, *only) {
+				continue
+			}
+			r, err := measure(ctx, binary, p, s)
+			if err != nil {
+				return fmt.Errorf("%s: %w", p.name, err)
+			}
+			fmt.Fprintf(os.Stderr, "round %d: %-55s %6.1f CPU-s per million\n", round+1, p.name, r.cpu)
+			results[i] = append(results[i], r)
+		}
+	}
+	table(results, s)
+	return nil
+}
+
+func table(results [][]result, s settings) {
+	fmt.Printf("%d exchanges a run, %d in a request, two bodies of %d bytes; medians of %d rounds\n\n", s.exchanges, s.batch, s.body, s.rounds)
+	fmt.Println("| pipeline | CPU-s per million | ratio | exchanges/s | MiB at the end | disk bytes per byte in | network bytes per byte in |")
+	fmt.Println("|---|--:|--:|--:|--:|--:|--:|")
+	median := func(rs []result, f func(result) float64) float64 {
+		all := make([]float64, len(rs))
+		for i, r := range rs {
+			all[i] = f(r)
+		}
+		slices.Sort(all)
+		return all[len(all)/2]
+	}
+	cpu := func(r result) float64 { return r.cpu }
+	base := median(results[0], cpu)
+	for i, rs := range results {
+		if len(rs) == 0 {
+			continue
+		}
+		fmt.Printf("| %s | %.1f | %.2f | %.0f | %.0f | %.2f | %.2f |\n", pipelines[i].name, median(rs, cpu), median(rs, cpu)/base,
+			median(rs, func(r result) float64 { return r.rate }), median(rs, func(r result) float64 { return r.memory }),
+			median(rs, func(r result) float64 { return r.written }), median(rs, func(r result) float64 { return r.sent }))
+	}
+}
+
+// sink accepts everything.
+type sink struct {
+	requests, bytes atomic.Int64
+}
+
+func (s *sink) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	n, _ := io.Copy(io.Discard, r.Body)
+	s.bytes.Add(n)
+	s.requests.Add(1)
+	// What an OTLP receiver answers is also what Moesif's clients accept.
+	w.Header().Set("Content-Type", "application/x-protobuf")
+	w.WriteHeader(http.StatusOK)
+}
+
+// measure runs one pipeline until everything is sent.
+func measure(ctx context.Context, binary string, p pipeline, s settings) (result, error) {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Minute)
+	defer cancel()
+	dir, err := os.MkdirTemp("", "apispan-bench-")
+	if err != nil {
+		return result{}, err
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return result{}, err
+	}
+	received := &sink{}
+	server := &http.Server{Handler: received, ReadHeaderTimeout: 10 * time.Second}
+	go func() { _ = server.Serve(ln) }()
+	defer func() { _ = server.Close() }()
+
+	port, err := harness.FreePort()
+	if err != nil {
+		return result{}, err
+	}
+	addr := fmt.Sprintf("127.0.0.1:%d", port)
+	config := filepath.Join(dir, "config.yaml")
+	if err := os.WriteFile(config, []byte(p.config(addr, "http://"+ln.Addr().String(), dir)), 0o600); err != nil {
+		return result{}, err
+	}
+	c, err := harness.Start(ctx, binary, harness.StartOptions{Args: []string{"--config", config}})
+	if err != nil {
+		return result{}, err
+	}
+	defer c.Kill()
+	if err := c.Wait(ctx, "listening", func() error {
+		conn, err := net.DialTimeout("tcp", addr, time.Second)
+		if err != nil {
+			return err
+		}
+		return conn.Close()
+	}); err != nil {
+		return result{}, err
+	}
+
+	o := load.Options{
+		Target: "http://" + addr, Run: 1, Batch: s.batch,
+		Shape: load.Shape{RequestBody: s.body, ResponseBody: s.body},
+	}
+	// Warm up: caches, connections, heap.
+	o.Count = 10 * s.batch
+	if _, err := load.Send(ctx, o); err != nil {
+		return result{}, err
+	}
+	idle(ctx, c, received)
+	before, bytesBefore, writtenBefore := cpuTime(c.Pid()), received.bytes.Load(), written(c.Pid())
+	begin := time.Now()
+	o.First, o.Count = uint64(o.Count), s.exchanges
+	report, err := load.Send(ctx, o)
+	if err != nil {
+		return result{}, err
+	}
+	if report.Acked < s.exchanges || report.Refused > 0 {
+		return result{}, fmt.Errorf("%d of %d exchanges were taken, %d requests refused", report.Acked, s.exchanges, report.Refused)
+	}
+	took := idle(ctx, c, received).Sub(begin)
+	n := float64(report.Acked)
+	memory, _ := c.Memory()
+	r := result{
+		cpu:     (cpuTime(c.Pid()) - before).Seconds() / n * 1e6,
+		rate:    n / took.Seconds(),
+		memory:  float64(memory),
+		written: float64(written(c.Pid())-writtenBefore) / float64(report.Bytes),
+		sent:    float64(received.bytes.Load()-bytesBefore) / float64(report.Bytes),
+	}
+	if err := c.Stop(time.Minute); err != nil {
+		return result{}, err
+	}
+	if ctx.Err() != nil {
+		return result{}, errors.New("it took too long")
+	}
+	return r, nil
+}
+
+// idle waits until the Collector has used no CPU to speak of, and the sink has got
+// nothing, for a while. It returns when that began.
+func idle(ctx context.Context, c *harness.Process, received *sink) time.Time {
+	const quiet = 1200 * time.Millisecond
+	since, requests, cpu := time.Now(), received.requests.Load(), cpuTime(c.Pid())
+	for time.Since(since) < quiet && ctx.Err() == nil {
+		time.Sleep(50 * time.Millisecond)
+		if n, used := received.requests.Load(), cpuTime(c.Pid()); n != requests || used-cpu > 100*time.Millisecond {
+			since, requests, cpu = time.Now(), n, used
+		}
+	}
+	return since
+}
+
+func (p pipeline) config(addr, sinkURL, dir string) string {
+	var b strings.Builder
+	if p.storage {
+		fmt.Fprintf(&b, "extensions:\n  file_storage: { directory: %s/queue, create_directory: true, fsync: %v }\n", dir, p.fsync)
+	}
+	fmt.Fprintf(&b, "receivers:\n  otlp:\n    protocols:\n      http: { endpoint: %s, max_request_body_size: 67108864 }\n", addr)
+	fmt.Fprintf(&b, "processors:\n  memory_limiter: { check_interval: 1s, limit_mib: 4000, spike_limit_mib: 500 }%s", p.processors)
+	fmt.Fprintf(&b, "\nexporters:%s\n", strings.ReplaceAll(p.exporter, "$SINK", sinkURL))
+	processors := append([]string{"memory_limiter"}, components(p.processors)...)
+	fmt.Fprint(&b, "service:\n  telemetry: { metrics: { level: none }, logs: { level: warn } }\n")
+	if p.storage {
+		fmt.Fprint(&b, "  extensions: [file_storage]\n")
+	}
+	fmt.Fprintf(&b, "  pipelines:\n    traces: { receivers: [otlp], processors: [%s], exporters: [%s] }\n",
+		strings.Join(processors, ", "), strings.Join(components(p.exporter), ", "))
+	return b.String()
+}
+
+// components are the ids in a block of YAML that is indented by two.
+func components(block string) (ids []string) {
+	for line := range strings.Lines(block) {
+		if id, ok := strings.CutPrefix(line, "  "); ok && id[0] != ' ' {
+			ids = append(ids, strings.TrimSuffix(strings.TrimSpace(id), ":"))
+		}
+	}
+	return ids
+}

@@ -1,0 +1,200 @@
+// Copyright The apispan Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/apispan/apispan/test/harness"
+)
+
+// ratePerSecond is the demo's traffic: slow enough to read along.
+const ratePerSecond = "6"
+
+type demo struct {
+	start    time.Time
+	progress func(format string, args ...any)
+
+	mu         sync.Mutex
+	events     map[string]int // by backend
+	redacted   int
+	violations int
+	first      time.Duration // since start; 0 means none yet
+}
+
+// run builds, starts everything, and waits for the end. It returns nil only if
+// every backend received events and no event broke a rule.
+func (d *demo) run(ctx context.Context, b *harness.Builder, manifest string, limit time.Duration) error {
+	bin, err := build(ctx, b, manifest)
+	if err != nil {
+		return err
+	}
+	// Programs outlive the signal, so that they can be stopped in order.
+	programs, kill := context.WithCancel(context.WithoutCancel(ctx))
+	defer kill()
+	dir, err := os.MkdirTemp("", "apispan-demo-")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+
+	s, err := d.startAll(ctx, programs, b.Root, dir, bin)
+	if err != nil {
+		return err
+	}
+	stopAfter := "Ctrl-C"
+	var deadline <-chan time.Time
+	if limit > 0 {
+		stopAfter = limit.String()
+		deadline = time.After(limit)
+	}
+	d.progress("traffic runs until %s; each line is an event as a backend received it\n", stopAfter)
+
+	var died error
+	select {
+	case <-ctx.Done():
+	case <-deadline:
+	case <-s.shop.Done():
+		died = fmt.Errorf("the shop ended early:\n%s", s.shop.Log())
+	case <-s.collector.Done():
+		died = fmt.Errorf("the collector ended early:\n%s", s.collector.Log())
+	}
+	return errors.Join(died, d.finish(s))
+}
+
+type binaries struct{ collector, fakes, shop, traffic string }
+
+func build(ctx context.Context, b *harness.Builder, manifest string) (binaries, error) {
+	var bin binaries
+	var err error
+	// One after the other: the compiler already uses every core.
+	if bin.fakes, err = b.Program(ctx, harness.FakeVendor); err != nil {
+		return bin, err
+	}
+	if bin.shop, err = b.Program(ctx, harness.Shop); err != nil {
+		return bin, err
+	}
+	if bin.traffic, err = b.Program(ctx, harness.Traffic); err != nil {
+		return bin, err
+	}
+	bin.collector, err = b.Collector(ctx, manifest)
+	return bin, err
+}
+
+type stack struct {
+	fakes                    *harness.Fakes
+	collector, shop, traffic *harness.Process
+}
+
+func (d *demo) startAll(ctx, programs context.Context, root, dir string, bin binaries) (*stack, error) {
+	s := &stack{}
+	var err error
+	if s.fakes, err = harness.StartFakes(programs, bin.fakes, nil, d.event); err != nil {
+		return nil, err
+	}
+	d.progress("fake Moesif on %s, fake ReadMe on %s", s.fakes.Moesif, s.fakes.ReadMe)
+
+	wait, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	collector, err := harness.StartCollector(wait, programs, bin.collector, harness.CollectorOptions{
+		Config: filepath.Join(root, "collectorbuild", "config", "demo.yaml"),
+		State:  dir,
+		Moesif: s.fakes.Moesif, ReadMe: s.fakes.ReadMe,
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.collector = collector.Process
+	d.progress("otelcol-apispan takes OTLP on %s (HTTP) and %s (gRPC)", collector.OTLPHTTP, collector.OTLPGRPC)
+
+	shop, addr, err := harness.StartShop(wait, programs, bin.shop, "dropin", collector.HTTPEnv())
+	if err != nil {
+		return nil, err
+	}
+	s.shop = shop
+	d.progress("shop API on http://%s", addr)
+	s.traffic, err = harness.Start(programs, bin.traffic, harness.StartOptions{
+		Args: []string{"-target", "http://" + addr, "-duration", "1h", "-rate", ratePerSecond},
+	})
+	return s, err
+}
+
+// event prints one record of the fake endpoints.
+func (d *demo) event(r harness.Record) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if r.Type == "violation" {
+		d.violations++
+		fmt.Printf("%-7s RULE BROKEN: %s\n", r.Backend, r.Message)
+		return
+	}
+	s, err := summarize(r.Backend, r.Event)
+	if err != nil {
+		d.violations++
+		fmt.Printf("%-7s unreadable event: %v\n", r.Backend, err)
+		return
+	}
+	if d.first == 0 {
+		d.first = time.Since(d.start)
+	}
+	if d.events == nil {
+		d.events = make(map[string]int)
+	}
+	if !r.Duplicate {
+		d.events[r.Backend]++
+	}
+	d.redacted += len(s.Redacted)
+	fmt.Println(s)
+}
+
+// finish stops the programs in the order of the data, so that what is under way
+// still arrives, and judges.
+func (d *demo) finish(s *stack) error {
+	fmt.Println()
+	d.progress("stopping: traffic, shop (sends its last spans), collector (empties its queue), backends")
+	var errs []error
+	_ = s.traffic.Stop(5 * time.Second)
+	for _, p := range []struct {
+		name    string
+		process *harness.Process
+	}{{"shop", s.shop}, {"collector", s.collector}, {"fake endpoints", s.fakes.Process}} {
+		if err := p.process.Stop(20 * time.Second); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", p.name, err))
+		}
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	parts := make([]string, 0, len(d.events))
+	for _, name := range slices.Sorted(maps.Keys(d.events)) {
+		parts = append(parts, fmt.Sprintf("%s %d", name, d.events[name]))
+	}
+	if len(parts) == 0 {
+		parts = append(parts, "none")
+	}
+	d.progress("delivered: %s; values redacted: %d; rules broken: %d; first event after %.1fs",
+		strings.Join(parts, ", "), d.redacted, d.violations, d.first.Seconds())
+	for _, backend := range []string{"moesif", "readme"} {
+		if d.events[backend] == 0 {
+			errs = append(errs, fmt.Errorf("nothing was delivered to the fake %s; the collector said:\n%s", backend, lastLines(s.collector.Log(), 20)))
+		}
+	}
+	if d.violations > 0 {
+		errs = append(errs, fmt.Errorf("%d events broke a rule of their backend", d.violations))
+	}
+	return errors.Join(errs...)
+}
+
+func lastLines(text string, n int) string {
+	lines := strings.Split(strings.TrimSpace(text), "\n")
+	return strings.Join(lines[max(0, len(lines)-n):], "\n")
+}
