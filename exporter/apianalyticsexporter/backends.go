@@ -4,180 +4,235 @@
 package apianalyticsexporter
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
+	"net"
+	"net/url"
+	"reflect"
 	"slices"
 	"strings"
 
-	"go.opentelemetry.io/collector/config/configcompression"
-	"go.opentelemetry.io/collector/config/configopaque"
+	"go.opentelemetry.io/collector/config/configoptional"
 
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend"
+	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/cerberus"
+	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/metlo"
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/moesif"
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/readme"
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/webhook"
 )
 
-// choice is one backend block of the configuration with what depends on it.
-type choice struct {
-	name  string // the block's key
-	gates Gates
-	// secretKey and secret are the credential, which is required unless
-	// secretOptional is set; secretKey "" means that the backend has none.
-	secretKey      string
-	secret         configopaque.String
-	secretOptional bool
-	// endpoint is used if the configuration has none beside the block; "" means
-	// that one is required.
-	endpoint string
-	// ownEndpoint is true if endpoint is the block's key of that name, and not
-	// the vendor's address.
-	ownEndpoint bool
-	// wholeURL is true if nothing is appended to the endpoint, which may then
-	// hold a query.
-	wholeURL bool
-	// compression is used if the configuration has none.
-	compression configcompression.Type
-	// transports are those for other endpoint schemes than http and https.
-	transports map[string]newTransport
-	// keys is the HMAC key that the encoder uses; nil if it uses none.
-	keys *secretKeys
-	// newEncoder returns the encoder, or an error that names the key.
-	newEncoder func(version string) (backend.Encoder, error)
+// Backends is the registry: one field for each backend, whose key is the backend's
+// name. Nothing else of the exporter names a backend; what depends on one comes from
+// its [backend.Config].
+type Backends struct {
+	// Moesif selects Moesif.
+	Moesif configoptional.Optional[moesif.Config] `mapstructure:"moesif"`
+	// ReadMe selects ReadMe Metrics.
+	ReadMe configoptional.Optional[readme.Config] `mapstructure:"readme"`
+	// Metlo selects Metlo.
+	Metlo configoptional.Optional[metlo.Config] `mapstructure:"metlo"`
+	// Cerberus selects Cerberus.
+	Cerberus configoptional.Optional[cerberus.Config] `mapstructure:"cerberus"`
+	// Webhook selects any HTTP endpoint that takes a POST.
+	Webhook configoptional.Optional[webhook.Config] `mapstructure:"webhook"`
 }
 
-// choices is the exporter's one switch over backends: it lists those whose block
-// is set. A new backend is added here, in Config and in Config.Unmarshal.
-func (cfg *Config) choices() (list []choice) {
-	if cfg.Moesif.HasValue() {
-		c := cfg.Moesif.Get()
-		list = append(list, choice{
-			name: "moesif", gates: c.Gates, secretKey: "application_id", secret: c.ApplicationID,
-			endpoint: "https://api.moesif.net", compression: configcompression.TypeGzip,
-			newEncoder: func(version string) (backend.Encoder, error) {
-				return moesif.New(moesif.Settings{
-					ApplicationID:              string(c.ApplicationID),
-					UserAgent:                  userAgent(version),
-					APIVersion:                 c.APIVersion,
-					ServiceVersionAsAPIVersion: c.ServiceVersionAsAPIVersion,
-					NoResponseStatus:           c.NoResponseStatus,
-					SessionIDAsToken:           c.SessionIDAsToken,
-					IgnoreTransactionID:        c.IgnoreTransactionID,
-				})
-			},
-		})
-	}
-	if cfg.ReadMe.HasValue() {
-		c := cfg.ReadMe.Get()
-		list = append(list, choice{
-			name: "readme", gates: c.Gates, secretKey: "api_key", secret: c.APIKey,
-			// No SDK of ReadMe's compresses; whether the server could is unknown.
-			endpoint: "https://metrics.readme.io", compression: "none",
-			newEncoder: func(version string) (backend.Encoder, error) {
-				return readme.New(readme.Settings{
-					APIKey:                 string(c.APIKey),
-					UserAgent:              userAgent(version),
-					Version:                version,
-					Development:            string(c.Development),
-					ProductionEnvironments: c.ProductionEnvironments,
-					SDK:                    c.SDK,
-				})
-			},
-		})
-	}
-	if cfg.Webhook.HasValue() {
-		c := cfg.Webhook.Get()
-		list = append(list, choice{
-			name: "webhook", gates: c.Gates, secretKey: "bearer_token", secret: c.BearerToken, secretOptional: true,
-			endpoint: c.Endpoint, ownEndpoint: true, wholeURL: true, compression: "none",
-			newEncoder: func(version string) (backend.Encoder, error) {
-				return webhook.New(webhook.Settings{
-					Format:      c.Format,
-					BearerToken: string(c.BearerToken),
-					UserAgent:   userAgent(version),
-					Version:     version,
-				})
-			},
-		})
-	}
-	if cfg.Metlo.HasValue() {
-		c := cfg.Metlo.Get()
-		list = append(list, choice{
-			name: "metlo", gates: c.Gates, secretKey: "api_key", secret: c.APIKey,
-			// No SDK of Metlo's compresses.
-			endpoint: c.Endpoint, ownEndpoint: true, compression: "none",
-			newEncoder: func(version string) (backend.Encoder, error) {
-				return c.newEncoder(userAgent(version))
-			},
-		})
-	}
-	if cfg.Cerberus.HasValue() {
-		list = append(list, cfg.cerberusChoice())
+// The types of the blocks, for programs that make a configuration in Go.
+type (
+	MoesifConfig   = moesif.Config
+	ReadMeConfig   = readme.Config
+	MetloConfig    = metlo.Config
+	CerberusConfig = cerberus.Config
+	WebhookConfig  = webhook.Config
+	Gates          = backend.Gates
+	BodyGate       = backend.BodyGate
+	URLGate        = backend.URLGate
+	DirectionGate  = backend.DirectionGate
+	Switch         = readme.Switch
+)
+
+// Values of the gates.
+const (
+	BodiesNone        = backend.BodiesNone
+	BodiesErrors      = backend.BodiesErrors
+	BodiesAll         = backend.BodiesAll
+	URLFull           = backend.URLFull
+	URLPath           = backend.URLPath
+	URLRoute          = backend.URLRoute
+	DirectionIncoming = backend.DirectionIncoming
+	DirectionOutgoing = backend.DirectionOutgoing
+	DirectionBoth     = backend.DirectionBoth
+)
+
+// block is one field of Backends.
+type block struct {
+	name  string
+	typ   reflect.Type  // of the block's struct
+	field reflect.Value // its configoptional.Optional
+}
+
+// blocks lists the registry's entries as they are in b.
+func (b *Backends) blocks() []block {
+	v := reflect.ValueOf(b).Elem()
+	list := make([]block, v.NumField())
+	for i := range list {
+		get, _ := v.Field(i).Addr().Type().MethodByName("Get")
+		list[i] = block{name: v.Type().Field(i).Tag.Get("mapstructure"), typ: get.Type.Out(0).Elem(), field: v.Field(i)}
 	}
 	return list
 }
 
-const backendKeys = "`moesif`, `readme`, `metlo`, `cerberus` or `webhook`"
-
-func userAgent(version string) string {
-	if version == "" {
-		return "apispan"
+// get returns what is configured below the block's key, or nil.
+func (b block) get() backend.Config {
+	// Both methods take pointers.
+	optional := b.field.Addr()
+	if !optional.MethodByName("HasValue").Call(nil)[0].Bool() {
+		return nil
 	}
-	return "apispan/" + version
+	return optional.MethodByName("Get").Call(nil)[0].Interface().(backend.Config)
+}
+
+// defaultBackends has every block as it is where no key is written.
+func defaultBackends() (b Backends) {
+	for _, block := range b.blocks() {
+		def := reflect.Zero(block.typ).Interface().(interface{ Default() any })
+		block.field.Set(reflect.ValueOf(def.Default()))
+	}
+	return b
+}
+
+// names are those of all backends, in the order of the registry.
+func (b *Backends) names() (names []string) {
+	for _, block := range b.blocks() {
+		names = append(names, block.name)
+	}
+	return names
+}
+
+// choice is the one backend that a configuration chooses.
+type choice struct {
+	backend.Facts
+
+	name   string
+	config backend.Config
 }
 
 // choice returns the one backend block.
 func (cfg *Config) choice() (choice, error) {
-	list := cfg.choices()
+	var list []choice
+	for _, b := range cfg.blocks() {
+		if c := b.get(); c != nil {
+			list = append(list, choice{name: b.name, config: c, Facts: c.Facts()})
+		}
+	}
+	quoted := func(names []string) []string {
+		for i, n := range names {
+			names[i] = "`" + n + "`"
+		}
+		return names
+	}
 	switch len(list) {
 	case 1:
 		return list[0], nil
 	case 0:
-		return choice{}, errors.New("no backend is chosen: write one of the blocks " + backendKeys)
+		names := quoted(cfg.names())
+		last := len(names) - 1
+		return choice{}, errors.New("no backend is chosen: write one of the blocks " + strings.Join(names[:last], ", ") + " or " + names[last])
 	}
 	names := make([]string, len(list))
 	for i, c := range list {
-		names[i] = "`" + c.name + "`"
+		names[i] = c.name
 	}
 	return choice{}, fmt.Errorf("%s are set together: keep one of them, and configure one exporter for each backend, such as api_analytics/%s and api_analytics/%s",
-		strings.Join(names, " and "), list[0].name, list[1].name)
+		strings.Join(quoted(names), " and "), list[0].name, list[1].name)
 }
 
-// validate checks the block; cfg is for what the block requires of other keys.
-func (c *choice) validate(cfg *Config) (errs []error) {
-	key := func(k string) string { return "`" + c.name + "::" + k + "`" }
-	env := strings.ToUpper(c.name + "_" + c.secretKey)
+// key is the full name of a key of the block, for messages.
+func (c *choice) key(k string) string { return "`" + c.name + "::" + k + "`" }
+
+// endpoint is where events go; common is the key beside the block.
+func (c *choice) endpoint(common string) string { return cmp.Or(common, c.Endpoint) }
+
+// newEncoder checks the credential and makes the encoder.
+func (c *choice) newEncoder(endpoint, version string) (backend.Encoder, error) {
+	env := strings.ToUpper(c.name + "_" + c.SecretKey)
+	switch {
+	case c.Secret == "" && c.SecretKey != "" && !c.SecretOptional:
+		return nil, fmt.Errorf("%s is empty: write \"${env:%s}\" and set that environment variable (one that is not set reads as empty, too)", c.key(c.SecretKey), env)
+	case !backend.HeaderSafe(c.Secret):
+		return nil, fmt.Errorf("%s holds a blank, a control character or one beyond ASCII: copy it again without line breaks", c.key(c.SecretKey))
+	}
+	return c.config.NewEncoder(backend.Build{Endpoint: c.endpoint(endpoint), Version: version})
+}
+
+// validate checks the block; common is the endpoint beside it.
+func (c *choice) validate(common string) (errs []error) {
 	maxItem := 0
-	switch secret := string(c.secret); {
-	case secret == "" && c.secretKey != "" && !c.secretOptional:
-		errs = append(errs, fmt.Errorf("%s is empty: write \"${env:%s}\" and set that environment variable (one that is not set reads as empty, too)", key(c.secretKey), env))
-	case !backend.HeaderSafe(secret):
-		errs = append(errs, fmt.Errorf("%s holds a blank, a control character or one beyond ASCII: copy it again without line breaks", key(c.secretKey)))
-	default:
-		enc, err := c.newEncoder("")
-		if err != nil {
-			errs = append(errs, err)
-			break
-		}
+	enc, err := c.newEncoder(common, "")
+	if err != nil {
+		errs = append(errs, err)
+	} else {
 		maxItem = enc.Spec().MaxItemBytes
 	}
-	errs = append(errs, c.gates.validate(key, maxItem)...)
-	errs = append(errs, c.validateEndpoint("`endpoint`", cfg.ClientConfig.Endpoint))
-	switch common := cfg.ClientConfig.Endpoint; {
-	case c.endpoint == "" && common == "" && c.ownEndpoint:
-		errs = append(errs, fmt.Errorf("%s is empty: write the URL to send to, such as https://api.example.com", key("endpoint")))
-	case c.endpoint == "" && common == "":
+	errs = append(errs, c.Gates.Validate(c.key, maxItem)...)
+	errs = append(errs, c.validateEndpoint("`endpoint`", common))
+	switch {
+	case c.Endpoint == "" && common == "" && c.OwnEndpoint:
+		errs = append(errs, fmt.Errorf("%s is empty: write the URL to send to, such as https://api.example.com", c.key("endpoint")))
+	case c.Endpoint == "" && common == "":
 		errs = append(errs, fmt.Errorf("`endpoint` is empty: the backend %s has no address of its own, write its URL", c.name))
-	case c.ownEndpoint && c.endpoint != "" && common != "":
-		errs = append(errs, fmt.Errorf("`endpoint` and %s are set together: keep one of them", key("endpoint")))
-	case c.ownEndpoint:
-		errs = append(errs, c.validateEndpoint(key("endpoint"), c.endpoint))
+	case c.OwnEndpoint && c.Endpoint != "" && common != "":
+		errs = append(errs, fmt.Errorf("`endpoint` and %s are set together: keep one of them", c.key("endpoint")))
+	case c.OwnEndpoint:
+		errs = append(errs, c.validateEndpoint(c.key("endpoint"), c.Endpoint))
 	}
 	return errs
 }
 
-// schemes are those that the endpoint may have.
-func (c *choice) schemes() []string {
-	return append([]string{"http", "https"}, slices.Sorted(maps.Keys(c.transports))...)
+// validateEndpoint names the key, such as "`endpoint`", and never the value, which
+// may hold a password. A query is accepted if nothing is appended to the endpoint.
+func (c *choice) validateEndpoint(key, endpoint string) error {
+	if endpoint == "" {
+		return nil // the backend's own, or another key's
+	}
+	const hint = "write an absolute URL such as https://api.example.com"
+	schemes := append([]string{"http", "https"}, slices.Sorted(maps.Keys(c.Transports))...)
+	u, err := url.Parse(endpoint)
+	switch {
+	case err != nil:
+		return errors.New(key + " is no URL: " + hint)
+	case !slices.Contains(schemes, u.Scheme):
+		return errors.New(key + " does not begin with " + strings.Join(schemes, ":// or ") + "://: " + hint)
+	case u.Hostname() == "":
+		return errors.New(key + " has no host: " + hint)
+	case u.User != nil:
+		return errors.New(key + " holds a user or password: remove it; use `auth` or `headers` for credentials")
+	case c.WholeURL && u.Fragment != "":
+		return errors.New(key + " holds a fragment, which is never sent: remove it")
+	case !c.WholeURL && (u.RawQuery != "" || u.Fragment != "" || u.ForceQuery):
+		return errors.New(key + " holds a query or a fragment: remove it; the backend's path is appended to the endpoint")
+	}
+	return nil
+}
+
+// requestURL joins endpoint and the backend's path. A backend without a path is
+// sent to the endpoint as it is.
+func requestURL(endpoint, path string) string {
+	if path == "" {
+		return endpoint
+	}
+	return strings.TrimRight(endpoint, "/") + path
+}
+
+// clearText reports whether requests to the URL leave the machine unencrypted.
+func clearText(rawURL string) bool {
+	u, err := url.Parse(rawURL)
+	if err != nil || u.Scheme != "http" && u.Scheme != "ws" {
+		return false
+	}
+	ip := net.ParseIP(u.Hostname())
+	return u.Hostname() != "localhost" && (ip == nil || !ip.IsLoopback())
 }

@@ -6,19 +6,18 @@ package apianalyticsexporter
 import (
 	"errors"
 	"fmt"
-	"net"
-	"net/url"
-	"slices"
-	"strings"
+	"reflect"
 	"time"
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/config/confighttp"
-	"go.opentelemetry.io/collector/config/configopaque"
 	"go.opentelemetry.io/collector/config/configoptional"
 	"go.opentelemetry.io/collector/config/configretry"
 	"go.opentelemetry.io/collector/confmap"
 	"go.opentelemetry.io/collector/exporter/exporterhelper"
+
+	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend"
+	"github.com/apispan/apispan/internal/confkeys"
 )
 
 // Config is the configuration of one exporter, and so of one backend: exactly one
@@ -53,93 +52,114 @@ type Config struct {
 	// Sampling says what share of the exchanges is sent. Default: all.
 	Sampling SamplingConfig `mapstructure:"sampling"`
 
-	// Moesif selects the Moesif backend.
-	Moesif configoptional.Optional[MoesifConfig] `mapstructure:"moesif"`
-	// ReadMe selects the ReadMe Metrics backend.
-	ReadMe configoptional.Optional[ReadMeConfig] `mapstructure:"readme"`
-	// Metlo selects the Metlo backend.
-	Metlo configoptional.Optional[MetloConfig] `mapstructure:"metlo"`
-	// Cerberus selects the Cerberus backend.
-	Cerberus configoptional.Optional[CerberusConfig] `mapstructure:"cerberus"`
-	// Webhook selects any HTTP endpoint that takes a POST.
-	Webhook configoptional.Optional[WebhookConfig] `mapstructure:"webhook"`
+	// Backends has the blocks of the backends, one of which is written.
+	Backends `mapstructure:",squash"`
 }
 
-// MoesifConfig configures the backend moesif.
-type MoesifConfig struct {
-	// ApplicationID is the Collector Application Id of Moesif's portal. Required.
-	ApplicationID configopaque.String `mapstructure:"application_id"`
-	// APIVersion is sent for exchanges without apispan.api.version. Default none.
-	APIVersion string `mapstructure:"api_version"`
-	// ServiceVersionAsAPIVersion sends the service's version where there is no
-	// other. Default false: a build is not an API version.
-	ServiceVersionAsAPIVersion bool `mapstructure:"service_version_as_api_version"`
-	// NoResponseStatus is the status of an exchange without a response; 0, the
-	// default, means that the event has no response.
-	NoResponseStatus int `mapstructure:"no_response_status"`
-	// SessionIDAsToken sends session.id as session_token. Default false, since
-	// some applications put the session's secret there.
-	SessionIDAsToken bool `mapstructure:"session_id_as_token"`
-	// IgnoreTransactionID keeps a captured X-Moesif-Transaction-Id header from
-	// becoming the event's id. Default false, as in Moesif's SDKs. WARNING: events
-	// with one id are one event to Moesif, so a client that sends the same id with
-	// every request makes its calls vanish from analytics and metered billing. Set
-	// it where clients are not trusted.
-	IgnoreTransactionID bool `mapstructure:"ignore_transaction_id"`
-
-	Gates Gates `mapstructure:",squash"`
+// SamplingConfig thins out what is sent. The decision follows from the trace id:
+// all replicas decide alike. Where the backend has a field for it (Moesif's
+// weight), an event says how many exchanges it stands for, together with what was
+// sampled before it came here. Updates of entities and actions are not sampled.
+type SamplingConfig struct {
+	// Source is "static" (the default: Percent decides) or "vendor" (the rates
+	// that the backend prescribes decide: for Moesif those of the app config).
+	Source SamplingSource `mapstructure:"source"`
+	// Percent of the exchanges is sent, 0 to 100, fractions allowed. Default 100.
+	Percent float64 `mapstructure:"percent"`
+	// KeepErrors sends every exchange with a status of 400 and above or without
+	// a response, whatever the rate is. Default false.
+	KeepErrors bool `mapstructure:"keep_errors"`
 }
 
-// ReadMeConfig configures the backend readme.
-type ReadMeConfig struct {
-	// APIKey is the project's API key. Required.
-	APIKey configopaque.String `mapstructure:"api_key"`
-	// Development marks events as development traffic: true, false, or "auto"
-	// (the default) for environments not in ProductionEnvironments.
-	Development Switch `mapstructure:"development"`
-	// ProductionEnvironments are the values of deployment.environment.name that
-	// are production. Default "production" and "prod".
-	ProductionEnvironments []string `mapstructure:"production_environments"`
-	// SDK presents events as those of one of ReadMe's SDKs: "dotnet", "node",
-	// "php", "python" or "ruby". Default "": as our own.
-	SDK string `mapstructure:"sdk"`
+// SamplingSource says who decides about the sampling rate.
+type SamplingSource string
 
-	Gates Gates `mapstructure:",squash"`
-}
+const (
+	SamplingStatic SamplingSource = "static"
+	SamplingVendor SamplingSource = "vendor"
+)
 
-// WebhookConfig configures the backend webhook.
-type WebhookConfig struct {
-	// Endpoint is the URL to send to, as it is. Required, here or as the
-	// exporter's own key of that name.
-	Endpoint string `mapstructure:"endpoint"`
-	// Format is "ndjson" (the default): one event of the schema
-	// apispan.event/1 a line; or "har": one HAR 1.2 log a request.
-	Format string `mapstructure:"format"`
-	// BearerToken is sent in Authorization. Default none; for other credentials
-	// use the HTTP client's headers or auth.
-	BearerToken configopaque.String `mapstructure:"bearer_token"`
-
-	Gates Gates `mapstructure:",squash"`
-}
-
-// Switch is "auto", "true" or "false"; YAML's booleans are taken, too.
-type Switch string
-
-var _ confmap.ScalarUnmarshaler = (*Switch)(nil)
-
-// UnmarshalScalar implements confmap.ScalarUnmarshaler.
-func (s *Switch) UnmarshalScalar(v confmap.ScalarValue) error {
-	switch x := v.GetRaw().(type) {
-	case nil:
-		return nil
-	case bool:
-		*s = Switch(fmt.Sprint(x))
-	case string:
-		*s = Switch(x)
+func (cfg *Config) validateSampling() (errs []error) {
+	s := &cfg.Sampling
+	switch s.Source {
+	case SamplingStatic:
+	case SamplingVendor:
+		if s.Percent != 100 {
+			errs = append(errs, errors.New("`sampling::percent` is set while `sampling::source` is vendor: remove one of them"))
+		}
+		c, err := cfg.choice()
+		if err != nil {
+			break // Validate has said so
+		}
+		if enc, err := c.newEncoder(cfg.ClientConfig.Endpoint, ""); err == nil {
+			if _, ok := enc.(backend.RateSource); !ok {
+				errs = append(errs, errNoRates(c.name))
+			}
+		}
 	default:
-		return fmt.Errorf("is of type %T; write auto, true or false", x)
+		errs = append(errs, fmt.Errorf("`sampling::source` is %q: write static or vendor", s.Source))
+	}
+	if !(s.Percent >= 0 && s.Percent <= 100) { // so that NaN is refused, too
+		errs = append(errs, fmt.Errorf("`sampling::percent` is %v: write a number from 0 to 100", s.Percent))
+	}
+	return errs
+}
+
+var _ confmap.Unmarshaler = (*Config)(nil)
+
+// Unmarshal implements confmap.Unmarshaler. It checks our own keys first: the
+// decoder's message would neither name the full key nor help, and from
+// confighttp v0.160 on it would not refuse unknown keys beside squashed ones.
+func (cfg *Config) Unmarshal(conf *confmap.Conf) error {
+	if err := errors.Join(configKeys().Unknown(conf.ToStringMap())...); err != nil {
+		return err
+	}
+	if err := conf.Unmarshal(cfg); err != nil {
+		return err
+	}
+	if c, err := cfg.choice(); err == nil {
+		cfg.setDelivery(c.Delivery, conf.IsSet)
 	}
 	return nil
+}
+
+// configKeys are those whose spelling is checked.
+func configKeys() confkeys.Schema {
+	keys := confkeys.Schema{
+		Owner: "this exporter",
+		Root:  reflect.TypeFor[Config](),
+		Blocks: map[string]reflect.Type{
+			"sampling":             reflect.TypeFor[SamplingConfig](),
+			"sending_queue":        reflect.TypeFor[exporterhelper.QueueBatchConfig](),
+			"sending_queue::batch": reflect.TypeFor[exporterhelper.BatchConfig](),
+			"retry_on_failure":     reflect.TypeFor[configretry.BackOffConfig](),
+		},
+	}
+	for _, b := range new(Backends).blocks() {
+		keys.Blocks[b.name] = b.typ
+	}
+	return keys
+}
+
+// setDelivery sets what the configuration does not; isSet is told keys of the
+// exporter's section.
+func (cfg *Config) setDelivery(d backend.Delivery, isSet func(key string) bool) {
+	if d.Timeout > 0 && !isSet("timeout") {
+		cfg.ClientConfig.Timeout = d.Timeout
+	}
+	retry := &cfg.RetryConfig
+	if d.MaxInterval > 0 && !isSet("retry_on_failure::initial_interval") && !isSet("retry_on_failure::max_interval") {
+		retry.InitialInterval, retry.MaxInterval = d.InitialInterval, d.MaxInterval
+	}
+	if d.MaxElapsedTime > 0 && !isSet("retry_on_failure::max_elapsed_time") {
+		// Less than an interval would be refused.
+		retry.MaxElapsedTime = max(d.MaxElapsedTime, retry.InitialInterval, retry.MaxInterval)
+	}
+	if d.QueueBytes > 0 && cfg.QueueConfig.HasValue() && !isSet("sending_queue::queue_size") {
+		if q := cfg.QueueConfig.Get(); q.Sizer == exporterhelper.RequestSizerTypeBytes {
+			q.QueueSize = d.QueueBytes
+		}
+	}
 }
 
 const (
@@ -149,8 +169,6 @@ const (
 	// minQueueBytes is twice the receiver's default limit of 20 MiB for one
 	// request: a request larger than the queue would be refused for ever.
 	minQueueBytes = 40 << 20
-	// minEventSize leaves room for an event without bodies.
-	minEventSize = 4 << 10
 )
 
 func createDefaultConfig() component.Config {
@@ -162,29 +180,23 @@ func createDefaultConfig() component.Config {
 	queue.QueueSize = defaultQueueBytes
 	queue.WaitForResult = false
 	queue.BlockOnOverflow = false
-	// Off unless "batch:" is written; then this.
-	batch := exporterhelper.BatchConfig{
-		FlushTimeout: time.Second,
-		Sizer:        exporterhelper.RequestSizerTypeItems,
-		MinSize:      200,
-	}
+	// Off unless "batch:" is written; then this. The rest, such as the partitions'
+	// limits of newer versions, is the library's.
+	batch := *queue.Batch.GetOrInsertDefault()
+	batch.FlushTimeout, batch.Sizer = time.Second, exporterhelper.RequestSizerTypeItems
+	batch.MinSize, batch.MaxSize = 200, 0
 	queue.Batch = configoptional.Default(batch)
 
 	retry := configretry.NewDefaultBackOffConfig()
 	retry.MaxElapsedTime = 0
 
-	gates := Gates{Bodies: BodiesAll, Headers: true, URL: URLFull, Direction: DirectionBoth}
 	return &Config{
 		ClientConfig:     client,
 		QueueConfig:      configoptional.Some(queue),
 		RetryConfig:      retry,
 		RequireRedaction: true,
 		Sampling:         SamplingConfig{Source: SamplingStatic, Percent: 100},
-		Moesif:           configoptional.Default(MoesifConfig{Gates: gates}),
-		ReadMe:           configoptional.Default(ReadMeConfig{Development: "auto", Gates: gates}),
-		Metlo:            configoptional.Default(defaultMetloConfig(gates)),
-		Cerberus:         defaultCerberus(gates),
-		Webhook:          configoptional.Default(WebhookConfig{Format: "ndjson", Gates: gates}),
+		Backends:         defaultBackends(),
 	}
 }
 
@@ -195,7 +207,7 @@ func (cfg *Config) Validate() error {
 	if err != nil {
 		errs = append(errs, err, choice.validateEndpoint("`endpoint`", cfg.ClientConfig.Endpoint))
 	} else {
-		errs = append(errs, choice.validate(cfg)...)
+		errs = append(errs, choice.validate(cfg.ClientConfig.Endpoint)...)
 	}
 	if cfg.DryRunFile != "" && !cfg.DryRun {
 		errs = append(errs, errors.New("`dry_run_file` is set while `dry_run` is false: set it to true, or remove the file"))
@@ -229,48 +241,4 @@ func (cfg *Config) validateQueue(q *exporterhelper.QueueBatchConfig) (errs []err
 		errs = append(errs, errors.New("`sending_queue::batch::partition::metadata_keys` is set together with `sending_queue::storage`: remove one of them, since client metadata is not kept in the storage"))
 	}
 	return errs
-}
-
-// validateEndpoint names the key, such as "`endpoint`", and never the value, which
-// may hold a password. A query is accepted if nothing is appended to the endpoint.
-func (c *choice) validateEndpoint(key, endpoint string) error {
-	if endpoint == "" {
-		return nil // the backend's own, or another key's
-	}
-	const hint = "write an absolute URL such as https://api.example.com"
-	u, err := url.Parse(endpoint)
-	switch {
-	case err != nil:
-		return errors.New(key + " is no URL: " + hint)
-	case !slices.Contains(c.schemes(), u.Scheme):
-		return errors.New(key + " does not begin with " + strings.Join(c.schemes(), ":// or ") + "://: " + hint)
-	case u.Hostname() == "":
-		return errors.New(key + " has no host: " + hint)
-	case u.User != nil:
-		return errors.New(key + " holds a user or password: remove it; use `auth` or `headers` for credentials")
-	case c.wholeURL && u.Fragment != "":
-		return errors.New(key + " holds a fragment, which is never sent: remove it")
-	case !c.wholeURL && (u.RawQuery != "" || u.Fragment != "" || u.ForceQuery):
-		return errors.New(key + " holds a query or a fragment: remove it; the backend's path is appended to the endpoint")
-	}
-	return nil
-}
-
-// requestURL joins endpoint and the backend's path. A backend without a path is
-// sent to the endpoint as it is.
-func requestURL(endpoint, path string) string {
-	if path == "" {
-		return endpoint
-	}
-	return strings.TrimRight(endpoint, "/") + path
-}
-
-// clearText reports whether requests to the URL leave the machine unencrypted.
-func clearText(rawURL string) bool {
-	u, err := url.Parse(rawURL)
-	if err != nil || u.Scheme != "http" && u.Scheme != "ws" {
-		return false
-	}
-	ip := net.ParseIP(u.Hostname())
-	return u.Hostname() != "localhost" && (ip == nil || !ip.IsLoopback())
 }

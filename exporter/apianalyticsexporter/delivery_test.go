@@ -19,7 +19,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"go.opentelemetry.io/collector/component/componentstatus"
-	"go.opentelemetry.io/collector/config/configcompression"
 
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend"
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/exchange"
@@ -121,7 +120,7 @@ func wordRig(t *testing.T, enc backend.Encoder, endpoint string, change func(*Co
 	t.Helper()
 	cfg := testConfig(endpoint)
 	withoutQueue(cfg)
-	c := choice{name: "word", gates: all(), compression: configcompression.Type("none")}
+	c := choice{name: "word", Facts: backend.Facts{Gates: ref(all())}}
 	if change != nil {
 		change(cfg, &c)
 	}

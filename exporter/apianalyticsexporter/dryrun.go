@@ -10,14 +10,12 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"net/http"
 	"net/url"
 	"os"
 	"slices"
 	"strings"
 	"sync"
 
-	"go.opentelemetry.io/collector/config/confighttp"
 	"go.uber.org/zap"
 
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/payload"
@@ -32,14 +30,6 @@ const (
 
 // shownHeaders are the request headers whose values cannot be a credential.
 var shownHeaders = []string{"Content-Encoding", "Content-Length", "Content-Type", "User-Agent"}
-
-// renderer is implemented by a transport that can show what it would send. No
-// credential may be in it.
-type renderer interface {
-	// render returns the head of the request with the items (method and URL,
-	// header fields) and its content, both as text.
-	render(items [][]byte) (head, content []byte, err error)
-}
 
 // rehearsal is where a dry run writes what it would have sent. The file has the
 // format that editors know as ".http": a line with "###" before each request.
@@ -141,19 +131,16 @@ func (e *core) rehearse(ctx context.Context, req *request) {
 	e.drop(ctx, req, 0, len(req.items), reasonDryRun)
 }
 
-// render shows the request with the items.
+// render returns the head of the request with the items (method and URL, header fields)
+// and its content, both as text, without a credential. The header fields are ours, the
+// backend's and the configured ones; the HTTP client, an auth extension and middlewares
+// may add others. Of other transports it shows the items.
 func (s *sender) render(items [][]byte) (head, content []byte, err error) {
-	if r, ok := s.transport.(renderer); ok {
-		return r.render(items)
+	t, ok := s.transport.(*httpTransport)
+	if !ok {
+		content, err = io.ReadAll(s.frame.Reader(items))
+		return []byte("SEND " + shownURL(s.client.Endpoint) + "\n"), content, err
 	}
-	content, err = io.ReadAll(s.frame.Reader(items))
-	return []byte("SEND " + shownURL(s.endpoint) + "\n"), content, err
-}
-
-// render implements renderer. The header fields are ours, the backend's and the
-// configured ones; the HTTP client, an auth extension and middlewares may add
-// others.
-func (t *httpTransport) render(items [][]byte) (head, content []byte, err error) {
 	req, err := t.newRequest(context.Background(), items)
 	if err != nil {
 		return nil, nil, err
@@ -161,12 +148,14 @@ func (t *httpTransport) render(items [][]byte) (head, content []byte, err error)
 	if content, err = io.ReadAll(req.Body); err != nil {
 		return nil, nil, err
 	}
-	if compression := t.transportParams.client.Compression; compression.IsCompressed() {
+	if compression := s.client.Compression; compression.IsCompressed() {
 		req.Header.Set("Content-Encoding", string(compression))
 	} else {
 		req.Header.Set("Content-Length", fmt.Sprint(len(content)))
 	}
-	setConfigured(req.Header, &t.transportParams.client)
+	for name := range s.client.Headers.Iter {
+		req.Header.Set(name, hidden)
+	}
 
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "%s %s HTTP/1.1\n", req.Method, t.shownURL())
@@ -179,13 +168,6 @@ func (t *httpTransport) render(items [][]byte) (head, content []byte, err error)
 		}
 	}
 	return b.Bytes(), content, nil
-}
-
-// setConfigured adds the configured header fields as the HTTP client does.
-func setConfigured(h http.Header, client *confighttp.ClientConfig) {
-	for name := range client.Headers.Iter {
-		h.Set(name, hidden)
-	}
 }
 
 // shownURL is the request's URL. Where the whole URL is the user's (a webhook),

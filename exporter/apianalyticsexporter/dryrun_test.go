@@ -4,7 +4,6 @@
 package apianalyticsexporter
 
 import (
-	"bytes"
 	"compress/gzip"
 	"context"
 	"fmt"
@@ -18,6 +17,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend"
 	"github.com/google/go-cmp/cmp"
 	"go.opentelemetry.io/collector/component/componenttest"
 	"go.opentelemetry.io/collector/config/configopaque"
@@ -237,34 +237,23 @@ func TestShownURL(t *testing.T) {
 	}
 }
 
-// otherTransport renders itself.
-type otherTransport struct{ closingTransport }
-
-func (otherTransport) render(items [][]byte) (head, content []byte, err error) {
-	return []byte("FRAME wss://host\n"), bytes.Join(items, []byte("\n")), nil
-}
-
-// TestDryRunOtherTransport: a transport shows its requests itself, or the frame
-// is shown.
+// TestDryRunOtherTransport: what would go over another transport is shown as a frame.
 func TestDryRunOtherTransport(t *testing.T) {
 	t.Parallel()
-	for want, tr := range map[string]transport{
-		"FRAME wss://host|a\nb":             otherTransport{closingTransport{&scriptedTransport{}}},
-		"SEND script://host/[hidden]|[a b]": closingTransport{&scriptedTransport{}},
-	} {
-		path := filepath.Join(t.TempDir(), "dry.http")
-		r := wordRig(t, wordEncoder{}, "script://host/x", func(cfg *Config, c *choice) {
-			cfg.DryRun, cfg.DryRunFile = true, path
-			c.transports = map[string]newTransport{"script": func(transportParams) transport { return tr }}
-		})
-		if err := r.words("a", "b"); err != nil {
-			t.Fatal(err)
-		}
-		r.shutdown()
-		got, _ := parseDryRun(t, path)
-		if len(got) != 1 || got[0].line+"|"+got[0].body != want {
-			t.Errorf("got %+v, want %s", got, want)
-		}
+	path := filepath.Join(t.TempDir(), "dry.http")
+	r := wordRig(t, wordEncoder{}, "script://host/x", func(cfg *Config, c *choice) {
+		cfg.DryRun, cfg.DryRunFile = true, path
+		c.Transports = map[string]backend.NewTransport{"script": func(string, backend.Endpoint) backend.Transport {
+			return closingTransport{&scriptedTransport{}}
+		}}
+	})
+	if err := r.words("a", "b"); err != nil {
+		t.Fatal(err)
+	}
+	r.shutdown()
+	got, _ := parseDryRun(t, path)
+	if len(got) != 1 || got[0].line+"|"+got[0].body != "SEND script://host/[hidden]|[a b]" {
+		t.Errorf("got %+v", got)
 	}
 }
 

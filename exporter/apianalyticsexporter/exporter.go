@@ -6,29 +6,32 @@ package apianalyticsexporter
 import (
 	"context"
 	"errors"
+	"log/slog"
+	"net/http"
 	"sync/atomic"
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/component/componentstatus"
+	"go.opentelemetry.io/collector/config/confighttp"
 	"go.opentelemetry.io/collector/consumer"
 	"go.opentelemetry.io/collector/exporter"
 	"go.opentelemetry.io/collector/exporter/exporterhelper"
 	"go.opentelemetry.io/collector/exporter/exporterhelper/xexporterhelper"
-	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.uber.org/zap"
 
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend"
 	"github.com/apispan/apispan/internal/queueguard"
 )
 
-// core is what all signals of one exporter have in common: it delivers encoded
-// events and keeps the books.
+// core is what both signals of one exporter have in common: it lives as long as the
+// exporterhelper's exporter, puts requests into its queue, and keeps the books.
 type core struct {
 	cfg    *Config
 	set    exporter.Settings
 	choice choice
 	tel    *telemetry
-	sender *sender // of the events
+	sender *sender       // of the events
+	keyed  backend.Keyed // nil unless the encoder hashes under a key
 	// senders has the sender of each stream.
 	senders map[backend.Stream]*sender
 
@@ -55,7 +58,7 @@ type core struct {
 	stopping atomic.Bool
 }
 
-func newCore(set exporter.Settings, cfg *Config, c choice, enc backend.Endpoint) (*core, error) {
+func newCore(set exporter.Settings, cfg *Config, c choice, enc backend.Encoder) (*core, error) {
 	tel, err := newTelemetry(set.TelemetrySettings, set.ID)
 	if err != nil {
 		return nil, err
@@ -69,13 +72,14 @@ func newCore(set exporter.Settings, cfg *Config, c choice, enc backend.Endpoint)
 		sync:       !cfg.QueueConfig.HasValue() || cfg.QueueConfig.Get().WaitForResult,
 		persistent: cfg.QueueConfig.HasValue() && cfg.QueueConfig.Get().StorageID != nil,
 	}
+	e.keyed, _ = enc.(backend.Keyed)
 	e.senders = map[backend.Stream]*sender{backend.Events: e.sender}
 	e.rejected.now = now
 	e.circuit.wait = circuitWait
 	if limit := cfg.RetryConfig.MaxElapsedTime; limit > 0 {
 		e.circuit.wait = min(circuitWait, limit/3) // there must be time for another attempt
 	}
-	e.rehearsal.secret, e.rehearsal.logger, e.rehearsal.limit = string(c.secret), set.Logger, maxDryRunBytes
+	e.rehearsal.secret, e.rehearsal.logger, e.rehearsal.limit = c.Secret, set.Logger, maxDryRunBytes
 	if e.persistent {
 		e.guard = &queueguard.Guard{StandIn: standIn, OnFailure: e.storageFailed}
 		e.storage.now, e.storage.unit = now, "failures"
@@ -91,7 +95,7 @@ func (e *core) options() []exporterhelper.Option {
 		retry.MaxElapsedTime = 0
 	}
 	return []exporterhelper.Option{
-		exporterhelper.WithStart(e.startSender),
+		exporterhelper.WithStart(e.startSenders),
 		// The client's timeout covers each attempt.
 		exporterhelper.WithTimeout(exporterhelper.TimeoutConfig{Timeout: 0}),
 		exporterhelper.WithRetry(retry),
@@ -99,91 +103,28 @@ func (e *core) options() []exporterhelper.Option {
 	}
 }
 
-// tracesExporter stands around the exporterhelper's exporter. It translates
-// before the queue, returns early when there is nothing to send, and closes the
-// books at shutdown.
-type tracesExporter struct {
-	exporter.Traces // the exporterhelper's
-	*core
-
-	translator *translator
-	rates      *rateFetcher // nil unless the vendor's rates are asked for
-}
-
-func newTracesExporter(ctx context.Context, set exporter.Settings, cfg *Config) (*tracesExporter, error) {
-	c, err := cfg.choice()
-	if err != nil {
-		return nil, err
-	}
-	enc, err := c.newEncoder(set.BuildInfo.Version)
-	if err != nil {
-		return nil, err
-	}
-	return newWithEncoder(ctx, set, cfg, c, enc)
-}
-
-// newWithEncoder is newTracesExporter with any encoder.
-func newWithEncoder(ctx context.Context, set exporter.Settings, cfg *Config, c choice, enc backend.Encoder) (*tracesExporter, error) {
-	core, err := newCore(set, cfg, c, enc)
-	if err != nil {
-		return nil, err
-	}
-	e := &tracesExporter{
-		core:       core,
-		translator: newTranslator(enc, c, cfg.RequireRedaction, core.tel, set.Logger),
-	}
-	e.translator.sampler = newSampler(cfg.Sampling)
-	if cfg.Sampling.Source == SamplingVendor {
-		if e.rates, err = newRateFetcher(enc, core.sender.endpoint, cfg.ClientConfig, core.tel, set.Logger); err != nil {
-			return nil, err
-		}
-		e.translator.sampler.rates, e.sender.observe = e.rates.current, e.rates.observe
-	}
-	e.Traces, err = xexporterhelper.NewTracesRequest(ctx, set, fromHandoff[ptrace.Traces], e.push, e.options()...)
-	if err != nil {
-		return nil, err
-	}
-	return e, nil
-}
-
-// Capabilities implements consumer.Traces. The exporterhelper claims to change
-// data when it batches; our batches hold encoded events, so with several
-// exporters in a pipeline the spans need not be copied for each.
-func (e *tracesExporter) Capabilities() consumer.Capabilities {
+// Capabilities implements consumer.Traces and consumer.Logs. The exporterhelper claims
+// to change data when it batches; our batches hold encoded events, so with several
+// exporters in a pipeline the data need not be copied for each.
+func (*core) Capabilities() consumer.Capabilities {
 	return consumer.Capabilities{MutatesData: false}
 }
 
-// Start implements component.Component.
-func (e *tracesExporter) Start(ctx context.Context, host component.Host) error {
-	if err := e.Traces.Start(ctx, e.guardedHost(host)); err != nil {
+// start starts helper, the exporterhelper's exporter, with the guard before its
+// storage.
+func (e *core) start(ctx context.Context, host component.Host, helper component.Component) error {
+	if e.guard != nil {
+		host = e.guard.Host(host, *e.cfg.QueueConfig.Get().StorageID)
+	}
+	if err := helper.Start(ctx, host); err != nil {
 		return err
 	}
 	e.started.Store(true)
-	if e.rates == nil || e.cfg.DryRun {
-		return nil
-	}
-	return e.rates.start(ctx, host, e.set.TelemetrySettings)
+	return nil
 }
 
-// guardedHost puts the guard before the storage.
-func (e *core) guardedHost(host component.Host) component.Host {
-	if e.guard == nil {
-		return host
-	}
-	return e.guard.Host(host, *e.cfg.QueueConfig.Get().StorageID)
-}
-
-// storageFailed tells that the storage refuses to write. The guard keeps what is
-// stored; new events are refused.
-func (e *core) storageFailed(err error) {
-	e.storage.warn(e.set.Logger, "the storage of the queue refuses to write: is its volume full? Senders are asked to come back; what is stored is delivered and kept",
-		1, zap.Error(err))
-}
-
-var errStorageRefuses = errors.New("api_analytics: the storage of the queue refuses to write")
-
-// startSender runs inside Start, before the queue starts.
-func (e *core) startSender(ctx context.Context, host component.Host) error {
+// startSenders runs inside start, before the queue starts.
+func (e *core) startSenders(ctx context.Context, host component.Host) error {
 	e.host = host
 	if e.cfg.DryRun {
 		e.set.Logger.Warn("dry_run is true: events are translated and counted, and not sent", zap.String("backend", e.choice.name))
@@ -192,39 +133,60 @@ func (e *core) startSender(ctx context.Context, host component.Host) error {
 		}
 		return nil
 	}
-	if clearText(e.sender.endpoint) {
+	if clearText(e.sender.client.Endpoint) {
 		e.set.Logger.Warn("`endpoint` begins with http:// or ws://: the credential and the events travel unencrypted", zap.String("backend", e.choice.name))
 	}
-	if err := e.choice.keys.start(ctx, host, e.cfg.ClientConfig, e.set.TelemetrySettings, e.keysChanged); err != nil {
-		return err
+	if e.keyed != nil {
+		if err := e.keyed.StartKey(ctx, e.env(host, e.cfg.ClientConfig), e.keysChanged); err != nil {
+			return err
+		}
 	}
 	for _, s := range e.senders {
-		if err := s.start(ctx, host, e.set.TelemetrySettings); err != nil {
+		if err := s.start(ctx, e.env(host, s.client)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// Shutdown implements component.Component. Afterwards every event is sent,
-// counted as dropped, or in the storage.
-func (e *tracesExporter) Shutdown(ctx context.Context) error {
-	e.stopping.Store(true)
-	err := e.Traces.Shutdown(ctx)
-	if e.rates != nil {
-		e.rates.shutdown()
+// env is what the Collector offers to what runs in the background.
+func (e *core) env(host component.Host, client confighttp.ClientConfig) backend.Env {
+	return backend.Env{
+		NewClient: func(ctx context.Context) (*http.Client, error) {
+			c, err := client.ToClient(ctx, host.GetExtensions(), e.set.TelemetrySettings)
+			if err != nil {
+				return nil, err
+			}
+			// Go would turn a POST into a GET, and a page that answers 200 would look
+			// like delivery.
+			c.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+			return c, nil
+		},
+		Log: func(level slog.Level, text string, err error) {
+			log := e.set.Logger.Info
+			if level >= slog.LevelWarn {
+				log = e.set.Logger.Warn
+			}
+			if err != nil {
+				log(text, zap.Error(err))
+				return
+			}
+			log(text)
+		},
 	}
-	return errors.Join(err, e.close(ctx))
 }
 
-// close frees the sender and counts what a queue in memory still held. It comes
-// after the exporterhelper's shutdown.
-func (e *core) close(ctx context.Context) error {
-	var errs []error
+// shutdown ends helper, frees the senders and counts what a queue in memory still held.
+// Afterwards every event is sent, counted as dropped, or in the storage.
+func (e *core) shutdown(ctx context.Context, helper component.Component) error {
+	e.stopping.Store(true)
+	errs := []error{helper.Shutdown(ctx)}
 	for _, s := range e.senders {
 		errs = append(errs, s.shutdown(ctx))
 	}
-	e.choice.keys.shutdown()
+	if e.keyed != nil {
+		e.keyed.StopKey()
+	}
 	e.rehearsal.close()
 	if lost := e.pending.Swap(0); lost > 0 {
 		e.tel.dropped(ctx, reasonShutdown, int(lost))
@@ -235,19 +197,34 @@ func (e *core) close(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// handoff carries the translated request to the exporterhelper's converter.
+// handoff takes a translated request past the exporterhelper, which has its own idea of
+// when data becomes a request: in a callback that sees the context and the data, after
+// which nobody tells us how many events there were. We translate before, since we
+// return early without events and count those that the queue refuses; the callback
+// takes the request out of the context. It is taken once, because the queue keeps the
+// context for as long as the request waits.
 type handoff struct {
 	context.Context
 
 	req *request
 }
 
+type handoffKey struct{}
+
+// Value implements context.Context, so that the request is found below contexts that
+// the exporterhelper makes of this one, too.
+func (h *handoff) Value(key any) any {
+	if key == (handoffKey{}) {
+		return h
+	}
+	return h.Context.Value(key)
+}
+
 var errNoHandoff = errors.New("api_analytics: the exporter was called without its wrapper")
 
-// fromHandoff is the converter. It lets go of the request, since the queue keeps
-// the context.
+// fromHandoff is the exporterhelper's converter.
 func fromHandoff[T any](ctx context.Context, _ T) (xexporterhelper.Request, error) {
-	h, ok := ctx.(*handoff)
+	h, ok := ctx.Value(handoffKey{}).(*handoff)
 	if !ok || h.req == nil {
 		return nil, errNoHandoff
 	}
@@ -262,26 +239,17 @@ func fromHandoff[T any](ctx context.Context, _ T) (xexporterhelper.Request, erro
 // stored (v0.155.0), panics, or begins to count from zero and so loses all of it.
 var errNotStarted = errors.New("api_analytics: the exporter has not started yet: try again")
 
-// ConsumeTraces implements consumer.Traces.
-func (e *tracesExporter) ConsumeTraces(ctx context.Context, td ptrace.Traces) error {
-	if !e.started.Load() {
-		return errNotStarted
-	}
-	return e.consume(ctx, e.translator.translate(ctx, td), func(ctx context.Context) error {
-		return e.Traces.ConsumeTraces(ctx, td)
-	})
-}
+var errStorageRefuses = errors.New("api_analytics: the storage of the queue refuses to write")
 
 // consume puts req into the queue by way of next, the exporterhelper's consumer.
 func (e *core) consume(ctx context.Context, req *request, next func(context.Context) error) error {
 	n := len(req.items)
-	if n == 0 {
+	switch {
+	case n == 0:
 		return nil
-	}
-	if e.sync {
+	case e.sync:
 		return e.consumeSync(ctx, req, next)
-	}
-	if e.guard != nil && e.guard.Refuse(now()) {
+	case e.guard != nil && e.guard.Refuse(now()):
 		e.tel.dropped(ctx, reasonRefused, n)
 		return errStorageRefuses
 	}
@@ -315,6 +283,13 @@ func (e *core) consumeSync(ctx context.Context, req *request, next func(context.
 	return err
 }
 
+// storageFailed tells that the storage refuses to write. The guard keeps what is
+// stored; new events are refused.
+func (e *core) storageFailed(err error) {
+	e.storage.warn(e.set.Logger, "the storage of the queue refuses to write: is its volume full? Senders are asked to come back; what is stored is delivered and kept",
+		1, zap.Error(err))
+}
+
 // report tells the Collector when the backend refuses us, and when it does no
 // longer.
 func (e *core) report(a answer) {
@@ -330,22 +305,22 @@ func (e *core) report(a answer) {
 }
 
 // keysChanged tells the Collector when there is no HMAC key, and when there is one.
-func (e *core) keysChanged(error) {
+func (e *core) keysChanged() {
 	if e.stopping.Load() || e.host == nil || e.outage.Load() {
 		return // an outage is the worse news; reportWell follows it
 	}
-	if missing := e.choice.keys.missing(); missing != e.keyless.Swap(missing) {
+	if missing := missingKey(e.keyed) != nil; missing != e.keyless.Swap(missing) {
 		e.reportWell()
 	}
 }
 
 // reportWell tells that the backend takes what we send, with or without key.
 func (e *core) reportWell() {
-	missing := e.choice.keys.missing()
-	e.keyless.Store(missing)
-	if missing {
-		componentstatus.ReportStatus(e.host, componentstatus.NewRecoverableErrorEvent(errNoKey))
-		return
+	status := componentstatus.NewEvent(componentstatus.StatusOK)
+	missing := missingKey(e.keyed)
+	if missing != nil {
+		status = componentstatus.NewRecoverableErrorEvent(missing)
 	}
-	componentstatus.ReportStatus(e.host, componentstatus.NewEvent(componentstatus.StatusOK))
+	e.keyless.Store(missing != nil)
+	componentstatus.ReportStatus(e.host, status)
 }

@@ -11,9 +11,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	"go.opentelemetry.io/collector/component"
-
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend"
+	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/payload"
 )
 
 const (
@@ -25,29 +24,27 @@ const (
 
 // httpTransport posts requests.
 type httpTransport struct {
-	transportParams
-
-	url    string
-	client *http.Client
+	url     string
+	backend backend.Endpoint
+	frame   payload.Frame
+	// wantBody asks for the body of successful answers.
+	wantBody bool
+	client   *http.Client
 }
 
-func newHTTPTransport(p transportParams) transport {
-	return &httpTransport{transportParams: p, url: requestURL(p.endpoint, p.backend.Spec().Path)}
+func newHTTPTransport(endpoint string, e backend.Endpoint, frame payload.Frame) *httpTransport {
+	_, wantBody := e.(backend.AnswerReader)
+	return &httpTransport{url: requestURL(endpoint, e.Spec().Path), backend: e, frame: frame, wantBody: wantBody}
 }
 
-func (t *httpTransport) start(ctx context.Context, host component.Host, set component.TelemetrySettings) error {
-	client, err := t.transportParams.client.ToClient(ctx, host.GetExtensions(), set)
-	if err != nil {
-		return err
-	}
-	// Go would turn the POST into a GET, and a page that answers 200 would look
-	// like delivery.
-	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	t.client = client
-	return nil
+// Start implements [backend.Transport].
+func (t *httpTransport) Start(ctx context.Context, env backend.Env) (err error) {
+	t.client, err = env.NewClient(ctx)
+	return err
 }
 
-func (t *httpTransport) shutdown(context.Context) error {
+// Shutdown implements [backend.Transport].
+func (t *httpTransport) Shutdown(context.Context) error {
 	if t.client != nil {
 		t.client.CloseIdleConnections()
 	}
@@ -69,7 +66,8 @@ func (t *httpTransport) newRequest(ctx context.Context, items [][]byte) (*http.R
 	return req, nil
 }
 
-func (t *httpTransport) send(ctx context.Context, items [][]byte) reply {
+// Send implements [backend.Transport].
+func (t *httpTransport) Send(ctx context.Context, items [][]byte) backend.Reply {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	// wrote is whether any of the request left us on the last connection tried;
@@ -79,29 +77,27 @@ func (t *httpTransport) send(ctx context.Context, items [][]byte) reply {
 		GetConn:      func(string) { wrote.Store(false) },
 		WroteHeaders: func() { wrote.Store(true) },
 	}), items)
-	name := t.backend.Spec().Name
 	if err != nil {
-		// Validate has checked the URL, so this is not reached.
-		return reply{err: &sendError{backend: name, events: len(items), kind: "the request could not be built"}, loss: backend.NotSent}
+		return backend.Reply{Err: err, Loss: backend.NotSent} // Validate has checked the URL
 	}
 	begin := time.Now()
 	resp, err := t.client.Do(req)
-	r := reply{took: time.Since(begin)}
+	r := backend.Reply{Took: time.Since(begin)}
 	if err != nil {
-		r.err = newNoAnswer(name, len(items), err)
+		r.Err = err
 		if wrote.Load() {
-			r.loss = backend.MaybeTaken
+			r.Loss = backend.MaybeTaken
 		}
 		return r
 	}
-	r.status, r.header = resp.StatusCode, resp.Header
+	r.Status, r.Header = resp.StatusCode, resp.Header
 	// An answer without end must not hold the queue.
 	timer := time.AfterFunc(maxDrainTime, cancel)
 	defer timer.Stop()
 	body := io.LimitReader(resp.Body, maxAnswerBytes)
 	// The answer is judged by its status, so errors are of no interest.
 	if t.wantBody && resp.StatusCode/100 == 2 {
-		r.body, _ = io.ReadAll(body)
+		r.Body, _ = io.ReadAll(body)
 	} else {
 		_, _ = io.Copy(io.Discard, body)
 	}

@@ -5,7 +5,6 @@ package apianalyticsexporter
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"go.opentelemetry.io/collector/component"
@@ -37,7 +36,7 @@ func newLogsExporter(ctx context.Context, set exporter.Settings, cfg *Config) (*
 	if err != nil {
 		return nil, err
 	}
-	enc, err := c.newEncoder(set.BuildInfo.Version)
+	enc, err := c.newEncoder(cfg.ClientConfig.Endpoint, set.BuildInfo.Version)
 	if err != nil {
 		return nil, err
 	}
@@ -67,27 +66,16 @@ func newLogsExporter(ctx context.Context, set exporter.Settings, cfg *Config) (*
 	return e, nil
 }
 
-// Capabilities implements consumer.Logs; see tracesExporter.
-func (e *logsExporter) Capabilities() consumer.Capabilities {
-	return consumer.Capabilities{MutatesData: false}
-}
+// Capabilities implements consumer.Logs.
+func (e *logsExporter) Capabilities() consumer.Capabilities { return e.core.Capabilities() }
 
 // Start implements component.Component.
 func (e *logsExporter) Start(ctx context.Context, host component.Host) error {
-	if err := e.Logs.Start(ctx, e.guardedHost(host)); err != nil {
-		return err
-	}
-	e.started.Store(true)
-	return nil
+	return e.start(ctx, host, e.Logs)
 }
 
-// Shutdown implements component.Component. Afterwards every update is sent,
-// counted as dropped, or in the storage.
-func (e *logsExporter) Shutdown(ctx context.Context) error {
-	e.stopping.Store(true)
-	err := e.Logs.Shutdown(ctx)
-	return errors.Join(err, e.close(ctx))
-}
+// Shutdown implements component.Component.
+func (e *logsExporter) Shutdown(ctx context.Context) error { return e.shutdown(ctx, e.Logs) }
 
 // ConsumeLogs implements consumer.Logs.
 func (e *logsExporter) ConsumeLogs(ctx context.Context, ld plog.Logs) error {

@@ -56,8 +56,8 @@ func TestLoss(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			cfg := testConfig(tc.endpoint)
 			cfg.ClientConfig.Timeout = 300 * time.Millisecond
-			r := startSender(t, cfg).transport.send(context.Background(), [][]byte{[]byte(`{}`)})
-			if r.status != 0 || r.err == nil || r.loss != tc.want {
+			r := startSender(t, cfg).transport.Send(context.Background(), [][]byte{[]byte(`{}`)})
+			if r.Status != 0 || r.Err == nil || r.Loss != tc.want {
 				t.Errorf("%+v, want loss %d", r, tc.want)
 			}
 		})
@@ -69,12 +69,9 @@ func TestLoss(t *testing.T) {
 func TestOnceClosesIdleConnections(t *testing.T) {
 	t.Parallel()
 	idle := func(enc backend.Endpoint, configured time.Duration) time.Duration {
-		var got transportParams
-		c := choice{transports: map[string]newTransport{"script": func(p transportParams) transport { got = p; return nil }}}
-		client := testConfig("script://host").ClientConfig
+		client := testConfig("https://host").ClientConfig
 		client.IdleConnTimeout = configured
-		newSender(c, client, enc, nil)
-		return got.client.IdleConnTimeout
+		return newSender(choice{}, client, enc, nil).client.IdleConnTimeout
 	}
 	for configured, want := range map[time.Duration]time.Duration{
 		0: onceIdleTimeout, 90 * time.Second: onceIdleTimeout, time.Second: time.Second,

@@ -26,7 +26,7 @@ import (
 func metloConfig(endpoint string, change func(*MetloConfig)) *Config {
 	cfg := testConfig("")
 	cfg.Moesif = configoptional.None[MoesifConfig]()
-	m := defaultMetloConfig(Gates{Bodies: BodiesAll, Headers: true})
+	m := *createDefaultConfig().(*Config).Metlo.GetOrInsertDefault()
 	m.Endpoint, m.APIKey = endpoint, configopaque.String("metlo."+marker)
 	if change != nil {
 		change(&m)

@@ -13,8 +13,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"go.opentelemetry.io/collector/component"
-	"go.opentelemetry.io/collector/config/confighttp"
 	"go.opentelemetry.io/otel/metric"
 	"go.uber.org/zap"
 
@@ -46,7 +44,7 @@ var defaultRatePace = ratePace{
 type rateFetcher struct {
 	source backend.RateSource
 	enc    backend.Endpoint
-	config confighttp.ClientConfig
+	url    string
 	client *http.Client
 	tel    *telemetry
 	logger *zap.Logger
@@ -65,14 +63,13 @@ type rateState struct {
 	since       time.Time
 }
 
-func newRateFetcher(enc backend.Encoder, endpoint string, client confighttp.ClientConfig, tel *telemetry, logger *zap.Logger) (*rateFetcher, error) {
+func newRateFetcher(enc backend.Encoder, endpoint string, tel *telemetry, logger *zap.Logger) (*rateFetcher, error) {
 	source, ok := enc.(backend.RateSource)
 	if !ok {
 		return nil, errNoRates(enc.Spec().Name)
 	}
-	client.Endpoint, client.Compression = endpoint, "" // there is nothing to compress
 	return &rateFetcher{
-		source: source, enc: enc, config: client, tel: tel, logger: logger, pace: defaultRatePace, wake: make(chan string, 1),
+		source: source, enc: enc, url: requestURL(endpoint, source.RatesPath()), tel: tel, logger: logger, pace: defaultRatePace, wake: make(chan string, 1),
 	}, nil
 }
 
@@ -103,13 +100,10 @@ func (f *rateFetcher) observe(h http.Header) {
 	}
 }
 
-func (f *rateFetcher) start(ctx context.Context, host component.Host, set component.TelemetrySettings) error {
-	client, err := f.config.ToClient(ctx, host.GetExtensions(), set)
-	if err != nil {
+func (f *rateFetcher) start(ctx context.Context, env backend.Env) (err error) {
+	if f.client, err = env.NewClient(ctx); err != nil {
 		return err
 	}
-	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	f.client = client
 	err = f.tel.b.RegisterExporterAPIAnalyticsSamplingConfigAgeCallback(func(_ context.Context, o metric.Int64Observer) error {
 		if s := f.state.Load(); s != nil {
 			o.Observe(int64(time.Since(s.since).Seconds()), f.tel.all)
@@ -184,7 +178,7 @@ func (f *rateFetcher) run(ctx context.Context) {
 // fetch gets the prescription and puts it in use. Errors hold nothing of the
 // answer but its status.
 func (f *rateFetcher) fetch(ctx context.Context) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, requestURL(f.config.Endpoint, f.source.RatesPath()), http.NoBody)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, f.url, http.NoBody)
 	if err != nil {
 		return errors.New("the request could not be built")
 	}

@@ -5,7 +5,6 @@ package apianalyticsexporter
 
 import (
 	"os"
-	"reflect"
 	"strings"
 	"testing"
 
@@ -63,8 +62,8 @@ func TestREADMEIsComplete(t *testing.T) {
 		string(backend.DropNoID), string(backend.DropIncomplete), string(backend.DropNoEntity), skipEventName,
 		"require_redaction", "dry_run", "dry_run_file", "sampling::source", "sampling::percent", "sampling::keep_errors", "endpoint", "timeout", "compression",
 	}
-	for _, block := range []reflect.Type{reflect.TypeFor[MoesifConfig](), reflect.TypeFor[ReadMeConfig](), reflect.TypeFor[MetloConfig](), reflect.TypeFor[CerberusConfig](), reflect.TypeFor[WebhookConfig]()} {
-		words = append(words, confkeys.Keys(block)...)
+	for _, b := range new(Backends).blocks() {
+		words = append(append(words, b.name), confkeys.Keys(b.typ)...)
 	}
 	for _, w := range words {
 		if !strings.Contains(text, "`"+w+"`") {

@@ -42,7 +42,7 @@ func (s *sampler) keep(ex *exchange.Exchange) bool {
 			rate = r.Rate(ex)
 		}
 	}
-	if rate >= 100 || s.keepErrors && isError(ex) {
+	if rate >= 100 || s.keepErrors && ex.Failed() {
 		return true
 	}
 	hash := sampleHash(ex)
@@ -60,9 +60,6 @@ func (s *sampler) keep(ex *exchange.Exchange) bool {
 	ex.Weight = multiply(ex.Weight, factor)
 	return true
 }
-
-// isError reports whether an exchange failed, as the gate of the bodies has it.
-func isError(ex *exchange.Exchange) bool { return ex.Status == 0 || ex.Status >= 400 }
 
 // position maps a hash to [0, 1) in steps that a float64 holds exactly.
 func position(hash uint64) float64 { return float64(hash>>11) / (1 << 53) }

@@ -4,13 +4,15 @@
 package apianalyticsexporter
 
 import (
+	"cmp"
 	"context"
 	"net/http"
+	"strings"
 	"time"
 
-	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/config/configcompression"
 	"go.opentelemetry.io/collector/config/confighttp"
+	"go.opentelemetry.io/collector/confmap"
 
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend"
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/payload"
@@ -36,8 +38,8 @@ func now() time.Time { return time.Now() }
 // sender sends requests to one endpoint of a backend and judges the replies. It
 // holds no state between requests.
 type sender struct {
-	transport transport
-	endpoint  string
+	transport backend.Transport
+	client    confighttp.ClientConfig // as it is used
 	enc       backend.Endpoint
 	spec      backend.Spec
 	frame     payload.Frame
@@ -67,92 +69,99 @@ type answer struct {
 }
 
 func newSender(c choice, client confighttp.ClientConfig, enc backend.Endpoint, tel *telemetry) *sender {
-	spec := enc.Spec()
-	if client.Endpoint == "" {
-		client.Endpoint = c.endpoint
-	}
+	client.Endpoint = c.endpoint(client.Endpoint)
 	if client.Compression == "" {
-		client.Compression = c.compression
+		client.Compression = configcompression.Type(cmp.Or(c.Compression, "none"))
 	}
 	if client.Compression == configcompression.TypeGzip && client.CompressionParams.Level == 0 {
 		client.CompressionParams.Level = fastestGzip
 	}
-	if _, once := enc.(backend.NoAnswerPolicy); once && (client.IdleConnTimeout <= 0 || client.IdleConnTimeout > onceIdleTimeout) {
-		client.IdleConnTimeout = onceIdleTimeout
+	if _, once := enc.(backend.NoAnswerPolicy); once {
+		limitIdle(&client, onceIdleTimeout)
 	}
-	frame := payload.Frame{
-		Prefix: spec.Prefix, Separator: spec.Separator, Suffix: spec.Suffix,
-		MaxItems: spec.MaxItems, MaxBytes: spec.MaxRequestBytes,
+	spec := enc.Spec()
+	s := &sender{
+		client: client, enc: enc, spec: spec, tel: tel, maxRetryAfter: maxRetryAfter, now: now,
+		frame: payload.Frame{
+			Prefix: spec.Prefix, Separator: spec.Separator, Suffix: spec.Suffix,
+			MaxItems: spec.MaxItems, MaxBytes: spec.MaxRequestBytes,
+		},
 	}
-	_, wantBody := enc.(backend.AnswerReader)
-	return &sender{
-		transport: c.transportFor(client.Endpoint)(transportParams{
-			endpoint: client.Endpoint, client: client, backend: enc, frame: frame, wantBody: wantBody,
-		}),
-		endpoint:      client.Endpoint,
-		enc:           enc,
-		spec:          spec,
-		frame:         frame,
-		tel:           tel,
-		maxRetryAfter: maxRetryAfter,
-		now:           now,
+	scheme, _, _ := strings.Cut(client.Endpoint, ":")
+	if other := c.Transports[strings.ToLower(scheme)]; other != nil {
+		s.transport = other(client.Endpoint, enc)
+	} else {
+		s.transport = newHTTPTransport(client.Endpoint, enc, s.frame)
+	}
+	return s
+}
+
+// limitIdle makes idle connections close after at most limit. It goes by the keys of
+// the configuration: the fields behind them have moved since confighttp v0.160.
+func limitIdle(client *confighttp.ClientConfig, limit time.Duration) {
+	have := confmap.New()
+	if have.Marshal(client) != nil {
+		return
+	}
+	for _, key := range []string{"keepalive::idle_conn_timeout", "idle_conn_timeout"} {
+		d, _ := have.Get(key).(time.Duration)
+		if d > 0 && d <= limit || confmap.NewFromStringMap(map[string]any{key: limit.String()}).Unmarshal(client) == nil {
+			return
+		}
 	}
 }
 
-func (s *sender) start(ctx context.Context, host component.Host, set component.TelemetrySettings) error {
-	return s.transport.start(ctx, host, set)
+func (s *sender) start(ctx context.Context, env backend.Env) error {
+	return s.transport.Start(ctx, env)
 }
 
-func (s *sender) shutdown(ctx context.Context) error { return s.transport.shutdown(ctx) }
+func (s *sender) shutdown(ctx context.Context) error { return s.transport.Shutdown(ctx) }
 
 // send sends one request with the given items.
 func (s *sender) send(ctx context.Context, items [][]byte) answer {
-	r := s.transport.send(ctx, items)
-	if r.status != 0 && s.observe != nil {
-		s.observe(r.header)
+	r := s.transport.Send(ctx, items)
+	if r.Status != 0 && s.observe != nil {
+		s.observe(r.Header)
 	}
 	a := s.judge(r, len(items))
-	s.tel.request(ctx, a.outcome, s.frame.Size(items), r.took)
+	s.tel.request(ctx, a.outcome, s.frame.Size(items), r.Took)
 	return a
 }
 
 // judge decides by status alone.
-func (s *sender) judge(r reply, events int) answer {
-	if r.status == 0 {
-		if r.err == nil {
-			r.err = &sendError{backend: s.spec.Name, events: events, kind: "the connection failed"}
-		}
-		a := answer{outcome: outcomeNoAnswer, err: r.err, wait: s.spec.MinBackoff, taken: min(max(r.taken, 0), events)}
+func (s *sender) judge(r backend.Reply, events int) answer {
+	if r.Status == 0 {
+		a := answer{outcome: outcomeNoAnswer, err: newNoAnswer(s.spec.Name, events, r.Err), wait: s.spec.MinBackoff, taken: min(max(r.Taken, 0), events)}
 		if events > 0 && a.taken == events {
 			return answer{outcome: outcomeDelivered}
 		}
 		if p, ok := s.enc.(backend.NoAnswerPolicy); ok {
-			a.final = !p.RetryNoAnswer(r.loss)
+			a.final = !p.RetryNoAnswer(r.Loss)
 		}
 		return a
 	}
-	refusal := &sendError{backend: s.spec.Name, status: r.status, events: events}
-	class := s.enc.Classify(r.status)
-	if r.handshake && class != backend.Retry {
+	refusal := &sendError{backend: s.spec.Name, status: r.Status, events: events}
+	class := s.enc.Classify(r.Status)
+	if r.Handshake && class != backend.Retry {
 		class = backend.Outage
 	}
 	switch {
-	case class == backend.Delivered && r.status/100 == 2:
-		a := answer{outcome: outcomeDelivered, status: r.status}
+	case class == backend.Delivered && r.Status/100 == 2:
+		a := answer{outcome: outcomeDelivered, status: r.Status}
 		if reader, ok := s.enc.(backend.AnswerReader); ok {
-			a.skipped = min(max(reader.Skipped(r.body), 0), events)
+			a.skipped = min(max(reader.Skipped(r.Body), 0), events)
 		}
 		return a
 	case class == backend.Reject:
-		return answer{outcome: outcomeReject, status: r.status, err: refusal}
+		return answer{outcome: outcomeReject, status: r.Status, err: refusal}
 	case class == backend.GiveUp:
-		return answer{outcome: outcomeUnconfirmed, status: r.status, err: refusal, final: true}
+		return answer{outcome: outcomeUnconfirmed, status: r.Status, err: refusal, final: true}
 	default:
-		a := answer{outcome: outcomeRetry, status: r.status, err: refusal, wait: s.spec.MinBackoff}
+		a := answer{outcome: outcomeRetry, status: r.Status, err: refusal, wait: s.spec.MinBackoff}
 		if class == backend.Outage {
 			a.outcome = outcomeOutage
 		}
-		if d, ok := retryAfter(r.header, s.now()); ok {
+		if d, ok := retryAfter(r.Header, s.now()); ok {
 			a.wait = min(d, s.maxRetryAfter)
 		}
 		return a

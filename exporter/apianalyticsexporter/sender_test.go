@@ -68,7 +68,7 @@ func TestRetryAfter(t *testing.T) {
 func startSender(t *testing.T, cfg *Config) *sender {
 	t.Helper()
 	r := newRig(t, cfg)
-	if err := r.exp.startSender(context.Background(), componenttest.NewNopHost()); err != nil {
+	if err := r.exp.startSenders(context.Background(), componenttest.NewNopHost()); err != nil {
 		t.Fatal(err)
 	}
 	return r.exp.sender
@@ -158,7 +158,7 @@ func TestOnly2xxDelivers(t *testing.T) {
 	s := startSender(t, testConfig("http://127.0.0.1:1"))
 	s.enc = oddEncoder{}
 	for code, want := range map[int]outcome{200: outcomeDelivered, 204: outcomeDelivered, 302: outcomeRetry, 500: outcomeRetry} {
-		if a := s.judge(reply{status: code, header: http.Header{}}, 1); a.outcome != want {
+		if a := s.judge(backend.Reply{Status: code, Header: http.Header{}}, 1); a.outcome != want {
 			t.Errorf("%d: %s", code, a.outcome)
 		}
 	}

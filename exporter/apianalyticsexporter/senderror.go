@@ -70,7 +70,7 @@ func newNoAnswer(name string, events int, err error) *sendError {
 		e.kind = "TLS handshake failed"
 	case errors.Is(err, syscall.ECONNREFUSED):
 		e.kind = "connection refused"
-	case errors.Is(err, errConnClosed), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		e.kind = "connection closed by the other side"
 	}
 	return e

@@ -21,7 +21,7 @@ type translator struct {
 	name             string
 	gates            Gates
 	maxItem          int
-	keys             *secretKeys
+	keyed            backend.Keyed // nil unless the encoder hashes under a key
 	requireRedaction bool
 	tel              *telemetry
 	logger           *zap.Logger
@@ -43,11 +43,12 @@ const maxScratch = 8 << 20
 func newTranslator(enc backend.Encoder, c choice, requireRedaction bool, tel *telemetry, logger *zap.Logger) *translator {
 	spec := enc.Spec()
 	t := &translator{
-		enc: enc, name: spec.Name, gates: c.gates, maxItem: spec.MaxItemBytes, keys: c.keys,
+		enc: enc, name: spec.Name, gates: *c.Gates, maxItem: spec.MaxItemBytes,
 		requireRedaction: requireRedaction, tel: tel, logger: logger,
 	}
-	if c.gates.MaxEventSize > 0 {
-		t.maxItem = min(t.maxItem, c.gates.MaxEventSize)
+	t.keyed, _ = enc.(backend.Keyed)
+	if c.Gates.MaxEventSize > 0 {
+		t.maxItem = min(t.maxItem, c.Gates.MaxEventSize)
 	}
 	t.unredacted.now = now
 	t.scratch.New = func() any { return new(scratch) }
@@ -73,7 +74,7 @@ func (t *translator) translate(ctx context.Context, td ptrace.Traces) *request {
 	s := t.scratch.Get().(*scratch)
 	s.buf, s.ends = s.buf[:0], s.ends[:0]
 	var n tally
-	keyless := t.keys.missing()
+	keyless := missingKey(t.keyed) != nil
 	for _, rs := range td.ResourceSpans().All() {
 		s.reader.SetResource(rs.Resource())
 		for _, ss := range rs.ScopeSpans().All() {
@@ -100,6 +101,14 @@ func (t *translator) translate(ctx context.Context, td ptrace.Traces) *request {
 	}
 	t.report(ctx, &n)
 	return newRequest(t.name, items)
+}
+
+// missingKey says what events lack without the key, or is nil.
+func missingKey(k backend.Keyed) error {
+	if k == nil {
+		return nil
+	}
+	return k.MissingKey()
 }
 
 func (t *translator) report(ctx context.Context, n *tally) {
@@ -142,7 +151,7 @@ func (t *translator) span(s *scratch, span ptrace.Span, n *tally) {
 		count(&n.drops, reasonUnredacted)
 		return
 	}
-	drop, cut := t.gates.apply(ex)
+	drop, cut := t.gates.Apply(ex)
 	if drop != backend.Keep {
 		count(&n.drops, string(drop))
 		return

@@ -70,7 +70,7 @@ func translate(t *testing.T, enc backend.Encoder, gates Gates, requireRedaction 
 	t.Helper()
 	r := newRig(t, testConfig("http://127.0.0.1:1"))
 	core, logs := observer.New(zap.DebugLevel)
-	tr := newTranslator(enc, choice{name: "line", gates: gates}, requireRedaction, r.exp.tel, zap.New(core))
+	tr := newTranslator(enc, choice{name: "line", Facts: backend.Facts{Gates: &gates}}, requireRedaction, r.exp.tel, zap.New(core))
 	td.MarkReadOnly() // the translator must not write
 	req := tr.translate(context.Background(), td)
 	lines := make([]line, len(req.items))
@@ -81,6 +81,8 @@ func translate(t *testing.T, enc backend.Encoder, gates Gates, requireRedaction 
 	}
 	return lines, r.counts(), logs
 }
+
+func ref[T any](v T) *T { return &v }
 
 func all() Gates { return Gates{Bodies: BodiesAll, Headers: true} }
 

@@ -10,32 +10,30 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"go.opentelemetry.io/collector/component"
-	"go.opentelemetry.io/collector/config/configopaque"
 
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend"
 )
 
 // scriptedTransport answers from a list; its last answer is that all is taken.
 type scriptedTransport struct {
-	transport
+	backend.Transport
 
 	mu       sync.Mutex
-	replies  []reply
+	replies  []backend.Reply
 	sent     []int
 	isClosed bool
 }
 
-func (s *scriptedTransport) start(context.Context, component.Host, component.TelemetrySettings) error {
+func (s *scriptedTransport) Start(context.Context, backend.Env) error {
 	return nil
 }
 
-func (s *scriptedTransport) send(_ context.Context, items [][]byte) reply {
+func (s *scriptedTransport) Send(_ context.Context, items [][]byte) backend.Reply {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.sent = append(s.sent, len(items))
 	if len(s.replies) == 0 {
-		return reply{status: http.StatusOK}
+		return backend.Reply{Status: http.StatusOK}
 	}
 	r := s.replies[0]
 	s.replies = s.replies[1:]
@@ -44,7 +42,7 @@ func (s *scriptedTransport) send(_ context.Context, items [][]byte) reply {
 
 type closingTransport struct{ *scriptedTransport }
 
-func (c closingTransport) shutdown(context.Context) error {
+func (c closingTransport) Shutdown(context.Context) error {
 	c.isClosed = true
 	return nil
 }
@@ -53,11 +51,11 @@ func (c closingTransport) shutdown(context.Context) error {
 // before it failed is not sent again.
 func TestTransport(t *testing.T) {
 	t.Parallel()
-	fake := &scriptedTransport{replies: []reply{{taken: 3}, {taken: 1}, {taken: 99}}}
-	var got transportParams
+	fake := &scriptedTransport{replies: []backend.Reply{{Taken: 3}, {Taken: 1}, {Taken: 99}}}
+	var got string
 	r := wordRig(t, wordEncoder{}, "script://host/path", func(_ *Config, c *choice) {
-		c.transports = map[string]newTransport{"script": func(p transportParams) transport {
-			got = p
+		c.Transports = map[string]backend.NewTransport{"script": func(endpoint string, _ backend.Endpoint) backend.Transport {
+			got = endpoint
 			return closingTransport{fake}
 		}}
 	})
@@ -68,8 +66,8 @@ func TestTransport(t *testing.T) {
 	if d := cmp.Diff([]int{5, 2, 1}, fake.sent); d != "" {
 		t.Errorf("sent (-want +got)\n%s", d)
 	}
-	if got.endpoint != "script://host/path" || !got.wantBody || got.client.Compression != "none" || got.frame.Prefix != "[" {
-		t.Errorf("params %+v", got)
+	if got != "script://host/path" {
+		t.Errorf("endpoint %s", got)
 	}
 	if !fake.isClosed {
 		t.Error("the transport was not shut down")
@@ -83,9 +81,9 @@ func TestTransport(t *testing.T) {
 // as unconfirmed.
 func TestTransportOnce(t *testing.T) {
 	t.Parallel()
-	fake := &scriptedTransport{replies: []reply{{taken: 3, loss: backend.MaybeTaken}}}
+	fake := &scriptedTransport{replies: []backend.Reply{{Taken: 3, Loss: backend.MaybeTaken}}}
 	r := wordRig(t, wordEncoder{once: true}, "script://host", func(_ *Config, c *choice) {
-		c.transports = map[string]newTransport{"script": func(transportParams) transport { return closingTransport{fake} }}
+		c.Transports = map[string]backend.NewTransport{"script": func(string, backend.Endpoint) backend.Transport { return closingTransport{fake} }}
 	})
 	if err := r.words("a", "b", "c", "d", "e"); err != nil {
 		t.Fatal(err)
@@ -98,7 +96,7 @@ func TestTransportOnce(t *testing.T) {
 // TestSchemes: a scheme without a transport is refused.
 func TestSchemes(t *testing.T) {
 	t.Parallel()
-	c := choice{name: "word", secret: configopaque.String("s"), transports: map[string]newTransport{"wss": nil, "ws": nil}}
+	c := choice{name: "word", Facts: backend.Facts{Secret: "s", Transports: map[string]backend.NewTransport{"wss": nil, "ws": nil}}}
 	for endpoint, want := range map[string]string{
 		"wss://h/x": "", "https://h": "",
 		"ftp://h": "`endpoint` does not begin with http:// or https:// or ws:// or wss://: write an absolute URL such as https://api.example.com",

@@ -21,6 +21,7 @@ import (
 	"go.opentelemetry.io/collector/config/configopaque"
 
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/backendtest"
+	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/cerberus"
 )
 
 // TestWebSocketShutdown: a server that neither acknowledges nor closes holds the
@@ -51,7 +52,7 @@ func TestWebSocketShutdown(t *testing.T) {
 	}
 	begin := time.Now()
 	r.shutdown()
-	if took := time.Since(begin); took > closeTimeout/2 {
+	if took := time.Since(begin); took > cerberus.CloseTimeout/2 {
 		t.Errorf("a polite server: %v", took)
 	}
 	if code := <-codes; code != websocket.StatusNormalClosure {
@@ -78,7 +79,7 @@ func TestWebSocketShutdown(t *testing.T) {
 	}
 	begin = time.Now()
 	r.shutdown()
-	if took := time.Since(begin); took > closeTimeout+2*time.Second {
+	if took := time.Since(begin); took > cerberus.CloseTimeout+2*time.Second {
 		t.Errorf("a mute server: %v", took)
 	}
 }
@@ -91,24 +92,20 @@ func TestWebSocketPings(t *testing.T) {
 	cfg := wsConfig(srv)
 	withoutQueue(cfg)
 	r := newRig(t, cfg)
-	r.ws().pingInterval = time.Millisecond
+	r.ws().PingInterval = time.Millisecond
 	r.start()
 	if err := r.exp.ConsumeTraces(context.Background(), traces(0, 1)); err != nil {
 		t.Fatal(err)
 	}
 	time.Sleep(20 * time.Millisecond) // some pings pass
 	ws := r.ws()
-	ws.mu.Lock()
-	idle := len(ws.idle)
-	ws.mu.Unlock()
-	if idle != 1 {
+	if _, idle := ws.Conns(); idle != 1 {
 		t.Errorf("%d connections are kept", idle)
 	}
 	l.cut()
 	waitFor(t, "the connection is given up", func() bool {
-		ws.mu.Lock()
-		defer ws.mu.Unlock()
-		return len(ws.all) == 0
+		all, _ := ws.Conns()
+		return all == 0
 	})
 	r.shutdown()
 	if fake.Stats().Accepted != 1 {
@@ -127,7 +124,7 @@ func TestWebSocketBounded(t *testing.T) {
 		}
 		defer func() { _ = c.CloseNow() }()
 		go func() {
-			for c.Write(req.Context(), websocket.MessageText, make([]byte, maxAckBytes+1)) == nil {
+			for c.Write(req.Context(), websocket.MessageText, make([]byte, cerberus.MaxAckBytes+1)) == nil {
 			}
 		}()
 		for {
@@ -213,7 +210,7 @@ func TestWebSocketConnectionsBounded(t *testing.T) {
 		})
 	}
 	callers.Wait()
-	if n := l.cut(); n > maxConns {
+	if n := l.cut(); n > cerberus.MaxConns {
 		t.Errorf("%d connections", n)
 	}
 	r.shutdown()

@@ -20,6 +20,7 @@ import (
 	"go.opentelemetry.io/collector/config/configopaque"
 
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/backendtest"
+	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/cerberus"
 )
 
 // wsConfig is the configuration for the fake's WebSocket.
@@ -32,7 +33,7 @@ func wsConfig(srv *httptest.Server) *Config {
 }
 
 // ws returns the exporter's transport.
-func (r *rig) ws() *wsTransport { return r.exp.sender.transport.(*wsTransport) }
+func (r *rig) ws() *cerberus.WebSocket { return r.exp.sender.transport.(*cerberus.WebSocket) }
 
 func TestWebSocketDelivers(t *testing.T) {
 	t.Parallel()
@@ -88,7 +89,7 @@ func TestWebSocketFaults(t *testing.T) {
 			fake, srv := newCerberus(t)
 			cfg := wsConfig(srv)
 			r := newRig(t, cfg).start()
-			r.ws().ackTimeout = time.Second
+			r.ws().AckTimeout = time.Second
 			fake.Script(backendtest.Fault{Take: true, Count: 4}, tc.fault)
 			if err := r.exp.ConsumeTraces(context.Background(), traces(0, 10)); err != nil {
 				t.Fatal(err)

@@ -88,9 +88,11 @@ var importRules = []importRule{
 	{
 		from: "exporter/apianalyticsexporter/internal/backend",
 		never: []string{
-			"go.opentelemetry.io/collector/", module + "/exporter/apianalyticsexporter/internal/payload",
+			"go.opentelemetry.io/collector/pdata", "go.opentelemetry.io/collector/component", "go.opentelemetry.io/collector/consumer",
+			"go.opentelemetry.io/collector/exporter", "go.opentelemetry.io/collector/config/confighttp",
+			module + "/exporter/apianalyticsexporter/internal/payload",
 		},
-		why: "an encoder is a pure translation and knows no pdata",
+		why: "an encoder is a pure translation and knows no pdata; of the Collector it knows the types of a configuration block",
 	},
 	{
 		from:  "exporter/apianalyticsexporter/internal/payload",

@@ -5,6 +5,10 @@ package exchange
 
 import "unicode/utf8"
 
+// Failed reports whether the exchange failed: its status is 400 or above, or there was
+// no response.
+func (e *Exchange) Failed() bool { return e.Status == 0 || e.Status >= 400 }
+
 // Shrink cuts both bodies to at most maxBytes bytes each (0 removes the content)
 // and marks what it cut as Truncated. A body of text is cut between two
 // characters, so it may end up to three bytes short of the limit. It reports

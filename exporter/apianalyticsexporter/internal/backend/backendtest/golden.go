@@ -55,9 +55,9 @@ func sharedDir(t testing.TB) string {
 // Golden compares what a backend makes of every case with testdata/<case>/want.json
 // of its package, or rewrites those files if update is set.
 //
-// The cases are the shared ones and testdata/<case>/exchange.json. newEncoder gets
-// the content of testdata/<case>/settings.json, or "{}".
-func Golden(t *testing.T, update bool, newEncoder func(t testing.TB, settings []byte) backend.Encoder) {
+// The cases are the shared ones and testdata/<case>/exchange.json. The block is what
+// config returns, with the fields of testdata/<case>/settings.json, if there is one.
+func Golden(t *testing.T, update bool, config func() backend.Config) {
 	t.Helper()
 	cases := SharedCases(t)
 	own, err := filepath.Glob(filepath.Join("testdata", "*", "exchange.json"))
@@ -76,7 +76,7 @@ func Golden(t *testing.T, update bool, newEncoder func(t testing.TB, settings []
 	for _, name := range sortedKeys(cases) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			golden(t, update, filepath.Join("testdata", name), cases[name], newEncoder)
+			golden(t, update, filepath.Join("testdata", name), cases[name], config())
 		})
 	}
 	wants, err := filepath.Glob(filepath.Join("testdata", "*", "want.json"))
@@ -90,14 +90,23 @@ func Golden(t *testing.T, update bool, newEncoder func(t testing.TB, settings []
 	}
 }
 
-func golden(t *testing.T, update bool, dir string, ex *exchange.Exchange, newEncoder func(testing.TB, []byte) backend.Encoder) {
+func golden(t *testing.T, update bool, dir string, ex *exchange.Exchange, config backend.Config) {
 	settings, err := os.ReadFile(filepath.Join(dir, "settings.json"))
 	if errors.Is(err, fs.ErrNotExist) {
-		settings = []byte("{}")
-	} else if err != nil {
+		settings, err = []byte("{}"), nil
+	}
+	if err == nil {
+		dec := json.NewDecoder(bytes.NewReader(settings))
+		dec.DisallowUnknownFields()
+		err = dec.Decode(config)
+	}
+	if err != nil {
 		t.Fatal(err)
 	}
-	enc := newEncoder(t, settings)
+	enc, err := config.NewEncoder(backend.Build{})
+	if err != nil {
+		t.Fatal(err)
+	}
 	out, drop := enc.Append(nil, ex)
 	if drop != backend.Keep {
 		out, _ = json.Marshal(map[string]backend.Drop{"drop": drop})

@@ -24,7 +24,7 @@ func benchExchange(tb testing.TB, size int) *exchange.Exchange {
 // BenchmarkAppend: "copy" is the floor, "encoding-json" the rival: it decodes both
 // bodies, which the masking by key needs, and encodes the event.
 func BenchmarkAppend(b *testing.B) {
-	enc := newEncoder(b, Settings{Token: "t", SecretKey: parityKey})
+	enc := newEncoder(b, Config{Token: "t", SecretKey: parityKey, ResponseBodies: true})
 	for name, size := range map[string]int{"1K": 1 << 10, "16K": 16 << 10} {
 		ex := benchExchange(b, size)
 		item, _ := enc.Append(nil, ex)
@@ -51,7 +51,7 @@ func BenchmarkAppend(b *testing.B) {
 
 // TestAllocs holds the budget of 12 allocations an event.
 func TestAllocs(t *testing.T) {
-	enc := newEncoder(t, Settings{Token: "t", SecretKey: parityKey})
+	enc := newEncoder(t, Config{Token: "t", SecretKey: parityKey, ResponseBodies: true})
 	ex := benchExchange(t, 1<<10)
 	var item []byte
 	if n := testing.AllocsPerRun(100, func() { item, _ = enc.Append(item[:0], ex) }); n > 12 {

@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"reflect"
 	"strings"
-	"sync/atomic"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -145,7 +144,7 @@ func naive(v any, depth int) any {
 
 func TestDegrade(t *testing.T) {
 	t.Parallel()
-	e := newEncoder(t, Settings{Token: "t"})
+	e := newEncoder(t, Config{Token: "t", ResponseBodies: true})
 	item, _ := e.Append(nil, backendtest.SharedCases(t)["full"])
 	out, ok := e.Degrade([]byte("before"), item)
 	if !ok || !strings.HasPrefix(string(out), "before{") {
@@ -173,7 +172,7 @@ func TestDegrade(t *testing.T) {
 
 func TestSkipped(t *testing.T) {
 	t.Parallel()
-	e := newEncoder(t, Settings{Token: "t"})
+	e := newEncoder(t, Config{Token: "t", ResponseBodies: true})
 	for body, want := range map[string]int{
 		`{"accepted":1,"skipped":2}`: 2, `{"skipped":-1}`: 0, `{"skipped":"3"}`: 0, `{"skipped":1.5}`: 0, `{}`: 0, `[]`: 0,
 		``: 0, `<html>`: 0, `{"skipped":null}`: 0, `{"skipped":99999999999999999999}`: 0,
@@ -188,7 +187,7 @@ func TestSkipped(t *testing.T) {
 // kept is.
 func TestWithin(t *testing.T) {
 	t.Parallel()
-	e := newEncoder(t, Settings{Token: "t"})
+	e := newEncoder(t, Config{Token: "t", ResponseBodies: true})
 	for request := 0; request <= 60_000; request += 12_000 {
 		for response := 0; response <= 90_000; response += 9_000 {
 			ex := *backendtest.SharedCases(t)["full"]
@@ -211,13 +210,11 @@ func TestWithin(t *testing.T) {
 // TestKeyMayChange: a key that is rotated is used for the next event.
 func TestKeyMayChange(t *testing.T) {
 	t.Parallel()
-	var key atomic.Value
-	key.Store("")
-	e := newEncoder(t, Settings{Token: "t", Key: func() string { return key.Load().(string) }})
+	e := newEncoder(t, Config{Token: "t"})
 	ex := &exchange.Exchange{Path: "/", ClientAddress: "192.168.1.1"}
 	seen := map[string]bool{}
 	for _, k := range []string{"", "one", "two"} {
-		key.Store(k)
+		e.static = k
 		item, _ := e.Append(nil, ex)
 		seen[string(item)] = true
 	}
@@ -228,40 +225,40 @@ func TestKeyMayChange(t *testing.T) {
 
 func TestSettings(t *testing.T) {
 	t.Parallel()
+	const ws = "wss://h/ws/events"
 	for _, tt := range []struct {
-		settings Settings
+		config   Config
+		endpoint string
 		want     string
 	}{
-		{Settings{}, "`cerberus::token` is empty: copy the API key from Cerberus"},
-		{Settings{Token: "sEcReT\n"}, "`cerberus::token` holds a blank, a control character or one beyond ASCII: copy it again without line breaks"},
-		{Settings{Token: "t", WebSocket: true}, "`cerberus::client_id` is empty: write the application's client id, which is part of every WebSocket message"},
-		{Settings{Token: "t", MaxItems: 1001}, "`cerberus::max_batch_events` is 1001: write a number from 1 to 1000, or 0 for 50"},
-		{Settings{Token: "t", MaxItems: -1}, "`cerberus::max_batch_events` is -1: write a number from 1 to 1000, or 0 for 50"},
+		{Config{Token: "t"}, ws, "`cerberus::client_id` is empty: write the application's client id, which is part of every WebSocket message"},
+		{Config{Token: "t", MaxBatchEvents: 1001}, "", "`cerberus::max_batch_events` is 1001: write a number from 1 to 1000, or 0 for 50"},
+		{Config{Token: "t", MaxBatchEvents: -1}, "", "`cerberus::max_batch_events` is -1: write a number from 1 to 1000, or 0 for 50"},
 	} {
-		if _, err := New(tt.settings); err == nil || err.Error() != tt.want {
-			t.Errorf("New: %v, want %q", err, tt.want)
+		if _, err := tt.config.NewEncoder(backend.Build{Endpoint: tt.endpoint}); err == nil || err.Error() != tt.want {
+			t.Errorf("%v, want %q", err, tt.want)
 		}
 	}
 	h := make(http.Header)
-	newEncoder(t, Settings{Token: "t", UserAgent: "apispan/1"}).SetHeader(h)
-	if h.Get("X-Api-Key") != "t" || h.Get("User-Agent") != "apispan/1" {
+	newEncoder(t, Config{Token: "t", ResponseBodies: true}).SetHeader(h)
+	if h.Get("X-Api-Key") != "t" || h.Get("User-Agent") != "apispan/1.2.3" {
 		t.Errorf("headers %v", h)
 	}
-	if s := newEncoder(t, Settings{Token: "t", WholeURL: true}).Spec(); s.Path != "" || s.MaxItems != 50 {
+	if s := newEncoderFor(t, "https://h"+path, Config{Token: "t"}).Spec(); s.Path != "" || s.MaxItems != 50 {
 		t.Errorf("%+v", s)
 	}
-	ws := newEncoder(t, Settings{Token: "t\"", ClientID: "shop", WebSocket: true})
-	if s := ws.Spec(); s.Path != "" || s.MaxItems != 1 || s.Prefix+s.Separator+s.Suffix != "" || s.EmptyProbe {
+	socket := newEncoderFor(t, ws, Config{Token: "t\"", ClientID: "shop"})
+	if s := socket.Spec(); s.Path != "" || s.MaxItems != 1 || s.Prefix+s.Separator+s.Suffix != "" || s.EmptyProbe {
 		t.Errorf("%+v", s)
 	}
 	h = make(http.Header)
-	if ws.SetHeader(h); h.Get("X-Api-Key") != "" {
+	if socket.SetHeader(h); h.Get("X-Api-Key") != "" {
 		t.Error("the token is in a header of the handshake")
 	}
 	for item, want := range map[string]string{
 		`{"a":1}`: `{"api_key":"t\"","client_id":"shop","token":"t\"","a":1}`, `{}`: `{"api_key":"t\"","client_id":"shop","token":"t\""}`,
 	} {
-		if got := string(ws.AppendFrame(nil, []byte(item))); got != want {
+		if got := string(socket.AppendFrame(nil, []byte(item))); got != want {
 			t.Errorf("%s, want %s", got, want)
 		}
 	}

@@ -12,11 +12,11 @@ import (
 
 func TestConformance(t *testing.T) {
 	backendtest.Run(t, func(t testing.TB) backend.Encoder {
-		return newEncoder(t, Settings{Token: "sk_test", SecretKey: parityKey})
+		return newEncoder(t, Config{Token: "sk_test", SecretKey: parityKey, ResponseBodies: true})
 	})
 }
 
 // FuzzAppend holds the output to the schema, whatever the exchange.
 func FuzzAppend(f *testing.F) {
-	backendtest.FuzzAppend(f, newEncoder(f, Settings{Token: "sk_test", SecretKey: parityKey}), backendtest.CheckCerberus)
+	backendtest.FuzzAppend(f, newEncoder(f, Config{Token: "sk_test", SecretKey: parityKey, ResponseBodies: true}), backendtest.CheckCerberus)
 }

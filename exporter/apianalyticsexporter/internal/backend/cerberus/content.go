@@ -57,7 +57,7 @@ func (e *Encoder) content(s *scratch, ex *exchange.Exchange) content {
 		// The convention wants captured bodies decoded; this one was not.
 		c.skipped = contentCoding(&ex.Response)
 	}
-	if e.settings.NoResponseBodies {
+	if !e.config.ResponseBodies {
 		c.response, c.skipped = nil, ""
 	}
 	return c

@@ -83,7 +83,7 @@ func isHealthCheck(path string) bool {
 
 // appendEvent appends the event with the content that c still has.
 func (e *Encoder) appendEvent(dst []byte, s *scratch, ex *exchange.Exchange, c *content) []byte {
-	key := e.settings.Key()
+	key := e.Key()
 	dst = append(dst, `{"remote_addr":`...)
 	dst = s.appendRemoteAddr(dst, ex, key)
 	dst = append(dst, `,"endpoint":"`...)

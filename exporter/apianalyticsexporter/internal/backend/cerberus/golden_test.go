@@ -4,7 +4,6 @@
 package cerberus
 
 import (
-	"encoding/json"
 	"flag"
 	"testing"
 
@@ -18,20 +17,19 @@ const parityKey = "cerberus-parity-test-key-v1"
 var update = flag.Bool("update", false, "rewrite the golden files")
 
 func TestGolden(t *testing.T) {
-	backendtest.Golden(t, *update, func(t testing.TB, settings []byte) backend.Encoder {
-		s := Settings{Token: "sk_test", SecretKey: parityKey}
-		if err := json.Unmarshal(settings, &s); err != nil {
-			t.Fatal(err)
-		}
-		return newEncoder(t, s)
-	})
+	backendtest.Golden(t, *update, func() backend.Config { return &Config{Token: "sk_test", SecretKey: parityKey, ResponseBodies: true} })
 }
 
-func newEncoder(t testing.TB, s Settings) *Encoder {
+func newEncoder(t testing.TB, c Config) *Encoder {
 	t.Helper()
-	e, err := New(s)
+	return newEncoderFor(t, "https://h", c)
+}
+
+func newEncoderFor(t testing.TB, endpoint string, c Config) *Encoder {
+	t.Helper()
+	e, err := c.NewEncoder(backend.Build{Endpoint: endpoint, Version: "1.2.3"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return e
+	return e.(*Encoder)
 }

@@ -4,28 +4,36 @@
 package cerberus
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
+	"strings"
 	"sync"
+	"time"
+
+	"go.opentelemetry.io/collector/config/configopaque"
+	"go.opentelemetry.io/collector/config/configoptional"
 
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend"
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/wire"
+	"github.com/apispan/apispan/internal/keyfetch"
 )
 
 const (
-	// Path is that of the HTTP batch endpoint.
-	Path = "/v1/ingest/batch"
+	// path is that of the HTTP batch endpoint.
+	path = "/v1/ingest/batch"
 
 	// maxItemBytes is the vendor's own cap, read as decimal to be on the safe
 	// side. The server leaves out events above about 64 KB, which grow by what
 	// it adds to them.
 	maxItemBytes = 56_000
-	// DefaultMaxItems is the vendor's batch size; its server answers 413 above
-	// LimitMaxItems.
-	DefaultMaxItems = 50
-	LimitMaxItems   = 1000
+	// defaultMaxItems is the vendor's batch size; its server answers 413 above
+	// limitMaxItems.
+	defaultMaxItems = 50
+	limitMaxItems   = 1000
 	maxRequestBytes = 2_850_000 // 50 of the largest events
 
 	// What the vendor's bridge keeps of these strings, in characters.
@@ -33,100 +41,152 @@ const (
 	maxUserID    = 256
 )
 
-// DefaultKey is the HMAC key that a Cerberus installation has until its operator
-// changes it. Everybody knows it, so it protects nobody.
-const DefaultKey = "default-hmac-secret-change-in-production"
+// Config is the block `cerberus` of the exporter's configuration.
+type Config struct {
+	// Endpoint is where events go: https://host[/v1/ingest/batch] for batches over
+	// HTTP, wss://host/path, exactly as it is, for a WebSocket. Required here or
+	// as the key endpoint beside the block.
+	Endpoint string `mapstructure:"endpoint"`
+	// Token is the account's API key. Required; white space around it is removed.
+	Token configopaque.String `mapstructure:"token"`
+	// ClientID names the application in WebSocket messages. Required for those;
+	// over HTTP the server derives it from the token.
+	ClientID string `mapstructure:"client_id"`
 
-// Settings configures an Encoder.
-type Settings struct {
-	// Token is the account's API key. Required.
-	Token string
-	// ClientID names the application. Required for WebSocket; over HTTP the
-	// server derives it from Token.
-	ClientID string
-	// WholeURL says that the configured address ends with Path already.
-	WholeURL bool
-	// WebSocket encodes for one event a frame instead of batches.
-	WebSocket bool
-	// MaxItems is the most events in a batch, 0 means DefaultMaxItems.
-	MaxItems int
-	// UserAgent is sent with each request; empty means "apispan".
-	UserAgent string
-	// NoResponseBodies leaves out response bodies. Off by default.
-	NoResponseBodies bool
-	// SecretKey is the HMAC key; empty means none, and then addresses are left
-	// out and Authorization headers masked.
-	SecretKey string
-	// Key, if set, returns the key in use at this moment instead of SecretKey.
-	// It must be safe for concurrent use and cheap.
-	Key func() string `json:"-"`
+	// SecretKey is the HMAC key under which addresses and Authorization headers
+	// are hashed. Default none: see BackendURL.
+	SecretKey configopaque.String `mapstructure:"secret_key"`
+	// BackendURL is where the HMAC key is fetched, GET {backend_url}/api/secret-key.
+	// Without it and SecretKey events have no address.
+	BackendURL string `mapstructure:"backend_url"`
+	// SecretKeyRefresh is the time between fetches of the key. Default 10m.
+	SecretKeyRefresh time.Duration `mapstructure:"secret_key_refresh"`
+
+	// MaxBatchEvents is the most events in one batch, up to 1000. Default 50.
+	MaxBatchEvents int `mapstructure:"max_batch_events"`
+	// ResponseBodies sends captured response bodies. Default true.
+	ResponseBodies bool `mapstructure:"response_bodies"`
+	// AllowInsecure permits ws:// endpoints and an http:// BackendURL that are not
+	// on this machine: the token, and the HMAC key, then travel unencrypted.
+	// Default false.
+	AllowInsecure bool `mapstructure:"allow_insecure"`
+
+	Gates backend.Gates `mapstructure:",squash"`
 }
+
+// Default returns the block as it is where no key is written.
+func (Config) Default() any {
+	return configoptional.Default(Config{
+		SecretKeyRefresh: keyfetch.DefaultRefresh,
+		MaxBatchEvents:   defaultMaxItems,
+		ResponseBodies:   true,
+		Gates:            backend.DefaultGates(),
+	})
+}
+
+// Facts implements [backend.Config]. No client of the vendor compresses.
+func (c *Config) Facts() backend.Facts {
+	return backend.Facts{
+		Gates: &c.Gates, SecretKey: "token", Secret: c.token(),
+		Endpoint: c.Endpoint, OwnEndpoint: true,
+		Transports: map[string]backend.NewTransport{"ws": newWebSocket, "wss": newWebSocket},
+	}
+}
+
+func (c *Config) token() string { return strings.TrimSpace(string(c.Token)) }
 
 // Encoder implements [backend.Encoder] for Cerberus.
 type Encoder struct {
-	settings Settings
-	scratch  sync.Pool // *scratch
+	config    Config
+	token     string
+	userAgent string
+	wholeURL  bool // the endpoint ends with path already
+	webSocket bool // one event a frame instead of batches
+	keySource
+
+	scratch sync.Pool // *scratch
 }
 
 var (
+	_ backend.Config       = (*Config)(nil)
 	_ backend.Encoder      = (*Encoder)(nil)
 	_ backend.Shedder      = (*Encoder)(nil)
 	_ backend.Degrader     = (*Encoder)(nil)
 	_ backend.AnswerReader = (*Encoder)(nil)
+	_ backend.Keyed        = (*Encoder)(nil)
 )
 
-// New returns an encoder, or an error that names the setting to correct and
-// holds no value of it.
-func New(s Settings) (*Encoder, error) {
-	var errs []error
-	switch {
-	case s.Token == "":
-		errs = append(errs, errors.New("`cerberus::token` is empty: copy the API key from Cerberus"))
-	case !backend.HeaderSafe(s.Token):
-		errs = append(errs, errors.New("`cerberus::token` holds a blank, a control character or one beyond ASCII: copy it again without line breaks"))
+// NewEncoder implements [backend.Config].
+func (c *Config) NewEncoder(b backend.Build) (backend.Encoder, error) {
+	e := &Encoder{
+		config: *c, token: c.token(), userAgent: b.UserAgent(),
+		wholeURL:  strings.HasSuffix(strings.TrimRight(b.Endpoint, "/"), path),
+		webSocket: isWebSocket(b.Endpoint),
+		keySource: keySource{
+			static: string(c.SecretKey),
+			fetch:  keyfetch.Config{BaseURL: c.BackendURL, Token: c.token(), Refresh: c.SecretKeyRefresh},
+		},
 	}
-	if s.WebSocket && s.ClientID == "" {
-		errs = append(errs, errors.New("`cerberus::client_id` is empty: write the application's client id, which is part of every WebSocket message"))
-	}
-	switch {
-	case s.MaxItems == 0:
-		s.MaxItems = DefaultMaxItems
-	case s.MaxItems < 0 || s.MaxItems > LimitMaxItems:
-		errs = append(errs, fmt.Errorf("`cerberus::max_batch_events` is %d: write a number from 1 to %d, or 0 for %d", s.MaxItems, LimitMaxItems, DefaultMaxItems))
-	}
-	if err := errors.Join(errs...); err != nil {
+	e.config.MaxBatchEvents = cmp.Or(c.MaxBatchEvents, defaultMaxItems)
+	e.scratch.New = func() any { return new(scratch) }
+	if err := errors.Join(e.validate(b.Endpoint)...); err != nil {
 		return nil, err
 	}
-	if s.UserAgent == "" {
-		s.UserAgent = "apispan"
-	}
-	if s.Key == nil {
-		key := s.SecretKey
-		s.Key = func() string { return key }
-	}
-	e := &Encoder{settings: s}
-	e.scratch.New = func() any { return new(scratch) }
 	return e, nil
+}
+
+// isWebSocket reports whether the endpoint is one by its scheme.
+func isWebSocket(endpoint string) bool {
+	u, err := url.Parse(endpoint)
+	return err == nil && (u.Scheme == "ws" || u.Scheme == "wss")
+}
+
+func (e *Encoder) validate(endpoint string) (errs []error) {
+	c := &e.config
+	if e.webSocket && keyfetch.ClearText(endpoint) && !c.AllowInsecure {
+		errs = append(errs, errors.New("the endpoint of `cerberus` begins with ws://: write wss://, or set `cerberus::allow_insecure: true` to send the token and the events unencrypted"))
+	}
+	if c.SecretKey != "" && c.BackendURL != "" {
+		errs = append(errs, errors.New("`cerberus::secret_key` and `cerberus::backend_url` are set together: keep one of them"))
+	}
+	if c.BackendURL != "" {
+		switch err := keyfetch.CheckURL(c.BackendURL); {
+		case err != nil:
+			errs = append(errs, fmt.Errorf("`cerberus::backend_url` %w", err))
+		case keyfetch.ClearText(c.BackendURL) && !c.AllowInsecure:
+			errs = append(errs, errors.New("`cerberus::backend_url` begins with http://: write https://, or set `cerberus::allow_insecure: true` to fetch the HMAC key unencrypted"))
+		}
+		if c.SecretKeyRefresh < time.Second {
+			errs = append(errs, fmt.Errorf("`cerberus::secret_key_refresh` is %v: write at least 1s, such as 10m", c.SecretKeyRefresh))
+		}
+	}
+	if e.webSocket && c.ClientID == "" {
+		errs = append(errs, errors.New("`cerberus::client_id` is empty: write the application's client id, which is part of every WebSocket message"))
+	}
+	if n := c.MaxBatchEvents; n < 0 || n > limitMaxItems {
+		errs = append(errs, fmt.Errorf("`cerberus::max_batch_events` is %d: write a number from 1 to %d, or 0 for %d", n, limitMaxItems, defaultMaxItems))
+	}
+	return errs
 }
 
 // Spec implements [backend.Encoder].
 func (e *Encoder) Spec() backend.Spec {
 	spec := backend.Spec{
 		Name:            "cerberus",
-		Path:            Path,
+		Path:            path,
 		ContentType:     "application/json",
 		Prefix:          `{"events":[`,
 		Separator:       ",",
 		Suffix:          "]}",
-		MaxItems:        e.settings.MaxItems,
+		MaxItems:        e.config.MaxBatchEvents,
 		MaxItemBytes:    maxItemBytes,
 		MaxRequestBytes: maxRequestBytes,
 		EmptyProbe:      true,
 	}
-	if e.settings.WholeURL {
+	if e.wholeURL {
 		spec.Path = ""
 	}
-	if e.settings.WebSocket {
+	if e.webSocket {
 		spec.Path = ""
 		spec.Prefix, spec.Separator, spec.Suffix = "", "", ""
 		spec.MaxItems, spec.EmptyProbe = 1, false
@@ -137,10 +197,10 @@ func (e *Encoder) Spec() backend.Spec {
 // SetHeader implements [backend.Encoder]. Over WebSocket the credential is in the
 // frames and in no header.
 func (e *Encoder) SetHeader(h http.Header) {
-	if !e.settings.WebSocket {
-		h.Set("X-API-Key", e.settings.Token) //nolint:canonicalheader // the vendor's spelling
+	if !e.webSocket {
+		h.Set("X-API-Key", e.token) //nolint:canonicalheader // the vendor's spelling
 	}
-	h.Set("User-Agent", e.settings.UserAgent)
+	h.Set("User-Agent", e.userAgent)
 }
 
 // AppendFrame appends the text frame that carries item: the item with the
@@ -148,11 +208,11 @@ func (e *Encoder) SetHeader(h http.Header) {
 // read.
 func (e *Encoder) AppendFrame(dst, item []byte) []byte {
 	dst = append(dst, `{"api_key":`...)
-	dst = wire.AppendString(dst, e.settings.Token)
+	dst = wire.AppendString(dst, e.token)
 	dst = append(dst, `,"client_id":`...)
-	dst = wire.AppendString(dst, e.settings.ClientID)
+	dst = wire.AppendString(dst, e.config.ClientID)
 	dst = append(dst, `,"token":`...)
-	dst = wire.AppendString(dst, e.settings.Token)
+	dst = wire.AppendString(dst, e.token)
 	if len(item) > 2 {
 		dst = append(dst, ',')
 	}

@@ -33,8 +33,8 @@ func benchExchange() *exchange.Exchange {
 // The rival encodes what was decoded from our item, which spares it the building of
 // the structs.
 func BenchmarkAppend(b *testing.B) {
-	enc := newEncoder(b, Settings{APIKey: "k"})
-	sealed := newEncoder(b, Settings{APIKey: "k", API: V2, EncryptionPublicKey: publicPEM(b, &rsaKey(b).PublicKey)})
+	enc := newEncoder(b, Config{APIKey: "k"})
+	sealed := newEncoder(b, Config{APIKey: "k", API: V2, EncryptionPublicKey: publicPEM(b, &rsaKey(b).PublicKey)})
 	ex := benchExchange()
 	item, _ := enc.Append(nil, ex)
 	var decoded map[string]any
@@ -64,7 +64,7 @@ func BenchmarkAppend(b *testing.B) {
 
 // TestAllocations: the host's name is kept for a moment, nothing else is.
 func TestAllocations(t *testing.T) {
-	enc := newEncoder(t, Settings{APIKey: "k"})
+	enc := newEncoder(t, Config{APIKey: "k"})
 	ex := benchExchange()
 	dst, drop := enc.Append(nil, ex)
 	if drop != backend.Keep {

@@ -11,11 +11,11 @@ import (
 )
 
 func TestConformance(t *testing.T) {
-	for name, settings := range map[string]Settings{
+	for name, settings := range map[string]Config{
 		"v1":        {},
 		"v1 single": {Single: true},
 		"v2":        {API: V2},
-		"redacted":  {API: V2, Redacted: true},
+		"redacted":  {API: V2, Gates: backend.Gates{Bodies: backend.BodiesNone}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -30,9 +30,9 @@ func TestConformance(t *testing.T) {
 
 // FuzzAppend and FuzzAppendV2 hold the output to the schema, whatever the exchange.
 func FuzzAppend(f *testing.F) {
-	backendtest.FuzzAppend(f, newEncoder(f, Settings{APIKey: "metlo.key"}), backendtest.CheckMetlo)
+	backendtest.FuzzAppend(f, newEncoder(f, Config{APIKey: "metlo.key"}), backendtest.CheckMetlo)
 }
 
 func FuzzAppendV2(f *testing.F) {
-	backendtest.FuzzAppend(f, newEncoder(f, Settings{APIKey: "metlo.key", API: V2}), backendtest.CheckMetlo)
+	backendtest.FuzzAppend(f, newEncoder(f, Config{APIKey: "metlo.key", API: V2}), backendtest.CheckMetlo)
 }

@@ -31,7 +31,7 @@ const maxDepth = 512
 // occurrence. A part with a bad escape stays as it is.
 func (w *writer) parameters(query string) {
 	w.raw("[")
-	if w.e.settings.Redacted {
+	if w.e.redacted {
 		query = ""
 	}
 	start := len(w.dst)
@@ -82,7 +82,7 @@ func text(s string) string {
 func (w *writer) headers(m *exchange.Message, place, userAgent string) {
 	w.raw("[")
 	start := len(w.dst)
-	if w.e.settings.Redacted {
+	if w.e.redacted {
 		w.raw("]")
 		return
 	}
@@ -151,7 +151,7 @@ func indexBasic(v string) int {
 
 // body appends content as a string, never an object and never null.
 func (w *writer) body(m *exchange.Message, place string) {
-	if w.e.settings.Redacted {
+	if w.e.redacted {
 		w.raw(`""`)
 		return
 	}
@@ -169,9 +169,6 @@ func (e *Encoder) content(m *exchange.Message) string {
 		return ""
 	case !utf8.ValidString(data) || strings.IndexByte(data, 0) >= 0:
 		return notText
-	}
-	if limit := max(e.settings.MaxBodyBytes, 0); len(data) > limit {
-		data = data[:exchange.RuneBoundary(data, limit)]
 	}
 	switch {
 	case deep(data):

@@ -28,7 +28,7 @@ func (e *Encoder) Append(dst []byte, ex *exchange.Exchange) ([]byte, backend.Dro
 	}
 	start := len(dst)
 	w := writer{dst: dst, e: e}
-	if e.wrap != nil && !e.settings.Redacted {
+	if e.wrap != nil && !e.redacted {
 		var err error
 		if w.seal, err = e.wrap.newSealer(); err != nil {
 			return dst[:start], backend.DropEncryption
@@ -39,7 +39,7 @@ func (e *Encoder) Append(dst []byte, ex *exchange.Exchange) ([]byte, backend.Dro
 	w.meta(ex)
 	if e.v2 {
 		w.raw(`,"redacted":`)
-		w.dst = strconv.AppendBool(w.dst, e.settings.Redacted)
+		w.dst = strconv.AppendBool(w.dst, e.redacted)
 		w.raw(`,"analysisType":"full"`)
 		w.session(ex)
 		if w.seal != nil {

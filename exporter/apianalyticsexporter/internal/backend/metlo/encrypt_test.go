@@ -139,8 +139,8 @@ func (tr *trace) open(t *testing.T, private *rsa.PrivateKey) {
 func TestEncryption(t *testing.T) {
 	t.Parallel()
 	private := rsaKey(t)
-	encrypted := newEncoder(t, Settings{APIKey: "k", API: V2, EncryptionPublicKey: publicPEM(t, &private.PublicKey)})
-	unencrypted := newEncoder(t, Settings{APIKey: "k", API: V2})
+	encrypted := newEncoder(t, Config{APIKey: "k", API: V2, EncryptionPublicKey: publicPEM(t, &private.PublicKey)})
+	unencrypted := newEncoder(t, Config{APIKey: "k", API: V2})
 	ex := &exchange.Exchange{
 		Method: "POST", Scheme: "https", Host: "api.example.com", Path: "/v1/users", Query: "qname=qvalue&qempty=",
 		Status: 200, ClientAddress: "203.0.113.7", UserAgent: "agentvalue", UserID: "uservalue",
@@ -190,7 +190,7 @@ func TestEncryption(t *testing.T) {
 // any of them is in the encrypted trace.
 func TestEncryptionLeavesNothing(t *testing.T) {
 	t.Parallel()
-	e := newEncoder(t, Settings{APIKey: "k", API: V2, EncryptionPublicKey: publicPEM(t, &rsaKey(t).PublicKey)})
+	e := newEncoder(t, Config{APIKey: "k", API: V2, EncryptionPublicKey: publicPEM(t, &rsaKey(t).PublicKey)})
 	for name, ex := range backendtest.SharedCases(t) {
 		item, drop := e.Append(nil, ex)
 		if drop != backend.Keep {

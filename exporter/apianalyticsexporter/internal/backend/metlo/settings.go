@@ -4,9 +4,15 @@
 package metlo
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
+	"os"
+	"time"
+
+	"go.opentelemetry.io/collector/config/configopaque"
+	"go.opentelemetry.io/collector/config/configoptional"
 
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend"
 )
@@ -20,11 +26,11 @@ const (
 	maxRequestBytes = 1_500_000
 )
 
-// DefaultMaxBodyBytes is where Metlo's Go SDK cuts a body; its documented default
+// defaultMaxBodyBytes is where Metlo's Go SDK cuts a body; its documented default
 // for the newer agents is half of that.
-const DefaultMaxBodyBytes = 10 << 10
+const defaultMaxBodyBytes = 10 << 10
 
-// Values of Settings.API.
+// Values of Config.API.
 const (
 	// V1 has the collector parse and analyse the content. It is the default.
 	V1 = "v1"
@@ -33,85 +39,114 @@ const (
 	V2 = "v2"
 )
 
-// Settings configures an Encoder.
-type Settings struct {
-	// APIKey is sent as Authorization, without a scheme. Required.
-	APIKey string
-	// UserAgent is sent with each request; empty means "apispan".
-	UserAgent string
-	// API is V1 (also if empty) or V2.
-	API string
-	// Single sends each trace in a request of its own.
-	Single bool
-	// Environment is meta.environment of exchanges that name none; empty means
-	// "production", as in the SDKs.
-	Environment string
-	// MaxBodyBytes is the most bytes of each body, cut between two characters; 0
-	// means DefaultMaxBodyBytes, a negative number none.
-	MaxBodyBytes int
-	// Redacted marks traces as without content, and leaves out query, headers and
-	// bodies. V2 only.
-	Redacted bool
-	// EncryptionPublicKey is an RSA public key in PEM (PKIX). If it is set, query,
-	// headers and bodies leave encrypted. V2 only.
-	EncryptionPublicKey string
+// Config is the block `metlo` of the exporter's configuration.
+type Config struct {
+	// Endpoint is the URL of Metlo's collector, such as
+	// https://metlo.example.com:8081. Required, unless the key of that name beside
+	// the block is set.
+	Endpoint string `mapstructure:"endpoint"`
+	// APIKey is sent as it is in Authorization. Required.
+	APIKey configopaque.String `mapstructure:"api_key"`
+	// API is "v1" (the default: the collector analyses the content) or "v2" (the
+	// agents' interface: routes, sessions and encryption).
+	API string `mapstructure:"api"`
+	// Single sends each trace in a request of its own. Default false: up to 50.
+	Single bool `mapstructure:"single"`
+	// Environment is that of exchanges without deployment.environment.name.
+	// Default "production", as in the SDKs.
+	Environment string `mapstructure:"environment"`
+	// EncryptionPublicKey is an RSA public key in PEM (PKIX); query, headers and
+	// bodies are encrypted for its owner. Needs API "v2". Default none.
+	EncryptionPublicKey string `mapstructure:"encryption_public_key"`
+	// EncryptionPublicKeyFile is a file with that key, read once, at start.
+	EncryptionPublicKeyFile string `mapstructure:"encryption_public_key_file"`
+
+	// Gates: max_body_size is 10240 where it is not written. With bodies none and
+	// headers false, traces of API "v2" are marked as redacted and have no query.
+	Gates backend.Gates `mapstructure:",squash"`
+}
+
+// Default returns the block as it is where no key is written.
+func (Config) Default() any {
+	gates := backend.DefaultGates()
+	gates.MaxBodySize = defaultMaxBodyBytes
+	return configoptional.Default(Config{API: V1, Environment: "production", Gates: gates})
+}
+
+// Facts implements [backend.Config]. No SDK of Metlo's compresses. The collector stamps
+// a trace on arrival: one that is delivered late tells a wrong time, so it is not kept
+// long.
+func (c *Config) Facts() backend.Facts {
+	return backend.Facts{
+		Gates: &c.Gates, SecretKey: "api_key", Secret: string(c.APIKey),
+		Endpoint: c.Endpoint, OwnEndpoint: true,
+		Delivery: backend.Delivery{
+			Timeout: 5 * time.Second, InitialInterval: time.Second, MaxInterval: 5 * time.Second,
+			MaxElapsedTime: 10 * time.Second, QueueBytes: 40 << 20,
+		},
+	}
 }
 
 // Encoder implements [backend.Encoder] for Metlo.
 type Encoder struct {
-	settings Settings
-	v2       bool
-	wrap     *wrapper // nil: no encryption
+	settings  Config
+	userAgent string
+	v2        bool
+	redacted  bool     // marked as without content
+	wrap      *wrapper // nil: no encryption
 }
 
 var (
+	_ backend.Config         = (*Config)(nil)
 	_ backend.Encoder        = (*Encoder)(nil)
 	_ backend.NoAnswerPolicy = (*Encoder)(nil)
 )
 
-// New returns an encoder, or an error that names the setting to correct and holds
-// no value of the key.
-func New(s Settings) (*Encoder, error) {
+// NewEncoder implements [backend.Config].
+func (c *Config) NewEncoder(b backend.Build) (backend.Encoder, error) {
+	e := &Encoder{settings: *c, userAgent: b.UserAgent(), v2: c.API == V2}
+	e.settings.API = cmp.Or(c.API, V1)
+	e.settings.Environment = cmp.Or(c.Environment, "production")
+	e.redacted = e.v2 && c.Gates.Bodies == backend.BodiesNone && !c.Gates.Headers
 	var errs []error
-	switch {
-	case s.APIKey == "":
-		errs = append(errs, errors.New("`metlo::api_key` is empty: create a key in Metlo under Settings, API keys"))
-	case !backend.HeaderSafe(s.APIKey):
-		errs = append(errs, errors.New("`metlo::api_key` holds a blank, a control character or one beyond ASCII: copy it again without line breaks"))
+	if api := e.settings.API; api != V1 && api != V2 {
+		errs = append(errs, fmt.Errorf("`metlo::api` is %q: write v1 or v2", api))
 	}
-	switch s.API {
-	case "":
-		s.API = V1
-	case V1, V2:
-	default:
-		errs = append(errs, fmt.Errorf("`metlo::api` is %q: write v1 or v2", s.API))
+	key, err := c.publicKey()
+	if err != nil {
+		errs = append(errs, err)
 	}
-	if s.MaxBodyBytes == 0 {
-		s.MaxBodyBytes = DefaultMaxBodyBytes
-	}
-	if s.UserAgent == "" {
-		s.UserAgent = "apispan"
-	}
-	if s.Environment == "" {
-		s.Environment = "production"
-	}
-	e := &Encoder{settings: s, v2: s.API == V2}
-	if s.EncryptionPublicKey != "" {
-		if s.API == V1 {
+	if key != "" {
+		if e.settings.API == V1 {
 			errs = append(errs, errors.New("`metlo::encryption_public_key` is set with `metlo::api: v1`, which cannot read encrypted traces: write api: v2"))
 		}
-		var err error
-		if e.wrap, err = newWrapper(s.EncryptionPublicKey); err != nil {
+		if e.wrap, err = newWrapper(key); err != nil {
 			errs = append(errs, fmt.Errorf("`metlo::encryption_public_key` %w", err))
 		}
-	}
-	if s.Redacted && s.API == V1 {
-		errs = append(errs, errors.New("metlo: redacted traces need `metlo::api: v2`"))
 	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
 	return e, nil
+}
+
+// publicKey returns the key to encrypt for, or "" if none is configured.
+func (c *Config) publicKey() (string, error) {
+	if c.EncryptionPublicKeyFile == "" {
+		return c.EncryptionPublicKey, nil
+	}
+	if c.EncryptionPublicKey != "" {
+		return c.EncryptionPublicKey, errors.New("`metlo::encryption_public_key` and `metlo::encryption_public_key_file` are set together: keep one of them")
+	}
+	text, err := os.ReadFile(c.EncryptionPublicKeyFile)
+	if err != nil {
+		return "", fmt.Errorf("`metlo::encryption_public_key_file`: %w: give the path of a readable PEM file", err)
+	}
+	// An empty file must not mean that nothing is encrypted.
+	if len(text) == 0 {
+		return "", errors.New("`metlo::encryption_public_key_file` is empty: write an RSA public key in PEM into it")
+	}
+	return string(text), nil
 }
 
 // Spec implements [backend.Encoder].
@@ -137,8 +172,8 @@ func (e *Encoder) Spec() backend.Spec {
 
 // SetHeader implements [backend.Encoder].
 func (e *Encoder) SetHeader(h http.Header) {
-	h.Set("Authorization", e.settings.APIKey)
-	h.Set("User-Agent", e.settings.UserAgent)
+	h.Set("Authorization", string(e.settings.APIKey))
+	h.Set("User-Agent", e.userAgent)
 }
 
 // Classify implements [backend.Encoder]. The collector answers 400 and 500 after

@@ -11,23 +11,19 @@ import (
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend"
 )
 
-func TestNewRejectsBadSettings(t *testing.T) {
+func TestBadConfig(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
-		settings Settings
+		settings Config
 		want     string
 	}{
-		{Settings{}, "`metlo::api_key` is empty: create a key in Metlo under Settings, API keys"},
-		{Settings{APIKey: "sEcReT\n"}, "`metlo::api_key` holds a blank, a control character or one beyond ASCII: copy it again without line breaks"},
-		{Settings{APIKey: "Bearer sEcReT"}, "`metlo::api_key` holds a blank, a control character or one beyond ASCII: copy it again without line breaks"},
-		{Settings{APIKey: "k", API: "v3"}, "`metlo::api` is \"v3\": write v1 or v2"},
-		{Settings{APIKey: "k", Redacted: true}, "metlo: redacted traces need `metlo::api: v2`"},
-		{Settings{APIKey: "k", API: V2, EncryptionPublicKey: "sEcReT"}, "`metlo::encryption_public_key` is no public key in PEM: it must begin with \"-----BEGIN PUBLIC KEY-----\""},
-		{Settings{APIKey: "k", API: V2, EncryptionPublicKey: "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"}, "`metlo::encryption_public_key` is damaged: copy it again"},
-		{Settings{APIKey: "k", API: V2, EncryptionPublicKey: publicPEM(t, &ecKey(t).PublicKey)}, "`metlo::encryption_public_key` is no RSA key: Metlo wraps keys with RSA-OAEP"},
-		{Settings{APIKey: "k", EncryptionPublicKey: publicPEM(t, &rsaKey(t).PublicKey)}, "`metlo::encryption_public_key` is set with `metlo::api: v1`, which cannot read encrypted traces: write api: v2"},
+		{Config{APIKey: "k", API: "v3"}, "`metlo::api` is \"v3\": write v1 or v2"},
+		{Config{APIKey: "k", API: V2, EncryptionPublicKey: "sEcReT"}, "`metlo::encryption_public_key` is no public key in PEM: it must begin with \"-----BEGIN PUBLIC KEY-----\""},
+		{Config{APIKey: "k", API: V2, EncryptionPublicKey: "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"}, "`metlo::encryption_public_key` is damaged: copy it again"},
+		{Config{APIKey: "k", API: V2, EncryptionPublicKey: publicPEM(t, &ecKey(t).PublicKey)}, "`metlo::encryption_public_key` is no RSA key: Metlo wraps keys with RSA-OAEP"},
+		{Config{APIKey: "k", EncryptionPublicKey: publicPEM(t, &rsaKey(t).PublicKey)}, "`metlo::encryption_public_key` is set with `metlo::api: v1`, which cannot read encrypted traces: write api: v2"},
 	} {
-		_, err := New(tt.settings)
+		_, err := tt.settings.NewEncoder(backend.Build{})
 		if err == nil || err.Error() != tt.want {
 			t.Errorf("New: %v, want %q", err, tt.want)
 		} else if strings.Contains(err.Error(), "sEcReT") {
@@ -39,17 +35,17 @@ func TestNewRejectsBadSettings(t *testing.T) {
 func TestSpecAndHeader(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
-		settings Settings
+		settings Config
 		path     string
 		items    int
 		prefix   string
 	}{
-		{Settings{}, "/api/v1/log-request/batch", 50, "["},
-		{Settings{Single: true}, "/api/v1/log-request/single", 1, ""},
-		{Settings{API: V2}, "/api/v2/log-request/batch", 50, "["},
-		{Settings{API: V2, Single: true}, "/api/v2/log-request/single", 1, ""},
+		{Config{}, "/api/v1/log-request/batch", 50, "["},
+		{Config{Single: true}, "/api/v1/log-request/single", 1, ""},
+		{Config{API: V2}, "/api/v2/log-request/batch", 50, "["},
+		{Config{API: V2, Single: true}, "/api/v2/log-request/single", 1, ""},
 	} {
-		tt.settings.APIKey, tt.settings.UserAgent = "metlo.key", "apispan/1.2.3"
+		tt.settings.APIKey = "metlo.key"
 		e := newEncoder(t, tt.settings)
 		s := e.Spec()
 		if s.Path != tt.path || s.MaxItems != tt.items || s.Prefix != tt.prefix || s.MaxRequestBytes >= 2_000_000 {
@@ -66,7 +62,7 @@ func TestSpecAndHeader(t *testing.T) {
 // TestClassify: what may have been taken in part is never sent again.
 func TestClassify(t *testing.T) {
 	t.Parallel()
-	batch, single := newEncoder(t, Settings{APIKey: "k"}), newEncoder(t, Settings{APIKey: "k", Single: true})
+	batch, single := newEncoder(t, Config{APIKey: "k"}), newEncoder(t, Config{APIKey: "k", Single: true})
 	for status, want := range map[int][2]backend.Class{
 		200: {backend.Delivered, backend.Delivered},
 		400: {backend.GiveUp, backend.Reject},

@@ -114,7 +114,7 @@ var benchCases = []struct {
 // BenchmarkAppend: "copy" is the floor (the finished item copied), "validate"
 // the floor with json.Valid over both bodies, "encoding/json" the rival.
 func BenchmarkAppend(b *testing.B) {
-	enc := newEncoder(b, Settings{ApplicationID: "app-id"})
+	enc := newEncoder(b, Config{ApplicationID: "app-id"})
 	for _, bc := range benchCases {
 		ex := benchExchange(bc.size, bc.binary)
 		item, _ := enc.Append(nil, ex)
@@ -150,7 +150,7 @@ func BenchmarkAppend(b *testing.B) {
 // TestBenchmarkBodies keeps the benchmark honest: both encoders give an event of
 // about the same size, and ours allocates within its budget.
 func TestBenchmarkBodies(t *testing.T) {
-	enc := newEncoder(t, Settings{ApplicationID: "app-id"})
+	enc := newEncoder(t, Config{ApplicationID: "app-id"})
 	for _, bc := range benchCases {
 		ex := benchExchange(bc.size, bc.binary)
 		item, drop := enc.Append(nil, ex)

@@ -12,11 +12,11 @@ import (
 
 func TestConformance(t *testing.T) {
 	backendtest.Run(t, func(t testing.TB) backend.Encoder {
-		return newEncoder(t, Settings{ApplicationID: "app-id"})
+		return newEncoder(t, Config{ApplicationID: "app-id"})
 	})
 }
 
 // FuzzAppend holds the output to the schema, whatever the exchange.
 func FuzzAppend(f *testing.F) {
-	backendtest.FuzzAppend(f, newEncoder(f, Settings{ApplicationID: "app-id"}), backendtest.CheckMoesif)
+	backendtest.FuzzAppend(f, newEncoder(f, Config{ApplicationID: "app-id"}), backendtest.CheckMoesif)
 }

@@ -4,7 +4,6 @@
 package moesif
 
 import (
-	"encoding/json"
 	"flag"
 	"testing"
 
@@ -15,20 +14,14 @@ import (
 var update = flag.Bool("update", false, "rewrite the golden files")
 
 func TestGolden(t *testing.T) {
-	backendtest.Golden(t, *update, func(t testing.TB, settings []byte) backend.Encoder {
-		s := Settings{ApplicationID: "app-id"}
-		if err := json.Unmarshal(settings, &s); err != nil {
-			t.Fatal(err)
-		}
-		return newEncoder(t, s)
-	})
+	backendtest.Golden(t, *update, func() backend.Config { return &Config{ApplicationID: "app-id"} })
 }
 
-func newEncoder(t testing.TB, s Settings) *Encoder {
+func newEncoder(t testing.TB, c Config) *Encoder {
 	t.Helper()
-	e, err := New(s)
+	e, err := c.NewEncoder(backend.Build{Version: "1.2.3"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return e
+	return e.(*Encoder)
 }

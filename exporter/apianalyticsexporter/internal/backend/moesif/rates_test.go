@@ -28,7 +28,7 @@ func TestRates(t *testing.T) {
 			{"conditions":[{"path":"request.verb","value":"."}]},
 			{"conditions":[{"path":"request.verb","value":"^PATCH$"}],"sample_rate":-3}
 		]}`
-	enc := newEncoder(t, Settings{ApplicationID: "app-id"})
+	enc := newEncoder(t, Config{ApplicationID: "app-id"})
 	r, ignored, err := enc.ParseRates([]byte(config))
 	if err != nil {
 		t.Fatal(err)
@@ -69,7 +69,7 @@ func TestRates(t *testing.T) {
 		}
 	}
 	// The status that stands for no response is what the event carries.
-	r, _, err = newEncoder(t, Settings{ApplicationID: "app-id", NoResponseStatus: 599}).ParseRates([]byte(config))
+	r, _, err = newEncoder(t, Config{ApplicationID: "app-id", NoResponseStatus: 599}).ParseRates([]byte(config))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,7 +80,7 @@ func TestRates(t *testing.T) {
 
 func TestParseRates(t *testing.T) {
 	t.Parallel()
-	enc := newEncoder(t, Settings{ApplicationID: "app-id"})
+	enc := newEncoder(t, Config{ApplicationID: "app-id"})
 	for body, want := range map[string]string{
 		`{}`:                            "100 0 false",
 		`{"sample_rate":null}`:          "100 1 false",
@@ -123,7 +123,7 @@ func TestParseRates(t *testing.T) {
 
 func TestRatesTag(t *testing.T) {
 	t.Parallel()
-	enc := newEncoder(t, Settings{ApplicationID: "app-id"})
+	enc := newEncoder(t, Config{ApplicationID: "app-id"})
 	h := http.Header{}
 	// As they stand on the wire.
 	h.Set("X-Moesif-Rules-Tag", "r1")
@@ -140,7 +140,7 @@ func TestRatesTag(t *testing.T) {
 // FuzzParseRates: whatever the config, no panic, and a rate from 0 to 100.
 func FuzzParseRates(f *testing.F) {
 	f.Add([]byte(`{"sample_rate":1e9,"regex_config":[{"conditions":[{"path":"request.verb","value":"("}],"sample_rate":1}]}`), "GET", "u")
-	enc := newEncoder(f, Settings{ApplicationID: "app-id"})
+	enc := newEncoder(f, Config{ApplicationID: "app-id"})
 	f.Fuzz(func(t *testing.T, config []byte, method, user string) {
 		r, _, err := enc.ParseRates(config)
 		if err != nil {

@@ -4,9 +4,11 @@
 package moesif
 
 import (
-	"errors"
 	"fmt"
 	"net/http"
+
+	"go.opentelemetry.io/collector/config/configopaque"
+	"go.opentelemetry.io/collector/config/configoptional"
 
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend"
 )
@@ -25,65 +27,63 @@ const (
 	maxQueryKeys = 500
 )
 
-// Settings configures an Encoder.
-type Settings struct {
-	// ApplicationID is the Collector Application Id of Moesif's portal.
-	// Required.
-	ApplicationID string
-	// UserAgent is sent with each request; empty means "apispan".
-	UserAgent string
-	// APIVersion is request.api_version for exchanges that have none of their
-	// own; empty means none.
-	APIVersion string
-	// ServiceVersionAsAPIVersion uses the service's version where neither the
-	// exchange nor APIVersion gives one. Off by default, because a build is not
-	// an API version.
-	ServiceVersionAsAPIVersion bool
-	// NoResponseStatus is the status to report for an exchange without a
-	// response; 0 means that the event has no response, as the documentation
-	// has it. Moesif's Node SDK reports 599.
-	NoResponseStatus int
-	// SessionIDAsToken sends session.id as session_token. Off by default: the
-	// convention's session.id is an identifier, but an application may have
-	// put the session's secret there.
-	SessionIDAsToken bool
-	// IgnoreTransactionID keeps a captured X-Moesif-Transaction-Id request
-	// header from becoming the event's id. Off by default, as in Moesif's
-	// SDKs; set it where clients are not trusted, since events with one id are
-	// one event to Moesif.
-	IgnoreTransactionID bool
+// Config is the block `moesif` of the exporter's configuration.
+type Config struct {
+	// ApplicationID is the Collector Application Id of Moesif's portal. Required.
+	ApplicationID configopaque.String `mapstructure:"application_id"`
+	// APIVersion is sent for exchanges without apispan.api.version. Default none.
+	APIVersion string `mapstructure:"api_version"`
+	// ServiceVersionAsAPIVersion sends the service's version where there is no
+	// other. Default false: a build is not an API version.
+	ServiceVersionAsAPIVersion bool `mapstructure:"service_version_as_api_version"`
+	// NoResponseStatus is the status of an exchange without a response (Moesif's Node
+	// SDK reports 599); 0, the default, means that the event has no response, as the
+	// documentation has it.
+	NoResponseStatus int `mapstructure:"no_response_status"`
+	// SessionIDAsToken sends session.id as session_token. Default false, since
+	// some applications put the session's secret there.
+	SessionIDAsToken bool `mapstructure:"session_id_as_token"`
+	// IgnoreTransactionID keeps a captured X-Moesif-Transaction-Id header from
+	// becoming the event's id. Default false, as in Moesif's SDKs. WARNING: events
+	// with one id are one event to Moesif, so a client that sends the same id with
+	// every request makes its calls vanish from analytics and metered billing. Set
+	// it where clients are not trusted.
+	IgnoreTransactionID bool `mapstructure:"ignore_transaction_id"`
+
+	Gates backend.Gates `mapstructure:",squash"`
+}
+
+// Default returns the block as it is where no key is written.
+func (Config) Default() any {
+	return configoptional.Default(Config{Gates: backend.DefaultGates()})
+}
+
+// Facts implements [backend.Config].
+func (c *Config) Facts() backend.Facts {
+	return backend.Facts{
+		Gates: &c.Gates, SecretKey: "application_id", Secret: string(c.ApplicationID),
+		Endpoint: "https://api.moesif.net", Compression: "gzip",
+	}
 }
 
 // Encoder implements [backend.Encoder] for Moesif.
 type Encoder struct {
-	settings Settings
+	settings  Config
+	userAgent string
 }
 
 var (
+	_ backend.Config  = (*Config)(nil)
 	_ backend.Encoder = (*Encoder)(nil)
 	_ backend.Shedder = (*Encoder)(nil)
 )
 
-// New returns an encoder, or an error that names the setting to correct and
-// holds no value of it.
-func New(s Settings) (*Encoder, error) {
-	var errs []error
-	switch {
-	case s.ApplicationID == "":
-		errs = append(errs, errors.New("`moesif::application_id` is empty: copy the Collector Application Id from Moesif's portal"))
-	case !backend.HeaderSafe(s.ApplicationID):
-		errs = append(errs, errors.New("`moesif::application_id` holds a blank, a control character or one beyond ASCII: copy it again without line breaks"))
+// NewEncoder implements [backend.Config].
+func (c *Config) NewEncoder(b backend.Build) (backend.Encoder, error) {
+	if n := c.NoResponseStatus; n != 0 && (n < 100 || n > 599) {
+		return nil, fmt.Errorf("`moesif::no_response_status` is %d: write 0 (no response) or a status from 100 to 599", n)
 	}
-	if s.UserAgent == "" {
-		s.UserAgent = "apispan"
-	}
-	if s.NoResponseStatus != 0 && (s.NoResponseStatus < 100 || s.NoResponseStatus > 599) {
-		errs = append(errs, fmt.Errorf("`moesif::no_response_status` is %d: write 0 (no response) or a status from 100 to 599", s.NoResponseStatus))
-	}
-	if err := errors.Join(errs...); err != nil {
-		return nil, err
-	}
-	return &Encoder{settings: s}, nil
+	return &Encoder{settings: *c, userAgent: b.UserAgent()}, nil
 }
 
 // Spec implements [backend.Encoder].
@@ -103,8 +103,8 @@ func (e *Encoder) Spec() backend.Spec {
 
 // SetHeader implements [backend.Encoder].
 func (e *Encoder) SetHeader(h http.Header) {
-	h.Set("X-Moesif-Application-Id", e.settings.ApplicationID)
-	h.Set("User-Agent", e.settings.UserAgent)
+	h.Set("X-Moesif-Application-Id", string(e.settings.ApplicationID))
+	h.Set("User-Agent", e.userAgent)
 }
 
 // Classify implements [backend.Encoder]. Moesif documents 401 and 403 for the

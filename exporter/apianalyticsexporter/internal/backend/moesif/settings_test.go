@@ -10,22 +10,20 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend"
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/exchange"
 )
 
-func TestNewRejectsBadSettings(t *testing.T) {
+func TestBadConfig(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
-		settings Settings
+		settings Config
 		want     string
 	}{
-		{Settings{}, "`moesif::application_id` is empty: copy the Collector Application Id from Moesif's portal"},
-		{Settings{ApplicationID: "sEcReT\r\n"}, "`moesif::application_id` holds a blank, a control character or one beyond ASCII: copy it again without line breaks"},
-		{Settings{ApplicationID: "sEcReT é"}, "`moesif::application_id` holds a blank, a control character or one beyond ASCII: copy it again without line breaks"},
-		{Settings{ApplicationID: "a", NoResponseStatus: 600}, "`moesif::no_response_status` is 600: write 0 (no response) or a status from 100 to 599"},
-		{Settings{ApplicationID: "a", NoResponseStatus: -1}, "`moesif::no_response_status` is -1: write 0 (no response) or a status from 100 to 599"},
+		{Config{ApplicationID: "a", NoResponseStatus: 600}, "`moesif::no_response_status` is 600: write 0 (no response) or a status from 100 to 599"},
+		{Config{ApplicationID: "a", NoResponseStatus: -1}, "`moesif::no_response_status` is -1: write 0 (no response) or a status from 100 to 599"},
 	} {
-		_, err := New(tt.settings)
+		_, err := tt.settings.NewEncoder(backend.Build{})
 		if err == nil || err.Error() != tt.want {
 			t.Errorf("New: %v, want %q", err, tt.want)
 		} else if strings.Contains(err.Error(), "sEcReT") {
@@ -36,7 +34,7 @@ func TestNewRejectsBadSettings(t *testing.T) {
 
 func TestSpecAndHeader(t *testing.T) {
 	t.Parallel()
-	e := newEncoder(t, Settings{ApplicationID: "app-id", UserAgent: "apispan/1.2.3"})
+	e := newEncoder(t, Config{ApplicationID: "app-id"})
 	if s := e.Spec(); s.Path != "/v1/events/batch" || s.MaxItems != 200 || s.MaxItemBytes >= 1_000_000 {
 		t.Errorf("Spec: %+v", s)
 	}
@@ -70,7 +68,7 @@ func TestTags(t *testing.T) {
 		"empty text": {"", ""}, "empty list": {[]any{""}, ""}, "number": {int64(1), ""},
 	} {
 		ex := &exchange.Exchange{Method: "GET", Metadata: []exchange.KeyValue{{Key: "a", Value: true}, {Key: "tags", Value: tt.value}}}
-		out, _ := newEncoder(t, Settings{ApplicationID: "a"}).Append(nil, ex)
+		out, _ := newEncoder(t, Config{ApplicationID: "a"}).Append(nil, ex)
 		var got struct {
 			Tags     *string
 			Metadata map[string]any
@@ -94,7 +92,7 @@ func TestLargeBodies(t *testing.T) {
 	for size, cut := range map[int]bool{maxBodyBytes: false, maxBodyBytes + 1: true, 2_000_000: true} {
 		body := `["` + strings.Repeat("x", size-4) + `"]`
 		ex := &exchange.Exchange{Method: "POST", Status: 200, Request: exchange.Message{Body: exchange.Body{Data: body, Captured: true, Size: int64(size)}}}
-		out, _ := newEncoder(t, Settings{ApplicationID: "a"}).Append(nil, ex)
+		out, _ := newEncoder(t, Config{ApplicationID: "a"}).Append(nil, ex)
 		var got struct {
 			Request struct {
 				Body     any    `json:"body"`

@@ -37,7 +37,7 @@ func benchExchange() *exchange.Exchange {
 // The rival encodes what was decoded from our item, which spares it the building
 // of the structs.
 func BenchmarkAppend(b *testing.B) {
-	enc := newEncoder(b, Settings{APIKey: "rdme_key"})
+	enc := newEncoder(b, Config{APIKey: "rdme_key"})
 	ex := benchExchange()
 	item, _ := enc.Append(nil, ex)
 	var decoded map[string]any
@@ -67,7 +67,7 @@ func BenchmarkAppend(b *testing.B) {
 // TestAllocations: unescaping allocates once for each escaped part of the query,
 // nothing else does.
 func TestAllocations(t *testing.T) {
-	enc := newEncoder(t, Settings{APIKey: "rdme_key"})
+	enc := newEncoder(t, Config{APIKey: "rdme_key"})
 	ex := benchExchange()
 	dst, drop := enc.Append(nil, ex)
 	if drop != backend.Keep {

@@ -12,11 +12,11 @@ import (
 
 func TestConformance(t *testing.T) {
 	backendtest.Run(t, func(t testing.TB) backend.Encoder {
-		return newEncoder(t, Settings{APIKey: "rdme_key"})
+		return newEncoder(t, Config{APIKey: "rdme_key"})
 	})
 }
 
 // FuzzAppend holds the output to the schema, whatever the exchange.
 func FuzzAppend(f *testing.F) {
-	backendtest.FuzzAppend(f, newEncoder(f, Settings{APIKey: "rdme_key"}), backendtest.CheckReadMe)
+	backendtest.FuzzAppend(f, newEncoder(f, Config{APIKey: "rdme_key"}), backendtest.CheckReadMe)
 }

@@ -4,9 +4,7 @@
 package readme
 
 import (
-	"encoding/json"
 	"flag"
-	"strings"
 	"testing"
 
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend"
@@ -15,25 +13,17 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the golden files")
 
+func init() { platform = func() string { return "arch-os/version" } }
+
 func TestGolden(t *testing.T) {
-	backendtest.Golden(t, *update, func(t testing.TB, settings []byte) backend.Encoder {
-		s := Settings{APIKey: "rdme_key"}
-		if err := json.Unmarshal(settings, &s); err != nil {
-			t.Fatal(err)
-		}
-		e := newEncoder(t, s)
-		// The real one names this machine's platform.
-		name, _, _ := strings.Cut(e.creator, `,"comment":`)
-		e.creator = name + `,"comment":"arch-os/version"}`
-		return e
-	})
+	backendtest.Golden(t, *update, func() backend.Config { return &Config{APIKey: "rdme_key"} })
 }
 
-func newEncoder(t testing.TB, s Settings) *Encoder {
+func newEncoder(t testing.TB, c Config) *Encoder {
 	t.Helper()
-	e, err := New(s)
+	e, err := c.NewEncoder(backend.Build{Version: "1.2.3"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return e
+	return e.(*Encoder)
 }

@@ -4,6 +4,7 @@
 package readme
 
 import (
+	"cmp"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -12,6 +13,10 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"go.opentelemetry.io/collector/config/configopaque"
+	"go.opentelemetry.io/collector/config/configoptional"
+	"go.opentelemetry.io/collector/confmap"
 
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend"
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/wire"
@@ -26,37 +31,64 @@ const (
 	minBackoff      = 15 * time.Second
 )
 
-// Values of Settings.Development.
-const (
-	// DevelopmentAuto marks exchanges of a named environment that is not in
-	// ProductionEnvironments. It is the default.
-	DevelopmentAuto = "auto"
-	// DevelopmentOn marks all exchanges.
-	DevelopmentOn = "true"
-	// DevelopmentOff marks none.
-	DevelopmentOff = "false"
-)
-
-// Settings configures an Encoder.
-type Settings struct {
-	// APIKey is the project's API key from ReadMe's dashboard. Required.
-	APIKey string
-	// UserAgent is sent with each request; empty means "apispan".
-	UserAgent string
-	// Version is log.creator.version; empty means "0.0.0".
-	Version string
-	// Development decides about the field of that name: DevelopmentAuto (also
-	// if empty), DevelopmentOn or DevelopmentOff.
-	Development string
-	// ProductionEnvironments are the values of deployment.environment.name
-	// that are not development, compared without case; nil means "production"
-	// and "prod".
-	ProductionEnvironments []string
+// Config is the block `readme` of the exporter's configuration.
+type Config struct {
+	// APIKey is the project's API key of ReadMe's dashboard. Required.
+	APIKey configopaque.String `mapstructure:"api_key"`
+	// Development marks events as development traffic: true, false, or "auto"
+	// (the default) for named environments not in ProductionEnvironments.
+	Development Switch `mapstructure:"development"`
+	// ProductionEnvironments are the values of deployment.environment.name that
+	// are production, compared without case. Default "production" and "prod".
+	ProductionEnvironments []string `mapstructure:"production_environments"`
 	// SDK presents events as those of one of ReadMe's SDKs: "dotnet", "node",
 	// "php", "python" or "ruby" is named in log.creator, and with "php" the names
-	// of multipart fields have underscores for dots and blanks. Empty, the
-	// default, is "apispan".
-	SDK string
+	// of multipart fields have underscores for dots and blanks. Default "": as our
+	// own.
+	SDK string `mapstructure:"sdk"`
+
+	Gates backend.Gates `mapstructure:",squash"`
+}
+
+// Default returns the block as it is where no key is written.
+func (Config) Default() any {
+	return configoptional.Default(Config{Development: DevelopmentAuto, Gates: backend.DefaultGates()})
+}
+
+// Facts implements [backend.Config]. No SDK of ReadMe's compresses; whether the server
+// could is unknown.
+func (c *Config) Facts() backend.Facts {
+	return backend.Facts{
+		Gates: &c.Gates, SecretKey: "api_key", Secret: string(c.APIKey),
+		Endpoint: "https://metrics.readme.io",
+	}
+}
+
+// Switch is "auto", "true" or "false"; YAML's booleans are taken, too.
+type Switch string
+
+// Values of Switch. DevelopmentAuto is the default.
+const (
+	DevelopmentAuto Switch = "auto"
+	DevelopmentOn   Switch = "true"
+	DevelopmentOff  Switch = "false"
+)
+
+var _ confmap.ScalarUnmarshaler = (*Switch)(nil)
+
+// UnmarshalScalar implements confmap.ScalarUnmarshaler.
+func (s *Switch) UnmarshalScalar(v confmap.ScalarValue) error {
+	switch x := v.GetRaw().(type) {
+	case nil:
+		return nil
+	case bool:
+		*s = Switch(fmt.Sprint(x))
+	case string:
+		*s = Switch(x)
+	default:
+		return fmt.Errorf("is of type %T; write auto, true or false", x)
+	}
+	return nil
 }
 
 // sdks are the names that ReadMe's integration suite accepts
@@ -67,64 +99,58 @@ var sdks = []string{"dotnet", "node", "php", "python", "ruby"}
 type Encoder struct {
 	authorization string
 	userAgent     string
-	development   string
+	development   Switch
 	production    []string
 	creator       string // encoded
 	phpNames      bool
 }
 
-var _ backend.Encoder = (*Encoder)(nil)
+var (
+	_ backend.Config  = (*Config)(nil)
+	_ backend.Encoder = (*Encoder)(nil)
+)
 
-// New returns an encoder, or an error that names the setting to correct and
-// holds no value of the key.
-func New(s Settings) (*Encoder, error) {
+// platform is what log.creator.comment says of us, as the SDKs have it.
+var platform = func() string {
+	version, _, _ := strings.Cut(strings.TrimPrefix(runtime.Version(), "go"), " ")
+	return runtime.GOARCH + "-" + runtime.GOOS + "/" + version
+}
+
+// NewEncoder implements [backend.Config].
+func (c *Config) NewEncoder(b backend.Build) (backend.Encoder, error) {
 	var errs []error
-	switch {
-	case s.APIKey == "":
-		errs = append(errs, errors.New("`readme::api_key` is empty: copy the API key from ReadMe's dashboard"))
-	case !backend.HeaderSafe(s.APIKey), strings.Contains(s.APIKey, ":"):
+	if strings.Contains(string(c.APIKey), ":") {
 		errs = append(errs, errors.New("`readme::api_key` holds a blank, a colon, a control character or one beyond ASCII: copy it again without line breaks"))
 	}
-	switch s.Development {
-	case "":
-		s.Development = DevelopmentAuto
-	case DevelopmentAuto, DevelopmentOn, DevelopmentOff:
+	switch c.Development {
+	case "", DevelopmentAuto, DevelopmentOn, DevelopmentOff:
 	default:
-		errs = append(errs, fmt.Errorf("`readme::development` is %q: write auto, true or false", s.Development))
+		errs = append(errs, fmt.Errorf("`readme::development` is %q: write auto, true or false", c.Development))
 	}
-	if s.SDK != "" && !slices.Contains(sdks, s.SDK) {
-		errs = append(errs, fmt.Errorf("`readme::sdk` is %q: write %s, or leave it out", s.SDK, strings.Join(sdks, ", ")))
+	if c.SDK != "" && !slices.Contains(sdks, c.SDK) {
+		errs = append(errs, fmt.Errorf("`readme::sdk` is %q: write %s, or leave it out", c.SDK, strings.Join(sdks, ", ")))
 	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
-	if s.SDK == "" {
-		s.SDK = "apispan"
-	}
-	if s.UserAgent == "" {
-		s.UserAgent = "apispan"
-	}
-	if s.Version == "" {
-		s.Version = "0.0.0"
-	}
-	if s.ProductionEnvironments == nil {
-		s.ProductionEnvironments = []string{"production", "prod"}
+	production := slices.Clone(c.ProductionEnvironments)
+	if production == nil {
+		production = []string{"production", "prod"}
 	}
 	creator := append([]byte(nil), `{"name":"readme-metrics (`...)
-	creator = append(creator, s.SDK...)
+	creator = append(creator, cmp.Or(c.SDK, "apispan")...)
 	creator = append(creator, `)","version":`...)
-	creator = wire.AppendString(creator, s.Version)
+	creator = wire.AppendString(creator, cmp.Or(b.Version, "0.0.0"))
 	creator = append(creator, `,"comment":`...)
-	goVersion, _, _ := strings.Cut(strings.TrimPrefix(runtime.Version(), "go"), " ")
-	creator = wire.AppendString(creator, runtime.GOARCH+"-"+runtime.GOOS+"/"+goVersion)
+	creator = wire.AppendString(creator, platform())
 	creator = append(creator, '}')
 	return &Encoder{
-		authorization: "Basic " + base64.StdEncoding.EncodeToString([]byte(s.APIKey+":")),
-		userAgent:     s.UserAgent,
-		development:   s.Development,
-		production:    append([]string(nil), s.ProductionEnvironments...),
+		authorization: "Basic " + base64.StdEncoding.EncodeToString([]byte(string(c.APIKey)+":")),
+		userAgent:     b.UserAgent(),
+		development:   cmp.Or(c.Development, DevelopmentAuto),
+		production:    production,
 		creator:       string(creator),
-		phpNames:      s.SDK == "php",
+		phpNames:      c.SDK == "php",
 	}, nil
 }
 

@@ -8,21 +8,21 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend"
 )
 
-func TestNewRejectsBadSettings(t *testing.T) {
+func TestBadConfig(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
-		settings Settings
+		settings Config
 		want     string
 	}{
-		{Settings{}, "`readme::api_key` is empty: copy the API key from ReadMe's dashboard"},
-		{Settings{APIKey: "rdme_sEcReT\n"}, "`readme::api_key` holds a blank, a colon, a control character or one beyond ASCII: copy it again without line breaks"},
-		{Settings{APIKey: "rdme_sEcReT:x"}, "`readme::api_key` holds a blank, a colon, a control character or one beyond ASCII: copy it again without line breaks"},
-		{Settings{APIKey: "k", SDK: "go"}, "`readme::sdk` is \"go\": write dotnet, node, php, python, ruby, or leave it out"},
-		{Settings{APIKey: "k", Development: "yes"}, "`readme::development` is \"yes\": write auto, true or false"},
+		{Config{APIKey: "rdme_sEcReT:x"}, "`readme::api_key` holds a blank, a colon, a control character or one beyond ASCII: copy it again without line breaks"},
+		{Config{APIKey: "k", SDK: "go"}, "`readme::sdk` is \"go\": write dotnet, node, php, python, ruby, or leave it out"},
+		{Config{APIKey: "k", Development: "yes"}, "`readme::development` is \"yes\": write auto, true or false"},
 	} {
-		_, err := New(tt.settings)
+		_, err := tt.settings.NewEncoder(backend.Build{})
 		if err == nil || err.Error() != tt.want {
 			t.Errorf("New: %v, want %q", err, tt.want)
 		} else if strings.Contains(err.Error(), "sEcReT") {
@@ -33,7 +33,7 @@ func TestNewRejectsBadSettings(t *testing.T) {
 
 func TestSpecAndHeader(t *testing.T) {
 	t.Parallel()
-	e := newEncoder(t, Settings{APIKey: "rdme_key", UserAgent: "apispan/1.2.3"})
+	e := newEncoder(t, Config{APIKey: "rdme_key"})
 	if s := e.Spec(); s.Path != "/v1/request" || s.MaxItems != 30 || s.MinBackoff != 15*time.Second {
 		t.Errorf("Spec: %+v", s)
 	}
@@ -50,18 +50,18 @@ func TestSpecAndHeader(t *testing.T) {
 func TestDevelopment(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
-		settings    Settings
+		settings    Config
 		environment string
 		want        bool
 	}{
-		{Settings{}, "", false},
-		{Settings{}, "production", false},
-		{Settings{}, "Prod", false},
-		{Settings{}, "staging", true},
-		{Settings{ProductionEnvironments: []string{}}, "production", true},
-		{Settings{ProductionEnvironments: []string{"live"}}, "LIVE", false},
-		{Settings{Development: DevelopmentOn}, "production", true},
-		{Settings{Development: DevelopmentOff}, "staging", false},
+		{Config{}, "", false},
+		{Config{}, "production", false},
+		{Config{}, "Prod", false},
+		{Config{}, "staging", true},
+		{Config{ProductionEnvironments: []string{}}, "production", true},
+		{Config{ProductionEnvironments: []string{"live"}}, "LIVE", false},
+		{Config{Development: DevelopmentOn}, "production", true},
+		{Config{Development: DevelopmentOff}, "staging", false},
 	} {
 		tt.settings.APIKey = "k"
 		if got := newEncoder(t, tt.settings).isDevelopment(tt.environment); got != tt.want {
@@ -74,7 +74,7 @@ func TestDevelopment(t *testing.T) {
 func TestSettingsAreCopied(t *testing.T) {
 	t.Parallel()
 	environments := []string{"live"}
-	e := newEncoder(t, Settings{APIKey: "k", ProductionEnvironments: environments})
+	e := newEncoder(t, Config{APIKey: "k", ProductionEnvironments: environments})
 	environments[0] = "staging"
 	if e.isDevelopment("live") {
 		t.Error("the encoder reads the caller's slice")

@@ -14,7 +14,7 @@ func TestConformance(t *testing.T) {
 	for _, format := range []string{FormatNDJSON, FormatHAR} {
 		t.Run(format, func(t *testing.T) {
 			backendtest.Run(t, func(t testing.TB) backend.Encoder {
-				return newEncoder(t, Settings{Format: format, BearerToken: "token"})
+				return newEncoder(t, Config{Format: format, BearerToken: "token"})
 			})
 		})
 	}
@@ -22,9 +22,9 @@ func TestConformance(t *testing.T) {
 
 // FuzzAppend and FuzzAppendHAR hold the output to the schemas, whatever the exchange.
 func FuzzAppend(f *testing.F) {
-	backendtest.FuzzAppend(f, newEncoder(f, Settings{}), backendtest.CheckWebhook)
+	backendtest.FuzzAppend(f, newEncoder(f, Config{}), backendtest.CheckWebhook)
 }
 
 func FuzzAppendHAR(f *testing.F) {
-	backendtest.FuzzAppend(f, newEncoder(f, Settings{Format: FormatHAR}), backendtest.CheckHAREntry)
+	backendtest.FuzzAppend(f, newEncoder(f, Config{Format: FormatHAR}), backendtest.CheckHAREntry)
 }

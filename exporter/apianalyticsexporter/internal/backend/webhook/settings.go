@@ -4,9 +4,12 @@
 package webhook
 
 import (
-	"errors"
+	"cmp"
 	"fmt"
 	"net/http"
+
+	"go.opentelemetry.io/collector/config/configopaque"
+	"go.opentelemetry.io/collector/config/configoptional"
 
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend"
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/wire"
@@ -19,7 +22,7 @@ const (
 	maxRequestBytes = 5_000_000
 )
 
-// Values of Settings.Format.
+// Values of Config.Format.
 const (
 	// FormatNDJSON is newline-delimited JSON, one event a line. It is the default.
 	FormatNDJSON = "ndjson"
@@ -27,17 +30,32 @@ const (
 	FormatHAR = "har"
 )
 
-// Settings configures an Encoder.
-type Settings struct {
-	// Format is FormatNDJSON (also if empty) or FormatHAR.
-	Format string
-	// BearerToken is sent as "Authorization: Bearer <token>"; empty means that
-	// no credential is sent.
-	BearerToken string
-	// UserAgent is sent with each request; empty means "apispan".
-	UserAgent string
-	// Version is log.creator.version of a HAR log; empty means "0.0.0".
-	Version string
+// Config is the block `webhook` of the exporter's configuration.
+type Config struct {
+	// Endpoint is the URL to send to, as it is. Required, here or as the
+	// exporter's own key of that name.
+	Endpoint string `mapstructure:"endpoint"`
+	// Format is "ndjson" (the default): one event of the schema
+	// apispan.event/1 a line; or "har": one HAR 1.2 log a request.
+	Format string `mapstructure:"format"`
+	// BearerToken is sent in Authorization. Default none; for other credentials
+	// use the HTTP client's headers or auth.
+	BearerToken configopaque.String `mapstructure:"bearer_token"`
+
+	Gates backend.Gates `mapstructure:",squash"`
+}
+
+// Default returns the block as it is where no key is written.
+func (Config) Default() any {
+	return configoptional.Default(Config{Format: FormatNDJSON, Gates: backend.DefaultGates()})
+}
+
+// Facts implements [backend.Config].
+func (c *Config) Facts() backend.Facts {
+	return backend.Facts{
+		Gates: &c.Gates, SecretKey: "bearer_token", Secret: string(c.BearerToken), SecretOptional: true,
+		Endpoint: c.Endpoint, OwnEndpoint: true, WholeURL: true,
+	}
 }
 
 // Encoder implements [backend.Encoder] for a webhook.
@@ -48,31 +66,21 @@ type Encoder struct {
 	spec          backend.Spec
 }
 
-var _ backend.Encoder = (*Encoder)(nil)
+var (
+	_ backend.Config  = (*Config)(nil)
+	_ backend.Encoder = (*Encoder)(nil)
+)
 
-// New returns an encoder, or an error that names the setting to correct and holds
-// no value of the token.
-func New(s Settings) (*Encoder, error) {
-	var errs []error
-	switch s.Format {
-	case "":
-		s.Format = FormatNDJSON
-	case FormatNDJSON, FormatHAR:
+// NewEncoder implements [backend.Config].
+func (c *Config) NewEncoder(b backend.Build) (backend.Encoder, error) {
+	switch c.Format {
+	case "", FormatNDJSON, FormatHAR:
 	default:
-		errs = append(errs, fmt.Errorf("`webhook::format` is %q: write ndjson or har", s.Format))
+		return nil, fmt.Errorf("`webhook::format` is %q: write ndjson or har", c.Format)
 	}
-	if !backend.HeaderSafe(s.BearerToken) {
-		errs = append(errs, errors.New("`webhook::bearer_token` holds a blank, a control character or one beyond ASCII: copy it again without line breaks"))
-	}
-	if err := errors.Join(errs...); err != nil {
-		return nil, err
-	}
-	e := &Encoder{har: s.Format == FormatHAR, userAgent: s.UserAgent}
-	if e.userAgent == "" {
-		e.userAgent = "apispan"
-	}
-	if s.BearerToken != "" {
-		e.authorization = "Bearer " + s.BearerToken
+	e := &Encoder{har: c.Format == FormatHAR, userAgent: b.UserAgent()}
+	if c.BearerToken != "" {
+		e.authorization = "Bearer " + string(c.BearerToken)
 	}
 	e.spec = backend.Spec{
 		Name:            "webhook",
@@ -84,13 +92,9 @@ func New(s Settings) (*Encoder, error) {
 		MaxRequestBytes: maxRequestBytes,
 	}
 	if e.har {
-		version := s.Version
-		if version == "" {
-			version = "0.0.0"
-		}
 		e.spec.ContentType = "application/json"
 		e.spec.Prefix = `{"log":{"version":"1.2","creator":{"name":"apispan","version":` +
-			string(wire.AppendString(nil, version)) + `},"entries":[`
+			string(wire.AppendString(nil, cmp.Or(b.Version, "0.0.0"))) + `},"entries":[`
 		e.spec.Separator = ","
 		e.spec.Suffix = "]}}"
 	}

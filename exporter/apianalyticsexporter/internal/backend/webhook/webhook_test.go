@@ -15,16 +15,15 @@ import (
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/exchange"
 )
 
-func TestNewRejectsBadSettings(t *testing.T) {
+func TestBadConfig(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
-		settings Settings
+		settings Config
 		want     string
 	}{
-		{Settings{Format: "xml"}, "`webhook::format` is \"xml\": write ndjson or har"},
-		{Settings{BearerToken: "sEcReT\n"}, "`webhook::bearer_token` holds a blank, a control character or one beyond ASCII: copy it again without line breaks"},
+		{Config{Format: "xml"}, "`webhook::format` is \"xml\": write ndjson or har"},
 	} {
-		_, err := New(tt.settings)
+		_, err := tt.settings.NewEncoder(backend.Build{})
 		if err == nil || err.Error() != tt.want {
 			t.Errorf("New: %v, want %q", err, tt.want)
 		}
@@ -34,12 +33,12 @@ func TestNewRejectsBadSettings(t *testing.T) {
 func TestHeader(t *testing.T) {
 	t.Parallel()
 	h := make(http.Header)
-	newEncoder(t, Settings{BearerToken: "t0ken", UserAgent: "apispan/1.2.3"}).SetHeader(h)
+	newEncoder(t, Config{BearerToken: "t0ken"}).SetHeader(h)
 	if h.Get("Authorization") != "Bearer t0ken" || h.Get("User-Agent") != "apispan/1.2.3" {
 		t.Errorf("headers %v", h)
 	}
 	h = http.Header{"Authorization": {"Basic from-confighttp"}}
-	newEncoder(t, Settings{}).SetHeader(h)
+	newEncoder(t, Config{}).SetHeader(h)
 	if h.Get("Authorization") != "Basic from-confighttp" {
 		t.Errorf("without a token the credential of the HTTP client is kept: %v", h)
 	}
@@ -52,7 +51,7 @@ func TestOneLine(t *testing.T) {
 	const body = "{\r\n\t\"id\": 9007199254740993,\n \"text\": \"a\\nb\"\n}"
 	ex := &exchange.Exchange{Method: "POST", Status: 200, Weight: 1, ID: "5f0c2c2e-8b1a-5d3e-9a77-1f2e3d4c5b6a"}
 	ex.Request.Body = exchange.Body{Data: body, Captured: true, Size: -1}
-	out, _ := newEncoder(t, Settings{}).Append(nil, ex)
+	out, _ := newEncoder(t, Config{}).Append(nil, ex)
 	if bytes.ContainsAny(out, "\r\n") {
 		t.Errorf("more than one line: %s", out)
 	}
@@ -78,7 +77,7 @@ func TestOneLine(t *testing.T) {
 
 func TestOwnReportsAreDropped(t *testing.T) {
 	t.Parallel()
-	enc := newEncoder(t, Settings{UserAgent: "apispan/1.2.3"})
+	enc := newEncoder(t, Config{})
 	for name, ex := range map[string]*exchange.Exchange{
 		"attribute": {UserAgent: "apispan/1.2.3"},
 		"header":    {Request: exchange.Message{Headers: []exchange.Header{{Name: "user-agent", Values: []string{"apispan/1.2.3"}}}}},
@@ -95,7 +94,7 @@ func TestOwnReportsAreDropped(t *testing.T) {
 // TestAllocations: an event is encoded without allocating but for its metadata.
 func TestAllocations(t *testing.T) {
 	for _, format := range []string{FormatNDJSON, FormatHAR} {
-		enc := newEncoder(t, Settings{Format: format})
+		enc := newEncoder(t, Config{Format: format})
 		ex := backendtest.SharedCases(t)["full"]
 		ex.Query, ex.Metadata = "a=1", nil
 		dst, drop := enc.Append(nil, ex)
@@ -114,7 +113,7 @@ func BenchmarkAppend(b *testing.B) {
 	ex.Request.Body = exchange.Body{Data: body, Captured: true, Size: int64(len(body))}
 	ex.Response.Body = ex.Request.Body
 	for _, format := range []string{FormatNDJSON, FormatHAR} {
-		enc := newEncoder(b, Settings{Format: format})
+		enc := newEncoder(b, Config{Format: format})
 		item, _ := enc.Append(nil, ex)
 		b.Run(format, func(b *testing.B) {
 			b.SetBytes(int64(len(item)))

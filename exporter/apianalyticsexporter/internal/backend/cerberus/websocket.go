@@ -1,18 +1,18 @@
 // Copyright The apispan Authors
 // SPDX-License-Identifier: Apache-2.0
 
-package apianalyticsexporter
+package cerberus
 
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"sync"
 	"time"
 
 	"github.com/coder/websocket"
-	"go.opentelemetry.io/collector/component"
 
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend"
 )
@@ -21,35 +21,28 @@ const (
 	// ackTimeout is how long the vendor's client waits for one frame after each
 	// event. The client's timeout may be shorter.
 	ackTimeout = 5 * time.Second
-	// maxAckBytes bounds a frame of the server's; its content is not read.
-	maxAckBytes = 64 << 10
+	// MaxAckBytes bounds a frame of the server's; its content is not read.
+	MaxAckBytes = 64 << 10
 	// A connection that is not used is pinged, so that one which died without a
 	// word does not cost the next event its first attempt.
 	pingInterval = 30 * time.Second
 	pingTimeout  = 10 * time.Second
-	// maxConns bounds the connections where no queue does; others wait.
-	maxConns = 32
-	// closeTimeout bounds the closing handshakes at shutdown.
-	closeTimeout = 2 * time.Second
+	// MaxConns bounds the connections where no queue does; others wait.
+	MaxConns = 32
+	// CloseTimeout bounds the closing handshakes at shutdown.
+	CloseTimeout = 2 * time.Second
 )
 
-// framer is implemented by an endpoint whose items travel one by one in text
-// frames.
-type framer interface {
-	// AppendFrame appends the frame that carries item.
-	AppendFrame(dst, item []byte) []byte
-}
-
-// wsTransport sends each item in a text frame and takes the next frame of the server
+// WebSocket sends each item in a text frame and takes the next frame of the server
 // as its acknowledgement. One event is in flight on a connection, so there are as
-// many connections as senders at the same time, up to maxConns. Connections are kept.
-type wsTransport struct {
-	transportParams
+// many connections as senders at the same time, up to MaxConns. Connections are kept.
+type WebSocket struct {
+	endpoint string
+	enc      *Encoder
+	client   *http.Client
 
-	framer       framer
-	client       *http.Client
-	ackTimeout   time.Duration
-	pingInterval time.Duration
+	// AckTimeout and PingInterval are set before Start, by tests.
+	AckTimeout, PingInterval time.Duration
 
 	slots chan struct{} // one for each connection in use
 
@@ -59,34 +52,24 @@ type wsTransport struct {
 	done sync.WaitGroup
 }
 
-func newWebSocket(p transportParams) transport {
-	f, _ := p.backend.(framer)
-	return &wsTransport{
-		transportParams: p, framer: f, ackTimeout: ackTimeout, pingInterval: pingInterval,
-		slots: make(chan struct{}, maxConns), all: make(map[*wsConn]struct{}),
+func newWebSocket(endpoint string, e backend.Endpoint) backend.Transport {
+	enc, _ := e.(*Encoder)
+	return &WebSocket{
+		endpoint: endpoint, enc: enc, AckTimeout: ackTimeout, PingInterval: pingInterval,
+		slots: make(chan struct{}, MaxConns), all: make(map[*wsConn]struct{}),
 	}
 }
 
-// start makes the client of the handshakes: with the configured headers, proxy, TLS
-// and authentication.
-func (t *wsTransport) start(ctx context.Context, host component.Host, set component.TelemetrySettings) error {
-	if t.framer == nil {
-		return errors.New("api_analytics: the backend has no WebSocket frames")
+// Start makes the client of the handshakes.
+func (t *WebSocket) Start(ctx context.Context, env backend.Env) (err error) {
+	if t.client, err = env.NewClient(ctx); err == nil && t.client.Timeout > 0 {
+		t.AckTimeout = min(t.AckTimeout, t.client.Timeout)
 	}
-	client, err := t.transportParams.client.ToClient(ctx, host.GetExtensions(), set)
-	if err != nil {
-		return err
-	}
-	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	t.client = client
-	if client.Timeout > 0 {
-		t.ackTimeout = min(t.ackTimeout, client.Timeout)
-	}
-	return nil
+	return err
 }
 
-// shutdown closes the connections, with a handshake where the server takes part.
-func (t *wsTransport) shutdown(ctx context.Context) error {
+// Shutdown closes the connections, with a handshake where the server takes part.
+func (t *WebSocket) Shutdown(ctx context.Context) error {
 	t.mu.Lock()
 	var closing sync.WaitGroup
 	conns := make([]*wsConn, 0, len(t.all))
@@ -103,7 +86,7 @@ func (t *wsTransport) shutdown(ctx context.Context) error {
 		t.done.Wait()
 		close(closed)
 	}()
-	timer := time.NewTimer(closeTimeout)
+	timer := time.NewTimer(CloseTimeout)
 	defer timer.Stop()
 	select {
 	case <-closed:
@@ -120,40 +103,40 @@ func (t *wsTransport) shutdown(ctx context.Context) error {
 	return nil
 }
 
-// send implements transport. An event that is not acknowledged is not delivered;
+// Send implements [backend.Transport]. An event that is not acknowledged is not delivered;
 // it is sent again, later or at once, and may so arrive twice.
-func (t *wsTransport) send(ctx context.Context, items [][]byte) (r reply) {
+func (t *WebSocket) Send(ctx context.Context, items [][]byte) (r backend.Reply) {
 	begin := time.Now()
-	defer func() { r.took = time.Since(begin) }()
+	defer func() { r.Took = time.Since(begin) }()
 	select {
 	case t.slots <- struct{}{}:
 		defer func() { <-t.slots }()
 	case <-ctx.Done():
-		return reply{err: newNoAnswer(t.backend.Spec().Name, len(items), ctx.Err()), loss: backend.NotSent}
+		return backend.Reply{Err: ctx.Err(), Loss: backend.NotSent}
 	}
 	var frame []byte
 	for i, item := range items {
-		frame = t.framer.AppendFrame(frame[:0], item)
-		if r = t.sendOne(ctx, frame); r.status != http.StatusOK || r.handshake {
-			r.taken = i
+		frame = t.enc.AppendFrame(frame[:0], item)
+		if r = t.sendOne(ctx, frame); r.Status != http.StatusOK || r.Handshake {
+			r.Taken = i
 			return r
 		}
 	}
-	return reply{status: http.StatusOK}
+	return backend.Reply{Status: http.StatusOK}
 }
 
 // sendOne sends one frame. If a kept connection turns out to be closed, a new one
 // is tried at once.
-func (t *wsTransport) sendOne(ctx context.Context, frame []byte) reply {
+func (t *WebSocket) sendOne(ctx context.Context, frame []byte) backend.Reply {
 	for {
 		c, kept, refusal := t.conn(ctx)
 		if c == nil {
 			return refusal
 		}
-		err := c.exchange(ctx, frame, t.ackTimeout)
+		err := c.exchange(ctx, frame, t.AckTimeout)
 		if err == nil {
 			t.keep(c)
-			return reply{status: http.StatusOK}
+			return backend.Reply{Status: http.StatusOK}
 		}
 		if errors.Is(err, errConnClosed) {
 			c.lastWords()
@@ -162,12 +145,12 @@ func (t *wsTransport) sendOne(ctx context.Context, frame []byte) reply {
 		<-c.dead
 		// The server said why it closed the connection.
 		if status := closeStatus(c.err); status != 0 {
-			return reply{status: status}
+			return backend.Reply{Status: status}
 		}
 		if kept && errors.Is(err, errConnClosed) && ctx.Err() == nil {
 			continue
 		}
-		return reply{err: newNoAnswer(t.backend.Spec().Name, 1, err), loss: backend.MaybeTaken}
+		return backend.Reply{Err: err, Loss: backend.MaybeTaken}
 	}
 }
 
@@ -190,7 +173,7 @@ func closeStatus(err error) int {
 
 // conn returns a connection, and whether it was kept from before, or the reply of
 // the handshake that failed.
-func (t *wsTransport) conn(ctx context.Context) (c *wsConn, kept bool, refusal reply) {
+func (t *WebSocket) conn(ctx context.Context) (c *wsConn, kept bool, refusal backend.Reply) {
 	t.mu.Lock()
 	for n := len(t.idle); n > 0 && c == nil; n = len(t.idle) {
 		c, t.idle = t.idle[n-1], t.idle[:n-1]
@@ -200,24 +183,24 @@ func (t *wsTransport) conn(ctx context.Context) (c *wsConn, kept bool, refusal r
 	}
 	t.mu.Unlock()
 	if c != nil {
-		return c, true, reply{}
+		return c, true, backend.Reply{}
 	}
 	header := make(http.Header)
-	t.backend.SetHeader(header)
+	t.enc.SetHeader(header)
 	//nolint:bodyclose // Dial says that it need not be closed: what is left of it is in memory
 	ws, resp, err := websocket.Dial(ctx, t.endpoint, &websocket.DialOptions{HTTPClient: t.client, HTTPHeader: header})
 	if err != nil {
 		if resp != nil && resp.StatusCode != http.StatusSwitchingProtocols {
-			return nil, false, reply{status: resp.StatusCode, header: resp.Header, handshake: true}
+			return nil, false, backend.Reply{Status: resp.StatusCode, Header: resp.Header, Handshake: true}
 		}
-		return nil, false, reply{err: newNoAnswer(t.backend.Spec().Name, 1, err), loss: backend.NotSent}
+		return nil, false, backend.Reply{Err: err, Loss: backend.NotSent}
 	}
-	return t.open(ws), false, reply{}
+	return t.open(ws), false, backend.Reply{}
 }
 
 // open makes a connection of ws and lets its goroutines run.
-func (t *wsTransport) open(ws *websocket.Conn) *wsConn {
-	ws.SetReadLimit(maxAckBytes)
+func (t *WebSocket) open(ws *websocket.Conn) *wsConn {
+	ws.SetReadLimit(MaxAckBytes)
 	// The context of a read is the connection's life.
 	ctx, cancel := context.WithCancel(context.Background())
 	c := &wsConn{ws: ws, cancel: cancel, acks: make(chan struct{}, 1), dead: make(chan struct{})}
@@ -230,11 +213,18 @@ func (t *wsTransport) open(ws *websocket.Conn) *wsConn {
 		delete(t.all, c)
 		t.mu.Unlock()
 	})
-	t.done.Go(func() { c.ping(ctx, t.pingInterval) })
+	t.done.Go(func() { c.ping(ctx, t.PingInterval) })
 	return c
 }
 
-func (t *wsTransport) keep(c *wsConn) {
+// Conns returns how many connections there are, and how many of them wait for an event.
+func (t *WebSocket) Conns() (all, idle int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return len(t.all), len(t.idle)
+}
+
+func (t *WebSocket) keep(c *wsConn) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if !c.closed() {
@@ -312,7 +302,7 @@ func (c *wsConn) lastWords() {
 }
 
 // errConnClosed says that a connection ended before the acknowledgement.
-var errConnClosed = errors.New("connection closed")
+var errConnClosed = fmt.Errorf("connection closed: %w", io.ErrUnexpectedEOF)
 
 // exchange sends a frame and waits for the acknowledgement. After an error the
 // connection cannot be used: an acknowledgement that comes late would be taken for

@@ -1,12 +1,11 @@
 // Copyright The apispan Authors
 // SPDX-License-Identifier: Apache-2.0
 
-package apianalyticsexporter
+package backend
 
 import (
 	"fmt"
 
-	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend"
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/exchange"
 )
 
@@ -32,6 +31,14 @@ type Gates struct {
 	// the default.
 	Direction DirectionGate `mapstructure:"direction"`
 }
+
+// DefaultGates let everything pass.
+func DefaultGates() Gates {
+	return Gates{Bodies: BodiesAll, Headers: true, URL: URLFull, Direction: DirectionBoth}
+}
+
+// minEventSize leaves room for an event without bodies.
+const minEventSize = 4 << 10
 
 // BodyGate says which bodies are sent.
 type BodyGate string
@@ -60,9 +67,9 @@ const (
 	DirectionBoth     DirectionGate = "both"
 )
 
-// validate reports bad values; key makes a key's full name, maxItem is the
+// Validate reports bad values; key makes a key's full name, maxItem is the
 // backend's limit on one event, or 0 if that is not known.
-func (g *Gates) validate(key func(string) string, maxItem int) (errs []error) {
+func (g *Gates) Validate(key func(string) string, maxItem int) (errs []error) {
 	if n := g.MaxEventSize; maxItem > 0 && n != 0 && (n < minEventSize || n > maxItem) {
 		errs = append(errs, fmt.Errorf("%s is %d: write a number of bytes from %d to %d, or 0 for the most", key("max_event_size"), n, minEventSize, maxItem))
 	}
@@ -87,14 +94,14 @@ func (g *Gates) validate(key func(string) string, maxItem int) (errs []error) {
 	return errs
 }
 
-// apply narrows ex and returns why it is not sent at all, if so. cut is whether a
+// Apply narrows ex and returns why it is not sent at all, if so. cut is whether a
 // body was cut.
-func (g *Gates) apply(ex *exchange.Exchange) (drop backend.Drop, cut bool) {
+func (g *Gates) Apply(ex *exchange.Exchange) (drop Drop, cut bool) {
 	if g.Direction == DirectionIncoming && ex.Direction != exchange.Incoming ||
 		g.Direction == DirectionOutgoing && ex.Direction != exchange.Outgoing {
-		return backend.DropDirection, false
+		return DropDirection, false
 	}
-	if g.Bodies == BodiesNone || g.Bodies == BodiesErrors && !isError(ex) {
+	if g.Bodies == BodiesNone || g.Bodies == BodiesErrors && !ex.Failed() {
 		ex.Request.Body = exchange.Body{Size: ex.Request.Body.Size}
 		ex.Response.Body = exchange.Body{Size: ex.Response.Body.Size}
 	}
@@ -110,5 +117,5 @@ func (g *Gates) apply(ex *exchange.Exchange) (drop backend.Drop, cut bool) {
 	case URLRoute:
 		ex.RouteOnly()
 	}
-	return backend.Keep, cut
+	return Keep, cut
 }

@@ -1,0 +1,49 @@
+// Copyright The apispan Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package backend
+
+import (
+	"context"
+	"net/http"
+	"time"
+)
+
+// Transport carries requests to a backend and reports what came back. It judges
+// nothing: what a reply means is the exporter's to say, once for all transports. The
+// scheme of the endpoint chooses the transport (see Facts.Transports).
+type Transport interface {
+	// Start opens what is needed; only now the extensions exist.
+	Start(ctx context.Context, env Env) error
+	// Send delivers the items as one request and waits for the reply, at most the
+	// client's timeout long. It is called concurrently. Without items it sends an
+	// empty request (see Spec.EmptyProbe).
+	Send(ctx context.Context, items [][]byte) Reply
+	// Shutdown frees what Start opened. Send is not called afterwards.
+	Shutdown(ctx context.Context) error
+}
+
+// NewTransport makes the transport to an endpoint, as it is configured.
+type NewTransport func(endpoint string, e Endpoint) Transport
+
+// Reply is what came back for one request.
+type Reply struct {
+	// Status is the HTTP status, or the one that means the same; 0 is no answer.
+	Status int
+	// Handshake is true if the status is the answer to a handshake: no event was
+	// sent, so that whatever is refused, it is us.
+	Handshake bool
+	// Header is read for Retry-After and Date; it may be nil.
+	Header http.Header
+	// Body is a prefix of a successful answer, for an AnswerReader.
+	Body []byte
+	// Err says why there is no answer, and Loss how far the request got. The text
+	// of the error is never shown.
+	Err  error
+	Loss Loss
+	// Taken is how many of the first items the backend confirmed before the answer
+	// failed to come. It counts only if Status is 0.
+	Taken int
+	// Took is the time until the head of the answer, or until it was given up.
+	Took time.Duration
+}
