@@ -115,6 +115,12 @@ tools:
 generate: tools ## Regenerate component metadata
 	@set -e; for mod in $(RELEASED); do (cd $$mod && PATH="$(BIN):$$PATH" go generate ./...); done
 
+.PHONY: prerelease
+prerelease: tools ## Write the version of versions.yaml into every go.mod and manifest, on a branch of its own
+	$(BIN)/multimod prerelease --module-set-names apispan --skip-go-mod-tidy
+	@# multimod knows go.mod files; the builder's manifests name our modules, too.
+	sed -i -E "s#(gomod: github.com/apispan/apispan[^ ]*) v[^ ]+#\1 $$(sed -n 's/^    version: //p' versions.yaml)#" collectorbuild/*.yaml test/collectorbench/manifest.yaml
+
 .PHONY: versions
 versions: tools ## Check that versions.yaml, every go.mod, and the manifests name one version
 	$(BIN)/multimod verify

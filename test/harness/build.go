@@ -98,10 +98,8 @@ func (b *Builder) Collector(ctx context.Context, manifest string) (string, error
 			return binary, nil
 		}
 	}
-	ocb := filepath.Join(b.bin(), "builder")
-	b.progressf("building the OpenTelemetry Collector Builder (pinned in internal/tools/go.mod)")
-	if err := b.run(ctx, filepath.Join(b.Root, "internal", "tools"), "go", "build", "-trimpath", "-o", ocb,
-		"go.opentelemetry.io/collector/cmd/builder"); err != nil {
+	ocb, err := b.OCB(ctx)
+	if err != nil {
 		return "", err
 	}
 	b.progressf("building otelcol-apispan from collectorbuild/%s: one to three minutes the first time, seconds after that", manifest)
@@ -113,6 +111,14 @@ func (b *Builder) Collector(ctx context.Context, manifest string) (string, error
 		return "", err
 	}
 	return binary, os.WriteFile(stamp, []byte(sum), 0o644)
+}
+
+// OCB builds the OpenTelemetry Collector Builder and returns the binary's path.
+func (b *Builder) OCB(ctx context.Context) (string, error) {
+	ocb := filepath.Join(b.bin(), "builder")
+	b.progressf("building the OpenTelemetry Collector Builder (pinned in internal/tools/go.mod)")
+	return ocb, b.run(ctx, filepath.Join(b.Root, "internal", "tools"), "go", "build", "-trimpath", "-o", ocb,
+		"go.opentelemetry.io/collector/cmd/builder")
 }
 
 // Broker builds the Kafka broker for tests, which is a module of its own.
