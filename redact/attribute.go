@@ -28,7 +28,7 @@ type Key struct {
 	// known is the context of the value for one policy and one set of scopes.
 	known  ctx
 	policy *Policy
-	scopes uint64
+	scopes scopeSet
 }
 
 // NewKey sorts an attribute key.

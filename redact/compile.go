@@ -256,33 +256,6 @@ func (c *compiler) truncate(where string, r PlaceRules) {
 	c.p.v4, c.p.v6 = r.TruncateV4, r.TruncateV6
 }
 
-func (c *compiler) scoped(path string, r ScopedRules) {
-	w := r.When
-	if len(w.Host)+len(w.Route)+len(w.Method) == 0 && w.Direction == "" {
-		c.errorf(r.line, "%s.when: is empty; give host, route, method or direction, or move the rules to keys", path)
-	}
-	switch w.Direction {
-	case "", "incoming", "outgoing":
-	default:
-		c.errorf(r.line, "%s.when.direction: %q is not known; write incoming or outgoing", path, w.Direction)
-	}
-	for _, l := range [][]string{w.Host, w.Route, w.Method} {
-		for _, v := range l {
-			if v == "" {
-				c.errorf(r.line, "%s.when: has an empty entry", path)
-			}
-		}
-	}
-	if len(c.p.scopes) == maxScopes {
-		c.errorf(r.line, "%s: more than %d scopes", path, maxScopes)
-		return
-	}
-	scope := len(c.p.scopes)
-	c.p.scopes = append(c.p.scopes, w)
-	c.keyRules(path+".keys", r.Keys, allPlaces, scope)
-	c.places(path+".in", r.In, scope)
-}
-
 func (c *compiler) hmac() {
 	h := c.p.cfg.HMAC
 	if len(h.Keys) == 0 {

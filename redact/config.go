@@ -89,12 +89,28 @@ type ScopedRules struct {
 	line int
 }
 
-// When selects exchanges. Each list is a choice; empty means any. Hosts and routes
-// are globs. A field that is unknown for an exchange matches (fail closed).
+// When selects exchanges. Each list is a choice, empty means any; what is given
+// must hold together. Hosts, content types, tenants and values of fields are globs,
+// routes are globs or templates.
+//
+// What is not known of an exchange selects it, so that a rule is applied rather
+// than missed; but a rule that lets something through (allow, except, keep) applies
+// only where everything that is asked for is known.
 type When struct {
 	Host, Route, Method []string
 	// Direction is incoming or outgoing.
 	Direction string
+	// Status has codes, classes (5xx), ranges (500-599) and bounds (>=500).
+	Status []string `json:",omitempty"`
+	// ContentType is the media type of the message that the value belongs to.
+	ContentType []string `json:",omitempty"`
+	// Tenant is the id of the caller's company.
+	Tenant []string `json:",omitempty"`
+	// Header and ResponseHeader select by values of header fields.
+	Header         map[string][]string `json:",omitempty"`
+	ResponseHeader map[string][]string `json:",omitempty"`
+	// Not are conditions none of which may hold.
+	Not []When `json:",omitempty"`
 }
 
 // Regex is a user-defined detector.

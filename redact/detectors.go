@@ -70,7 +70,7 @@ func (c *compiler) detectors() {
 		if a == actNone {
 			continue
 		}
-		r := c.add(rule{id: "pattern:" + n, act: a, places: allPlaces, scope: -1})
+		r := c.add(rule{id: "pattern:" + n, act: a, places: allPlaces, scope: -1, detector: true})
 		c.spec(detect.Spec{Name: n}, r)
 	}
 	ids := map[string]bool{}
@@ -100,7 +100,7 @@ func (c *compiler) detectors() {
 			c.errorf(re.line, "%s.regex: %v", where, err)
 			continue
 		}
-		c.spec(spec, c.add(rule{id: "pattern:" + re.ID, act: a, places: allPlaces, scope: -1}))
+		c.spec(spec, c.add(rule{id: "pattern:" + re.ID, act: a, places: allPlaces, scope: -1, detector: true}))
 	}
 	if len(c.specs) == 0 || len(c.errs) > 0 {
 		return

@@ -154,6 +154,8 @@ const (
 	// flagKeyHit: a detector matched in the key; the walker writes maskText instead
 	// of the key.
 	flagKeyHit
+	// flagPlace: the verdict is that of the place, not of a key.
+	flagPlace
 )
 
 // pathState is a state of the lazy path automaton; 0 is "no path can match".

@@ -178,11 +178,6 @@ func (m *matcher) find(s *Scratch, folded []byte, pl place, pt part, best *verdi
 	return e.flags
 }
 
-// active reports whether rule r applies in the place under the selected scopes.
-func (s *Scratch) active(r *rule, pl place) bool {
-	return r.places&(1<<pl) != 0 && (r.scope < 0 || s.scopes&(1<<uint(r.scope)) != 0)
-}
-
 // offer makes rule r the verdict if it applies and is stronger.
 func (s *Scratch) offer(r uint16, pl place, pt part, best *verdict) {
 	ru := &s.p.rules[r]

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"sync"
 
+	"github.com/apispan/apispan/internal/when"
 	"github.com/apispan/apispan/redact/internal/detect"
 	"github.com/apispan/apispan/redact/internal/token"
 )
@@ -20,7 +21,7 @@ type Policy struct {
 	keys  matcher
 	paths pathSet
 	// scopes are the selectors of scoped rules; rule.scope indexes them.
-	scopes []When
+	scopes []*when.Matcher
 	det    *detect.Set
 	// detRule maps a detector of det to its rule.
 	detRule []uint16
@@ -48,6 +49,8 @@ type rule struct {
 	// star is set for the glob that matches every key: values without a key are
 	// meant too.
 	star bool
+	// except is set for exceptions, detector for what detectors do.
+	except, detector bool
 }
 
 // Compile compiles a policy in YAML. Unknown fields, unusable patterns and short

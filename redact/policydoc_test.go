@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -48,7 +49,7 @@ func TestPolicyDocExamples(t *testing.T) {
 			}
 		case "yaml collector":
 			checkCollector(t, name, b.text)
-		case "yaml-error":
+		case "yaml-error", "yaml-mistake": // the latter fits the schema
 			if _, err := redact.Compile([]byte(b.text)); err == nil {
 				t.Errorf("%s: compiles", name)
 			} else {
@@ -59,7 +60,7 @@ func TestPolicyDocExamples(t *testing.T) {
 					}
 				}
 			}
-		case "example":
+		case "example", "exchange": // the latter with more facts about the exchange
 			examples++
 			if policy == nil {
 				t.Errorf("%s: no policy before it", name)
@@ -100,6 +101,14 @@ func checkExample(t *testing.T, name string, p *redact.Policy, text string) {
 			c.Exchange.Method = v
 		case k == "route":
 			c.Exchange.Route = v
+		case k == "path":
+			c.Exchange.Path = v
+		case k == "tenant":
+			c.Exchange.Tenant = v
+		case k == "status":
+			c.Exchange.Status, _ = strconv.Atoi(v)
+		case strings.HasPrefix(k, "header."):
+			c.Exchange.Header = map[string]string{strings.TrimPrefix(k, "header."): v}
 		case k == "direction":
 			c.Exchange.Direction = v
 		default:

@@ -61,10 +61,7 @@ func schema() object {
 		"keys":         ref("keys"),
 		"in":           ref("in"),
 		"rules": list(strict(object{
-			"when": strict(object{
-				"host": oneOrMany(text), "route": oneOrMany(text), "method": oneOrMany(text),
-				"direction": enum("incoming", "outgoing"),
-			}),
+			"when": ref("when"),
 			"keys": ref("keys"), "in": ref("in"),
 		})),
 		// Other names are aliases of detectors.
@@ -96,6 +93,7 @@ func schema() object {
 			"action":   placeAction,
 			"truncate": strict(object{"v4": bounded(0, 32), "v6": bounded(0, 128)}),
 		}),
+		"when":   whenSchema(true),
 		"in":     strict(in),
 		"action": enum("mask", "drop", "hmac", "encrypt", "report", "off"),
 	}
@@ -103,6 +101,22 @@ func schema() object {
 	top["$id"] = "https://raw.githubusercontent.com/apispan/apispan/main/redact/policy.schema.json"
 	top["title"] = "apispan redaction policy"
 	return top
+}
+
+// whenSchema is the schema of a condition; conditions under not have no not.
+func whenSchema(not bool) object {
+	oneOrMany := func(of object) object { return object{"oneOf": []object{of, {"type": "array", "items": of}}} }
+	patterns := oneOrMany(object{"type": "string"})
+	byName := object{"type": "object", "additionalProperties": patterns}
+	props := object{
+		"host": patterns, "route": patterns, "method": patterns, "content_type": patterns, "tenant": patterns,
+		"direction": object{"enum": []string{"incoming", "outgoing"}}, "header": byName, "response_header": byName,
+		"status": oneOrMany(object{"type": []string{"string", "integer"}}),
+	}
+	if not {
+		props["not"] = oneOrMany(whenSchema(false))
+	}
+	return strict(props)
 }
 
 // fieldDocs are what editors show for the top-level fields.

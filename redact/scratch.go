@@ -5,7 +5,6 @@ package redact
 
 import (
 	"hash/maphash"
-	"strings"
 
 	"github.com/apispan/apispan/redact/internal/detect"
 	"github.com/apispan/apispan/redact/internal/edit"
@@ -23,11 +22,13 @@ type Scratch struct {
 	p  *Policy
 	ex Exchange
 
-	// scopes has a bit for each selected scope; scopeID numbers the combination.
-	scopes    uint64
+	// scopes are the selected scopes; scopeID numbers the combination.
+	scopes    scopeSet
 	scopeID   uint16
-	scopeSets []uint64
-	roots     [numPlaces]verdict // verdict of a value before any key
+	scopeSets []scopeSet
+	// frees has a bit for each scope whose allow rules hold in a place.
+	frees [numPlaces]uint64
+	roots [numPlaces]verdict // verdict of a value before any key
 
 	lv    level
 	edits edit.List
@@ -59,9 +60,6 @@ type Scratch struct {
 	stats  Stats
 	counts []Count
 }
-
-// maxScopeSets bounds the combinations of scopes that the caches tell apart.
-const maxScopeSets = 1 << 12
 
 func newScratch(p *Policy) *Scratch {
 	s := &Scratch{p: p, seed: maphash.MakeSeed(), frames: make([]frame, p.cfg.Limits.Depth+1)}
@@ -104,67 +102,8 @@ func (s *Scratch) Begin(ex Exchange) {
 	s.counts = s.counts[:0]
 	if len(s.p.scopes) > 0 {
 		s.selectScopes(ex)
+		s.ex.Fields = nil
 	}
-}
-
-// selectScopes finds the scopes of an exchange and the verdicts that hold for all
-// values of a place.
-func (s *Scratch) selectScopes(ex Exchange) {
-	var set uint64
-	for i := range s.p.scopes {
-		if s.p.scopes[i].selects(ex) {
-			set |= 1 << uint(i)
-		}
-	}
-	if len(s.scopeSets) > 0 && set == s.scopes {
-		return
-	}
-	s.scopes = set
-	id := -1
-	for i, v := range s.scopeSets {
-		if v == set {
-			id = i
-		}
-	}
-	if id < 0 {
-		if len(s.scopeSets) >= maxScopeSets {
-			s.scopeSets = s.scopeSets[:0]
-			s.clearCaches()
-		}
-		id = len(s.scopeSets)
-		s.scopeSets = append(s.scopeSets, set)
-	}
-	s.scopeID = uint16(id)
-	for pl := range s.roots {
-		s.roots[pl] = s.rootOf(place(pl))
-	}
-}
-
-func (s *Scratch) rootOf(pl place) verdict {
-	v := verdict{}
-	closed := false // values that no key rule frees are masked
-	for i := range s.p.rules {
-		r := &s.p.rules[i]
-		if !s.active(r, pl) {
-			continue
-		}
-		if r.whole && r.act > v.act {
-			v = verdict{act: r.act, rule: uint16(i), flags: r.flags}
-			if r.act == actMask && (pl == placeRequestBody || pl == placeResponseBody) {
-				v.act = actMiss // every value goes, the structure stays
-			}
-		}
-		if !r.whole && r.act == actAllow && strings.HasPrefix(r.id, "allow:") {
-			closed = true
-		}
-		if r.star && r.act > actAllow {
-			closed = true
-		}
-	}
-	if closed && v.act == actNone {
-		v.act = actMiss
-	}
-	return v
 }
 
 // root is the context of a value that stands in a place.
@@ -176,52 +115,4 @@ func (s *Scratch) root(pl place) ctx {
 		}
 	}
 	return c
-}
-
-func (w *When) selects(ex Exchange) bool {
-	switch {
-	case w.Direction == "incoming" && ex.Direction == Outgoing, w.Direction == "outgoing" && ex.Direction == Incoming:
-		return false
-	}
-	return anyGlob(w.Host, strings.ToLower(ex.Host), true) && anyGlob(w.Route, ex.Route, false) && anyGlob(w.Method, ex.Method, true)
-}
-
-// anyGlob reports whether v, if known, matches one of the patterns, if any.
-func anyGlob(patterns []string, v string, foldCase bool) bool {
-	if len(patterns) == 0 || v == "" {
-		return true
-	}
-	for _, p := range patterns {
-		if foldCase {
-			p = strings.ToLower(p)
-			v = strings.ToLower(v)
-		}
-		if globText(p, v) {
-			return true
-		}
-	}
-	return false
-}
-
-// globText matches text against a pattern in which * stands for anything.
-func globText(p, v string) bool {
-	head, rest, star := strings.Cut(p, "*")
-	if !star {
-		return p == v
-	}
-	if !strings.HasPrefix(v, head) {
-		return false
-	}
-	v = v[len(head):]
-	for {
-		mid, next, more := strings.Cut(rest, "*")
-		if !more {
-			return strings.HasSuffix(v, mid)
-		}
-		i := strings.Index(v, mid)
-		if i < 0 {
-			return false
-		}
-		v, rest = v[i+len(mid):], next
-	}
 }

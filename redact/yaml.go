@@ -302,14 +302,7 @@ func (d *decoder) scoped(n *yaml.Node, path string, dst *[]ScopedRules) {
 	for i, e := range n.Content {
 		r := ScopedRules{line: e.Line}
 		d.mapping(e, fmt.Sprintf("%s[%d]", path, i), fields{
-			"when": func(n *yaml.Node, p string) {
-				d.mapping(n, p, fields{
-					"host":      func(n *yaml.Node, p string) { d.strs(n, p, &r.When.Host) },
-					"route":     func(n *yaml.Node, p string) { d.strs(n, p, &r.When.Route) },
-					"method":    func(n *yaml.Node, p string) { d.strs(n, p, &r.When.Method) },
-					"direction": func(n *yaml.Node, p string) { d.str(n, p, &r.When.Direction) },
-				}, nil)
-			},
+			"when": func(n *yaml.Node, p string) { d.when(n, p, &r.When, false) },
 			"keys": func(n *yaml.Node, p string) { d.keys(n, p, &r.Keys) },
 			"in":   func(n *yaml.Node, p string) { d.in(n, p, &r.In) },
 		}, nil)

@@ -40,6 +40,8 @@ type config struct {
 	policy      *redact.Policy
 	policyStamp string
 	dryRun      bool // the policy only counts
+	// policyScoped is set if the policy has rules for some exchanges only.
+	policyScoped bool
 
 	defaultSkips bool
 	skip         []func(Exchange) bool
@@ -155,7 +157,8 @@ func newConfig(sd side, opts []Option) *config {
 		drops:       newDrops(s.meterProvider),
 	}
 	if s.policy != nil {
-		c.policyStamp, c.dryRun = s.policy.Hash(), s.policy.Config().DryRun
+		conf := s.policy.Config()
+		c.policyStamp, c.dryRun, c.policyScoped = s.policy.Hash(), conf.DryRun, len(conf.Rules) > 0
 	}
 	for _, list := range s.resolvers {
 		for _, src := range list {

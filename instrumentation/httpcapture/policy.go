@@ -126,6 +126,8 @@ func (c *config) redactExchange(o *outcome, lists ...[]attribute.KeyValue) redac
 				ex.Host = kv.Value.AsString()
 			case httpattr.Route:
 				ex.Route = kv.Value.AsString()
+			case httpattr.CompanyID:
+				ex.Tenant = kv.Value.AsString()
 			case httpattr.RequestHeaderPrefix + "content-type":
 				ex.RequestContentType = firstOf(kv)
 			case httpattr.ResponseHeaderPrefix + "content-type":
@@ -139,9 +141,35 @@ func (c *config) redactExchange(o *outcome, lists ...[]attribute.KeyValue) redac
 	}
 	if ex.Route == "" {
 		ex.Route = path
+	} else {
+		ex.Path = path
 	}
 	ex.Host = strings.Trim(ex.Host, "[]")
+	if !o.failed {
+		ex.Status = o.status
+	}
+	if c.policyScoped {
+		ex.Fields = fieldsIn(lists)
+	}
 	return ex
+}
+
+// fieldsIn finds header fields among attributes.
+type fieldsIn [][]attribute.KeyValue
+
+func (c fieldsIn) Field(side redact.Side, name string) (values []string, ok bool) {
+	prefix := httpattr.RequestHeaderPrefix
+	if side == redact.Response {
+		prefix = httpattr.ResponseHeaderPrefix
+	}
+	for _, list := range c {
+		for _, kv := range list {
+			if n, header := strings.CutPrefix(string(kv.Key), prefix); header && n == name {
+				values, ok = kv.Value.AsStringSlice(), true // the last one counts, as on the span
+			}
+		}
+	}
+	return values, ok
 }
 
 func firstOf(kv attribute.KeyValue) string {

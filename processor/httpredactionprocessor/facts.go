@@ -4,11 +4,13 @@
 package httpredactionprocessor
 
 import (
+	"strconv"
 	"strings"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
+	"github.com/apispan/apispan/internal/httpattr"
 	"github.com/apispan/apispan/redact"
 )
 
@@ -35,7 +37,13 @@ func (w *walker) gather(attrs pcommon.Map) redact.Exchange {
 		case factMethod:
 			ex.Method = strings.ToUpper(firstString(v))
 		case factHost:
-			ex.Host = hostOnly(firstString(v))
+			addHost(&ex, hostOnly(firstString(v)))
+		case factStatus:
+			ex.Status = statusCode(v)
+		case factTenant:
+			if ex.Tenant == "" || ki.key == httpattr.CompanyID {
+				ex.Tenant = firstString(v)
+			}
 		case factRoute:
 			ex.Route = firstString(v)
 		case factPath:
@@ -63,8 +71,77 @@ func (w *walker) gather(attrs pcommon.Map) redact.Exchange {
 	}
 	if ex.Route == "" {
 		ex.Route = path
+	} else {
+		ex.Path = path
+	}
+	if w.r.scoped {
+		ex.Fields = fieldsOf{infos: w.infos, attrs: attrs}
 	}
 	return ex
+}
+
+// addHost notes what one more source says about the host: names of the server from
+// configuration, from the client, from a proxy.
+func addHost(ex *redact.Exchange, host string) {
+	switch {
+	case host == "" || host == ex.Host:
+	case ex.Host == "":
+		ex.Host = host
+	default:
+		ex.OtherHost = host
+	}
+}
+
+// statusCode reads a status code, which old producers write as text; 0 if it is none.
+func statusCode(v pcommon.Value) int {
+	switch v.Type() {
+	case pcommon.ValueTypeInt:
+		return int(v.Int())
+	case pcommon.ValueTypeDouble:
+		return int(v.Double())
+	}
+	n, err := strconv.Atoi(strings.TrimSpace(firstString(v)))
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
+// fieldsOf finds header fields among attributes that gather has classified.
+type fieldsOf struct {
+	infos []*keyInfo
+	attrs pcommon.Map
+}
+
+func (f fieldsOf) Field(side redact.Side, name string) (values []string, ok bool) {
+	i := -1
+	for _, v := range f.attrs.All() {
+		i++
+		ki := f.infos[i]
+		if ki.fields != "" && v.Type() == pcommon.ValueTypeMap && (side == redact.Response) == (ki.fields == httpattr.ResponseHeaderPrefix) {
+			for k, e := range v.Map().All() {
+				if foldedName(k) == name {
+					values, ok = append(values, stringsOf(e)...), true
+				}
+			}
+			continue
+		}
+		if side == redact.Request && ki.header == name || side == redact.Response && ki.answered == name {
+			values, ok = append(values, stringsOf(v)...), true
+		}
+	}
+	return values, ok
+}
+
+// stringsOf are the lines of a header field.
+func stringsOf(v pcommon.Value) (out []string) {
+	if v.Type() != pcommon.ValueTypeSlice {
+		return []string{v.AsString()}
+	}
+	for _, e := range v.Slice().All() {
+		out = append(out, e.AsString())
+	}
+	return out
 }
 
 // direction follows the span kind: who started the exchange.

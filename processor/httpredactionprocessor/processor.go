@@ -39,6 +39,8 @@ type redactor struct {
 	// remember is set if the engine's answer depends on key, value and direction
 	// alone and leaves no trace when it is "unchanged".
 	remember bool
+	// scoped is set if the policy has rules for some exchanges only.
+	scoped bool
 
 	keySources map[string]KeySourceConfig
 	sources    map[string]*keyfetch.Source
@@ -90,6 +92,7 @@ func newRedactor(set processor.Settings, cfg *Config, s signal) (*redactor, erro
 		dryRun:     dryRun,
 		audit:      policy.Audit(),
 		remember:   memorable(policy.Config()),
+		scoped:     len(policy.Config().Rules) > 0,
 		keySources: cfg.KeySources,
 		telemetry:  newTelemetry(builder, s),
 		logger:     set.Logger,

@@ -165,6 +165,8 @@ const (
 	factResponseType
 	factRequestCut
 	factResponseCut
+	factStatus
+	factTenant
 )
 
 // keyInfo is what is known about an attribute key. A walker keeps it.
@@ -185,8 +187,10 @@ type keyInfo struct {
 	fields string
 	fact   fact
 	place  place
-	// header is the folded name of a request header field.
+	// header is the folded name of a request header field, answered that of a
+	// response header field.
 	header   string
+	answered string
 	captured bool // strip_captured removes it
 	stamp    bool // written by this processor only
 	session  bool // a pseudonym, or how the credential was shown
@@ -218,7 +222,8 @@ func (v *vocabulary) info(key string) *keyInfo {
 		}
 	case strings.HasPrefix(c, httpattr.ResponseHeaderPrefix):
 		ki.place, ki.captured = placeHeader, true
-		if foldedName(c[len(httpattr.ResponseHeaderPrefix):]) == "content-type" {
+		ki.answered = foldedName(c[len(httpattr.ResponseHeaderPrefix):])
+		if ki.answered == "content-type" {
 			ki.fact = factResponseType
 		}
 	case strings.HasPrefix(c, httpattr.OwnPrefix):
@@ -242,6 +247,8 @@ func (ki *keyInfo) ownKey(key string) {
 		ki.fact = factResponseCut
 	case httpattr.CampaignReferrer:
 		ki.place = placeURL
+	case httpattr.CompanyID:
+		ki.fact = factTenant
 	}
 	ki.captured = true
 }
@@ -262,6 +269,10 @@ func (ki *keyInfo) standardKey(key string) {
 		ki.fact = factHost
 	case httpattr.Route:
 		ki.fact = factRoute
+	case httpattr.ResponseStatusCode, "http.status_code":
+		ki.fact = factStatus
+	case "company.id", "organization.id", "tenant.id":
+		ki.fact = factTenant
 	case httpattr.UserID, httpattr.UserName, httpattr.UserEmail, httpattr.UserFullName,
 		httpattr.EndUserID, httpattr.SessionID:
 		ki.captured = true

@@ -94,6 +94,7 @@ func (w *walker) lookup(key string) *keyInfo {
 // begin starts an item: a resource, a scope, a span or a log record.
 func (w *walker) begin(ex redact.Exchange) {
 	w.exchange = ex
+	w.exchange.Fields = nil // they are there for this call only
 	w.e.Begin(ex)
 	w.seen = redact.Stats{}
 	w.changed = 0

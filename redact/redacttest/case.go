@@ -50,8 +50,30 @@ type Exchange struct {
 	Method string `json:"method"`
 	Host   string `json:"host"`
 	Route  string `json:"route"`
+	// Path is the path where Route is a template.
+	Path string `json:"path"`
 	// Direction is incoming, outgoing or empty.
 	Direction string `json:"direction"`
+	Status    int    `json:"status"`
+	Tenant    string `json:"tenant"`
+	// Header and ResponseHeader are values of header fields by lower-case name.
+	Header         map[string]string `json:"header"`
+	ResponseHeader map[string]string `json:"response_header"`
+}
+
+// IsZero reports whether nothing is known.
+func (e *Exchange) IsZero() bool {
+	return e.Method+e.Host+e.Route+e.Path+e.Direction+e.Tenant == "" && e.Status == 0 && len(e.Header)+len(e.ResponseHeader) == 0
+}
+
+// Field implements redact.Fields.
+func (e *Exchange) Field(side redact.Side, name string) ([]string, bool) {
+	m := e.Header
+	if side == redact.Response {
+		m = e.ResponseHeader
+	}
+	v, ok := m[name]
+	return []string{v}, ok
 }
 
 // Rules is the small policy that a case of a corpus carries. Names are those of

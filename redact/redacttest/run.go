@@ -70,6 +70,7 @@ func (c *Case) Run(p *redact.Policy) (Result, error) {
 func (c *Case) exchange() (redact.Exchange, error) {
 	ex := redact.Exchange{
 		Method: strings.ToUpper(c.Exchange.Method), Host: c.Exchange.Host, Route: c.Exchange.Route,
+		Path: c.Exchange.Path, Status: c.Exchange.Status, Tenant: c.Exchange.Tenant, Fields: &c.Exchange,
 		RequestContentType: c.ContentType, ResponseContentType: c.ContentType,
 		RequestTruncated: c.Truncated, ResponseTruncated: c.Truncated,
 	}
