@@ -78,7 +78,7 @@ func (f *redactFlags) cases(b []byte, name string) ([]redacttest.Case, error) {
 	for i := range cases {
 		c := &cases[i]
 		c.Truncated = c.Truncated || f.truncated
-		if c.Exchange == (redacttest.Exchange{}) {
+		if c.Exchange.IsZero() {
 			c.Exchange = f.ex
 		}
 	}

@@ -150,3 +150,45 @@ func TestEmptyInlinePolicyIsThePolicyOfItsDefaults(t *testing.T) {
 	span.Attributes().PutStr("password", secret)
 	mustNotHold(t, tracesText(t, redactorFor(t, "policy: {}", nil).mustTraces(t, td)), secret)
 }
+
+// Status, tenant and header fields are found in whatever vocabulary they come, and a
+// rule applies where they are missing or spelled by the client.
+func TestScopesByFacts(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name, when string
+		attrs      map[string]any
+		masked     bool
+	}{
+		{"status", "{ status: 5xx }", map[string]any{"http.response.status_code": 503}, true},
+		{"other status", "{ status: 5xx }", map[string]any{"http.response.status_code": 200}, false},
+		{"old status", "{ status: 5xx }", map[string]any{"http.status_code": "200"}, false},
+		{"no status", "{ status: 5xx }", nil, true},
+		{"not, no status", "{ not: { status: 5xx } }", nil, true},
+		{"not", "{ not: { status: 5xx } }", map[string]any{"http.status_code": 500}, false},
+		{"field", "{ header: { x-tenant: acme } }", map[string]any{"http.request.header.x_tenant": []any{"globex", "acme"}}, true},
+		{"other field", "{ header: { x-tenant: acme } }", map[string]any{"http.request.header.x-tenant": []any{"globex"}}, false},
+		{"field in a map", "{ header: { x-tenant: acme } }", map[string]any{"http.request.headers": map[string]any{"X-Tenant": "globex"}}, false},
+		{"field of the response", "{ header: { x-tenant: acme } }", map[string]any{"http.response.header.x-tenant": []any{"globex"}}, true},
+		{"response field", "{ response_header: { x-tenant: acme } }", map[string]any{"http.response.header.x-tenant": "globex"}, false},
+		{"masked field", "{ header: { x-tenant: acme } }", map[string]any{"http.request.header.x-tenant": []any{"[REDACTED]"}}, true},
+		{"tenant", "{ tenant: acme }", map[string]any{"apispan.company.id": "globex", "company.id": "acme"}, false},
+		{"tenant elsewhere", "{ tenant: acme }", map[string]any{"tenant.id": "acme"}, true},
+		{"route by path", `{ route: "/orders/{id}" }`, map[string]any{"url.path": "/orders/17"}, true},
+		{"route by URL", `{ route: "/orders/{id}" }`, map[string]any{"http.target": "/orders/17?a=b"}, true},
+		{"other route", `{ route: "/orders/{id}" }`, map[string]any{"http.route": "/users/{id}", "url.path": "/users/17"}, false},
+		{"dot", "{ host: pay.example }", map[string]any{"server.address": "pay.example."}, true},
+		{"two hosts", "{ host: pay.example }", map[string]any{"http.host": "pay.example", "net.host.name": "localhost"}, true},
+	} {
+		r := redactorFor(t, "policy:\n  defaults: false\n  rules:\n    - when: "+tt.when+"\n      keys: { deny: [amount] }\n", nil)
+		td, span := newSpan()
+		if err := span.Attributes().FromRaw(tt.attrs); err != nil {
+			t.Fatal(err)
+		}
+		span.Attributes().PutStr("amount", "12")
+		v, _ := onlySpan(t, r.mustTraces(t, td)).Attributes().Get("amount")
+		if got := v.AsString() == "[REDACTED]"; got != tt.masked {
+			t.Errorf("%s: masked %v", tt.name, got)
+		}
+	}
+}

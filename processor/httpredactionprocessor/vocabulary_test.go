@@ -72,7 +72,7 @@ func TestFacts(t *testing.T) {
 			"url.path": "/orders/1", "http.request.header.content-type": []any{"application/json; charset=utf-8"},
 			"http.response.header.content-type": []any{"text/html"}, "apispan.request.body.truncated": true,
 		}, redact.Exchange{
-			Method: "POST", Host: "shop.example", Route: "/orders/{id}",
+			Method: "POST", Host: "shop.example", Route: "/orders/{id}", Path: "/orders/1",
 			RequestContentType: "application/json; charset=utf-8", ResponseContentType: "text/html", RequestTruncated: true,
 		}},
 		{"legacy", map[string]any{
