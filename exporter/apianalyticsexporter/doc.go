@@ -11,15 +11,28 @@
 // API-analytics backend and delivers them; in a logs pipeline, updates of users,
 // companies and subscriptions, and actions.
 //
-// The way of an exchange: internal/fromspan reads it out of the span, the
-// encoder in internal/backend/* turns it into one item, and that item, not the
-// span, waits in the exporterhelper's queue; internal/payload packs items into
-// requests, sender.go judges what the answer means, and a transport (http.go, or
-// another for another scheme of the endpoint) carries them. delivery.go decides
-// what becomes of refused events. Queueing,
-// batching, persistence and retry timing are the exporterhelper's. An update goes
-// the same way, read by internal/fromlog out of a log record; queued items know
-// their stream, and each stream has a sender.
+// # One span, followed
+//
+// Each step is one file, and knows only the next:
+//
+//	traces.go, logs.go   a batch of spans or log records comes in
+//	translate.go         each span is read by internal/fromspan (a record by
+//	                     internal/fromlog), narrowed by the gates, sampled, and becomes
+//	                     one item by the encoder in internal/backend/*
+//	request.go           the items of a batch are a request; request_store.go is its form
+//	                     on disk
+//	exporter.go          core puts the request into the exporterhelper's queue, which
+//	                     batches, stores and times retries; it keeps the books
+//	deliver.go           core.push gets it out again: each stream's items go out in
+//	                     requests cut by internal/payload, and a delivery decides by the
+//	                     answers what is sent, held, degraded, dropped or tried again
+//	send.go              a sender sends one request and judges the answer
+//	http.go              a transport carries it; other schemes have transports of their
+//	                     backend's
+//
+// Beside the way: backends.go is the registry of backends, config.go what is configured,
+// ratefetch.go keeps a vendor's sampling rates, dryrun.go shows instead of sending.
+// Everything that is about one backend stands in its folder below internal/backend.
 //
 // Guarantees: a span that was not redacted is not sent unless require_redaction
 // is false; an event keeps its id through every attempt; an event the backend
