@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http/httptest"
 	"os"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -17,22 +18,30 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
+	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend"
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/backendtest"
 )
 
 // backendConfig returns the smallest configuration of a backend, which a user would
-// write.
+// write: the credential and the endpoint.
 func backendConfig(t testing.TB, name, endpoint string) *Config {
 	t.Helper()
-	raw, ok := map[string]map[string]any{
-		"moesif":   {"endpoint": endpoint, "moesif": map[string]any{"application_id": "an-id"}},
-		"readme":   {"endpoint": endpoint, "readme": map[string]any{"api_key": "a-key"}},
-		"metlo":    {"metlo": map[string]any{"endpoint": endpoint, "api_key": "a-key"}},
-		"cerberus": {"endpoint": endpoint, "cerberus": map[string]any{"token": "a-token", "client_id": "shop"}},
-		"webhook":  {"webhook": map[string]any{"endpoint": endpoint}},
-	}[name]
-	if !ok {
-		t.Fatalf("write the smallest configuration of %s into backendConfig", name)
+	raw := map[string]any{}
+	all := defaultBackends()
+	for _, b := range all.blocks() {
+		if b.name != name {
+			continue
+		}
+		facts := reflect.New(b.typ).Interface().(backend.Config).Facts()
+		block := map[string]any{}
+		if facts.SecretKey != "" {
+			block[facts.SecretKey] = "a-key"
+		}
+		if raw[name] = block; facts.OwnEndpoint {
+			block["endpoint"] = endpoint
+		} else {
+			raw["endpoint"] = endpoint
+		}
 	}
 	cfg, err := load(t, confmap.NewFromStringMap(raw))
 	if err != nil {

@@ -140,10 +140,7 @@ func entitySuite(t *testing.T, k entity.Kind, enc backend.EntityEncoder, events 
 	if spec.MaxItems < 1 || spec.MaxItemBytes < 1024 || spec.MaxRequestBytes < spec.MaxItemBytes+len(spec.Prefix)+len(spec.Suffix) {
 		t.Errorf("limits do not fit each other: %+v", spec)
 	}
-	if fakes[spec.Name] == nil {
-		t.Fatalf("no fake of %s in vendors.go", spec.Name)
-	}
-	vendor, stream := fakes[spec.Name](Settings{}).vendor.at(spec.Path)
+	vendor, stream := vendorOf(t, enc).fake(Settings{}).vendor.at(spec.Path)
 	if stream != string(k) {
 		t.Fatalf("the fake serves %q at %s", stream, spec.Path)
 	}
@@ -193,7 +190,7 @@ func entitySuite(t *testing.T, k entity.Kind, enc backend.EntityEncoder, events 
 // entityFraming: items put together as Spec says are a request that the fake takes.
 func entityFraming(t *testing.T, k entity.Kind, enc backend.EntityEncoder) {
 	spec := enc.Spec()
-	fake := fakes[spec.Name](Settings{})
+	fake := vendorOf(t, enc).fake(Settings{})
 	total := 0
 	for _, n := range []int{1, 2, spec.MaxItems} {
 		body := []byte(spec.Prefix)

@@ -98,7 +98,7 @@ func harObject(schema fields) func(*checker, string, json.RawMessage) {
 // isDuration wants milliseconds, isTiming also -1 for "does not apply".
 func isDuration(c *checker, path string, v json.RawMessage) {
 	var n float64
-	if json.Unmarshal(v, &n) != nil || kindOf(v) != "integer" && kindOf(v) != "number" || n < 0 {
+	if first(v) == 'n' || json.Unmarshal(v, &n) != nil || n < 0 {
 		c.fail(path, "not a duration in milliseconds")
 	}
 }

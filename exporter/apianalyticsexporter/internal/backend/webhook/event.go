@@ -61,17 +61,17 @@ func appendContext(dst []byte, ex *exchange.Exchange) []byte {
 	dst = appendText(dst, `,"user_agent":`, ex.UserAgent)
 
 	dst, mark := open(dst, `,"user":`)
-	dst = appendText(dst, `,"id":`, ex.UserID)
-	dst = appendText(dst, `,"name":`, ex.UserName)
-	dst = appendText(dst, `,"email":`, ex.UserEmail)
+	dst = appendIdentity(dst, `,"id":`, ex.UserID)
+	dst = appendIdentity(dst, `,"name":`, ex.UserName)
+	dst = appendIdentity(dst, `,"email":`, ex.UserEmail)
 	dst = closeObject(dst, `,"user":`, mark)
-	dst = appendText(dst, `,"session_id":`, ex.SessionID)
-	dst = appendText(dst, `,"company_id":`, ex.CompanyID)
-	dst = appendText(dst, `,"subscription_id":`, ex.SubscriptionID)
+	dst = appendIdentity(dst, `,"session_id":`, ex.SessionID)
+	dst = appendIdentity(dst, `,"company_id":`, ex.CompanyID)
+	dst = appendIdentity(dst, `,"subscription_id":`, ex.SubscriptionID)
 	dst, mark = open(dst, `,"consumer":`)
-	dst = appendText(dst, `,"id":`, ex.ConsumerID)
-	dst = appendText(dst, `,"label":`, ex.ConsumerLabel)
-	dst = appendText(dst, `,"email":`, ex.ConsumerEmail)
+	dst = appendIdentity(dst, `,"id":`, ex.ConsumerID)
+	dst = appendIdentity(dst, `,"label":`, ex.ConsumerLabel)
+	dst = appendIdentity(dst, `,"email":`, ex.ConsumerEmail)
 	dst = closeObject(dst, `,"consumer":`, mark)
 
 	dst = appendText(dst, `,"api_version":`, ex.APIVersion)
@@ -255,6 +255,14 @@ func appendText(dst []byte, key, value string) []byte {
 	}
 	dst = append(dst, key...)
 	return wire.AppendString(dst, value)
+}
+
+// appendIdentity leaves out a mask, too: it would make one of all who were masked.
+func appendIdentity(dst []byte, key, value string) []byte {
+	if wire.IsMask(value) {
+		return dst
+	}
+	return appendText(dst, key, value)
 }
 
 // appendHex appends an id that is left out when it is all zeros.
