@@ -6,7 +6,6 @@ package httpcapture
 import (
 	"io"
 	"net/http"
-	"strings"
 	"sync/atomic"
 
 	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
@@ -127,7 +126,7 @@ func (t *innerTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 		return t.base.RoundTrip(r)
 	}
 	if outside != nil || t.cfg.skipsRequest(r) {
-		span.SetAttributes(skipMark...)
+		t.cfg.markSkipped(span, r)
 		return t.base.RoundTrip(r)
 	}
 
@@ -256,12 +255,7 @@ func (ex *clientExchange) responded(res *http.Response) (body bool) {
 	c := ex.cfg
 	ex.header = res.Header
 	ex.responseHeader(res.Header, res.StatusCode)
-	if c.eventHeader != "" {
-		v, ours := strings.CutPrefix(res.Header.Get(c.eventHeader), c.eventPrefix)
-		if ours && len(v) <= maxHeaderName && validFieldName(v) {
-			ex.eventID = v
-		}
-	}
+	ex.statedEventID(res.Header)
 	o := ex.outcome()
 	if _, ok := res.Body.(io.Writer); ok || res.StatusCode == http.StatusSwitchingProtocols {
 		o.hijacked = true // the protocol was switched

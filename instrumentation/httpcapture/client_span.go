@@ -60,7 +60,7 @@ func (t *spanTransport) roundTrip(ctx context.Context, r *http.Request, span tra
 	if span.IsRecording() {
 		setPooled(span, func(dst []attribute.KeyValue) []attribute.KeyValue { return t.tracing.requestAttributes(dst, r) })
 		if captureOutside(ctx, clientSide, r) != nil || t.cfg.skipsRequest(r) {
-			span.SetAttributes(skipMark...)
+			t.cfg.markSkipped(span, r)
 		} else {
 			ex.node.rec, ex.node.client = &ex.record, ex
 			ex.begin(t.cfg, span, r)

@@ -19,6 +19,7 @@ import (
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 
 	"github.com/apispan/apispan/instrumentation/httpcapture"
+	"github.com/apispan/apispan/internal/httpattr"
 )
 
 // clientWrapping is one way in on the client.
@@ -289,7 +290,13 @@ func TestClientOptions(t *testing.T) {
 	req := newRequest(t, "GET", s.URL+"/on", "")
 	req.SetBasicAuth("key-1", "password")
 	do(t, client, req)
-	want(t, c.attrs(t), map[string]any{"apispan.event.id": "3f2c9a54-0000-4000-8000-000000000001", "apispan.consumer.id": "key-1"})
+	sp := c.span(t)
+	sc := sp.SpanContext()
+	want(t, attrMap(sp.Attributes()), map[string]any{
+		"apispan.event.id":                   httpattr.NewEventID(sc.TraceID(), sc.SpanID(), nil),
+		"apispan.metadata.upstream_event_id": "3f2c9a54-0000-4000-8000-000000000001",
+		"apispan.consumer.id":                "key-1",
+	})
 	for _, m := range []string{"OPTIONS", "GET"} {
 		do(t, client, newRequest(t, m, s.URL+"/off/1", ""))
 		want(t, c.attrs(t), map[string]any{"apispan.skip": true, "apispan.event.id": nil})

@@ -57,11 +57,14 @@ type config struct {
 	jsonBody    bool // a resolver reads the request body
 	metadata    []func(Exchange) map[string]any
 
-	proxies     []netip.Prefix
-	eventHeader string
-	eventPrefix string
-	budget      int64
-	decoders    map[string]Decoder
+	forwarding   forwarding
+	probePeers   []netip.Prefix
+	alongside    bool // the span is not otelhttp's for certain
+	eventHeader  string
+	eventPrefix  string
+	trustEventID bool
+	budget       int64
+	decoders     map[string]Decoder
 
 	valueLimit int // of one attribute, bytes; 0 = none
 	maxAttrs   int // that we may add to a span
@@ -146,15 +149,17 @@ func newConfig(sd side, opts []Option) *config {
 		sessionKey:     s.sessionKey,
 		sessionSources: s.sessionSources,
 
-		metadata:    s.metadata,
-		proxies:     s.proxies,
-		eventHeader: s.eventHeader,
-		eventPrefix: s.eventPrefix,
-		budget:      s.budget,
-		decoders:    s.decoders,
-		valueLimit:  limits.value,
-		maxAttrs:    limits.attrs,
-		drops:       newDrops(s.meterProvider),
+		metadata:     s.metadata,
+		forwarding:   s.forwarding,
+		probePeers:   s.probePeers,
+		eventHeader:  s.eventHeader,
+		eventPrefix:  s.eventPrefix,
+		trustEventID: s.trustEventID,
+		budget:       s.budget,
+		decoders:     s.decoders,
+		valueLimit:   limits.value,
+		maxAttrs:     limits.attrs,
+		drops:        newDrops(s.meterProvider),
 	}
 	if s.policy != nil {
 		conf := s.policy.Config()

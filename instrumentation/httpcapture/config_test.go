@@ -72,30 +72,41 @@ func TestSources(t *testing.T) {
 func TestClientAddress(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
-		trusted []string
-		peer    string
-		header  http.Header
-		want    string
+		opts   []Option
+		peer   string
+		header http.Header
+		want   string
 	}{
 		"nothing":         {nil, "10.0.0.1:5", http.Header{}, ""},
 		"claimed":         {nil, "10.0.0.1:5", http.Header{"X-Forwarded-For": {"1.2.3.4"}}, "10.0.0.1"},
-		"trusted":         {[]string{"10.0.0.0/8"}, "10.0.0.1:5", http.Header{"X-Forwarded-For": {"9.9.9.9, 1.2.3.4"}}, "1.2.3.4"},
-		"several lines":   {[]string{"10.0.0.0/8"}, "10.0.0.1:5", http.Header{"X-Forwarded-For": {"9.9.9.9", "1.2.3.4, 10.2.2.2"}}, "1.2.3.4"},
-		"all trusted":     {[]string{"10.0.0.0/8"}, "10.0.0.1:5", http.Header{"X-Forwarded-For": {"10.0.0.9"}}, "10.0.0.9"},
-		"garbage":         {[]string{"10.0.0.0/8"}, "10.0.0.1:5", http.Header{"X-Forwarded-For": {"1.2.3.4, unknown, 10.0.0.7"}}, "10.0.0.7"},
-		"ports, IPv6":     {[]string{"10.0.0.1"}, "10.0.0.1:5", http.Header{"X-Forwarded-For": {"[2001:db8::1]:443"}}, "2001:db8::1"},
-		"mapped":          {[]string{"10.0.0.0/8"}, "[::ffff:10.0.0.1]:5", http.Header{"X-Forwarded-For": {"::ffff:1.2.3.4"}}, "1.2.3.4"},
-		"forwarded":       {[]string{"10.0.0.0/8"}, "10.0.0.1:5", http.Header{"Forwarded": {`for=1.1.1.1;proto=http, For="[2001:db8::2]:80"`}}, "2001:db8::2"},
-		"real ip":         {[]string{"10.0.0.0/8"}, "10.0.0.1:5", http.Header{"X-Real-Ip": {"1.2.3.4"}}, "1.2.3.4"},
-		"real ip claimed": {[]string{"10.0.0.0/8"}, "8.8.8.8:5", http.Header{"X-Real-Ip": {"1.2.3.4"}}, "8.8.8.8"},
-		"no peer":         {nil, "@", http.Header{"X-Forwarded-For": {"1.2.3.4"}}, ""},
+		"trusted":         {[]Option{WithTrustedProxies("10.0.0.0/8")}, "10.0.0.1:5", http.Header{"X-Forwarded-For": {"9.9.9.9, 1.2.3.4"}}, "1.2.3.4"},
+		"several lines":   {[]Option{WithTrustedProxies("10.0.0.0/8")}, "10.0.0.1:5", http.Header{"X-Forwarded-For": {"9.9.9.9", "1.2.3.4, 10.2.2.2"}}, "1.2.3.4"},
+		"all trusted":     {[]Option{WithTrustedProxies("10.0.0.0/8")}, "10.0.0.1:5", http.Header{"X-Forwarded-For": {"10.0.0.9"}}, "10.0.0.9"},
+		"garbage":         {[]Option{WithTrustedProxies("10.0.0.0/8")}, "10.0.0.1:5", http.Header{"X-Forwarded-For": {"1.2.3.4, unknown, 10.0.0.7"}}, "10.0.0.7"},
+		"ports, IPv6":     {[]Option{WithTrustedProxies("10.0.0.1")}, "10.0.0.1:5", http.Header{"X-Forwarded-For": {"[2001:db8::1]:443"}}, "2001:db8::1"},
+		"mapped":          {[]Option{WithTrustedProxies("10.0.0.0/8")}, "[::ffff:10.0.0.1]:5", http.Header{"X-Forwarded-For": {"::ffff:1.2.3.4"}}, "1.2.3.4"},
+		"forwarded":       {[]Option{WithTrustedProxies("10.0.0.0/8")}, "10.0.0.1:5", http.Header{"Forwarded": {`for=1.1.1.1;proto=http, For="[2001:db8::2]:80"`}}, "2001:db8::2"},
+		"open quote":      {[]Option{WithTrustedProxies("10.0.0.0/8")}, "10.0.0.1:5", http.Header{"Forwarded": {`for="9.9.9.9`, `for=1.2.3.4`}}, "1.2.3.4"},
+		"both":            {[]Option{WithTrustedProxies("10.0.0.0/8")}, "10.0.0.1:5", http.Header{"Forwarded": {"for=9.9.9.9"}, "X-Forwarded-For": {"1.2.3.4"}}, "1.2.3.4"},
+		"both, named":     {[]Option{WithTrustedProxies("10.0.0.0/8"), WithClientAddressHeader("Forwarded")}, "10.0.0.1:5", http.Header{"Forwarded": {"for=1.2.3.4"}, "X-Forwarded-For": {"9.9.9.9"}}, "1.2.3.4"},
+		"real ip unasked": {[]Option{WithTrustedProxies("10.0.0.0/8")}, "10.0.0.1:5", http.Header{"X-Real-Ip": {"1.2.3.4"}}, "10.0.0.1"},
+		"real ip":         {[]Option{WithTrustedProxies("10.0.0.0/8"), WithClientAddressHeader("X-Real-IP")}, "10.0.0.1:5", http.Header{"X-Real-Ip": {"9.9.9.9", "1.2.3.4"}, "X-Forwarded-For": {"9.9.9.9"}}, "1.2.3.4"},
+		"real ip missing": {[]Option{WithTrustedProxies("10.0.0.0/8"), WithClientAddressHeader("X-Real-IP")}, "10.0.0.1:5", http.Header{"X-Forwarded-For": {"9.9.9.9"}}, "10.0.0.1"},
+		"real ip claimed": {[]Option{WithTrustedProxies("10.0.0.0/8"), WithClientAddressHeader("X-Real-IP")}, "8.8.8.8:5", http.Header{"X-Real-Ip": {"1.2.3.4"}}, "8.8.8.8"},
+		"header, no word": {[]Option{WithClientAddressHeader("X-Real-IP")}, "8.8.8.8:5", http.Header{"X-Real-Ip": {"1.2.3.4"}, "X-Forwarded-For": {"1.2.3.4"}}, "8.8.8.8"},
+		"no peer":         {nil, "@", http.Header{"X-Forwarded-For": {"1.2.3.4"}}, "@"},
+		"no peer at all":  {nil, "", http.Header{"X-Forwarded-For": {"1.2.3.4"}}, ""},
+		"no port":         {nil, "8.8.8.8", http.Header{"X-Forwarded-For": {"1.2.3.4"}}, "8.8.8.8"},
+		"no port, IPv6":   {nil, "2001:db8::7", http.Header{"X-Forwarded-For": {"1.2.3.4"}}, "2001:db8::7"},
+		"no port, proxy":  {[]Option{WithTrustedProxies("10.0.0.0/8")}, "10.0.0.1", http.Header{"X-Forwarded-For": {"1.2.3.4"}}, "1.2.3.4"},
+		"not a Unix peer": {[]Option{WithTrustedProxies("unix")}, "8.8.8.8:5", http.Header{"X-Forwarded-For": {"1.2.3.4"}}, "8.8.8.8"},
 	} {
-		c := testConfig(WithTrustedProxies(tc.trusted...))
-		if got := c.clientAddress(&http.Request{RemoteAddr: tc.peer, Header: tc.header}); got != tc.want {
+		c := testConfig(tc.opts...)
+		if got, _ := c.clientAddress(&http.Request{RemoteAddr: tc.peer, Header: tc.header}); got != tc.want {
 			t.Errorf("%s: %q, want %q", name, got, tc.want)
 		}
 	}
-	if !slices.Contains(testConfig(WithTrustedProxies("192.0.2.7/24")).proxies, netip.MustParsePrefix("192.0.2.0/24")) {
+	if !slices.Contains(testConfig(WithTrustedProxies("192.0.2.7/24")).forwarding.proxies, netip.MustParsePrefix("192.0.2.0/24")) {
 		t.Error("host bits of a prefix are not cleared")
 	}
 }
@@ -108,12 +119,13 @@ func TestForwardedTarget(t *testing.T) {
 		want    string
 	}{
 		"claimed":      {"192.0.2.1", http.Header{"X-Forwarded-Proto": {"https"}, "X-Forwarded-Host": {"api.example.com"}}, ""},
-		"proto":        {"10.0.0.1", http.Header{"X-Forwarded-Proto": {"https, http"}}, "url.scheme=https"},
-		"host":         {"10.0.0.1", http.Header{"X-Forwarded-Host": {"API.example.com, inner"}}, "server.address=api.example.com server.port=80"},
+		"proto":        {"10.0.0.1", http.Header{"X-Forwarded-Proto": {"http, https"}}, "url.scheme=https"},
+		"host":         {"10.0.0.1", http.Header{"X-Forwarded-Host": {"claimed.example.net, API.example.com"}}, "server.address=api.example.com server.port=80"},
 		"both":         {"10.0.0.1", http.Header{"X-Forwarded-Proto": {"https"}, "X-Forwarded-Host": {"api.example.com"}}, "url.scheme=https server.address=api.example.com server.port=443"},
 		"port":         {"10.0.0.1", http.Header{"X-Forwarded-Host": {"api.example.com:8443"}}, "server.address=api.example.com server.port=8443"},
 		"IPv6":         {"10.0.0.1", http.Header{"X-Forwarded-Host": {"[2001:db8::1]:8443"}}, "server.address=2001:db8::1 server.port=8443"},
-		"RFC 7239":     {"10.0.0.1", http.Header{"Forwarded": {`for=1.2.3.4;Proto=https;host="api.example.com", for=10.0.0.9;proto=http`}}, "url.scheme=https server.address=api.example.com server.port=443"},
+		"two proxies":  {"10.0.0.0/8", http.Header{"X-Forwarded-For": {"6.6.6.6, 1.2.3.4, 10.0.0.9"}, "X-Forwarded-Proto": {"gopher, https, http"}}, "url.scheme=https"},
+		"RFC 7239":     {"10.0.0.0/8", http.Header{"Forwarded": {`for=1.2.3.4;Proto=https;host="api.example.com", for=10.0.0.9;proto=http`}}, "url.scheme=https server.address=api.example.com server.port=443"},
 		"no such host": {"10.0.0.1", http.Header{"X-Forwarded-Host": {"a/b?c"}, "X-Forwarded-Proto": {"javascript"}}, ""},
 		"nothing":      {"10.0.0.1", http.Header{}, ""},
 	} {

@@ -15,6 +15,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
@@ -290,6 +291,10 @@ func sameAsOtelhttp(t *testing.T, name string, plain, ours story) {
 		delete(b.Attributes, "http.route")
 		delete(a.Attributes, "client.address") // X-Forwarded-For is not believed
 		delete(b.Attributes, "client.address")
+		if !utf8.ValidString(a.Attributes["url.path"]) { // otelhttp lets it through, and a batch is lost
+			delete(a.Attributes, "url.path")
+			delete(b.Attributes, "url.path")
+		}
 	}
 	if limited {
 		return // ours took the place of others

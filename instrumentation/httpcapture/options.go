@@ -10,6 +10,7 @@ import (
 	"maps"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
@@ -78,11 +79,13 @@ type settings struct {
 	sessionSources []SessionSource
 	metadata       []func(Exchange) map[string]any
 
-	proxies     []netip.Prefix
-	eventHeader string
-	eventPrefix string
-	budget      int64
-	decoders    map[string]Decoder
+	forwarding   forwarding
+	probePeers   []netip.Prefix
+	eventHeader  string
+	eventPrefix  string
+	trustEventID bool
+	budget       int64
+	decoders     map[string]Decoder
 
 	tracing       tracing
 	meterProvider metric.MeterProvider
@@ -191,9 +194,21 @@ func WithSkipRequest(f func(*http.Request) bool) Option {
 }
 
 // WithoutDefaultSkips captures OPTIONS requests and health checks too.
-// By default they are skipped: OPTIONS; GET or HEAD of /health, /healthz, /livez,
-// /readyz and the like; user agents kube-probe/, GoogleHC/, ELB-HealthChecker/.
+// By default they are skipped: GET or HEAD of /health, /healthz, /livez, /readyz and
+// the like; OPTIONS that was answered as such, that is with Allow,
+// Access-Control-Allow-Methods or -Headers, with status 404, 405 or 501, or without
+// content either way. A handler that serves OPTIONS like any other method is recorded.
+// No header of a request hides it: for probers see WithProbePeers.
 func WithoutDefaultSkips() Option { return opt(func(s *settings) { s.defaultSkips = false }) }
+
+// WithProbePeers skips the health checks of load balancers and orchestrators on paths
+// that others use, too: GET and HEAD from one of these peers (CIDR or address), by a
+// user agent that begins with kube-probe/, GoogleHC/ or ELB-HealthChecker/, without
+// X-Forwarded-For, Forwarded, Via or X-Real-Ip, since what a load balancer only passes
+// on is no check of its own. Default: none. Servers only.
+func WithProbePeers(cidrs ...string) Option {
+	return opt(func(s *settings) { s.probePeers = s.prefixes("WithProbePeers", s.probePeers, cidrs) })
+}
 
 // WithRoutes changes the capture of single routes. The first rule that matches
 // applies; its options are laid over the ones of the wrapper.
@@ -253,32 +268,67 @@ func WithMetadata(f func(Exchange) map[string]any) Option {
 	})
 }
 
-// WithTrustedProxies names the proxies (CIDR or address) whose X-Forwarded-For,
-// Forwarded or X-Real-Ip is believed when client.address is set, and whose
-// X-Forwarded-Proto, X-Forwarded-Host or Forwarded when url.scheme, server.address and
-// server.port are. Default: none, so client.address is the peer and the others are
-// what this server was asked for, whatever the request claims. Servers only.
+// WithTrustedProxies names the proxies (CIDR, address, or "unix" for whoever connects
+// over a Unix socket) whose X-Forwarded-For, else Forwarded, is believed when
+// client.address is set, and whose X-Forwarded-Proto, X-Forwarded-Host or Forwarded when
+// url.scheme, server.address and server.port are. Lists are read from the end, and no
+// further than to the first address that is not named. Default: none, so client.address
+// is the peer and the others are what this server was asked for, whatever the request
+// claims. Servers only.
 func WithTrustedProxies(cidrs ...string) Option {
 	return opt(func(s *settings) {
-		for _, c := range cidrs {
-			p, err := netip.ParsePrefix(c)
-			if err != nil {
-				a, aerr := netip.ParseAddr(c)
-				if aerr != nil {
-					s.errs = append(s.errs, fmt.Errorf("httpcapture: WithTrustedProxies: %q is neither an address nor a CIDR prefix: %w", c, err))
-					continue
-				}
-				p = netip.PrefixFrom(a, a.BitLen())
+		cidrs := slices.DeleteFunc(slices.Clone(cidrs), func(c string) bool {
+			unix := strings.EqualFold(c, "unix")
+			s.forwarding.unix = s.forwarding.unix || unix
+			return unix
+		})
+		s.forwarding.proxies = s.prefixes("WithTrustedProxies", s.forwarding.proxies, cidrs)
+	})
+}
+
+// WithClientAddressHeader names the headers in which trusted proxies write the address
+// of the client, in order; only these are read. X-Forwarded-For and Forwarded are lists
+// as ever, any other has one address, such as X-Real-Ip, Cf-Connecting-Ip,
+// True-Client-Ip, Fly-Client-Ip. Name one that your proxy sets on every request: what it
+// leaves out or passes on, a client can write. Default: X-Forwarded-For, then
+// Forwarded. Without WithTrustedProxies none is read.
+func WithClientAddressHeader(names ...string) Option {
+	return opt(func(s *settings) {
+		s.forwarding.headers = make([]string, 0, len(names)) // not nil: the default is not read
+		for _, n := range names {
+			if !validFieldName(n) {
+				s.errs = append(s.errs, fmt.Errorf("httpcapture: WithClientAddressHeader: %q is not a header name", n))
+				continue
 			}
-			s.proxies = append(s.proxies, p.Masked())
+			s.forwarding.headers = append(s.forwarding.headers, http.CanonicalHeaderKey(n))
 		}
 	})
 }
 
+// prefixes adds addresses and CIDR prefixes to a list.
+func (s *settings) prefixes(option string, to []netip.Prefix, cidrs []string) []netip.Prefix {
+	to = slices.Clip(to)
+	for _, c := range cidrs {
+		p, err := netip.ParsePrefix(c)
+		if err != nil {
+			a, aerr := netip.ParseAddr(c)
+			if aerr != nil {
+				s.errs = append(s.errs, fmt.Errorf("httpcapture: %s: %q is neither an address nor a CIDR prefix: %w", option, c, err))
+				continue
+			}
+			p = netip.PrefixFrom(a, a.BitLen())
+		}
+		to = append(to, p.Masked())
+	}
+	return to
+}
+
 // WithEventIDHeader gives each captured exchange an id and tells it to the
 // caller in this response header; it is also recorded as apispan.event.id. The id
-// is a UUID derived from trace and span id. Request headers are never changed. On
-// a client the id is read from this header of the response. Default: "", off.
+// is a UUID derived from trace and span id. Request headers are never changed. A
+// client gives the call an id of its own; the one that the response states in this
+// header is recorded as apispan.metadata.upstream_event_id, since the other side could
+// give one id to all calls, which are then one at the vendor. Default: "", off.
 func WithEventIDHeader(name string) Option {
 	return opt(func(s *settings) {
 		if name != "" && !validFieldName(name) {
@@ -296,7 +346,7 @@ func WithEventIDHeader(name string) Option {
 //	httpcapture.WithEventIDHeader("X-Documentation-Url"),
 //	httpcapture.WithEventIDPrefix("https://docs.example.com/logs/"),
 //
-// On a client a header of the response that does not begin with it is not read.
+// A header of the other side that does not begin with it is not read.
 func WithEventIDPrefix(prefix string) Option {
 	return opt(func(s *settings) {
 		if strings.ContainsFunc(prefix, func(r rune) bool { return r < ' ' || r > '~' }) {
@@ -306,6 +356,12 @@ func WithEventIDPrefix(prefix string) Option {
 		s.eventPrefix = prefix
 	})
 }
+
+// WithTrustedEventID takes the id from the other side, where it states one in the header
+// of WithEventIDHeader (a token of RFC 9110, at most 128 bytes): a server from the
+// request, a client from the response. It is for calls between services of one owner:
+// two exchanges with one id are one at the vendor, and the other is lost. Default: off.
+func WithTrustedEventID() Option { return opt(func(s *settings) { s.trustEventID = true }) }
 
 // WithMemoryBudget limits the bytes of bodies that are held at any moment by all
 // exchanges in progress in this process, in bytes. Default: DefaultMemoryBudget,

@@ -284,7 +284,8 @@ func (c *config) cut(kv attribute.KeyValue) attribute.KeyValue {
 	switch kv.Value.Type() {
 	case attribute.STRING:
 		limit := c.valueLimit
-		if kv.Key == httpattr.URLQuery {
+		switch kv.Key {
+		case httpattr.URLQuery, httpattr.URLPath, httpattr.UserAgent:
 			limit = maxHeaderValue
 		}
 		if v := kv.Value.AsString(); limit > 0 && len(v) > limit {

@@ -38,10 +38,14 @@ type record struct {
 	reqKnown   bool
 	reqCodings []string
 
-	declared   *Identity            // from WithIdentityFrom
-	session    []attribute.KeyValue // from WithSessionKey; no policy touches it
-	clientAddr string
-	eventID    string
+	declared  *Identity            // from WithIdentityFrom
+	session   []attribute.KeyValue // from WithSessionKey; no policy touches it
+	mended    []attribute.KeyValue // see appendMended
+	eventID   string
+	foreignID string // that the other side stated
+
+	// optionsCall is an OPTIONS request that is left out if it is answered as one.
+	optionsCall, optionsAnswer bool
 
 	req, res capture
 }
@@ -82,6 +86,7 @@ func (rec *record) begin(cfg *config, span trace.Span, r *http.Request) {
 		cfg.resolve(rec.declared, r, "", false)
 	}
 	rec.session = cfg.session(r)
+	rec.ownEventID(span)
 }
 
 // responseHeader takes the header of the final response. It is called at the
@@ -93,6 +98,7 @@ func (rec *record) responseHeader(h http.Header, status int) {
 		return
 	}
 	rec.status = status
+	rec.optionsAnswer = rec.optionsCall && answersOptions(h, status)
 	var dropped int
 	*rec.attrs, dropped = rec.cfg.resSet.collect(*rec.attrs, h)
 	rec.resType, rec.resKnown = contentType(h)
@@ -180,7 +186,7 @@ func (rec *record) skipped(attrs []attribute.KeyValue, route string, o *outcome)
 	if route != "" {
 		attrs = append(attrs, attribute.String(httpattr.Route, route))
 	}
-	return rec.set(attrs, o)
+	return rec.set(append(attrs, rec.mended...), o)
 }
 
 // bodies ends both captures.
@@ -221,7 +227,10 @@ func (rec *record) assemble(o *outcome, attrs []attribute.KeyValue, skip bool) [
 		route = routeOf(o.r.Pattern)
 	}
 	p := c.planFor(o.r)
-	if skip || !p.enabled {
+	if rec.optionsCall && !rec.optionsAnswer {
+		rec.optionsAnswer = rec.res.total() == 0 && o.resSize == 0 && (rec.req0.Body == nil || rec.req0.Body == http.NoBody)
+	}
+	if skip || !p.enabled || rec.optionsAnswer {
 		return rec.skipped(attrs, route, o)
 	}
 
@@ -270,12 +279,13 @@ func (rec *record) assemble(o *outcome, attrs []attribute.KeyValue, skip bool) [
 	if o.resSize > 0 {
 		attrs = append(attrs, attribute.Int64(httpattr.ResponseBodySize, o.resSize))
 	}
-	if rec.clientAddr != "" {
-		attrs = append(attrs, attribute.String(httpattr.ClientAddress, rec.clientAddr))
-	}
 	if rec.eventID != "" {
 		attrs = append(attrs, attribute.String(httpattr.EventID, rec.eventID))
 	}
+	if rec.foreignID != "" {
+		attrs = append(attrs, attribute.String(httpattr.MetadataPrefix+foreignEventID[c.side], rec.foreignID))
+	}
+	attrs = append(attrs, rec.mended...)
 	if c.side == serverSide {
 		attrs = c.appendTarget(attrs, o.r)
 	}

@@ -35,7 +35,9 @@ func (r RouteRule) check(s *settings) []error {
 	errs = append(errs, s.errs...)
 	if len(s.skip) != len(before.skip) || len(s.skipRequest) != len(before.skipRequest) ||
 		len(s.identity) != len(before.identity) || len(s.metadata) != len(before.metadata) ||
-		len(s.proxies) != len(before.proxies) || len(s.routes) != len(before.routes) ||
+		s.forwarding.any() != before.forwarding.any() || len(s.forwarding.proxies) != len(before.forwarding.proxies) ||
+		len(s.forwarding.headers) != len(before.forwarding.headers) || len(s.probePeers) != len(before.probePeers) ||
+		s.trustEventID != before.trustEventID || len(s.routes) != len(before.routes) ||
 		len(s.decoders) != len(before.decoders) || s.policy != before.policy || s.budget != before.budget ||
 		s.eventHeader != before.eventHeader || s.eventPrefix != before.eventPrefix || s.defaultSkips != before.defaultSkips {
 		errs = append(errs, fmt.Errorf("httpcapture: Route: %q has an option that cannot be changed for a route", r.pattern))

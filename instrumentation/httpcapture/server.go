@@ -8,10 +8,7 @@ import (
 	"net/http"
 
 	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
-	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/trace"
-
-	"github.com/apispan/apispan/internal/httpattr"
 )
 
 // NewHandler is otelhttp.NewHandler with capture: it wraps h in a span and records
@@ -47,6 +44,7 @@ func Handler(h http.Handler, opts ...Option) http.Handler {
 	if !cfg.captures() {
 		return h
 	}
+	cfg.alongside = true
 	return &inner{cfg: cfg, next: h}
 }
 
@@ -112,15 +110,12 @@ func (h *inner) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if outside != nil || h.cfg.skipsRequest(r) {
-		span.SetAttributes(skipMark...)
+		h.cfg.markSkipped(span, r)
 		h.next.ServeHTTP(w, r)
 		return
 	}
 	h.serve(w, r, span, n)
 }
-
-// skipMark is shared by all: SetAttributes does not change what it is given.
-var skipMark = []attribute.KeyValue{attribute.Bool(httpattr.Skip, true)}
 
 func (h *inner) serve(w http.ResponseWriter, r *http.Request, span trace.Span, n *node) {
 	ex := &serverExchange{}
@@ -164,10 +159,10 @@ func (h *inner) serve(w http.ResponseWriter, r *http.Request, span trace.Span, n
 // capture begins to record c.r and what is answered to it.
 func (c *serverCore) capture(cfg *config, span trace.Span) {
 	c.begin(cfg, span, c.r)
-	c.clientAddr = cfg.clientAddress(c.r)
-	if cfg.eventHeader != "" {
-		sc := span.SpanContext() // the api_analytics exporter derives the same id
-		c.eventID = httpattr.NewEventID(sc.TraceID(), sc.SpanID(), nil)
+	c.mended = cfg.appendMended(c.mendedBuf[:0], c.r, cfg.policy != nil)
+	c.optionsCall = cfg.defaultSkips && c.r.Method == http.MethodOptions
+	c.statedEventID(c.r.Header)
+	if c.eventID != "" {
 		c.Header().Set(cfg.eventHeader, cfg.eventPrefix+c.eventID)
 	}
 }

@@ -48,7 +48,7 @@ func (s *spanServer) serve(ctx context.Context, w http.ResponseWriter, r *http.R
 	switch {
 	case !span.IsRecording():
 	case captureOutside(ctx, serverSide, r) != nil, s.cfg.skipsRequest(r):
-		span.SetAttributes(skipMark...)
+		s.cfg.markSkipped(span, r)
 	default:
 		c.node.rec = &c.record
 		c.capture(s.cfg, span)

@@ -81,11 +81,18 @@ func TestSkips(t *testing.T) {
 		opts                      []httpcapture.Option
 		skip                      bool
 	}{
-		{name: "options", method: "OPTIONS", path: "/x", skip: true},
+		{name: "options", method: "OPTIONS", path: "/options", skip: true},
+		{name: "options served as another method", method: "OPTIONS", path: "/x"},
 		{name: "health", method: "GET", path: "/healthz", skip: true},
 		{name: "posting to health", method: "POST", path: "/healthz"},
-		{name: "probe", method: "GET", path: "/x", agent: "kube-probe/1.30", skip: true},
-		{name: "switched off", method: "OPTIONS", path: "/x", opts: []httpcapture.Option{httpcapture.WithoutDefaultSkips()}},
+		{name: "called a probe", method: "GET", path: "/x", agent: "kube-probe/1.30"},
+		{name: "probe", method: "GET", path: "/x", agent: "kube-probe/1.30", skip: true, opts: []httpcapture.Option{
+			httpcapture.WithProbePeers("127.0.0.1", "::1")}},
+		{name: "probe elsewhere", method: "GET", path: "/x", agent: "kube-probe/1.30", opts: []httpcapture.Option{
+			httpcapture.WithProbePeers("10.0.0.0/8")}},
+		{name: "posting probe", method: "POST", path: "/x", agent: "kube-probe/1.30", opts: []httpcapture.Option{
+			httpcapture.WithProbePeers("127.0.0.1", "::1")}},
+		{name: "switched off", method: "OPTIONS", path: "/options", opts: []httpcapture.Option{httpcapture.WithoutDefaultSkips()}},
 		{name: "by request", method: "GET", path: "/a", skip: true, opts: []httpcapture.Option{
 			httpcapture.WithSkipRequest(func(r *http.Request) bool { return r.URL.Path == "/a" })}},
 		{name: "by outcome", method: "GET", path: "/a", skip: true, opts: []httpcapture.Option{
@@ -108,6 +115,9 @@ func TestSkips(t *testing.T) {
 				mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 					if r.URL.Path == "/skip-me" {
 						httpcapture.Skip(r.Context())
+					}
+					if r.URL.Path == "/options" {
+						w.Header().Set("Allow", "GET, OPTIONS")
 					}
 					_, _ = io.WriteString(w, "out")
 				})

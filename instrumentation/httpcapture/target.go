@@ -6,14 +6,46 @@ package httpcapture
 import (
 	"net"
 	"net/http"
-	"net/netip"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"go.opentelemetry.io/otel/attribute"
 
 	"github.com/apispan/apispan/internal/httpattr"
 )
+
+// Limits of what tracing has written of a request, in bytes. net/http lets 1 MiB
+// through, and a span of that size costs others their place in every queue.
+const (
+	maxPath   = maxHeaderValue
+	maxMethod = 64
+)
+
+// appendMended appends what tracing has written of a request in a form that must not
+// leave: text that is not UTF-8, for one of which an exporter loses the whole batch;
+// text without an end; the address that the client claims to have.
+//
+// Raw leaves the length to a policy that follows and must see the whole.
+func (c *config) appendMended(dst []attribute.KeyValue, r *http.Request, raw bool) []attribute.KeyValue {
+	if addr, set := c.clientAddress(r); set {
+		dst = append(dst, attribute.String(httpattr.ClientAddress, addr))
+	}
+	if u := r.URL; u != nil && (len(u.Path) > maxPath || !utf8.ValidString(u.Path)) {
+		dst = append(dst, attribute.String(httpattr.URLPath, cleanValue(u.EscapedPath(), raw)))
+	}
+	if agent := r.UserAgent(); len(agent) > maxHeaderValue || !utf8.ValidString(agent) {
+		dst = append(dst, attribute.String(httpattr.UserAgent, cleanValue(agent, raw)))
+	}
+	if len(r.Method) > maxMethod {
+		dst = append(dst, attribute.String(httpattr.RequestMethodOriginal, r.Method[:maxMethod]))
+	}
+	if len(r.Host) > maxHost || !utf8.ValidString(r.Host) {
+		host, _ := splitAddress(r.Host)
+		dst = append(dst, attribute.String(httpattr.ServerAddress, cutString(cleanValue(host, false), maxHost)))
+	}
+	return dst
+}
 
 // appendTarget appends what the request was really for, where the attributes that
 // every server span has do not say it: the path with its escapes where decoding has
@@ -22,16 +54,16 @@ import (
 func (c *config) appendTarget(dst []attribute.KeyValue, r *http.Request) []attribute.KeyValue {
 	if u := r.URL; u != nil {
 		if u.RawPath != "" || strings.ContainsAny(u.Path, "?#%") {
-			dst = append(dst, attribute.String(httpattr.URLPath, u.EscapedPath()))
+			dst = append(dst, attribute.String(httpattr.URLPath, cleanValue(u.EscapedPath(), c.policy != nil)))
 		}
 		if u.RawQuery != "" {
 			dst = append(dst, attribute.String(httpattr.URLQuery, c.query(u.RawQuery)))
 		}
 	}
-	if len(c.proxies) == 0 {
+	if !c.forwarding.any() {
 		return dst
 	}
-	scheme, host := c.forwardedTarget(r)
+	scheme, host := c.forwarding.target(r)
 	if scheme != "" {
 		dst = append(dst, attribute.String(httpattr.URLScheme, scheme))
 	}
@@ -52,47 +84,4 @@ func (c *config) appendTarget(dst []attribute.KeyValue, r *http.Request) []attri
 		port = 80
 	}
 	return append(dst, attribute.String(httpattr.ServerAddress, name), attribute.Int(httpattr.ServerPort, port))
-}
-
-// forwardedTarget returns the scheme and the host that the first proxy was asked for,
-// each empty if unknown or if whoever says so is not trusted.
-func (c *config) forwardedTarget(r *http.Request) (scheme, host string) {
-	peer, err := netip.ParseAddrPort(r.RemoteAddr)
-	if err != nil || !c.trusted(peer.Addr().Unmap().WithZone("")) {
-		return "", ""
-	}
-	scheme, host = firstElement(r.Header["X-Forwarded-Proto"]), firstElement(r.Header["X-Forwarded-Host"])
-	if f := firstElement(r.Header["Forwarded"]); f != "" { // RFC 7239
-		for pair := range strings.SplitSeq(f, ";") {
-			name, v, _ := strings.Cut(strings.TrimSpace(pair), "=")
-			v = strings.Trim(v, `"`)
-			switch {
-			case scheme == "" && strings.EqualFold(name, "proto"):
-				scheme = v
-			case host == "" && strings.EqualFold(name, "host"):
-				host = v
-			}
-		}
-	}
-	if scheme = strings.ToLower(scheme); scheme != "http" && scheme != "https" {
-		scheme = ""
-	}
-	if len(host) > 255 || strings.ContainsFunc(host, notInHost) {
-		host = ""
-	}
-	return scheme, strings.ToLower(host)
-}
-
-// firstElement returns the first element of a list in header fields of one name.
-func firstElement(fields []string) string {
-	if len(fields) == 0 {
-		return ""
-	}
-	v, _, _ := strings.Cut(fields[0], ",")
-	return strings.TrimSpace(v)
-}
-
-// notInHost reports whether c cannot stand in a host with port.
-func notInHost(c rune) bool {
-	return (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && !strings.ContainsRune("-._~[]:", c)
 }

@@ -16,6 +16,7 @@ import (
 	"time"
 	"unsafe"
 
+	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/trace"
 )
 
@@ -52,6 +53,8 @@ type serverCore struct {
 	// Guarded by record.mu.
 	hijacked bool
 	copied   bool // bytes went through ReadFrom, past otelhttp's count
+
+	mendedBuf [1]attribute.KeyValue
 }
 
 // Unwrap is for http.ResponseController.

@@ -44,10 +44,10 @@ type Config struct {
 	// some applications put the session's secret there.
 	SessionIDAsToken bool `mapstructure:"session_id_as_token"`
 	// IgnoreTransactionID keeps a captured X-Moesif-Transaction-Id header from
-	// becoming the event's id. Default false, as in Moesif's SDKs. WARNING: events
-	// with one id are one event to Moesif, so a client that sends the same id with
-	// every request makes its calls vanish from analytics and metered billing. Set
-	// it where clients are not trusted.
+	// becoming the event's id. Default true: ids are ours, and the captured header
+	// stays with the event. False does as Moesif's SDKs do. WARNING: events with one
+	// id are one event to Moesif, so a client that sends the same id with every
+	// request makes its calls vanish from analytics and metered billing.
 	IgnoreTransactionID bool `mapstructure:"ignore_transaction_id"`
 
 	Gates backend.Gates `mapstructure:",squash"`
@@ -55,7 +55,7 @@ type Config struct {
 
 // Default returns the block as it is where no key is written.
 func (Config) Default() any {
-	return configoptional.Default(Config{Gates: backend.DefaultGates()})
+	return configoptional.Default(Config{IgnoreTransactionID: true, Gates: backend.DefaultGates()})
 }
 
 // Facts implements [backend.Config].
