@@ -5,6 +5,7 @@ package e2e
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"go.yaml.in/yaml/v3"
 
 	"github.com/apispan/apispan/test/harness"
@@ -75,19 +77,26 @@ func yamlFiles(t *testing.T, dir string) []string {
 	return files
 }
 
+// shippedEnv is what the shipped configurations ask of the environment.
+func shippedEnv(t *testing.T) []string {
+	t.Helper()
+	return []string{
+		"MOESIF_APPLICATION_ID=an-id", "README_API_KEY=a-key",
+		"CERBERUS_ENDPOINT=https://ingest.example.com", "CERBERUS_BACKEND_URL=https://cerberus.example.com", "CERBERUS_TOKEN=sk",
+		"METLO_ENDPOINT=https://metlo.example.com:8081", "METLO_API_KEY=a-key", "METLO_ENCRYPTION_KEY=a-session-key",
+		"MOESIF_ENDPOINT=http://127.0.0.1:1", "README_ENDPOINT=http://127.0.0.1:1",
+		"OTLP_BACKEND=https://otlp.example.com", "GATEWAY=https://gateway.example.com:4318",
+		"STATE_DIR=" + t.TempDir(), "TLS_DIR=/etc/otelcol-apispan/tls",
+	}
+}
+
 // TestShippedConfigsAreValid runs every configuration through the collector.
 func TestShippedConfigsAreValid(t *testing.T) {
 	t.Parallel()
 	for _, file := range yamlFiles(t, "collectorbuild/config") {
 		t.Run(filepath.Base(file), func(t *testing.T) {
 			t.Parallel()
-			out, err := validate(t, file,
-				"MOESIF_APPLICATION_ID=an-id", "README_API_KEY=a-key",
-				"CERBERUS_ENDPOINT=https://ingest.example.com", "CERBERUS_BACKEND_URL=https://cerberus.example.com", "CERBERUS_TOKEN=sk",
-				"METLO_ENDPOINT=https://metlo.example.com:8081", "METLO_API_KEY=a-key", "METLO_ENCRYPTION_KEY=a-session-key",
-				"MOESIF_ENDPOINT=http://127.0.0.1:1", "README_ENDPOINT=http://127.0.0.1:1",
-				"OTLP_BACKEND=https://otlp.example.com", "GATEWAY=https://gateway.example.com:4318",
-				"STATE_DIR="+t.TempDir(), "TLS_DIR=/etc/otelcol-apispan/tls")
+			out, err := validate(t, file, shippedEnv(t)...)
 			if err != nil {
 				t.Errorf("%v\n%s", err, out)
 			}
@@ -236,4 +245,67 @@ func TestConfigOrder(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestComponentKeys: what `apispan check` knows by heart is what this build takes.
+func TestComponentKeys(t *testing.T) {
+	t.Parallel()
+	if os.Getenv("APISPAN_COLLECTOR") != "" {
+		t.Skip("another binary is tested than the one that the checkout builds")
+	}
+	fullBinary(t)
+	cmd := exec.CommandContext(t.Context(), "go", "run", "./componentkeys")
+	cmd.Dir = filepath.Join(repoRoot(t), "test")
+	got, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := os.ReadFile(filepath.Join(repoRoot(t), "cmd/apispan/internal/check/components.txt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), string(got)); diff != "" {
+		t.Errorf("run go generate ./cmd/apispan/... (-file +build):\n%s", diff)
+	}
+}
+
+// TestCheckAgreesWithTheCollector: `apispan check` accepts and refuses what the real
+// binary accepts and refuses, alone and when it asks the binary.
+func TestCheckAgreesWithTheCollector(t *testing.T) {
+	t.Parallel()
+	binary := fullBinary(t)
+	apispan := filepath.Join(t.TempDir(), "apispan")
+	build := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-o", apispan, "./cmd/apispan")
+	build.Dir = repoRoot(t)
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	env := append(shippedEnv(t), "APISPAN_TEST_SHORT_KEY=only-twenty-bytes-key", "KAFKA_BROKERS=127.0.0.1:9")
+	for dir, good := range map[string]bool{"collectorbuild/config": true, "collectorbuild/testdata/bad": false} {
+		for _, file := range yamlFiles(t, dir) {
+			if filepath.Base(file) == "demo.yaml" {
+				continue // has its addresses from whoever starts it
+			}
+			cmd := exec.CommandContext(t.Context(), apispan, "check", "--offline", "--collector", binary, file)
+			cmd.Env = env
+			out, _ := cmd.CombinedOutput()
+			alone := failures(string(out), 4, 17, 18)
+			asked := failures(string(out), 19)
+			if good != (alone == "") || good != (asked == "") || good != (cmd.ProcessState.ExitCode() == 0) {
+				t.Errorf("%s: want good=%v:\n%s", filepath.Base(file), good, out)
+			}
+		}
+	}
+}
+
+// failures are the failed checks of a report with one of the numbers.
+func failures(report string, numbers ...int) (text string) {
+	for line := range strings.Lines(report) {
+		for _, number := range numbers {
+			if strings.HasPrefix(line, fmt.Sprintf("%2d  FAIL", number)) {
+				text += line
+			}
+		}
+	}
+	return text
 }

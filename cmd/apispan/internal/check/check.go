@@ -1,7 +1,7 @@
 // Copyright The apispan Authors
 // SPDX-License-Identifier: Apache-2.0
 
-package doctor
+package check
 
 import (
 	"context"
@@ -16,6 +16,9 @@ type Options struct {
 	Offline bool
 	// Timeout bounds the connection to each backend. 0 means 5 s.
 	Timeout time.Duration
+	// Collector is the binary whose own validation is asked, too. "" means
+	// otelcol-apispan if it is on PATH, "none" means none.
+	Collector string
 }
 
 // Examine makes all checks.
@@ -27,9 +30,11 @@ func Examine(ctx context.Context, o Options) *Report {
 	}
 	for _, check := range []func(*tree, *Report){
 		checkPipelines, checkPolicies, checkSecrets, checkQueues, checkListeners, checkEncryption, checkVolumes, checkSDK,
+		checkKeys, checkService,
 	} {
 		check(t, r)
 	}
+	checkCollector(ctx, t, o, r)
 	if o.Offline {
 		r.addf(13, Skip, "", "offline")
 		return r

@@ -3,6 +3,6 @@
 
 //go:build !linux && !darwin && !freebsd
 
-package doctor
+package check
 
 func freeSpace(string) (int64, bool) { return 0, false }

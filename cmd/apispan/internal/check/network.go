@@ -1,7 +1,7 @@
 // Copyright The apispan Authors
 // SPDX-License-Identifier: Apache-2.0
 
-package doctor
+package check
 
 import (
 	"context"
@@ -132,7 +132,7 @@ func reach(ctx context.Context, t *tree, id string, u *url.URL, r *Report) {
 	}
 	secret := text(at(block, b.secret))
 	b.sign(req.Header, secret)
-	req.Header.Set("User-Agent", "apispan-doctor")
+	req.Header.Set("User-Agent", "apispan-check")
 	begin := time.Now()
 	resp, err := client.Do(req)
 	if err != nil {

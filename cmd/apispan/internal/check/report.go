@@ -1,13 +1,15 @@
 // Copyright The apispan Authors
 // SPDX-License-Identifier: Apache-2.0
 
-package doctor
+package check
 
 import (
 	"cmp"
 	"fmt"
 	"io"
+	"regexp"
 	"slices"
+	"strings"
 )
 
 // Level is how bad a finding is.
@@ -33,6 +35,9 @@ type Finding struct {
 	Level Level
 	// About is the key or the component.
 	About string
+	// File and Line say where it stands; empty and 0 if nowhere.
+	File string
+	Line int
 	// Text says what is wrong and what to do.
 	Text string
 }
@@ -55,13 +60,55 @@ var checks = map[int]string{
 	14: "backends accept the credential",
 	15: "the clock is right",
 	16: "the SDK's limits leave bodies whole",
+	17: "keys are known, and those that are required are there",
+	18: "what is named is defined, and what is defined is used",
+	19: "the Collector itself accepts the configuration",
 }
 
 // Report collects findings.
-type Report struct{ findings []Finding }
+type Report struct {
+	findings []Finding
+	places   map[string]place
+}
 
 func (r *Report) addf(check int, level Level, about, format string, args ...any) {
-	r.findings = append(r.findings, Finding{check, level, about, fmt.Sprintf(format, args...)})
+	f := Finding{Check: check, Level: level, About: about, Text: fmt.Sprintf(format, args...)}
+	if level > Skip {
+		at := r.place(about, f.Text)
+		f.File, f.Line = at.file, at.line
+	}
+	r.findings = append(r.findings, f)
+}
+
+// quoted is a key that a text names.
+var quoted = regexp.MustCompile("`([a-z0-9_:]+)`")
+
+// place is where a path or a component stands: if the text names a key of it, there.
+func (r *Report) place(about, text string) place {
+	if about == "" {
+		return place{}
+	}
+	for _, above := range []string{"", "exporters", "processors", "receivers", "connectors", "extensions", "service::pipelines"} {
+		path := join(above, about)
+		if _, ok := r.places[path]; !ok {
+			continue
+		}
+		if m := quoted.FindStringSubmatch(text); m != nil {
+			for key := m[1]; key != ""; {
+				if at, ok := r.places[join(path, key)]; ok {
+					return at
+				}
+				i := strings.LastIndex(key, "::")
+				key = key[:max(i, 0)]
+			}
+		}
+		return r.places[path]
+	}
+	// The nearest that is above it.
+	if i := strings.LastIndex(about, "::"); i > 0 {
+		return r.place(about[:i], "")
+	}
+	return place{}
 }
 
 // Worst is the worst level found.
@@ -87,6 +134,9 @@ func (r *Report) Write(w io.Writer) error {
 		about := f.About
 		if about != "" {
 			about += ": "
+		}
+		if f.Line > 0 {
+			about = fmt.Sprintf("%s:%d: %s", f.File, f.Line, about)
 		}
 		text := cmp.Or(f.Text, checks[f.Check])
 		if _, err := fmt.Fprintf(w, "%2d  %-4s  %s%s\n", f.Check, f.Level, about, text); err != nil {

@@ -3,7 +3,7 @@
 
 //go:build linux || darwin || freebsd
 
-package doctor
+package check
 
 import "syscall"
 

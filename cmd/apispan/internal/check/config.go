@@ -1,14 +1,16 @@
 // Copyright The apispan Authors
 // SPDX-License-Identifier: Apache-2.0
 
-package doctor
+package check
 
 import (
 	"net"
 	"net/netip"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"go.yaml.in/yaml/v3"
@@ -21,8 +23,19 @@ const (
 	exporterType  = "api_analytics"
 )
 
-// secretKeys are the names of values that must not stand in a file.
-var secretKeys = []string{"application_id", "api_key", "token", "secret_key", "password", "bearer_token"}
+// secretKeys are the names of values that must not stand in a file: those of the
+// backends, and what others call theirs.
+var secretKeys = sync.OnceValue(func() []string {
+	keys := []string{"token", "secret_key", "password"}
+	c := components()["exporters"][exporterType]
+	for path, kind := range c.keys {
+		block, key, ok := strings.Cut(path, "::")
+		if ok && kind == "secret" && slices.Contains(c.choices, block) {
+			keys = append(keys, key)
+		}
+	}
+	return keys
+})
 
 // pipeline is one pipeline of the service.
 type pipeline struct {
@@ -104,27 +117,8 @@ func checkPolicies(t *tree, r *Report) {
 		if kind(id) != processorType {
 			continue
 		}
-		var source []byte
-		switch c := processors[id]; {
-		case at(c, "policy") != nil:
-			source, _ = yaml.Marshal(at(c, "policy")) // it was YAML before
-		case at(c, "policy_file") != nil:
-			m, err := readFile(text(at(c, "policy_file")))
-			if err != nil {
-				r.addf(4, Fail, id, "policy_file %v", err)
-				continue
-			}
-			source, _ = yaml.Marshal(m)
-		default:
-			source, _ = redact.Preset(text(at(c, "preset")))
-		}
-		if source == nil {
-			r.addf(4, Fail, id, "has no policy, policy_file or known preset: write `preset: default`")
-			continue
-		}
-		p, err := redact.Compile(source)
-		if err != nil {
-			r.addf(4, Fail, id, "the policy is refused: run otelcol-apispan validate, or apispan policy check FILE, for the place")
+		p := compile(t, id, processors[id], r)
+		if p == nil {
 			continue
 		}
 		given, _ := at(processors[id], "hmac_keys").(map[string]any)
@@ -143,6 +137,75 @@ func checkPolicies(t *tree, r *Report) {
 	}
 }
 
+// compile compiles the policy of one processor as it does.
+func compile(t *tree, id string, c any, r *Report) *redact.Policy {
+	var given []string
+	for _, key := range []string{"policy", "policy_file", "preset"} {
+		if !empty(at(c, key)) {
+			given = append(given, key)
+		}
+	}
+	path := "processors::" + id + "::policy"
+	var source []byte
+	switch {
+	case c == elsewhere:
+		r.addf(4, Skip, id, "its configuration is not looked up")
+		return nil
+	case len(given) == 0:
+		r.addf(4, Fail, id, "has no policy: write `preset: default`, or one of `policy` and `policy_file`")
+		return nil
+	case len(given) > 1:
+		r.addf(4, Fail, id, "`%s` are set together: keep one of `policy`, `policy_file` and `preset`", strings.Join(given, "` and `"))
+		return nil
+	case at(c, given[0]) == elsewhere:
+		r.addf(4, Skip, id, "`%s` is not looked up", given[0])
+		return nil
+	case given[0] == "policy":
+		source, _ = yaml.Marshal(at(c, "policy")) // it was YAML before
+	case given[0] == "preset":
+		if source, _ = redact.Preset(text(at(c, "preset"))); source == nil {
+			r.addf(4, Skip, id, "there is no such preset") // check 17 fails
+			return nil
+		}
+	default:
+		path = "policy_file " + id
+		m, err := readFile(text(at(c, "policy_file")), t.places, path)
+		if err != nil {
+			r.addf(4, Fail, id, "`policy_file` %v", err)
+			return nil
+		}
+		source, _ = yaml.Marshal(m)
+	}
+	p, err := redact.Compile(source)
+	if err == nil {
+		return p
+	}
+	lines := map[string]place{}
+	var doc yaml.Node
+	if yaml.Unmarshal(source, &doc) == nil && len(doc.Content) == 1 {
+		locate(doc.Content[0], "", path, lines)
+	}
+	for problem := range strings.SplitSeq(err.Error(), "\n") {
+		problem = strings.TrimPrefix(problem, "redact: ")
+		about := id
+		// The line is that of the text that was compiled: find the key that stands there.
+		if rest, ok := strings.CutPrefix(problem, "line "); ok {
+			number, after, _ := strings.Cut(rest, ": ")
+			problem = after
+			for key, at := range lines {
+				if strconv.Itoa(at.line) == number && len(key) > len(about) {
+					about = key
+				}
+			}
+		}
+		f := Finding{Check: 4, Level: Fail, About: id, Text: "the policy is refused: " + problem}
+		at := r.place(about, "")
+		f.File, f.Line = at.file, at.line
+		r.findings = append(r.findings, f)
+	}
+	return nil
+}
+
 // checkSecrets looks for credentials that stand in the files.
 func checkSecrets(t *tree, r *Report) {
 	var found []string
@@ -155,7 +218,7 @@ func checkSecrets(t *tree, r *Report) {
 			}
 		case string:
 			inKeys := strings.Contains(path, "::hmac_keys::")
-			if x != "" && t.literal[path] && (inKeys || slices.Contains(secretKeys, key)) {
+			if x != "" && t.literal[path] && (inKeys || slices.Contains(secretKeys(), key)) {
 				found = append(found, path)
 			}
 		}
@@ -176,7 +239,7 @@ func checkQueues(t *tree, r *Report) {
 	extensions := texts(at(t.root, "service", "extensions"))
 	limit := receiverLimit(t)
 	for id, c := range section(t, "exporters") {
-		if k := kind(id); k != exporterType && k != "otlp_http" && k != "otlphttp" && k != "otlp" && k != "otlp_grpc" {
+		if !hasQueue(id) || at(c, "sending_queue", "storage") == elsewhere {
 			continue
 		}
 		queue, retry := at(c, "sending_queue"), at(c, "retry_on_failure")
@@ -217,6 +280,11 @@ func checkQueues(t *tree, r *Report) {
 			r.addf(9, OK, id, "queue of %d, receiver limit of %d bytes", size, limit)
 		}
 	}
+}
+
+// hasQueue reports whether check 6 is about the queue of an exporter.
+func hasQueue(id string) bool {
+	return slices.Contains([]string{exporterType, "otlp_http", "otlphttp", "otlp", "otlp_grpc"}, kind(id))
 }
 
 // file is the storage extension that writes, behind guarded_storage.
