@@ -156,6 +156,11 @@ const (
 	flagKeyHit
 	// flagPlace: the verdict is that of the place, not of a key.
 	flagPlace
+	// flagCookie and flagSetCookie: the value is that of such a field, wherever it
+	// stands. Both together: it is not, although the container around it is.
+	flagCookie
+	flagSetCookie
+	cookieBits = flagCookie | flagSetCookie
 )
 
 // pathState is a state of the lazy path automaton; 0 is "no path can match".

@@ -109,7 +109,7 @@ func (s *Scratch) asLeaf(src []byte, c ctx) {
 
 // leafString decides over one scalar value.
 func (s *Scratch) leafString(v string, c ctx) (string, Effect) {
-	if c.v.act <= actAllow && s.p.det == nil && len(v) <= s.p.cfg.Limits.Body && !structured(str(v)) {
+	if c.v.act <= actAllow && c.v.flags&cookieBits == 0 && s.p.det == nil && len(v) <= s.p.cfg.Limits.Body && !structured(str(v)) {
 		return v, Unchanged // what apply would find out
 	}
 	s.removed = false

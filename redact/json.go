@@ -25,7 +25,7 @@ type frame struct {
 }
 
 // neutral reports whether nothing is said about the values inside so far.
-func (f *frame) neutral() bool { return f.v.act == actNone && f.kv.act == actNone }
+func (f *frame) neutral() bool { return !f.v.says() && !f.kv.says() }
 
 type frameFlags uint8
 
@@ -183,7 +183,7 @@ value:
 		d++
 		nf := &frames[d]
 		nf.v = v
-		nf.v.flags = v.flags & flagLower
+		nf.v.flags = v.flags & (flagLower | cookieBits)
 		nf.kv = verdict{}
 		nf.state = st
 		nf.start = int32(i)
@@ -371,13 +371,13 @@ keyQuote:
 		}
 		own, st = val.unpack()
 		v = own
-		if own != (verdict{}) || f.v.act != actNone || f.kv.act != actNone {
+		if own != (verdict{}) || !f.neutral() {
 			if own.flags&flagKeyHit != 0 {
 				s.count(c.place, own.rule, actMask, outcomeRule)
 				s.replace(keyStart, i, s.p.maskJSON)
 			}
 			v = strongest(f.v, own)
-			if own.flags&flagValueKey != 0 && f.kv.act != actNone {
+			if own.flags&flagValueKey != 0 && f.kv.says() {
 				v = strongest(v, f.kv)
 				v.flags |= flagValueKey
 			}
@@ -407,7 +407,7 @@ element:
 		ec := s.elem(ctx{v: v, state: st, place: c.place}, int(f.idx))
 		v, st = ec.v, ec.state
 	}
-	if f.kv.act != actNone { // the element before named a denied field
+	if f.kv.says() { // the element before named a denied field
 		v = strongest(v, f.kv)
 		f.kv = verdict{}
 	}
@@ -426,7 +426,7 @@ closeContainer:
 		}
 		f = &frames[d]
 		f.flags |= frameKept
-		if closed.flags&frameValue != 0 && f.kv.act == actNone {
+		if closed.flags&frameValue != 0 && !f.kv.says() {
 			s.pend = append(s.pend, span{closed.start, int32(i), closed.flags&frameNameless != 0})
 		}
 	}

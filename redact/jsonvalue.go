@@ -40,7 +40,7 @@ func (s *Scratch) jsonString(src []byte, a, b int, esc bool, c ctx, f *frame, ke
 // jsonScalar decides over the number or literal src[i:end] and returns where to go
 // on.
 func (s *Scratch) jsonScalar(src []byte, i, end int, k kind, c ctx, f *frame, keyStart int) int {
-	if c.v.flags&flagValueKey != 0 && f != nil && f.flags&frameObject != 0 && f.kv.act == actNone {
+	if c.v.flags&flagValueKey != 0 && f != nil && f.flags&frameObject != 0 && !f.kv.says() {
 		s.pend = append(s.pend, span{int32(i), int32(end), c.v.flags&flagValueOnly != 0})
 	}
 	switch c.v.act {
@@ -152,7 +152,7 @@ func (s *Scratch) jsonPair(src []byte, a, b int, esc bool, c *ctx, f *frame) {
 		return
 	}
 	if c.v.flags&flagNameKey != 0 && b-a <= 64*6 {
-		if nv := s.nameOf(src[a:b], esc, *c); nv.act > f.kv.act {
+		if nv := s.nameOf(src[a:b], esc, *c); nv.act > f.kv.act || !f.kv.says() && nv.cookie() != 0 {
 			f.kv = nv
 			for _, p := range s.pend[f.pend:] {
 				s.jsonRetro(src, p, ctx{v: nv, place: c.place, nest: c.nest})
@@ -160,7 +160,7 @@ func (s *Scratch) jsonPair(src []byte, a, b int, esc bool, c *ctx, f *frame) {
 			s.pend = s.pend[:f.pend]
 		}
 	}
-	if c.v.flags&flagValueKey != 0 && f.kv.act == actNone {
+	if c.v.flags&flagValueKey != 0 && !f.kv.says() {
 		s.pend = append(s.pend, span{int32(a - 1), int32(b + 1), c.v.flags&flagValueOnly != 0})
 	}
 }
@@ -179,6 +179,17 @@ func (s *Scratch) nameOf(raw []byte, esc bool, c ctx) verdict {
 // jsonRetro replaces a value whose name came after it.
 func (s *Scratch) jsonRetro(src []byte, p span, c ctx) {
 	raw := src[p.start:p.end]
+	if c.v.act == actNone { // a cookie field
+		switch raw[0] {
+		case '"':
+			at := int(p.start) + 1
+			raw = raw[1 : len(raw)-1]
+			s.jsonInspect(raw, at, bytes.IndexByte(raw, '\\') >= 0, c)
+		case '{', '[':
+			s.sub(int(p.start), (*Scratch).walkJSON, raw, c)
+		}
+		return
+	}
 	if c.v.act == actHMAC || c.v.act == actEncrypt {
 		k := kindNumber
 		switch raw[0] {
@@ -213,11 +224,14 @@ func (s *Scratch) jsonInspect(raw []byte, at int, esc bool, c ctx) {
 		s.arena = appendUnescaped(s.arena, raw)
 		dec = s.arena[m:len(s.arena):len(s.arena)]
 	}
-	if (s.p.det == nil || len(dec) < s.p.detMin && !c.cut) && !structured(dec) {
+	w := (*Scratch).inspect
+	if c.v.cookie() != 0 {
+		w = (*Scratch).cookieText
+	} else if (s.p.det == nil || len(dec) < s.p.detMin && !c.cut) && !structured(dec) {
 		return
 	}
 	pend, fb := len(s.pend), s.frameBase
-	es := s.inner((*Scratch).inspect, dec, c)
+	es := s.inner(w, dec, c)
 	s.pend, s.frameBase = s.pend[:pend], fb
 	m := rawMap{raw: raw, plain: !esc}
 	for _, e := range es {

@@ -194,6 +194,9 @@ func (s *Scratch) offer(r uint16, pl place, pt part, best *verdict) {
 
 // strongest joins the inherited verdict with the one of the key itself.
 func strongest(inh, own verdict) verdict {
+	if own.flags&cookieBits == 0 {
+		own.flags |= inh.flags & cookieBits
+	}
 	if own.act == actNone || own.act < inh.act && inh.act != actMiss {
 		own.act, own.rule = inh.act, inh.rule
 		own.flags = own.flags&^flagLower | inh.flags&flagLower
@@ -246,7 +249,10 @@ func (s *Scratch) decide(pl place, st pathState, key []byte) (verdict, pathState
 			if next == nil {
 				pt = partLast
 			}
-			s.candidate(seg, pl, pt, &best)
+			fl := s.candidate(seg, pl, pt, &best)
+			if next == nil {
+				best.flags |= fl & cookieBits
+			}
 			seg, rest = next, after
 		}
 	}
@@ -262,11 +268,12 @@ func (s *Scratch) decide(pl place, st pathState, key []byte) (verdict, pathState
 	return best, st
 }
 
-func (s *Scratch) candidate(key []byte, pl place, pt part, best *verdict) {
+func (s *Scratch) candidate(key []byte, pl place, pt part, best *verdict) verdictFlags {
 	m := len(s.foldBuf)
 	s.foldBuf = fold.AppendKey(s.foldBuf, key)
-	s.p.keys.find(s, s.foldBuf[m:], pl, pt, best)
+	fl := s.p.keys.find(s, s.foldBuf[m:], pl, pt, best)
 	s.foldBuf = s.foldBuf[:m]
+	return fl
 }
 
 // cookieName also tests a cookie without its security prefix and without the
@@ -299,6 +306,27 @@ var keyNameFlags = func() map[string]verdictFlags {
 	}
 	for _, k := range []string{"value", "val", "v", "stringvalue"} {
 		m[k] |= flagValueOnly
+	}
+	for name, kind := range headerKinds {
+		switch kind {
+		case headerCookie:
+			m[name] |= flagCookie
+		case headerSetCookie:
+			m[name] |= flagSetCookie
+		}
+	}
+	for _, k := range []string{"cookies", "httpcookies", "requestcookies", "cookiejar", "cookieheader"} {
+		m[k] |= flagCookie
+	}
+	for _, k := range []string{"setcookies", "responsecookies"} {
+		m[k] |= flagSetCookie
+	}
+	// What lists of cookies say about one besides its value.
+	for _, k := range []string{
+		"name", "key", "path", "domain", "expires", "expirationdate", "maxage", "samesite", "secure", "httponly", "hostonly",
+		"priority", "partitioned", "size", "storeid",
+	} {
+		m[k] |= cookieBits
 	}
 	return m
 }()

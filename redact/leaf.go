@@ -198,10 +198,13 @@ func (s *Scratch) inspectLeaf(c ctx, dec []byte, k kind) ([]byte, Effect) {
 	case kindNumber:
 		return s.inspectNumber(c, dec)
 	}
-	if !structured(dec) && (s.p.det == nil || !c.cut && (len(dec) < s.p.detMin || !s.detects(dec))) {
+	w := (*Scratch).inspect
+	if c.v.cookie() != 0 {
+		w = (*Scratch).cookieText
+	} else if !structured(dec) && (s.p.det == nil || !c.cut && (len(dec) < s.p.detMin || !s.detects(dec))) {
 		return nil, Unchanged
 	}
-	out, changed := s.run((*Scratch).inspect, dec, c)
+	out, changed := s.run(w, dec, c)
 	if !changed {
 		return nil, Unchanged
 	}

@@ -13,6 +13,17 @@ import (
 // rule of its own (not for want of an allow rule).
 func (v verdict) strong() bool { return v.act >= actTruncate && v.act != actMiss }
 
+// cookie is flagCookie or flagSetCookie if the value is that of a cookie field.
+func (v verdict) cookie() verdictFlags {
+	if f := v.flags & cookieBits; f != cookieBits {
+		return f
+	}
+	return 0
+}
+
+// says reports whether a verdict matters for what stands inside of the value.
+func (v verdict) says() bool { return v.act != actNone || v.flags&cookieBits != 0 }
+
 // stronger returns the context with the stronger verdict. A missing allow rule is
 // the weakest: another spelling of the key may be allowed.
 func stronger(a, b ctx) ctx {

@@ -16,7 +16,33 @@ func (s *Scratch) walkCookie(src []byte, c ctx) { s.cookies(src, c, false) }
 // attribute allows; any other name is a cookie.
 func (s *Scratch) walkSetCookie(src []byte, c ctx) { s.cookies(src, c, true) }
 
+// cookieText is inspect for the value of a cookie field that stands in a body, a
+// text or an attribute of another name: as the field has it, or as JSON.
+func (s *Scratch) cookieText(src []byte, c ctx) {
+	if c.nest >= uint8(s.p.cfg.Limits.Nested) {
+		s.overLimit(0, len(src), c, "")
+		return
+	}
+	c.nest++
+	pl := placeCookie
+	if c.v.cookie() == flagSetCookie {
+		pl = placeSetCookie
+	}
+	c.v.flags &^= cookieBits
+	s.cookies(src, s.in(c, pl), pl == placeSetCookie)
+	s.patterns(src, c)
+}
+
 func (s *Scratch) cookies(src []byte, c ctx, set bool) {
+	if o := blankPrefix(src); looksJSON(src[o:]) && c.nest < uint8(s.p.cfg.Limits.Nested) {
+		c.nest++
+		// Several fields, or the cookies by name, as JSON.
+		if c.v.flags |= flagCookie; set {
+			c.v.flags ^= cookieBits
+		}
+		s.sub(o, (*Scratch).walkEmbedded, src[o:], c)
+		return
+	}
 	first := true
 	sc := cookie.Scan(src)
 	for ; ; first = false {

@@ -27,7 +27,7 @@ func (s *Scratch) startElement(w *markupWalk, t *markup.Token) bool {
 		s.malformed(src, t.Start, top.c, "")
 		return false
 	}
-	if top.pair.act != actNone {
+	if top.pair.says() {
 		if cc.v.flags&flagNameKey != 0 {
 			top.pair = verdict{} // a new pair begins
 		} else {
@@ -81,12 +81,12 @@ func (s *Scratch) attributes(w *markupWalk, t *markup.Token, cc *ctx) bool {
 		}
 		flags := s.attribute(src, a, cc, w.html)
 		if a.End > a.Val && (flags&flagNameKey != 0 || w.html && controlAttribute(src[a.Name:a.NameEnd])) {
-			if v := s.nameVerdict(*cc, s.references(src[a.Val:a.End])); v.strong() && v.act > named.act {
+			if v := s.nameVerdict(*cc, s.references(src[a.Val:a.End])); v.strong() && v.act > named.act || !named.says() && v.cookie() != 0 {
 				named = v
 			}
 		}
 	}
-	if named.act == actNone {
+	if !named.says() {
 		return true
 	}
 	cc.v = strongest(cc.v, named)
@@ -106,7 +106,7 @@ func (s *Scratch) attribute(src []byte, a *markup.Attr, cc *ctx, html bool) verd
 	name, value := src[a.Name:a.NameEnd], src[a.Val:a.End]
 	own, st := s.lookup(cc.place, cc.state, name)
 	data := html && len(name) > 5 && hasFold(name, "data-")
-	if own.act == actNone && cc.v.act == actNone && own.flags&flagKeyHit == 0 && !data && s.p.det == nil &&
+	if !own.says() && !cc.v.says() && own.flags&flagKeyHit == 0 && !data && s.p.det == nil &&
 		plainText(value) {
 		return own.flags // nearly every attribute
 	}

@@ -59,7 +59,7 @@ func (s *Scratch) walkText(src []byte, c ctx) {
 		var vc ctx
 		if cand.Plain && cand.Secret == 0 {
 			v, st := s.textVerdict(src, cand, c)
-			if v = strongest(c.v, v); !v.strong() {
+			if v = strongest(c.v, v); !v.strong() && v.flags&cookieBits == 0 {
 				continue // nearly every key
 			}
 			vc = c
@@ -68,6 +68,13 @@ func (s *Scratch) walkText(src []byte, c ctx) {
 			vc = s.textKey(src, cand, c)
 		}
 		if !vc.v.strong() {
+			if vc.v.cookie() != 0 {
+				start, end, next := cand.Line(src)
+				vc.cut = c.cut && end == len(src)
+				s.sub(start, (*Scratch).cookieText, src[start:end], vc)
+				sc.SkipTo(next)
+				continue
+			}
 			if cand.Secret == 0 {
 				continue
 			}

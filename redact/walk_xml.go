@@ -119,7 +119,7 @@ func (s *Scratch) markupToken(w *markupWalk) bool {
 // it is done.
 func (s *Scratch) plainLeaf(w *markupWalk) bool {
 	t, top := &w.sc.Token, s.top(w)
-	if top.c.v.act != actNone || top.pair.act != actNone || len(s.elements)-w.base >= s.p.cfg.Limits.Depth {
+	if top.c.v.says() || top.pair.act != actNone || len(s.elements)-w.base >= s.p.cfg.Limits.Depth {
 		return false
 	}
 	name := w.src[t.Name:t.NameEnd]
@@ -127,7 +127,7 @@ func (s *Scratch) plainLeaf(w *markupWalk) bool {
 		return false
 	}
 	own, st := s.lookup(top.c.place, stateNone, name)
-	if own.act != actNone || own.flags&(flagKeyHit|flagNameKey) != 0 || st != stateNone || !plainText(w.src[t.Body:t.BodyEnd]) {
+	if own.act != actNone || own.flags&(flagKeyHit|flagNameKey|cookieBits) != 0 || st != stateNone || !plainText(w.src[t.Body:t.BodyEnd]) {
 		return false
 	}
 	if w.html && voidElement(name) {
@@ -171,7 +171,7 @@ func plainText(b []byte) bool {
 // textNode decides over character data.
 func (s *Scratch) textNode(w *markupWalk, t *markup.Token) {
 	raw := w.src[t.Body:t.BodyEnd]
-	if c := &s.top(w).c; c.v.act == actNone && c.v.flags&flagNameKey == 0 && s.p.det == nil && !c.cut && plainText(raw) {
+	if c := &s.top(w).c; !c.v.says() && c.v.flags&flagNameKey == 0 && s.p.det == nil && !c.cut && plainText(raw) {
 		return // nearly all text
 	}
 	start, end := trimBlanks(raw)
@@ -247,7 +247,7 @@ func (s *Scratch) nameSibling(w *markupWalk, name []byte) {
 		parent = &s.elements[n-1]
 	}
 	parent.pair = s.nameVerdict(parent.c, name)
-	if !parent.pair.strong() {
+	if !parent.pair.strong() && parent.pair.cookie() == 0 {
 		parent.pair = verdict{}
 		return
 	}

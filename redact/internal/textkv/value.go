@@ -75,6 +75,19 @@ func (c *Candidate) Value(src []byte) (start, end, next int) {
 	return i, e, e
 }
 
+// Line returns the extent of the value of a header field: unless it is quoted it
+// reaches to the end of the line or of the string that the key begins.
+func (c *Candidate) Line(src []byte) (start, end, next int) {
+	if _, n := quoteAt(src, c.Val); n > 0 && c.outer == 0 || c.Sep != ':' {
+		return c.Value(src)
+	}
+	end = c.Val
+	for end < len(src) && src[end] != '\n' && src[end] != '\r' && (c.outer == 0 || src[end] != c.outer) {
+		end++
+	}
+	return c.Val, end, end
+}
+
 // alone reports whether the quoted string that ends at i is all of the value in a
 // line that starts with the key: only closing marks or another key may follow.
 func (c *Candidate) alone(src []byte, i int) bool {
