@@ -12,6 +12,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"sync"
 
 	"github.com/apispan/apispan/redact"
 )
@@ -114,8 +115,12 @@ func (c *Case) Name() string {
 const corpusKey = "0123456789abcdef0123456789abcdef"
 
 // Compile makes a policy of the rules of the case and nothing else: no built-in
-// list, no default detectors. Its HMAC key "k1" is fixed and public.
+// list, no default detectors. Its HMAC key "k1" is fixed and public. A case without
+// "policy" runs under the preset "default".
 func (c *Case) Compile() (*redact.Policy, error) {
+	if !c.Policy.given() {
+		return defaultPolicy()
+	}
 	cfg := redact.Config{
 		HMAC:     redact.HMAC{Keys: []redact.HMACKey{{ID: "k1", Value: corpusKey}}},
 		Patterns: map[string]string{},
@@ -136,6 +141,17 @@ func (c *Case) Compile() (*redact.Policy, error) {
 	}
 	return redact.CompileConfig(cfg)
 }
+
+// given reports whether the case has a policy, which may be an empty one.
+func (r *Rules) given() bool {
+	return r.Deny != nil || r.Allow != nil || r.HMAC != nil || r.Patterns != nil
+}
+
+// defaultPolicy is compiled once: it is immutable and safe for concurrent use.
+var defaultPolicy = sync.OnceValues(func() (*redact.Policy, error) {
+	y, _ := redact.Preset("default")
+	return redact.Compile(y)
+})
 
 // maxLine bounds one case.
 const maxLine = 64 << 20
