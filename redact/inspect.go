@@ -21,7 +21,7 @@ func structured(b []byte) bool {
 	if nestFirst[b[0]] {
 		return true
 	}
-	return hasKeyByte(b)
+	return hasKeyByte(b) || bytes.IndexByte(b, '\n') >= 0 && csvLike(b)
 }
 
 // longText is the length from which on five searches by the runtime, which takes
@@ -70,13 +70,17 @@ func (s *Scratch) nested(src []byte, c ctx) {
 	}
 	var w walker
 	switch c0 := b[0]; {
-	case (c0 == '{' || c0 == '[') && looksJSON(b):
+	case (c0 == '{' || c0 == '[') && (looksJSON(b) || scalarArray(b)):
 		w = (*Scratch).walkEmbedded
-	case c0 == '"' && len(b) > 2 && lastNonBlank(b) == '"':
+	case c0 == '"' && oneString(b):
 		w = (*Scratch).walkEmbedded
+	case c0 == '-' && multipartStart(b):
+		w = walkParts
+	case sseStart(b) && b[len(b)-1] == '\n':
+		w = (*Scratch).walkSSE
 	case c0 == '<' && looksMarkup(b):
 		w = (*Scratch).walkMarkup
-	case maybeBase64(b):
+	case maybeBase64(b) || paddedBase64(b):
 		if c.nest >= uint8(s.p.cfg.Limits.Nested) || s.nestLeft < len(b) {
 			w = (*Scratch).walkText
 			break
@@ -104,8 +108,18 @@ func (s *Scratch) nested(src []byte, c ctx) {
 	}
 	s.nestLeft -= len(b)
 	c.nest++
+	c.state = s.restart(c.state)
 	s.sub(o, w, b, c)
 }
+
+// oneString reports whether all of b is one JSON string.
+func oneString(b []byte) bool {
+	end, _ := stringEnd(b, 1)
+	return end > 1 && len(bytes.TrimSpace(b[end+1:])) == 0
+}
+
+// walkParts walks a multipart document that nothing but its first line announces.
+func walkParts(s *Scratch, src []byte, c ctx) { s.walkMultipart(src, c, "") }
 
 // walkMarkup is walkXML or walkHTML by content.
 func (s *Scratch) walkMarkup(src []byte, c ctx) {
@@ -182,6 +196,35 @@ func looksJSON(b []byte) bool {
 	return false
 }
 
+// scalarArray reports whether b is an array that begins with a number or literal
+// and has a string further on. "[12:30:01] GET" and "[1] see" are not.
+func scalarArray(b []byte) bool {
+	if b[0] != '[' || lastNonBlank(b) != ']' || bytes.IndexByte(b, '"') < 0 {
+		return false
+	}
+	i := skipSpace(b, 1)
+	switch {
+	case i == len(b):
+		return false
+	case b[i] == '-' || b[i]-'0' < 10:
+		end, st := numberEnd(b, i)
+		if st != numberOK {
+			return false
+		}
+		i = end
+	default:
+		k := i
+		for i < len(b) && 'a' <= b[i] && b[i] <= 'z' {
+			i++
+		}
+		if !jsonLiteral(b[k:i]) {
+			return false
+		}
+	}
+	i = skipSpace(b, i)
+	return i < len(b) && b[i] == ','
+}
+
 func looksMarkup(b []byte) bool {
 	if len(b) < 3 || b[0] != '<' {
 		return false
@@ -246,6 +289,7 @@ func maybeBase64(b []byte) bool {
 	case b[0] == 'I' && (b[1] == 'C' || b[1] == 'n' || b[1] == 'H'):
 	case b[0] == 'C' && (b[1] == 'n' || b[1] == 'g' || b[1] == 'X'):
 	case b[0] == 'D' && b[1] == 'Q':
+	case b[0] == 'Z' && (b[1] == 'X' || b[1] == 'W' || b[1] == '3'): // base64 of base64
 	default:
 		return false
 	}
@@ -258,6 +302,10 @@ func maybeBase64(b []byte) bool {
 	}
 	return true
 }
+
+// paddedBase64 reports whether b may be base64 of anything, a form for example,
+// because it is padded.
+func paddedBase64(b []byte) bool { return len(b) >= 16 && len(b)%4 == 0 && b[len(b)-1] == '=' }
 
 // looksURL reports whether all of b is one absolute URL, or a path with a query.
 func looksURL(b []byte) bool {

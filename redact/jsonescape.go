@@ -9,32 +9,63 @@ import (
 	"slices"
 	"unicode/utf16"
 	"unicode/utf8"
+
+	"github.com/apispan/apispan/redact/internal/edit"
 )
+
+// coding is a way to write any byte with others: escapes that begin with one mark.
+type coding struct {
+	mark byte
+	// unit returns the raw and the decoded size of what begins with a mark.
+	unit   func(raw []byte) (rn, dn int)
+	encode func(dst, b []byte) []byte
+}
+
+var jsonCoding = coding{'\\', func(raw []byte) (int, int) { rn, dn, _ := unescapeOne(raw); return rn, dn }, appendEscaped}
 
 // rawMap maps offsets in the decoded content of a string to its raw content. It
 // goes forward only.
 type rawMap struct {
 	raw   []byte
+	code  *coding
 	plain bool
 	r, d  int // a unit begins at raw offset r and decoded offset d
+}
+
+// lift brings the edits of a decoded text, which inner returned, to where they
+// stand in the raw text that begins at offset at of the running walker's source.
+func (s *Scratch) lift(es []edit.Edit, raw []byte, at int, code *coding, plain bool) {
+	m := rawMap{raw: raw, code: code, plain: plain}
+	for _, e := range es {
+		e.Start = m.start(int(e.Start)) + int32(at+s.lv.base)
+		e.End = m.end(int(e.End)) + int32(at+s.lv.base)
+		if s.edits.Covered(e.Start, e.End) {
+			continue // by a rule for the key
+		}
+		o := len(s.arena)
+		s.arena = code.encode(s.arena, s.arena[e.Off:e.Off+e.N])
+		e.Off, e.N = int32(o), int32(len(s.arena)-o)
+		s.edits.Put(e)
+	}
 }
 
 // seek moves to the unit that contains decoded offset to, or begins there, and
 // returns the sizes of that unit.
 func (m *rawMap) seek(to int) (rn, dn int) {
 	raw, r, d := m.raw, m.r, m.d
+	mark := uint64(m.code.mark) * swarLo
 	defer func() { m.r, m.d = r, d }()
 	for r < len(raw) {
 		n := 0 // plain bytes from r
 		for r+n+8 <= len(raw) {
-			x := binary.LittleEndian.Uint64(raw[r+n:]) ^ '\\'*swarLo
+			x := binary.LittleEndian.Uint64(raw[r+n:]) ^ mark
 			if b := (x - swarLo) &^ x & swarHi; b != 0 {
 				n += bits.TrailingZeros64(b) >> 3
 				break
 			}
 			n += 8
 		}
-		for r+n < len(raw) && raw[r+n] != '\\' {
+		for r+n < len(raw) && raw[r+n] != m.code.mark {
 			n++
 		}
 		if to < d+n {
@@ -47,7 +78,7 @@ func (m *rawMap) seek(to int) (rn, dn int) {
 		if r >= len(raw) {
 			break
 		}
-		rn, dn, _ = unescapeOne(raw[r:])
+		rn, dn = m.code.unit(raw[r:])
 		if to < d+dn {
 			return rn, dn
 		}

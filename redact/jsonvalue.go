@@ -3,11 +3,7 @@
 
 package redact
 
-import (
-	"bytes"
-
-	"github.com/apispan/apispan/redact/internal/edit"
-)
+import "bytes"
 
 // jsonString decides over the string with content src[a:b]. It returns where to go
 // on if that is not behind the closing quote (a dropped member), else 0.
@@ -233,24 +229,5 @@ func (s *Scratch) jsonInspect(raw []byte, at int, esc bool, c ctx) {
 	pend, fb := len(s.pend), s.frameBase
 	es := s.inner(w, dec, c)
 	s.pend, s.frameBase = s.pend[:pend], fb
-	m := rawMap{raw: raw, plain: !esc}
-	for _, e := range es {
-		e.Start = m.start(int(e.Start)) + int32(at+s.lv.base)
-		e.End = m.end(int(e.End)) + int32(at+s.lv.base)
-		s.escapeEdit(&e)
-		s.edits.Put(e)
-	}
-}
-
-// escapeEdit makes the replacement fit for a JSON string.
-func (s *Scratch) escapeEdit(e *edit.Edit) {
-	with := s.arena[e.Off : e.Off+e.N]
-	for _, b := range with {
-		if b < ' ' || b == '"' || b == '\\' {
-			m := len(s.arena)
-			s.arena = appendEscaped(s.arena, with)
-			e.Off, e.N = int32(m), int32(len(s.arena)-m)
-			return
-		}
-	}
+	s.lift(es, raw, at, &jsonCoding, !esc)
 }

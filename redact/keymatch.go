@@ -231,7 +231,13 @@ func (s *Scratch) decide(pl place, st pathState, key []byte) (verdict, pathState
 	own := p.keys.find(s, whole, pl, partWhole, &best)
 	best.flags |= own
 	if len(p.paths.pats) > 0 {
+		from := st
 		st = s.stepKey(st, whole, pl, &best)
+		if from != stateNone && bytes.ContainsAny(key, ".[") {
+			if to := s.stepKeys(from, key, pl, &best); st == stateNone {
+				st = to
+			}
+		}
 	}
 	if pl == placeCookie || pl == placeSetCookie {
 		s.cookieName(key, pl, &best)

@@ -104,6 +104,11 @@ func secrets(marker string) []string {
 		"password: " + marker,
 		"<a><password>" + marker + "</password></a>",
 		base64.StdEncoding.EncodeToString([]byte(`{"password":"` + marker + `"}`)),
+		`<input name="password" value="` + marker + `">`,
+		`{"a":[{"name":"password","value":"` + marker + `"}]}`,
+		"id,password\n1," + marker + "\n",
+		`{"headers":{"cookie":"a=1; password=` + marker + `"}}`,
+		"https://h.test/?next=" + url.QueryEscape("https://h.test/?password="+marker),
 		"https://h.test/?password=" + marker,
 		`{"a":{"password":{"b":["` + marker + `"]}}}`,
 	}

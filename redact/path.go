@@ -250,6 +250,60 @@ func (s *Scratch) stepKey(st pathState, folded []byte, pl place, best *verdict) 
 	return d.intern()
 }
 
+// stepKeys follows a key that is written as a path itself, as forms, CSV columns
+// and properties have it: user.name, user[name], items[0].name.
+func (s *Scratch) stepKeys(st pathState, key []byte, pl place, best *verdict) pathState {
+	m := len(s.foldBuf)
+	for i := 0; i < len(key) && st != stateNone; {
+		j := i
+		for j < len(key) && key[j] != '[' && key[j] != ']' && key[j] != '.' {
+			j++
+		}
+		switch n, digits := index(key[i:j]); {
+		case digits, j == i && j < len(key) && key[j] == ']': // items[0], items[]
+			c := s.elem(ctx{state: st, place: pl}, n)
+			if c.v.act > best.act {
+				best.act, best.rule = c.v.act, c.v.rule
+			}
+			st = c.state
+		case j > i:
+			s.foldBuf = fold.AppendKey(s.foldBuf[:m], key[i:j])
+			st = s.stepKey(st, s.foldBuf[m:], pl, best)
+		}
+		i = j + 1
+	}
+	s.foldBuf = s.foldBuf[:m]
+	return st
+}
+
+// index reads a number of an element.
+func index(b []byte) (n int, ok bool) {
+	for _, c := range b {
+		if c-'0' > 9 || n > 1<<24 {
+			return 0, false
+		}
+		n = 10*n + int(c-'0')
+	}
+	return n, len(b) > 0
+}
+
+// restart is the state at the root of a document that stands inside a string: its
+// own paths begin there, and those of the document around it go on.
+func (s *Scratch) restart(st pathState) pathState {
+	switch {
+	case len(s.p.paths.pats) == 0 || st == stateRoot || st == stateLost:
+		return st
+	case st == stateNone:
+		return stateRoot
+	}
+	d := &s.dfa
+	d.set = append(d.set[:0], d.sets[st]...)
+	for _, n := range d.sets[stateRoot] {
+		d.addNode(n)
+	}
+	return d.intern()
+}
+
 func (s *Scratch) advance(n uint16, node pathNode, pat []step, pl place, best *verdict) {
 	if node.pos+1 == len(pat) {
 		s.offer(s.p.paths.rules[node.pat], pl, partWhole, best)

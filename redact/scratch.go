@@ -109,7 +109,7 @@ func (s *Scratch) Begin(ex Exchange) {
 // root is the context of a value that stands in a place.
 func (s *Scratch) root(pl place) ctx {
 	c := ctx{v: s.roots[pl], place: pl}
-	if pl == placeRequestBody || pl == placeResponseBody {
+	if pl == placeRequestBody || pl == placeResponseBody || pl == placeQuery {
 		if len(s.p.paths.pats) > 0 {
 			c.state = stateRoot
 		}

@@ -86,36 +86,13 @@ const maxRounds = 4
 // once, and again as long as escapes are left.
 func (s *Scratch) encodedChild(c ctx, raw []byte, plus bool) ctx {
 	key := s.unescape(raw, plus)
-	vc := s.bracketChild(c, key)
+	vc := s.child(c, key)
 	for n := 1; n < maxRounds && form.HasEscape(key, false); n++ {
 		key = s.unescape(key, false)
-		vc = stronger(vc, s.bracketChild(c, key))
+		vc = stronger(vc, s.child(c, key))
 	}
 	if i := bytes.LastIndexAny(key, "?&;/#"); i >= 0 && i+1 < len(key) {
 		vc = stronger(vc, s.child(c, key[i+1:])) // the tail of a URL or form inside
 	}
-	return vc
-}
-
-// bracketChild is child for a key that may stand for a path: a[b][c] is also
-// tested as $.a.b.c.
-func (s *Scratch) bracketChild(c ctx, key []byte) ctx {
-	vc := s.child(c, key)
-	if c.state == stateNone || len(key) == 0 || key[len(key)-1] != ']' {
-		return vc
-	}
-	pc := c
-	for i := 0; i < len(key); {
-		j := i
-		for j < len(key) && key[j] != '[' && key[j] != ']' {
-			j++
-		}
-		if j > i {
-			pc = s.child(pc, key[i:j])
-		}
-		i = j + 1
-	}
-	vc = stronger(vc, pc)
-	vc.state = pc.state
 	return vc
 }

@@ -7,31 +7,7 @@ import (
 	"bytes"
 
 	"github.com/apispan/apispan/redact/internal/b64"
-	"github.com/apispan/apispan/redact/internal/form"
 )
-
-// encodedText handles text that is percent-encoded as a whole, such as a URL or a
-// form in a parameter that was encoded twice. It reports whether it was.
-func (s *Scratch) encodedText(src []byte, c ctx) bool {
-	if bytes.IndexByte(src, '%') < 0 || hasBlank(src) || !escapedMark(src) {
-		return false
-	}
-	if c.nest >= uint8(s.p.cfg.Limits.Nested) || s.nestLeft < len(src) {
-		s.overLimit(0, len(src), c, "")
-		return true
-	}
-	s.nestLeft -= len(src)
-	c.nest++
-	m := s.mark()
-	s.arena = form.Unescape(s.arena, src, false)
-	out, changed := s.run((*Scratch).inspect, s.arena[m:len(s.arena):len(s.arena)], c)
-	if changed {
-		m = s.mark()
-		s.arena = form.Escape(s.arena, out, false)
-		s.replaceFrom(0, len(src), m)
-	}
-	return true
-}
 
 // escapedMark reports whether b has an escape of a byte that structures text:
 // " : < = { or of "%" itself.

@@ -115,7 +115,7 @@ func (s *Scratch) plainPairs(src []byte, start int, pl place) int {
 				if j+2 >= len(src) || !form.IsHex(src[j+1]) || !form.IsHex(src[j+2]) {
 					return start
 				}
-				if c := form.Byte(src[j+1], src[j+2]); c-0x3A < 4 || c == '%' {
+				if c := form.Byte(src[j+1], src[j+2]); c-0x3A < 4 || c == '%' || c == '\n' {
 					return start
 				}
 			case ':', ';', '<', '=':
@@ -161,7 +161,7 @@ func plainValue(b []byte, escaped bool) bool {
 			}
 			i += 2
 		}
-		if c-0x3A < 4 { // : ; < =
+		if c-0x3A < 4 || c == '\n' { // : ; < =, or a line of a table
 			return false
 		}
 	}

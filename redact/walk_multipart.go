@@ -110,6 +110,8 @@ func (s *Scratch) part(src []byte, p multipart.Part, c ctx) {
 		s.codedPart(p, body, vc, true)
 	case isCoding(h.coding, "quoted-printable"):
 		s.codedPart(p, body, vc, false)
+	case !vc.v.strong() && unreadable(body, h.contentType):
+		s.sub(p.Body, (*Scratch).unsupported, body, vc)
 	case len(h.contentType) == 0 || hasFold(h.contentType, "text/plain") || vc.v.strong():
 		s.replaceLeaf(p.Body, p.End, body, vc)
 	case hasFold(h.contentType, "application/http"), hasFold(h.contentType, "message/"):
@@ -122,6 +124,13 @@ func (s *Scratch) part(src []byte, p multipart.Part, c ctx) {
 	default:
 		s.content(p.Body, body, vc, view(h.contentType))
 	}
+}
+
+// unreadable reports whether a part that should be text is in another charset or
+// compressed.
+func unreadable(body, contentType []byte) bool {
+	_, _, ok := hintOf(view(contentType))
+	return !ok || wideCharset(body) || bytes.IndexByte(body, 0) >= 0 || bytes.HasPrefix(body, str("\x1f\x8b"))
 }
 
 // replaceLeaf decides over src[start:end], which is raw, as one string.

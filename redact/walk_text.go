@@ -20,13 +20,24 @@ func (s *Scratch) walkText(src []byte, c ctx) {
 		s.allowedText(src, c)
 		return
 	}
-	if s.encodedText(src, c) || s.base64Text(src, c) {
+	if s.base64Text(src, c) {
 		return
 	}
+	s.textFields(src, c)
+	s.otherReadings(src, c)
+}
+
+// textFields takes the values behind keys.
+func (s *Scratch) textFields(src []byte, c ctx) {
 	s.base64Words(src, c)
-	if csvLike(src) && s.headerDenied(src, c) {
-		s.walkCSV(src, c)
-		return
+	if csvLike(src) {
+		if s.headerDenied(src, c) {
+			s.walkCSV(src, c)
+			return
+		}
+		if n := bytes.Count(src, []byte{'"'}); n > 0 && n%2 == 0 {
+			s.walkCSV(src, withoutCut(c)) // cells may be documents
+		}
 	}
 	limit := len(src)
 	if c.cut {

@@ -159,6 +159,9 @@ func plainText(b []byte) bool {
 		w := binary.LittleEndian.Uint64(b[n-8:])
 		x := w ^ '&'*swarLo
 		acc := keyMask(w) | (x-swarLo)&^x
+		if bytes.IndexByte(b, '\n') >= 0 {
+			return false // maybe a table
+		}
 		for i := 0; i+8 < n; i += 8 {
 			w = binary.LittleEndian.Uint64(b[i:])
 			x = w ^ '&'*swarLo

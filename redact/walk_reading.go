@@ -1,0 +1,197 @@
+// Copyright The apispan Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package redact
+
+import (
+	"bytes"
+	"unicode/utf8"
+
+	"github.com/apispan/apispan/redact/internal/form"
+	"github.com/apispan/apispan/redact/internal/markup"
+)
+
+// Text may hold parts that say more when they are decoded: a URL with another one
+// in a parameter, HTML with character references, a quoted string with escapes, a tag
+// that names a field in one attribute and has its value in another. Each reading is one more pass; what it
+// finds is replaced where it stands, and all else stays as it was written.
+
+var percentCoding = coding{'%', func(raw []byte) (int, int) {
+	if len(raw) > 2 && form.IsHex(raw[1]) && form.IsHex(raw[2]) {
+		return 3, 1
+	}
+	return 1, 1
+}, func(dst, b []byte) []byte { return form.Escape(dst, b, false) }}
+
+var referenceCoding = coding{'&', func(raw []byte) (int, int) {
+	r, n := markup.Ref(raw)
+	if n == 0 {
+		return 1, 1
+	}
+	return n, len(utf8.AppendRune(nil, r))
+}, markup.Encode}
+
+// otherReadings looks for such parts in src.
+func (s *Scratch) otherReadings(src []byte, c ctx) {
+	if s.outlined(src, c) {
+		s.walkOutline(src, c)
+	}
+	if bytes.IndexByte(src, '%') >= 0 {
+		s.percentWords(src, c)
+	}
+	if bytes.IndexByte(src, '\\') >= 0 {
+		s.quotedStrings(src, c)
+	}
+	if bytes.IndexByte(src, '<') >= 0 {
+		s.textTags(src, c)
+	}
+	if i := bytes.IndexByte(src, '&'); i >= 0 && hasReference(src[i:]) {
+		s.decoded(src, 0, len(src), c, (*Scratch).inspect, &referenceCoding)
+	}
+}
+
+// decoded reads src[start:end] without its escapes.
+func (s *Scratch) decoded(src []byte, start, end int, c ctx, w walker, code *coding) {
+	raw := src[start:end]
+	if c.nest >= uint8(s.p.cfg.Limits.Nested) || s.nestLeft < len(raw) {
+		if code == &percentCoding && escapedMark(raw) {
+			s.overLimit(start, end, c, "") // nothing else reads it
+		}
+		return
+	}
+	s.nestLeft -= len(raw)
+	c.nest++
+	c.cut = c.cut && end == len(src)
+	m := s.mark()
+	switch code {
+	case &percentCoding:
+		s.arena = form.Unescape(s.arena, raw, bytes.IndexByte(raw, '?') >= 0 || bytes.IndexByte(raw, '&') >= 0)
+	case &referenceCoding:
+		s.arena = markup.Decode(s.arena, raw)
+	default:
+		s.arena = appendUnescaped(s.arena, raw)
+	}
+	s.lift(s.inner(w, s.arena[m:len(s.arena):len(s.arena)], c), raw, start, code, false)
+}
+
+func hasReference(b []byte) bool {
+	for i := 0; i >= 0; {
+		if _, n := markup.Ref(b); n > 0 {
+			return true
+		}
+		if i = bytes.IndexByte(b[1:], '&'); i >= 0 {
+			b = b[i+1:]
+		}
+	}
+	return false
+}
+
+// percentWords reads the words of a text that are percent-encoded.
+func (s *Scratch) percentWords(src []byte, c ctx) {
+	for i := 0; i < len(src); {
+		j := bytes.IndexByte(src[i:], '%')
+		if j < 0 {
+			return
+		}
+		i += j
+		if n, _ := percentCoding.unit(src[i:]); n == 1 {
+			i++
+			continue
+		}
+		start, end := i, i
+		for start > 0 && !endsWord[src[start-1]] {
+			start--
+		}
+		for end < len(src) && !endsWord[src[end]] {
+			end++
+		}
+		switch {
+		case escapedMark(src[i:end]):
+			s.decoded(src, start, end, c, (*Scratch).inspect, &percentCoding)
+		case s.p.det != nil:
+			s.decoded(src, start, end, c, (*Scratch).patterns, &percentCoding)
+		}
+		i = end
+	}
+}
+
+// quotedStrings reads the strings of a text that have escapes: the message of a log
+// line, a literal of a script.
+func (s *Scratch) quotedStrings(src []byte, c ctx) {
+	for i := 0; i < len(src); i++ {
+		j := bytes.IndexByte(src[i:], '"')
+		if j < 0 {
+			return
+		}
+		i += j
+		if i > 0 && !opensString[src[i-1]] {
+			continue
+		}
+		end, esc := stringEnd(src, i+1)
+		if end < 0 {
+			end = len(src)
+		}
+		if !esc {
+			continue
+		}
+		if raw := src[i+1 : end]; len(raw) > 8 {
+			s.decoded(src, i+1, end, c, (*Scratch).inspect, &jsonCoding)
+		}
+		i = end
+	}
+}
+
+// opensString has what stands before the opening quote of a string.
+var opensString = [256]bool{' ': true, '\t': true, '\r': true, '\n': true, '=': true, ':': true, '(': true, '[': true, '{': true, ',': true, '+': true}
+
+// endsWord has what stands round a URL in text.
+var endsWord = [256]bool{' ': true, '\t': true, '\r': true, '\n': true, '"': true, '\'': true, '<': true, '>': true, '`': true}
+
+// maxTag bounds a tag in text.
+const maxTag = 4096
+
+// textTags reads the attributes of tags that stand in text.
+func (s *Scratch) textTags(src []byte, c ctx) {
+	if c.nest++; c.nest > uint8(s.p.cfg.Limits.Nested) {
+		return
+	}
+	for i := 0; i < len(src); {
+		j := bytes.IndexByte(src[i:], '<')
+		if j < 0 {
+			return
+		}
+		i += j
+		end, pairs := tagEnd(src, i)
+		if pairs > 1 {
+			s.sub(i, (*Scratch).walkHTML, src[i:end], withoutCut(c))
+		}
+		i = end
+	}
+}
+
+// tagEnd finds the end of the tag at i and counts its attributes with values; where
+// there is no tag pairs is 0.
+func tagEnd(src []byte, i int) (end, pairs int) {
+	b := src[i:min(len(src), i+maxTag)]
+	if len(b) < 3 || b[1]|32 < 'a' || b[1]|32 > 'z' {
+		return i + 1, 0
+	}
+	for k := 1; k < len(b); k++ {
+		switch b[k] {
+		case '>':
+			return i + k + 1, pairs
+		case '<':
+			return i + k, 0
+		case '=':
+			pairs++
+			if k+1 < len(b) && (b[k+1] == '"' || b[k+1] == '\'') {
+				n := bytes.IndexByte(b[k+2:], b[k+1])
+				if n < 0 {
+					return i + len(b), 0
+				}
+				k += n + 2
+			}
+		}
+	}
+	return i + len(b), 0
+}
