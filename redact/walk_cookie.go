@@ -29,7 +29,11 @@ func (s *Scratch) cookieText(src []byte, c ctx) {
 		pl = placeSetCookie
 	}
 	c.v.flags &^= cookieBits
-	s.cookies(src, s.in(c, pl), pl == placeSetCookie)
+	cc := s.in(c, pl)
+	if c.place == pl {
+		cc.v = strongest(c.v, s.roots[pl])
+	}
+	s.cookies(src, cc, pl == placeSetCookie)
 	s.patterns(src, c)
 }
 
@@ -37,6 +41,9 @@ func (s *Scratch) cookies(src []byte, c ctx, set bool) {
 	if o := blankPrefix(src); looksJSON(src[o:]) && c.nest < uint8(s.p.cfg.Limits.Nested) {
 		c.nest++
 		// Several fields, or the cookies by name, as JSON.
+		if c.v == s.roots[c.place] {
+			c.v = verdict{} // it means the values, which find it again
+		}
 		if c.v.flags |= flagCookie; set {
 			c.v.flags ^= cookieBits
 		}

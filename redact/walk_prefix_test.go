@@ -16,6 +16,7 @@ import (
 // of their own, so that only the producer's flag tells that one was cut.
 var lateNames = map[string]bool{
 	"xml-x-pair-rev":    true,
+	"rd-pair-yaml-rev":  true,
 	"url-x-userinfo-at": true, // an "@" in the password
 	"form-x-card":       true,
 	"url-x-email":       true,

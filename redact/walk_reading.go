@@ -105,6 +105,12 @@ func (s *Scratch) percentWords(src []byte, c ctx) {
 		for end < len(src) && !endsWord[src[end]] {
 			end++
 		}
+		uc := c
+		uc.nest++
+		uc.cut = c.cut && end == len(src)
+		if uc.nest <= uint8(s.p.cfg.Limits.Nested) && end-start > 4 && looksURL(src[start:end]) {
+			s.sub(start, (*Scratch).walkURL, src[start:end], uc)
+		}
 		switch {
 		case escapedMark(src[i:end]):
 			s.decoded(src, start, end, c, (*Scratch).inspect, &percentCoding)

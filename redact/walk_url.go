@@ -7,6 +7,7 @@ import (
 	"bytes"
 
 	"github.com/apispan/apispan/redact/internal/form"
+	"github.com/apispan/apispan/redact/internal/textkv"
 	"github.com/apispan/apispan/redact/internal/urlsplit"
 )
 
@@ -99,6 +100,9 @@ func (s *Scratch) walkPath(src []byte, c ctx) {
 		seg := src[pos:end]
 		switch {
 		case len(seg) == 0:
+		case end < len(src) && s.spans(seg):
+			s.decoded(src, pos, len(src), c, (*Scratch).inspect, &percentCoding)
+			return
 		case named && !routeWord(seg):
 			s.urlPart(src, pos, end, under)
 			named = false
@@ -110,6 +114,22 @@ func (s *Scratch) walkPath(src []byte, c ctx) {
 		}
 		pos = end + 1
 	}
+}
+
+// spans reports whether a segment begins a document that does not end in it, because
+// slashes stand in its strings.
+func (s *Scratch) spans(seg []byte) bool {
+	switch seg[0] {
+	case '{', '[', '%':
+	default:
+		return false
+	}
+	dec := s.unescape(seg, false)
+	if !looksJSON(dec) {
+		return false
+	}
+	_, ok := textkv.JSONEnd(dec, 0)
+	return !ok
 }
 
 // segment decides over one path segment with its matrix parameters and returns
