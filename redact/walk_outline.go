@@ -238,7 +238,9 @@ func (s *Scratch) outlineValue(o *outline, start, end int, vc ctx) {
 		} else if j := bytes.Index(src[start:end], []byte(" #")); j > 0 {
 			end = start + j
 		}
-		s.textValue(src, start, end, vc)
+		if start < end && !s.covered(start, start+1) { // else found by its name
+			s.textValue(src, start, end, vc)
+		}
 		return
 	}
 	if (src[start] == '{' || src[start] == '[') && vc.state != stateNone {
