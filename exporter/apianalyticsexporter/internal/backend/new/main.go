@@ -1,0 +1,115 @@
+// Copyright The apispan Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Command new writes the files of a new backend, which pass the suite as they are, and
+// enters it in the registry, the tests and the README:
+//
+//	go run ./internal/backend/new NAME    # in exporter/apianalyticsexporter
+//
+// What is to be filled in is marked TODO.
+package main
+
+import (
+	"bytes"
+	"embed"
+	"errors"
+	"fmt"
+	"go/format"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"text/template"
+)
+
+//go:embed template
+var templates embed.FS
+
+const (
+	module  = "github.com/apispan/apispan/exporter/apianalyticsexporter"
+	folder  = "internal/backend/"
+	vendors = folder + "backendtest/vendors.go"
+)
+
+func main() {
+	if len(os.Args) != 2 {
+		fail(errors.New("write the backend's name: go run ./internal/backend/new NAME"))
+	}
+	files, err := backendFiles(".", os.Args[1])
+	if err != nil {
+		fail(err)
+	}
+	for name, text := range files {
+		if err = os.MkdirAll(filepath.Dir(name), 0o755); err == nil {
+			err = os.WriteFile(name, text, 0o644)
+		}
+		if err != nil {
+			fail(err)
+		}
+	}
+	fmt.Printf("written: %s%s. Next: fill in what is marked TODO there and in %sbackendtest/%s.go, then\n\tgo test ./%s%s -update\n",
+		folder, os.Args[1], folder, os.Args[1], folder, os.Args[1])
+}
+
+func fail(err error) {
+	fmt.Fprintln(os.Stderr, err)
+	os.Exit(1)
+}
+
+// backendFiles returns the files to write below root, the exporter's folder, by name.
+func backendFiles(root, name string) (map[string][]byte, error) {
+	if !regexp.MustCompile(`^[a-z][a-z0-9]*$`).MatchString(name) {
+		return nil, fmt.Errorf("%q is no name of a backend: write lower-case letters and digits, such as acme; it becomes the key of the configuration", name)
+	}
+	if _, err := os.Stat(filepath.Join(root, folder, name)); err == nil {
+		return nil, fmt.Errorf("%s%s exists already: choose another name", folder, name)
+	}
+	data := struct{ Name, Title string }{name, strings.ToUpper(name[:1]) + name[1:]}
+	files := make(map[string][]byte)
+	for _, file := range []string{"doc.go", "settings.go", "event.go", "conformance_test.go", "golden_test.go", "vendor.go"} {
+		t, err := template.ParseFS(templates, "template/"+file+".tmpl")
+		if err != nil {
+			return nil, err
+		}
+		var b bytes.Buffer
+		if err := t.Execute(&b, data); err != nil {
+			return nil, err
+		}
+		to := path.Join(folder, name, file)
+		if file == "vendor.go" {
+			to = folder + "backendtest/" + name + ".go"
+		}
+		files[to] = b.Bytes()
+	}
+	for _, e := range []struct{ file, before, text string }{
+		{"backends.go", "\t\"" + module + "/internal/backend/webhook\"\n", fmt.Sprintf("\t%q\n", module+"/"+folder+name)},
+		{"backends.go", "\t// Webhook selects", fmt.Sprintf("\t// %s selects %s.\n\t%s configoptional.Optional[%s.Config] `mapstructure:%q`\n", data.Title, data.Title, data.Title, name, name)},
+		{vendors, "\t\"webhook\":", fmt.Sprintf("\t%q: {New%s, Check%s},\n", name, data.Title, data.Title)},
+		{"README.md", "| `webhook::` |", fmt.Sprintf("| `%s::` | default | meaning |\n| --- | --- | --- |\n| `endpoint` | required | the vendor's URL |\n| `api_key` | required | TODO |\n\n", name)},
+		{"README.md", "`webhook` | – | the backend; exactly one |", "`" + name + "`, "},
+	} {
+		text, ok := files[e.file]
+		if !ok {
+			var err error
+			if text, err = os.ReadFile(filepath.Join(root, e.file)); err != nil {
+				return nil, err
+			}
+		}
+		at := bytes.Index(text, []byte(e.before))
+		if at < 0 {
+			return nil, fmt.Errorf("%s does not hold %q, before which the backend is entered", e.file, strings.TrimSpace(e.before))
+		}
+		files[e.file] = append(append(bytes.Clone(text[:at]), e.text...), text[at:]...)
+	}
+	for file, text := range files {
+		if strings.HasSuffix(file, ".go") {
+			formatted, err := format.Source(text)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", file, err)
+			}
+			files[file] = formatted
+		}
+	}
+	return files, nil
+}
