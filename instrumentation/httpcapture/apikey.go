@@ -10,6 +10,8 @@ import (
 	"net/url"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/apispan/apispan/internal/caller"
 )
 
 // maxAPIKey is the longest API key that is looked at, in bytes.
@@ -27,7 +29,14 @@ const maxAPIKey = 4 << 10
 // guessable ones: prefer SetIdentity with the public id of the key where it is known.
 //
 //	httpcapture.WithIdentityFrom(httpcapture.FieldConsumerID, httpcapture.FromAPIKey())
-func FromAPIKey() Source { return Source{kind: fromAPIKey} }
+func FromAPIKey() Source {
+	return Source{call: "FromAPIKey()", from: caller.Key(func(r caller.Request) string {
+		if q, ok := r.(*request); ok {
+			return maskedAPIKey(q.r)
+		}
+		return ""
+	})}
+}
 
 // maskedAPIKey returns "" if the request has no key.
 func maskedAPIKey(r *http.Request) string {

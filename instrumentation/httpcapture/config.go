@@ -11,6 +11,7 @@ import (
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/metric"
 
+	"github.com/apispan/apispan/internal/caller"
 	"github.com/apispan/apispan/redact"
 )
 
@@ -48,10 +49,10 @@ type config struct {
 	skipRequest  []func(*http.Request) bool
 
 	identity  []func(Exchange) Identity
-	resolvers [numFields][]Source
+	resolvers [numFields]caller.Plan
 
-	sessionKey     []byte // nil: off
-	sessionSources []SessionSource
+	sessionKey     string // "": off
+	sessionSources []caller.Credential
 
 	anyResolver bool
 	jsonBody    bool // a resolver reads the request body
@@ -104,6 +105,7 @@ func apply(sd side, opts []Option) *settings {
 			s.tracing.delegate = true // only otelhttp can read it
 		}
 	}
+	s.identityPlans = s.plans()
 	base := *s
 	for _, r := range s.routes {
 		rs := base
@@ -144,7 +146,7 @@ func newConfig(sd side, opts []Option) *config {
 		skip:          s.skip,
 		skipRequest:   s.skipRequest,
 		identity:      s.identity,
-		resolvers:     s.resolvers,
+		resolvers:     s.identityPlans,
 
 		sessionKey:     s.sessionKey,
 		sessionSources: s.sessionSources,
@@ -165,10 +167,10 @@ func newConfig(sd side, opts []Option) *config {
 		conf := s.policy.Config()
 		c.policyStamp, c.dryRun, c.policyScoped = s.policy.Hash(), conf.DryRun, len(conf.Rules) > 0
 	}
-	for _, list := range s.resolvers {
-		for _, src := range list {
+	for _, plan := range c.resolvers {
+		for _, step := range plan {
 			c.anyResolver = true
-			c.jsonBody = c.jsonBody || src.kind == fromJSONBody
+			c.jsonBody = c.jsonBody || inBody(step.Place())
 		}
 	}
 

@@ -4,9 +4,7 @@
 package httpcapture
 
 import (
-	"encoding/base64"
 	"net/http"
-	"net/http/httptest"
 	"net/netip"
 	"net/url"
 	"slices"
@@ -18,55 +16,6 @@ import (
 
 func testConfig(opts ...Option) *config {
 	return newConfig(serverSide, append(opts, WithMeterProvider(noop.NewMeterProvider())))
-}
-
-func TestSources(t *testing.T) {
-	t.Parallel()
-	claims := base64.RawURLEncoding.EncodeToString([]byte(`{"sub":"u1","n":7,"a.b":"dotted","org":{"id":"o1"},"list":["x"],"no":null}`))
-	token := "e30." + claims + ".sig"
-	r := httptest.NewRequest(http.MethodGet, "/?q=one&q=two&bad=%zz", nil)
-	r.Header.Set("Authorization", "Bearer "+token)
-	r.Header.Set("X-Raw", token)
-	r.Header.Set("X-Broken", "a.!!.c")
-	r.Header.Set("Cookie", "sid=s1")
-	basic := httptest.NewRequest(http.MethodGet, "/", nil)
-	basic.SetBasicAuth("joe", "secret")
-	body := `{"a":[{"id":"no"}],"user":{"name":"n\u00e9","id":12345678901234567890,"ok":true,"sub":{"id":"deep"},"cut":"val`
-	for name, tc := range map[string]struct {
-		src  Source
-		r    *http.Request
-		body string
-		want string
-	}{
-		"header":          {FromHeader("x-raw"), r, "", token},
-		"no header":       {FromHeader("x-none"), r, "", ""},
-		"cookie":          {FromCookie("sid"), r, "", "s1"},
-		"no cookie":       {FromCookie("other"), r, "", ""},
-		"query":           {FromQuery("q"), r, "", "one"},
-		"jwt":             {FromJWT("sub"), r, "", "u1"},
-		"jwt number":      {FromJWT("n"), r, "", "7"},
-		"jwt dotted name": {FromJWT("a.b"), r, "", "dotted"},
-		"jwt path":        {FromJWT("org.id"), r, "", "o1"},
-		"jwt list":        {FromJWT("list"), r, "", ""},
-		"jwt null":        {FromJWT("no"), r, "", ""},
-		"jwt elsewhere":   {FromJWT("sub", "X-None", "X-Broken", "X-Raw"), r, "", "u1"},
-		"jwt broken":      {FromJWT("sub", "X-Broken"), r, "", ""},
-		"basic":           {FromBasicUser(), basic, "", "joe"},
-		"no basic":        {FromBasicUser(), r, "", ""},
-		"body string":     {FromJSONBody("$.user.name"), r, body, "né"},
-		"body number":     {FromJSONBody("user.id"), r, body, "12345678901234567890"},
-		"body bool":       {FromJSONBody("user.ok"), r, body, "true"},
-		"body deep":       {FromJSONBody("user.sub.id"), r, body, "deep"},
-		"body object":     {FromJSONBody("user.sub"), r, body, ""},
-		"body cut":        {FromJSONBody("user.cut"), r, body, ""},
-		"body cut number": {FromJSONBody("n"), r, `{"n":12`, ""},
-		"body other":      {FromJSONBody("user.none"), r, body, ""},
-		"body not JSON":   {FromJSONBody("user"), r, "<xml>", ""},
-	} {
-		if got := tc.src.read(tc.r, tc.body); got != tc.want {
-			t.Errorf("%s: %q, want %q", name, got, tc.want)
-		}
-	}
 }
 
 func TestClientAddress(t *testing.T) {

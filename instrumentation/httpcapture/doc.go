@@ -43,7 +43,7 @@
 // What is left out is counted by apispan.capture.dropped, a counter on the global
 // MeterProvider or the one of WithMeterProvider, with attribute reason:
 // memory_budget, header_limit, attribute_limit, content_coding, callback_panic,
-// identity_limit, metadata_limit, internal. Cutting a body at its limit is not a
+// identity_limit, identity_credential, metadata_limit, internal. Cutting a body at its limit is not a
 // drop; the span says so itself.
 //
 // # Specifications

@@ -23,20 +23,22 @@ const (
 	reasonContentCoding
 	reasonCallbackPanic
 	reasonIdentityLimit
+	reasonIdentityCredential
 	reasonMetadataLimit
 	reasonInternal
 	numReasons
 )
 
 var reasonNames = [numReasons]string{
-	reasonMemoryBudget:   "memory_budget",
-	reasonHeaderLimit:    "header_limit",
-	reasonAttributeLimit: "attribute_limit",
-	reasonContentCoding:  "content_coding",
-	reasonCallbackPanic:  "callback_panic",
-	reasonIdentityLimit:  "identity_limit",
-	reasonMetadataLimit:  "metadata_limit",
-	reasonInternal:       "internal",
+	reasonMemoryBudget:       "memory_budget",
+	reasonHeaderLimit:        "header_limit",
+	reasonAttributeLimit:     "attribute_limit",
+	reasonContentCoding:      "content_coding",
+	reasonCallbackPanic:      "callback_panic",
+	reasonIdentityLimit:      "identity_limit",
+	reasonIdentityCredential: "identity_credential",
+	reasonMetadataLimit:      "metadata_limit",
+	reasonInternal:           "internal",
 }
 
 // drops counts what was left out, by reason.

@@ -9,6 +9,7 @@ import (
 
 	"go.opentelemetry.io/otel/attribute"
 
+	"github.com/apispan/apispan/internal/caller"
 	"github.com/apispan/apispan/internal/httpattr"
 )
 
@@ -42,10 +43,6 @@ const (
 	FieldSessionID
 	numFields
 )
-
-// maxIdentityValue is the most bytes of one field; a longer value is left out
-// whole, as a cut id would name somebody else.
-const maxIdentityValue = 512
 
 var identityKeys = [numFields]attribute.Key{
 	FieldUserID:         httpattr.UserID,
@@ -134,7 +131,7 @@ func (c *config) appendIdentity(dst []attribute.KeyValue, id *Identity) []attrib
 		if v == "" {
 			continue
 		}
-		if len(v) > maxIdentityValue || !utf8.ValidString(v) {
+		if len(v) > caller.MaxValue || !utf8.ValidString(v) {
 			c.drops.add(reasonIdentityLimit, 1)
 			continue
 		}

@@ -16,6 +16,7 @@ import (
 	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
 	"go.opentelemetry.io/otel/metric"
 
+	"github.com/apispan/apispan/internal/caller"
 	"github.com/apispan/apispan/redact"
 )
 
@@ -74,9 +75,11 @@ type settings struct {
 
 	identity  []func(Exchange) Identity
 	resolvers [numFields][]Source
+	// identityPlans are resolvers as they are used.
+	identityPlans [numFields]caller.Plan
 
-	sessionKey     []byte // nil: off
-	sessionSources []SessionSource
+	sessionKey     string // "": off
+	sessionSources []caller.Credential
 	metadata       []func(Exchange) map[string]any
 
 	forwarding   forwarding
@@ -241,6 +244,8 @@ func WithIdentity(f func(Exchange) Identity) Option {
 //
 //	httpcapture.WithIdentityFrom(httpcapture.FieldUserID,
 //		httpcapture.FromJWT("sub"), httpcapture.FromHeader("X-User-Id"))
+//
+// A credential does not become an identity: see Source.
 func WithIdentityFrom(field IdentityField, sources ...Source) Option {
 	return opt(func(s *settings) {
 		if field >= numFields {

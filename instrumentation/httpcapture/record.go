@@ -83,7 +83,7 @@ func (rec *record) begin(cfg *config, span trace.Span, r *http.Request) {
 	}
 	if cfg.anyResolver {
 		rec.declared = &Identity{}
-		cfg.resolve(rec.declared, r, "", false)
+		cfg.resolve(rec.declared, r, "", notInBody)
 	}
 	rec.session = cfg.session(r)
 	rec.ownEventID(span)
@@ -257,7 +257,7 @@ func (rec *record) assemble(o *outcome, attrs []attribute.KeyValue, skip bool) [
 	if c.anyResolver {
 		id.merge(rec.declared)
 		if c.jsonBody {
-			c.resolve(&id, o.r, json, true)
+			c.resolve(&id, o.r, json, inBody)
 		}
 	}
 	c.drops.add(reasonMetadataLimit, over)

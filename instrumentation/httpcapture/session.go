@@ -4,48 +4,46 @@
 package httpcapture
 
 import (
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/base64"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
-	"strings"
 
 	"go.opentelemetry.io/otel/attribute"
 
+	"github.com/apispan/apispan/internal/caller"
 	"github.com/apispan/apispan/internal/httpattr"
 )
 
 // SessionSource is a way to show a credential, for WithSessionKey.
 type SessionSource struct {
-	authType string // "": the address
-	name     string
-	err      error
+	way caller.Credential
+	err error
 }
 
 // SessionFromBasic is HTTP Basic authentication: what follows the word Basic in
 // Authorization, its blank included, as in Metlo's agents.
-func SessionFromBasic() SessionSource { return SessionSource{authType: "basic"} }
+func SessionFromBasic() SessionSource { return sessionSource(caller.ByBasic, "") }
 
 // SessionFromHeader is all of the value of a header field with a key or token.
-func SessionFromHeader(name string) SessionSource { return sessionHeader("header", name) }
+func SessionFromHeader(name string) SessionSource { return sessionHeader(caller.ByHeader, name) }
 
 // SessionFromJWT is SessionFromHeader for a field with a JSON Web Token.
-func SessionFromJWT(header string) SessionSource { return sessionHeader("jwt", header) }
+func SessionFromJWT(header string) SessionSource { return sessionHeader(caller.ByJWT, header) }
 
 // SessionFromCookie is the value of a cookie.
-func SessionFromCookie(name string) SessionSource {
-	return SessionSource{authType: "session_cookie", name: name}
-}
+func SessionFromCookie(name string) SessionSource { return sessionSource(caller.ByCookie, name) }
 
 // SessionFromAddress is the caller's address, for services without credentials: the
-// first of X-Forwarded-For, else the peer.
-func SessionFromAddress() SessionSource { return SessionSource{} }
+// one of client.address, so that X-Forwarded-For counts only behind a proxy of
+// WithTrustedProxies.
+func SessionFromAddress() SessionSource { return sessionSource(caller.ByAddress, "") }
 
-func sessionHeader(authType, name string) SessionSource {
-	s := SessionSource{authType: authType, name: http.CanonicalHeaderKey(name)}
+func sessionSource(t caller.AuthType, name string) SessionSource {
+	return SessionSource{way: caller.NewCredential(t, name)}
+}
+
+func sessionHeader(t caller.AuthType, name string) SessionSource {
+	s := sessionSource(t, name)
 	if !validFieldName(name) {
 		s.err = fmt.Errorf("httpcapture: WithSessionKey: %q is not a header name", name)
 	}
@@ -62,11 +60,11 @@ func sessionHeader(authType, name string) SessionSource {
 // An empty key or none of the sources is an error, and nothing is recorded. The key
 // is copied. Default: off. Servers only.
 func WithSessionKey(key []byte, sources ...SessionSource) Option {
-	key = append([]byte(nil), key...)
+	secret := string(key)
 	return opt(func(s *settings) {
-		s.sessionKey = nil
+		s.sessionKey = ""
 		var errs []error
-		if len(key) == 0 {
+		if secret == "" {
 			errs = append(errs, errors.New("httpcapture: WithSessionKey: the key is empty; give 32 random bytes or more"))
 		}
 		if len(sources) == 0 {
@@ -81,59 +79,28 @@ func WithSessionKey(key []byte, sources ...SessionSource) Option {
 			s.errs = append(s.errs, errs...)
 			return
 		}
-		s.sessionKey, s.sessionSources = key, sources
+		s.sessionKey, s.sessionSources = secret, nil
+		for _, src := range sources {
+			s.sessionSources = append(s.sessionSources, src.way)
+		}
 	})
 }
 
 // session returns the attributes for the caller of r.
 func (c *config) session(r *http.Request) []attribute.KeyValue {
-	if c.sessionKey == nil || c.side != serverSide {
+	if c.sessionKey == "" || c.side != serverSide {
 		return nil
 	}
-	for _, src := range c.sessionSources {
-		secret := src.read(r)
-		if secret == "" {
-			continue
-		}
-		mac := hmac.New(sha256.New, c.sessionKey)
-		mac.Write([]byte(secret))
-		out := []attribute.KeyValue{attribute.String(httpattr.SessionKey, base64.StdEncoding.EncodeToString(mac.Sum(nil)))}
-		if src.authType != "" {
-			out = append(out, attribute.String(httpattr.SessionAuthType, src.authType))
-		}
-		return out
+	pseudonym, authType, out := caller.Session(&request{c: c, r: r}, c.sessionKey, c.sessionSources)
+	if out != caller.OK {
+		c.drops.add(reasonIdentityCredential, 1)
 	}
-	if t := c.sessionSources[0].authType; t != "" {
-		return []attribute.KeyValue{attribute.String(httpattr.SessionAuthType, t)}
+	var attrs []attribute.KeyValue
+	if pseudonym != "" {
+		attrs = append(attrs, attribute.String(httpattr.SessionKey, pseudonym))
 	}
-	return nil
-}
-
-func (s *SessionSource) read(r *http.Request) string {
-	switch s.authType {
-	case "basic":
-		v := r.Header.Get("Authorization")
-		if _, after, ok := strings.Cut(v, "Basic"); ok {
-			return after
-		}
-		if n := len("basic"); len(v) > n && strings.EqualFold(v[:n], "basic") {
-			return v[n:]
-		}
-		return ""
-	case "header", "jwt":
-		return r.Header.Get(s.name)
-	case "session_cookie":
-		if c, err := r.Cookie(s.name); err == nil {
-			return c.Value
-		}
-		return ""
+	if authType != "" {
+		attrs = append(attrs, attribute.String(httpattr.SessionAuthType, string(authType)))
 	}
-	first, _, _ := strings.Cut(r.Header.Get("X-Forwarded-For"), ",")
-	if first = strings.TrimSpace(first); first != "" {
-		return first
-	}
-	if host, _, err := net.SplitHostPort(r.RemoteAddr); err == nil {
-		return host
-	}
-	return r.RemoteAddr
+	return attrs
 }

@@ -42,7 +42,7 @@ func TestSessionKey(t *testing.T) {
 		{"header", []source{httpcapture.SessionFromHeader("authorization")}, []string{"Authorization", "Basic dXNlcjpwYXNz"}, nil, sessionHeader, "header"},
 		{"jwt", []source{httpcapture.SessionFromJWT("Authorization")}, []string{"Authorization", "Basic dXNlcjpwYXNz"}, nil, sessionHeader, "jwt"},
 		{"cookie", []source{httpcapture.SessionFromBasic(), httpcapture.SessionFromCookie("sid")}, []string{"Cookie", "a=b; sid=203.0.113.7"}, nil, sessionAddress, "session_cookie"},
-		{"address", []source{httpcapture.SessionFromAddress()}, []string{"X-Forwarded-For", "203.0.113.7, 10.0.0.1"}, nil, sessionAddress, nil},
+		{"address", []source{httpcapture.SessionFromAddress()}, []string{"X-Forwarded-For", "203.0.113.7, 10.0.0.1"}, []httpcapture.Option{httpcapture.WithTrustedProxies("127.0.0.1", "::1", "10.0.0.0/8")}, sessionAddress, nil},
 		{"not shown", []source{httpcapture.SessionFromBasic()}, nil, nil, nil, "basic"},
 	} {
 		c := newCollector(t)

@@ -155,7 +155,8 @@ func (c *Config) Unmarshal(conf *confmap.Conf) error {
 // starts a pipeline. All problems are reported at once.
 func (c *Config) Validate() error {
 	var errs []error
-	if _, _, err := c.compile(); err != nil {
+	policy, _, err := c.compile()
+	if err != nil {
 		errs = append(errs, err)
 	}
 	if c.Audit != "" && !validAudit(c.Audit) {
@@ -170,8 +171,10 @@ func (c *Config) Validate() error {
 		}
 	}
 	errs = append(errs, validateAliases(c.Aliases)...)
-	if _, err := newDeriver(c); err != nil {
-		errs = append(errs, err)
+	if policy != nil {
+		if _, err := newDeriver(c, policy); err != nil {
+			errs = append(errs, err)
+		}
 	}
 	if _, err := newSessionKeys(c.SessionKey); err != nil {
 		errs = append(errs, err)

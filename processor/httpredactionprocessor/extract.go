@@ -13,7 +13,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
 	"github.com/apispan/apispan/internal/httpattr"
-	"github.com/apispan/apispan/processor/httpredactionprocessor/internal/jsonfind"
+	"github.com/apispan/apispan/internal/jsonfind"
 )
 
 const (
@@ -54,7 +54,7 @@ func (e ExtractConfig) compile() (extractRule, error) {
 // there already is kept.
 func (r extractRule) run(w *walker, attrs pcommon.Map) (changed bool) {
 	var value string
-	w.find(attrs, func(ki *keyInfo) bool { return ki.canonical == r.body }, func(v pcommon.Value) bool {
+	w.find(attrs, func(ki *keyInfo) bool { return ki.canonical == r.body }, func(_ *keyInfo, v pcommon.Value) bool {
 		doc := bodyText(v)
 		m, ok := jsonfind.Find(doc, r.path)
 		if !ok || m.ValueEnd-m.ValueStart > maxExtract || !json.Valid([]byte(m.Value(doc))) {
@@ -91,9 +91,9 @@ func (r extractRule) run(w *walker, attrs pcommon.Map) (changed bool) {
 	return putMetadata(attrs, to, value) || changed
 }
 
-// usableName refuses names that need unescaping or cannot be attribute keys.
+// usableName refuses names that cannot be attribute keys.
 func usableName(name string) bool {
-	return name != "" && len(name) <= maxExtractKey && utf8.ValidString(name) && !strings.ContainsAny(name, "\\\x00")
+	return name != "" && len(name) <= maxExtractKey && utf8.ValidString(name) && !strings.Contains(name, "\x00")
 }
 
 func putMetadata(attrs pcommon.Map, name, text string) bool {
@@ -154,25 +154,4 @@ func fromJSON(dec *json.Decoder, v pcommon.Value, depth int) bool {
 		}
 	}
 	return true
-}
-
-// jsonScalar returns the text of a JSON string, number or boolean; "" for all else.
-func jsonScalar(text string) string {
-	if text == "" {
-		return ""
-	}
-	switch text[0] {
-	case '"':
-		var s string
-		if json.Unmarshal([]byte(text), &s) != nil {
-			return ""
-		}
-		return s
-	case '{', '[', 'n':
-		return ""
-	}
-	if !json.Valid([]byte(text)) {
-		return ""
-	}
-	return text
 }

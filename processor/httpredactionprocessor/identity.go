@@ -4,27 +4,18 @@
 package httpredactionprocessor
 
 import (
-	"encoding/base64"
+	"cmp"
 	"errors"
 	"fmt"
-	"net/url"
 	"slices"
-	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
+	"github.com/apispan/apispan/internal/caller"
 	"github.com/apispan/apispan/internal/httpattr"
-	"github.com/apispan/apispan/processor/httpredactionprocessor/internal/jsonfind"
-)
-
-const (
-	// maxIdentity is the longest value, in bytes, that identity takes over. A
-	// longer one is not an id.
-	maxIdentity = 1024
-	// maxToken is the longest JSON Web Token that is decoded, in bytes.
-	maxToken = 16 << 10
+	"github.com/apispan/apispan/internal/jsonfind"
+	"github.com/apispan/apispan/redact"
 )
 
 // identityTargets are the attributes that identity may set, besides metadata.
@@ -41,12 +32,13 @@ type deriver struct {
 }
 
 type identityRule struct {
-	target  string
-	sources []func(w *walker, attrs pcommon.Map) string
+	target string
+	plan   caller.Plan
 }
 
-// newDeriver checks and compiles identity and extract; nil if there are none.
-func newDeriver(c *Config) (*deriver, error) {
+// newDeriver checks and compiles identity and extract; nil if there are none. The
+// policy says which sources may not become an identity as they are.
+func newDeriver(c *Config, policy *redact.Policy) (*deriver, error) {
 	var errs []error
 	d := &deriver{}
 	targets := make([]string, 0, len(c.Identity))
@@ -64,12 +56,12 @@ func newDeriver(c *Config) (*deriver, error) {
 			errs = append(errs, fmt.Errorf("identity.%s: has no source; add a list such as [{header: x-user-id}]", t))
 		}
 		for i, src := range c.Identity[t] {
-			f, err := src.compile()
+			step, err := c.step(t, src, policy)
 			if err != nil {
 				errs = append(errs, fmt.Errorf("identity.%s[%d]: %w", t, i, err))
 				continue
 			}
-			rule.sources = append(rule.sources, f)
+			rule.plan = append(rule.plan, step)
 		}
 		d.identity = append(d.identity, rule)
 	}
@@ -90,83 +82,110 @@ func newDeriver(c *Config) (*deriver, error) {
 	return d, nil
 }
 
-// compile turns the one source that is set into a function.
-func (s SourceConfig) compile() (func(*walker, pcommon.Map) string, error) {
-	var all []func(*walker, pcommon.Map) string
-	add := func(f func(*walker, pcommon.Map) string) { all = append(all, f) }
-	if s.Header != "" {
-		name := foldedName(s.Header)
-		add(func(w *walker, a pcommon.Map) string { return w.requestHeader(a, name) })
+// step compiles a source of an identity and says what becomes of its values.
+func (c *Config) step(target string, sc SourceConfig, policy *redact.Policy) (step caller.Step, err error) {
+	source, field, err := sc.compile()
+	if err != nil {
+		return step, err
 	}
-	if s.Cookie != "" {
-		add(func(w *walker, a pcommon.Map) string { return cookieValue(w.requestHeader(a, "cookie"), s.Cookie) })
+	step.Source = source
+	place, names := source.Judged()
+	switch {
+	case target == httpattr.SessionID:
+		step.How = caller.Digested
+	case place == "" || !redact.MayHide(policy, place, names...), policy.AlwaysHides("attributes", target):
+	case c.SessionKey == nil:
+		return step, fmt.Errorf("%s: %s holds a credential, or what the policy hides, which would become %s in clear; "+
+			"add session_key, whose key then makes a pseudonym of it, put %s under policy.keys.hmac, or read who it belongs to, with jwt or another source", field, source.Name(), target, target)
+	default:
+		step.How = caller.Hidden
 	}
-	if s.Query != "" {
-		add(func(w *walker, a pcommon.Map) string { return w.queryValue(a, s.Query) })
-	}
-	if s.JWT != nil {
-		header, claim := foldedName(s.JWT.Header), s.JWT.Claim
-		if header == "" {
-			header = "authorization"
+	return step, nil
+}
+
+// compile turns the one source that is set into one of package caller. field is its
+// key.
+func (s SourceConfig) compile() (source caller.Source, field string, err error) {
+	n := 0
+	set := func(is bool, key string, f func() (caller.Source, error)) {
+		if !is {
+			return
 		}
-		if claim == "" {
-			claim = "sub"
+		n, field = n+1, key
+		var e error
+		if source, e = f(); e != nil {
+			err = fmt.Errorf("%s: %w", key, e)
 		}
-		add(func(w *walker, a pcommon.Map) string { return jwtClaim(w.requestHeader(a, header), claim) })
 	}
-	if s.BasicUser {
-		add(func(w *walker, a pcommon.Map) string { return basicUser(w.requestHeader(a, "authorization")) })
+	named := func(name string, f func(string) caller.Source) func() (caller.Source, error) {
+		return func() (caller.Source, error) { return f(name), nil }
 	}
-	if s.Attribute != "" {
-		add(func(_ *walker, a pcommon.Map) string {
-			if v, ok := a.Get(s.Attribute); ok {
-				return scalarText(v)
-			}
-			return ""
-		})
+	set(s.Header != "", "header", named(s.Header, caller.Header))
+	set(s.Cookie != "", "cookie", named(s.Cookie, caller.Cookie))
+	set(s.Query != "", "query", named(s.Query, caller.Query))
+	set(s.JWT != nil, "jwt", func() (caller.Source, error) {
+		return caller.JWT(cmp.Or(s.JWT.Claim, "sub"), cmp.Or(s.JWT.Header, "authorization")), nil
+	})
+	set(s.BasicUser, "basic_user", func() (caller.Source, error) { return caller.BasicUser(), nil })
+	set(s.Attribute != "", "attribute", func() (caller.Source, error) { return attributeSource(s.Attribute) })
+	set(s.Resource != "", "resource", named(s.Resource, caller.Resource))
+	set(s.JSONBody != "", "json_body", func() (caller.Source, error) { return bodySource(false, s.JSONBody) })
+	set(s.ResponseJSONBody != "", "response_json_body", func() (caller.Source, error) { return bodySource(true, s.ResponseJSONBody) })
+	if n != 1 {
+		return source, field, fmt.Errorf("has %d sources; set exactly one of header, cookie, query, jwt, basic_user, json_body, response_json_body, attribute, resource", n)
 	}
-	if s.Resource != "" {
-		add(func(w *walker, _ pcommon.Map) string {
-			if v, ok := w.res.Attributes().Get(s.Resource); ok {
-				return scalarText(v)
-			}
-			return ""
-		})
+	return source, field, err
+}
+
+func bodySource(response bool, path string) (caller.Source, error) {
+	names, ok := jsonfind.ParsePath(path)
+	if !ok {
+		return caller.Source{}, fmt.Errorf("%q is not a path of plain names; write $.name or $.name.name", path)
 	}
-	for _, b := range []struct{ path, key, field string }{
-		{s.JSONBody, httpattr.RequestBody, "json_body"},
-		{s.ResponseJSONBody, httpattr.ResponseBody, "response_json_body"},
-	} {
-		if b.path == "" {
-			continue
-		}
-		names, ok := jsonfind.ParsePath(b.path)
-		if !ok {
-			return nil, fmt.Errorf("%s: %q is not a path of plain names; write $.name or $.name.name", b.field, b.path)
-		}
-		add(func(w *walker, a pcommon.Map) string { return w.bodyValue(a, b.key, names) })
+	return caller.Body(response, names), nil
+}
+
+// attributeSource is an attribute as a source. A header field is read as one, so that
+// the same rules hold for it; what holds many values is none.
+func attributeSource(key string) (caller.Source, error) {
+	ki := newVocabulary(vocabularyNames(), nil).info(key)
+	switch {
+	case ki.header != "":
+		return caller.Header(ki.header), nil
+	case ki.fields != "":
+		return caller.Source{}, fmt.Errorf("%q holds all header fields; write header: <name> to read one", key)
+	case ki.place == placeBody:
+		return caller.Source{}, fmt.Errorf("%q holds a body; write json_body or response_json_body with a path", key)
+	case ki.place == placeURL && ki.canonical != httpattr.URLPath:
+		return caller.Source{}, fmt.Errorf("%q holds a URL or a query; write query: <parameter>", key)
 	}
-	if len(all) != 1 {
-		return nil, fmt.Errorf("has %d sources; set exactly one of header, cookie, query, jwt, basic_user, json_body, response_json_body, attribute, resource", len(all))
+	if name, ok := strings.CutPrefix(ki.canonical, httpattr.ResponseHeaderPrefix); ok {
+		return caller.Other(key, "response_headers", name), nil
 	}
-	return all[0], nil
+	return caller.Other(key, "attributes", key), nil
 }
 
 // derive runs identity and extract. It reports whether attrs changed, so that
 // w.infos is stale. Sources that cannot be read have no value; nothing fails.
 func (w *walker) derive(attrs pcommon.Map) (changed bool) {
 	d := w.r.deriver
+	req := w.request(attrs)
 	type setting struct{ key, value string }
 	var set []setting
 	for _, rule := range d.identity {
 		if v, ok := attrs.Get(rule.target); ok && scalarText(v) != "" {
 			continue
 		}
-		for _, source := range rule.sources {
-			if v := source(w, attrs); v != "" && len(v) <= maxIdentity && utf8.ValidString(v) {
-				set = append(set, setting{rule.target, strings.Clone(v)})
-				break
-			}
+		v, out := rule.plan.Read(req, w.r.sessions.secret(), redact.LooksSecret, nil)
+		switch out {
+		case caller.OK, caller.Unfit:
+		case caller.NoKey:
+			w.tally.fail(failure{"no_key", "identity"}, 1)
+		case caller.Masked:
+			w.tally.fail(failure{"unsupported", "identity"}, 1)
+		}
+		if v != "" {
+			set = append(set, setting{rule.target, strings.Clone(v)})
 		}
 	}
 	for _, rule := range d.extract {
@@ -179,157 +198,4 @@ func (w *walker) derive(attrs pcommon.Map) (changed bool) {
 		attrs.PutStr(s.key, s.value)
 	}
 	return changed || len(set) > 0
-}
-
-// find returns the attributes for which match is true, in order.
-func (w *walker) find(attrs pcommon.Map, match func(*keyInfo) bool, f func(pcommon.Value) (found bool)) {
-	i := -1
-	for _, v := range attrs.All() {
-		i++
-		if match(w.infos[i]) && f(v) {
-			return
-		}
-	}
-}
-
-// requestHeader returns the first value of a request header field, in whatever
-// vocabulary it is.
-func (w *walker) requestHeader(attrs pcommon.Map, name string) (out string) {
-	w.find(attrs, func(ki *keyInfo) bool {
-		return ki.header == name || ki.fields == httpattr.RequestHeaderPrefix
-	}, func(v pcommon.Value) bool {
-		if v.Type() != pcommon.ValueTypeMap {
-			out = firstString(v)
-			return out != ""
-		}
-		for k, field := range v.Map().All() {
-			if foldedName(k) == name {
-				out = firstString(field)
-			}
-		}
-		return out != ""
-	})
-	return out
-}
-
-// queryValue returns the first value of a query parameter, decoded.
-func (w *walker) queryValue(attrs pcommon.Map, name string) (out string) {
-	w.find(attrs, func(ki *keyInfo) bool {
-		return ki.canonical == httpattr.URLQuery || ki.canonical == httpattr.URLFull
-	}, func(v pcommon.Value) bool {
-		raw := firstString(v)
-		if i := strings.IndexByte(raw, '?'); i >= 0 {
-			raw = raw[i+1:]
-		}
-		raw, _, _ = strings.Cut(raw, "#")
-		for pair := range strings.SplitSeq(raw, "&") {
-			k, val, _ := strings.Cut(pair, "=")
-			if k, err := url.QueryUnescape(k); err != nil || k != name {
-				continue
-			}
-			// An error of net/url quotes its input: it is not used.
-			if val, err := url.QueryUnescape(val); err == nil {
-				out = val
-				return out != ""
-			}
-		}
-		return false
-	})
-	return out
-}
-
-// bodyValue returns a scalar out of a JSON body.
-func (w *walker) bodyValue(attrs pcommon.Map, key string, path []string) (out string) {
-	w.find(attrs, func(ki *keyInfo) bool { return ki.canonical == key }, func(v pcommon.Value) bool {
-		doc := bodyText(v)
-		if m, ok := jsonfind.Find(doc, path); ok {
-			out = jsonScalar(m.Value(doc))
-		}
-		return out != ""
-	})
-	return out
-}
-
-// bodyText returns a captured body as text.
-func bodyText(v pcommon.Value) string {
-	switch v.Type() {
-	case pcommon.ValueTypeStr:
-		return v.Str()
-	case pcommon.ValueTypeBytes:
-		return string(v.Bytes().AsRaw())
-	default:
-		return ""
-	}
-}
-
-func scalarText(v pcommon.Value) string {
-	switch v.Type() {
-	case pcommon.ValueTypeStr, pcommon.ValueTypeSlice:
-		return firstString(v)
-	case pcommon.ValueTypeInt:
-		return strconv.FormatInt(v.Int(), 10)
-	default:
-		return ""
-	}
-}
-
-// cookieValue returns a cookie out of a Cookie header (RFC 6265, section 4.2.1).
-func cookieValue(header, name string) string {
-	for pair := range strings.SplitSeq(header, ";") {
-		k, v, ok := strings.Cut(strings.Trim(pair, " \t"), "=")
-		if ok && k == name {
-			return strings.Trim(v, `"`)
-		}
-	}
-	return ""
-}
-
-// basicUser returns the user of Basic credentials (RFC 7617).
-func basicUser(authorization string) string {
-	cred, ok := cutScheme(authorization, "basic")
-	if !ok || len(cred) > maxToken {
-		return ""
-	}
-	dec, err := base64.StdEncoding.DecodeString(cred)
-	if err != nil {
-		return ""
-	}
-	user, _, _ := strings.Cut(string(dec), ":")
-	return user
-}
-
-// jwtClaim returns a claim of a JSON Web Token. The signature is not checked: the
-// value is what the caller claims to be.
-func jwtClaim(header, claim string) string {
-	token, ok := cutScheme(header, "bearer")
-	if !ok {
-		token = strings.TrimSpace(header)
-	}
-	if len(token) > maxToken {
-		return ""
-	}
-	_, rest, ok := strings.Cut(token, ".")
-	payload, _, ok2 := strings.Cut(rest, ".")
-	if !ok || !ok2 {
-		return ""
-	}
-	dec, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(payload, "="))
-	if err != nil {
-		return ""
-	}
-	doc := string(dec)
-	m, ok := jsonfind.Find(doc, []string{claim})
-	if !ok {
-		return ""
-	}
-	return jsonScalar(m.Value(doc))
-}
-
-func cutScheme(value, scheme string) (rest string, ok bool) {
-	value = strings.TrimSpace(value)
-	s, rest, ok := strings.Cut(value, " ")
-	if !ok || !strings.EqualFold(s, scheme) {
-		return "", false
-	}
-	return strings.TrimSpace(rest), true
 }

@@ -21,6 +21,7 @@ func jwt(payload string) string {
 	return enc([]byte(`{"alg":"none"}`)) + "." + enc([]byte(payload)) + ".c2ln"
 }
 
+// TestIdentity has what only spans have; callertest has the rest.
 func TestIdentity(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -28,35 +29,41 @@ func TestIdentity(t *testing.T) {
 		put           func(pcommon.Map)
 		want          string
 	}{
-		{"header", `[{header: X-User-Id}]`, func(m pcommon.Map) { header(m, "x-user-id", "u1") }, "u1"},
 		{"header with underscores", `[{header: x-user-id}]`, func(m pcommon.Map) { m.PutStr("http.request.header.x_user_id", "u1") }, "u1"},
+		{"header, the exact name first", `[{header: x-user-id}]`, func(m pcommon.Map) {
+			m.PutStr("http.request.header.x_user_id", "forged")
+			m.PutStr("http.request.header.x-user-id", "u1")
+		}, "u1"},
 		{"header in a map", `[{header: x-user-id}]`, func(m pcommon.Map) { m.PutEmptyMap("http.request.headers").PutStr("X-User-Id", "u1") }, "u1"},
-		{"cookie", `[{cookie: uid}]`, func(m pcommon.Map) { header(m, "cookie", `a=b; uid="u1"; c=d`) }, "u1"},
-		{"query", `[{query: "user id"}]`, func(m pcommon.Map) { m.PutStr("url.query", "a=1&user+id=u%31") }, "u1"},
+		{"header in a map, the exact name first", `[{header: x-user-id}]`, func(m pcommon.Map) {
+			fields := m.PutEmptyMap("http.request.headers")
+			fields.PutStr("X_User_Id", "forged")
+			fields.PutEmptySlice("X-User-Id").AppendEmpty().SetStr("u1")
+		}, "u1"},
+		{"header in a text", `[{header: x-user-id}]`, func(m pcommon.Map) {
+			m.PutStr("http.request.headers", `{"authorization":"Bearer x","x-user-id":"u1"}`)
+		}, "u1"},
+		{"header in a text, not there", `[{header: x-user-id}]`, func(m pcommon.Map) { m.PutStr("http.request.headers", `{"authorization":"Bearer x"}`) }, ""},
+		{"header in a text that is none", `[{header: x-user-id}]`, func(m pcommon.Map) { m.PutStr("http.request.headers", `u1`) }, ""},
+		{"header in a list", `[{header: x-user-id}]`, func(m pcommon.Map) {
+			list := m.PutEmptySlice("http.request.headers")
+			list.AppendEmpty().SetStr("Authorization: Bearer x")
+			list.AppendEmpty().SetStr("X-User-Id: u1")
+		}, "u1"},
+		{"header as an attribute", `[{attribute: http.request.header.x-user-id}]`, func(m pcommon.Map) { header(m, "x-user-id", "u1") }, "u1"},
 		{"query of an old URL", `[{query: uid}]`, func(m pcommon.Map) { m.PutStr("http.target", "/p?uid=u1#f") }, "u1"},
-		{"query with a bad escape", `[{query: uid}]`, func(m pcommon.Map) { m.PutStr("url.query", "uid=%zz") }, ""},
-		{"JWT", `[{jwt: {}}]`, func(m pcommon.Map) { header(m, "authorization", "Bearer "+jwt(`{"iat":1,"sub":"u1"}`)) }, "u1"},
-		{"JWT, number", `[{jwt: {header: x-token, claim: uid}}]`, func(m pcommon.Map) { header(m, "x-token", jwt(`{"uid":17}`)) }, "17"},
-		{"JWT, no claim", `[{jwt: {}}]`, func(m pcommon.Map) { header(m, "authorization", "Bearer "+jwt(`{"uid":17}`)) }, ""},
-		{"JWT, not one", `[{jwt: {}}]`, func(m pcommon.Map) { header(m, "authorization", "Bearer opaque") }, ""},
-		{"basic", `[{basic_user: true}]`, func(m pcommon.Map) {
-			header(m, "authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte("u1:"+secret)))
-		}, "u1"},
-		{"JSON body", `[{json_body: $.user.id}]`, func(m pcommon.Map) { m.PutStr("http.request.body.content", `{"user":{"id":"u\u0031"}}`) }, "u1"},
+		{"query of a URL without one", `[{query: uid}]`, func(m pcommon.Map) { m.PutStr("url.full", "https://h/a&uid=u1") }, ""},
+		{"query in a fragment", `[{query: uid}]`, func(m pcommon.Map) { m.PutStr("url.full", "https://h/a#?uid=u1") }, ""},
 		{"JSON body in bytes", `[{json_body: $.id}]`, func(m pcommon.Map) { m.PutEmptyBytes("http.request.body").FromRaw([]byte(`{"id":17}`)) }, "17"},
-		{"JSON body, object", `[{json_body: $.user}]`, func(m pcommon.Map) { m.PutStr("http.request.body.content", `{"user":{"id":1}}`) }, ""},
 		{"response body", `[{response_json_body: id}]`, func(m pcommon.Map) { m.PutStr("http.response.body.content", `{"id":"u1"}`) }, "u1"},
-		{"cut body", `[{json_body: $.id}]`, func(m pcommon.Map) { m.PutStr("http.request.body.content", `{"id":"u1`) }, ""},
 		{"attribute", `[{attribute: enduser.id}]`, func(m pcommon.Map) { m.PutStr("enduser.id", "u1") }, "u1"},
-		{"first source with a value wins", `[{header: x-a}, {header: x-b}, {header: x-c}]`, func(m pcommon.Map) {
-			header(m, "x-b", "u1")
-			header(m, "x-c", "u2")
-		}, "u1"},
+		{"attribute with the form of a token", `[{attribute: shop.user}]`, func(m pcommon.Map) {
+			m.PutStr("shop.user", jwt(`{"sub":"u1","iss":"https://id.example","exp":1}`))
+		}, ""},
 		{"what is there is kept", `[{header: x-a}]`, func(m pcommon.Map) {
 			header(m, "x-a", "u2")
 			m.PutStr("user.id", "u1")
 		}, "u1"},
-		{"invalid UTF-8 is no id", `[{header: x-a}]`, func(m pcommon.Map) { header(m, "x-a", "\xff") }, ""},
 	} {
 		r := redactorFor(t, "policy: {version: 1, defaults: false}\nidentity: {user.id: "+tt.sources+"}", nil)
 		td, span := newSpan()
@@ -68,6 +75,41 @@ func TestIdentity(t *testing.T) {
 		}
 		if got != tt.want {
 			t.Errorf("%s: user.id = %q, want %q", tt.name, got, tt.want)
+		}
+	}
+}
+
+// TestIdentityOfManyValues: an attribute that holds more than one value is no source,
+// and one that holds a credential none in clear, by whatever name it is asked for.
+func TestIdentityOfManyValues(t *testing.T) {
+	t.Parallel()
+	for source, want := range map[string]string{
+		"attribute: http.request.headers":                "write header: <name>",
+		"attribute: http.request.header":                 "write header: <name>",
+		"attribute: http.request.body.content":           "write json_body",
+		"attribute: http.response.body":                  "write json_body",
+		"attribute: url.full":                            "write query: <parameter>",
+		"attribute: http.target":                         "write query: <parameter>",
+		"attribute: http.request.header.authorization":   "add session_key",
+		"attribute: http.request.headers.X-Api-Key":      "add session_key",
+		"attribute: http.request.header.x_api_key":       "add session_key",
+		"attribute: rpc.grpc.request.metadata.x-api-key": "add session_key",
+		"attribute: http.request.cookies":                "add session_key",
+		"attribute: http.request.header.cookie":          "add session_key",
+		"attribute: shop.password":                       "add session_key",
+		"header: Cookie":                                 "add session_key",
+		"header: proxy-authorization":                    "add session_key",
+		"attribute: http.response.header.set-cookie":     "add session_key",
+		"cookie: PHPSESSID":                              "add session_key",
+		"cookie: .AspNetCore.Identity.Application":       "add session_key",
+		"cookie: __Host-next-auth.session-token":         "add session_key",
+		"query: sig":                                     "add session_key",
+		"json_body: $.credentials.id":                    "add session_key",
+		"response_json_body: $.refresh_token":            "add session_key",
+	} {
+		_, err := loadConfig(t, "policy: {version: 1, defaults: false}\nidentity: {user.id: [{"+source+"}]}")
+		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "identity.user.id[0]: ") {
+			t.Errorf("%s: %v, want %q", source, err, want)
 		}
 	}
 }

@@ -71,7 +71,7 @@ func newRedactor(set processor.Settings, cfg *Config, s signal) (*redactor, erro
 	if err != nil {
 		return nil, err
 	}
-	d, err := newDeriver(cfg)
+	d, err := newDeriver(cfg, policy)
 	if err != nil {
 		return nil, err
 	}
@@ -139,6 +139,8 @@ func (r *redactor) release(ctx context.Context, w *walker) {
 	w.e = nil
 	// Nothing that came in is kept.
 	w.exchange = redact.Exchange{}
+	clear(w.req.values[:cap(w.req.values)])
+	w.req = spanRequest{values: w.req.values[:0]}
 	w.res = pcommon.Resource{}
 	clear(w.infos[:cap(w.infos)])
 	w.infos = w.infos[:0]

@@ -4,9 +4,6 @@
 package httpredactionprocessor
 
 import (
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"os"
@@ -17,6 +14,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
+	"github.com/apispan/apispan/internal/caller"
 	"github.com/apispan/apispan/internal/httpattr"
 )
 
@@ -47,25 +45,16 @@ type SessionSourceConfig struct {
 	JWT string `mapstructure:"jwt"`
 	// Cookie is a request cookie.
 	Cookie string `mapstructure:"cookie"`
-	// Address is the caller's address, for services without credentials: the first
-	// of X-Forwarded-For, else client.address. It stands alone.
+	// Address is the caller's address, for services without credentials:
+	// client.address, else that of the peer. It stands alone.
 	Address bool `mapstructure:"address"`
 }
 
-// masked is what stands for a credential that was masked before it came here, as
-// httpcapture does and a policy in the application.
-const masked = "[REDACTED"
-
 // sessionKeys makes pseudonyms. All methods may be called on nil.
 type sessionKeys struct {
-	file    string
-	key     atomic.Pointer[string] // nil: missing
-	sources []sessionSource
-}
-
-type sessionSource struct {
-	authType string // "": the address
-	value    func(w *walker, attrs pcommon.Map) string
+	file string
+	key  atomic.Pointer[string] // nil: missing
+	ways []caller.Credential
 }
 
 // newSessionKeys checks and compiles the configuration; nil if there is none.
@@ -88,7 +77,7 @@ func newSessionKeys(c *SessionKeyConfig) (*sessionKeys, error) {
 		errs = append(errs, errors.New("session_key.sources: is empty; add a list such as [{basic: true}, {header: x-api-key}]"))
 	}
 	for i, source := range c.Sources {
-		src, err := source.compile()
+		way, err := source.compile()
 		if err == nil && source.Address && len(c.Sources) > 1 {
 			err = errors.New("address stands for services without credentials; remove it or the others")
 		}
@@ -96,7 +85,7 @@ func newSessionKeys(c *SessionKeyConfig) (*sessionKeys, error) {
 			errs = append(errs, fmt.Errorf("session_key.sources[%d]: %w", i, err))
 			continue
 		}
-		s.sources = append(s.sources, src)
+		s.ways = append(s.ways, way)
 	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
@@ -107,64 +96,31 @@ func newSessionKeys(c *SessionKeyConfig) (*sessionKeys, error) {
 	return s, nil
 }
 
-func (c SessionSourceConfig) compile() (sessionSource, error) {
-	var all []sessionSource
-	header := func(authType, name string) {
-		if name == "" {
-			return
+func (c SessionSourceConfig) compile() (caller.Credential, error) {
+	var all []caller.Credential
+	add := func(is bool, t caller.AuthType, name string) {
+		if is {
+			all = append(all, caller.NewCredential(t, name))
 		}
-		folded := foldedName(name)
-		all = append(all, sessionSource{authType, func(w *walker, a pcommon.Map) string { return w.requestHeader(a, folded) }})
 	}
-	if c.Basic {
-		all = append(all, sessionSource{"basic", func(w *walker, a pcommon.Map) string {
-			return basicCredential(w.requestHeader(a, "authorization"))
-		}})
-	}
-	header("header", c.Header)
-	header("jwt", c.JWT)
-	if c.Cookie != "" {
-		all = append(all, sessionSource{"session_cookie", func(w *walker, a pcommon.Map) string {
-			return cookieValue(w.requestHeader(a, "cookie"), c.Cookie)
-		}})
-	}
-	if c.Address {
-		all = append(all, sessionSource{"", (*walker).callerAddress})
-	}
+	add(c.Basic, caller.ByBasic, "")
+	add(c.Header != "", caller.ByHeader, c.Header)
+	add(c.JWT != "", caller.ByJWT, c.JWT)
+	add(c.Cookie != "", caller.ByCookie, c.Cookie)
+	add(c.Address, caller.ByAddress, "")
 	if len(all) != 1 {
-		return sessionSource{}, fmt.Errorf("has %d sources; set exactly one of basic, header, jwt, cookie, address", len(all))
+		return caller.Credential{}, fmt.Errorf("has %d sources; set exactly one of basic, header, jwt, cookie, address", len(all))
 	}
 	return all[0], nil
 }
 
-// basicCredential returns what follows the word Basic. The blank before the
-// credential belongs to it: Metlo's agents leave it, and only so the pseudonyms are
-// the same. The word is looked for in the middle, too, as they do.
-func basicCredential(authorization string) string {
-	if _, after, ok := strings.Cut(authorization, "Basic"); ok {
-		return after
+// secret returns the key of pseudonyms, "" if there is none.
+func (s *sessionKeys) secret() string {
+	if s == nil {
+		return ""
 	}
-	if n := len("basic"); len(authorization) > n && strings.EqualFold(authorization[:n], "basic") {
-		return authorization[n:]
-	}
-	return ""
-}
-
-// callerAddress returns the first hop of X-Forwarded-For, else the client's address,
-// else the peer's.
-func (w *walker) callerAddress(attrs pcommon.Map) (out string) {
-	first, _, _ := strings.Cut(w.requestHeader(attrs, "x-forwarded-for"), ",")
-	if out = strings.TrimSpace(first); out != "" {
-		return out
-	}
-	for _, key := range []string{httpattr.ClientAddress, httpattr.NetworkPeerAddress} {
-		w.find(attrs, func(ki *keyInfo) bool { return ki.canonical == key }, func(v pcommon.Value) bool {
-			out = firstString(v)
-			return out != ""
-		})
-		if out != "" {
-			return out
-		}
+	if key := s.key.Load(); key != nil {
+		return *key
 	}
 	return ""
 }
@@ -204,29 +160,14 @@ func (w *walker) session(kind ptrace.SpanKind, attrs pcommon.Map) (pseudonym, au
 			return "", "" // made nearer to the application
 		}
 	}
-	authType = s.sources[0].authType
-	for _, source := range s.sources {
-		secret := source.value(w, attrs)
-		if secret == "" {
-			continue
-		}
-		// In both cases below nothing is set: that a credential was shown and that
-		// none was would both be wrong.
-		key := s.key.Load()
-		if key == nil {
-			w.tally.fail(failure{"no_key", "session_key"}, 1)
-			return "", ""
-		}
-		if strings.Contains(secret, masked) {
-			// All callers would be one.
-			w.tally.fail(failure{"unsupported", "session_key"}, 1)
-			return "", ""
-		}
-		mac := hmac.New(sha256.New, []byte(*key))
-		mac.Write([]byte(secret))
-		return base64.StdEncoding.EncodeToString(mac.Sum(nil)), source.authType
+	pseudonym, t, out := caller.Session(w.request(attrs), s.secret(), s.ways)
+	switch out {
+	case caller.NoKey:
+		w.tally.fail(failure{"no_key", "session_key"}, 1)
+	case caller.Masked:
+		w.tally.fail(failure{"unsupported", "session_key"}, 1)
 	}
-	return "", authType
+	return pseudonym, string(t)
 }
 
 // sound reports whether v is what session makes: then it comes from there, or from
@@ -239,10 +180,9 @@ func sound(key string, v pcommon.Value) bool {
 	}
 	s := v.Str()
 	if key == httpattr.SessionAuthType {
-		return s == "basic" || s == "header" || s == "jwt" || s == "session_cookie"
+		return caller.IsAuthType(s)
 	}
-	mac, err := base64.StdEncoding.Strict().DecodeString(s)
-	return err == nil && len(mac) == sha256.Size
+	return caller.IsPseudonym(s)
 }
 
 // putSession sets what session has found.

@@ -66,6 +66,7 @@ type walker struct {
 	nameTag uint64
 
 	exchange redact.Exchange
+	req      spanRequest
 	// res is the resource of the spans or records that are being walked.
 	res pcommon.Resource
 	// seen are the engine's statistics when they were last read.

@@ -40,6 +40,11 @@ var importRules = []importRule{
 		why:    "the root module is what services import, and has no Collector in its go.mod",
 	},
 	{
+		from:  "internal/caller",
+		never: []string{"go.opentelemetry.io/", "google.golang.org/", module + "/redact", module + "/internal/httpattr"},
+		why:   "the application and the Collector read the same, each out of its own requests",
+	},
+	{
 		from:  "internal/keyfetch",
 		never: []string{"go.opentelemetry.io/", "google.golang.org/", module},
 		why:   "exporter and processor share it, and share nothing else",

@@ -2,12 +2,17 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package jsonfind finds one member of a JSON document by its path, with offsets,
-// so that it can be read or cut out while every other byte stays. It copies
-// nothing, needs no schema and never fails: what is not valid enough to be sure is
-// not found. It does not validate what it skips beyond brackets and strings.
+// so that it can be read or cut out while every other byte stays. It builds no
+// document, so the document may be cut, and it never fails: what is not valid enough
+// to be sure is not found. It does not validate what it skips beyond brackets and
+// strings.
 package jsonfind
 
-import "strings"
+import (
+	"encoding/json"
+	"strings"
+	"unicode/utf8"
+)
 
 // MaxDepth is how deep containers may nest in what is skipped.
 const MaxDepth = 512
@@ -41,23 +46,55 @@ func ParsePath(path string) (names []string, ok bool) {
 	return names, true
 }
 
-// Find looks path up from the root of doc. Of members with the same name the first
-// counts. Names are compared as they are written, without unescaping.
-func Find(doc string, path []string) (Member, bool) {
+// Find looks path up from the root of doc. Names are compared as they read, without
+// escapes. Of members with the same name the last counts, as for nearly every reader
+// of JSON; in a document that was cut, the last that is there.
+func Find(doc string, path []string) (m Member, ok bool) {
 	s := scanner{doc: doc}
-	var m Member
-	for _, name := range path {
-		var ok bool
-		if m, ok = s.member(name); !ok {
+	for i, name := range path {
+		var whole bool
+		if m, whole, ok = s.member(name); !ok {
+			return Member{}, false
+		}
+		// Only what is looked for must be there to its end.
+		if i == len(path)-1 && !whole {
 			return Member{}, false
 		}
 		s.pos = m.ValueStart
 	}
-	return m, len(path) > 0
+	return m, ok
+}
+
+// Scalar returns a string without its quotes and escapes, a number or a boolean as
+// it is written, and "" for all else: objects, arrays, null, what is no JSON or not
+// UTF-8.
+func Scalar(value string) string {
+	if value == "" || !utf8.ValidString(value) || !json.Valid([]byte(value)) {
+		return ""
+	}
+	switch value[0] {
+	case '"':
+		s, _ := unquote(value)
+		return s
+	case '{', '[', 'n':
+		return ""
+	}
+	return value
+}
+
+// unquote decodes a JSON string, quotes included.
+func unquote(quoted string) (string, bool) {
+	if strings.IndexByte(quoted, '\\') < 0 {
+		return quoted[1 : len(quoted)-1], true
+	}
+	var s string
+	err := json.Unmarshal([]byte(quoted), &s)
+	return s, err == nil
 }
 
 // Members calls f for each member of the object doc, until f returns false. It
-// returns false if doc is not an object that it can read to the end.
+// returns false if doc is not an object that it can read to the end. A name with an
+// escape that means nothing is given as it is written.
 func Members(doc string, f func(name, value string) bool) bool {
 	s := scanner{doc: doc}
 	if !s.open('{') {
@@ -68,10 +105,46 @@ func Members(doc string, f func(name, value string) bool) bool {
 		if !ok {
 			return s.closed()
 		}
-		if !f(name, m.Value(doc)) {
+		if !f(plain(name), m.Value(doc)) {
 			return true
 		}
 	}
+}
+
+// Elements is Members for an array.
+func Elements(doc string, f func(value string) bool) bool {
+	s := scanner{doc: doc}
+	if !s.open('[') {
+		return false
+	}
+	for first := true; ; first = false {
+		s.blank()
+		if s.pos < len(doc) && doc[s.pos] == ']' {
+			return true
+		}
+		if !first && !s.open(',') {
+			return false
+		}
+		s.blank()
+		start := s.pos
+		if !s.skip() {
+			return false
+		}
+		if !f(doc[start:s.pos]) {
+			return true
+		}
+	}
+}
+
+// plain decodes a name that has escapes.
+func plain(name string) string {
+	if strings.IndexByte(name, '\\') < 0 {
+		return name
+	}
+	if s, ok := unquote(`"` + name + `"`); ok {
+		return s
+	}
+	return name
 }
 
 type scanner struct {
@@ -104,24 +177,28 @@ func (s *scanner) closed() bool {
 	return s.pos < len(s.doc) && s.doc[s.pos] == '}'
 }
 
-// member finds name among the members of the object at pos.
-func (s *scanner) member(name string) (Member, bool) {
+// member finds the last member called name in the object at pos. whole is false if
+// the document ends inside its value.
+func (s *scanner) member(name string) (found Member, whole, ok bool) {
 	if !s.open('{') {
-		return Member{}, false
+		return Member{}, false, false
 	}
 	for first := true; ; first = false {
-		got, m, ok := s.next(first)
-		if !ok {
-			return Member{}, false
+		got, m, next := s.next(first)
+		if got != "" || next {
+			if got == name || plain(got) == name {
+				found, whole, ok = m, next, true
+			}
 		}
-		if got == name {
-			return m, true
+		if !next {
+			return found, whole, ok
 		}
 	}
 }
 
 // next reads one member; pos is after it. If it is the first one the comma that
-// follows belongs to it, else the comma before.
+// follows belongs to it, else the comma before. If only the value is not there to its
+// end, ok is false and m says where it starts.
 func (s *scanner) next(first bool) (name string, m Member, ok bool) {
 	s.blank()
 	m.Start = s.pos
@@ -147,14 +224,14 @@ func (s *scanner) next(first bool) (name string, m Member, ok bool) {
 	s.blank()
 	m.ValueStart = s.pos
 	if !s.skip() {
-		return "", m, false
+		return name, m, false
 	}
 	m.ValueEnd, m.End = s.pos, s.pos
 	// What follows must be a comma or the end of the object: a value that touches
 	// the end of a cut document may be a prefix.
 	s.blank()
 	if s.pos >= len(s.doc) || (s.doc[s.pos] != ',' && s.doc[s.pos] != '}') {
-		return "", m, false
+		return name, m, false
 	}
 	if first && s.doc[s.pos] == ',' {
 		m.End = s.pos + 1

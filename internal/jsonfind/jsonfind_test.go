@@ -22,7 +22,7 @@ func TestFindAndCut(t *testing.T) {
 		{doc: `{"a":1,"b":2}`, path: "b", value: `2`, cut: `{"a":1}`},
 		{doc: "{ \"a\" : 1 ,\n\"b\" : {\"c\":[1,\"}\"]} , \"d\":3}", path: "b", value: `{"c":[1,"}"]}`, cut: "{ \"a\" : 1  , \"d\":3}"},
 		{doc: `{"x":{"a":"\"q\\"},"a":"no"}`, path: "$.x.a", value: `"\"q\\"`, cut: `{"x":{},"a":"no"}`},
-		{doc: `{"a":1,"a":2}`, path: "a", value: `1`, cut: `{"a":2}`},
+		{doc: `{"a":1,"a":2}`, path: "a", value: `2`, cut: `{"a":1}`},
 		// A document that was cut: only what is surely complete is found.
 		{doc: `{"a":12`, path: "a", missing: true},
 		{doc: `{"a":12,"b":"x`, path: "a", value: `12`, cut: `{"b":"x`},
