@@ -54,7 +54,7 @@ func (p *Policy) AlwaysHides(place, name string) bool {
 func (p *Policy) hides(pl place, names []string, scoped bool) bool {
 	s := newScratch(p) // not from the pool: what it remembers is true for this only
 	if !scoped {
-		s.scopes = 0
+		s.scopes = scopeSet{}
 		for i := range s.roots {
 			s.roots[i] = s.rootOf(place(i))
 		}
