@@ -152,12 +152,7 @@ func (q *request) Query() string {
 	return q.r.URL.RawQuery
 }
 
-func (q *request) Address() string {
-	if a := q.c.clientAddress(q.r); a != "" {
-		return a
-	}
-	return q.r.RemoteAddr
-}
+func (q *request) Address() string { return q.c.address(q.r) }
 
 func (q *request) Body(response bool) string {
 	if response {
