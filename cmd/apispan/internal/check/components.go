@@ -12,7 +12,8 @@ import (
 // components.txt says what the configuration of each component of otelcol-apispan may
 // hold. It is made from that build itself, one fact a line:
 //
-//	component SECTION TYPE VERSION   "own" is a component of this project
+//	component SECTION TYPE VERSION MODULE
+//	                                 "own" for the version of this project's components
 //	signals SIGNAL...                the pipelines that it can stand in
 //	key PATH KIND                    "*" is any key of a map, "[]" an item of a list
 //	open PATH                        other keys below PATH are taken, too

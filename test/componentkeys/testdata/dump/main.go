@@ -57,11 +57,11 @@ func section[F component.Factory](name string, factories map[component.Type]F, m
 		for cfg.Kind() == reflect.Pointer {
 			cfg = cfg.Elem()
 		}
-		_, version, _ := strings.Cut(modules[component.MustNewType(typ)], " ")
+		module, version, _ := strings.Cut(modules[component.MustNewType(typ)], " ")
 		if d.own = strings.HasPrefix(cfg.PkgPath(), ours); d.own {
 			version = "own"
 		}
-		fmt.Println("component", name, typ, version)
+		fmt.Println("component", name, typ, version, module)
 		d.signals()
 		if d.node(nil, cfg, nil); d.own {
 			d.rules()
