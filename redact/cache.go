@@ -29,15 +29,16 @@ type shortEntry struct {
 	val    packed
 }
 
-// packed is a cached in one word; 0 says nothing at all.
+// packed is a cached in one word; 0 says nothing at all. States fit 16 bits, see
+// maxStates.
 type packed uint64
 
 func (c cached) pack() packed {
-	return packed(c.v.act) | packed(c.v.flags)<<8 | packed(c.v.rule)<<16 | packed(uint32(c.state))<<32
+	return packed(c.v.act) | packed(c.v.flags)<<8 | packed(c.v.rule)<<24 | packed(uint16(c.state))<<48
 }
 
 func (p packed) unpack() (verdict, pathState) {
-	return verdict{act: action(p), flags: verdictFlags(p >> 8), rule: uint16(p >> 16)}, pathState(int32(p >> 32))
+	return verdict{act: action(p), flags: verdictFlags(p >> 8), rule: uint16(p >> 24)}, pathState(int16(p >> 48))
 }
 
 type cached struct {

@@ -141,7 +141,7 @@ type verdict struct {
 	rule  uint16 // index into Policy.rules
 }
 
-type verdictFlags uint8
+type verdictFlags uint16
 
 const (
 	flagLower verdictFlags = 1 << iota // lower the value before it is tokenised
