@@ -116,9 +116,9 @@ generate: tools ## Regenerate component metadata
 	@set -e; for mod in $(RELEASED); do (cd $$mod && PATH="$(BIN):$$PATH" go generate ./...); done
 
 .PHONY: prerelease
-prerelease: tools ## Write the version of versions.yaml into every go.mod and manifest, on a branch of its own
-	$(BIN)/multimod prerelease --module-set-names apispan --skip-go-mod-tidy
-	@# multimod knows go.mod files; the builder's manifests name our modules, too.
+prerelease: tools ## Write the version of versions.yaml into every go.mod (committed by multimod) and manifest
+	$(BIN)/multimod prerelease --module-set-names apispan --skip-go-mod-tidy --commit-to-different-branch=false
+	@# multimod knows go.mod files only; the builder's manifests name our modules, too.
 	sed -i -E "s#(gomod: github.com/apispan/apispan[^ ]*) v[^ ]+#\1 $$(sed -n 's/^    version: //p' versions.yaml)#" collectorbuild/*.yaml test/collectorbench/manifest.yaml
 
 .PHONY: versions
