@@ -152,18 +152,23 @@ func (s *Scratch) AttributeBytesOf(k *Key, value []byte) ([]byte, Effect) {
 func (s *Scratch) walkBytes(src []byte, c ctx) { s.content(0, src, c, "") }
 
 // AttributeKey decides over an attribute key, which may itself hold a secret: a
-// header name or a metadata key that came from a client. The answer does not
-// depend on the exchange.
+// header name or a metadata key that came from a client, or a value that a producer
+// put there ("password=x", a URL, a line of a log). The answer does not depend on the
+// exchange.
 func (s *Scratch) AttributeKey(key string) Effect {
-	c := s.keyOf(key, placeAttribute)
-	if c.v.flags&flagKeyHit != 0 {
+	hit := s.keyOf(key, placeAttribute).v.flags&flagKeyHit != 0
+	switch {
+	case hit:
 		s.count(placeAttribute, ruleNone, actDrop, outcomeRule)
-		if s.p.cfg.DryRun {
-			return Unchanged
-		}
-		return Removed
+	case structured(str(key)): // read it as a text that no key rule selects
+		was := s.stats
+		s.leafString(key, ctx{place: placeAttribute})
+		hit = s.stats != was
 	}
-	return Unchanged
+	if !hit || s.p.cfg.DryRun {
+		return Unchanged
+	}
+	return Removed
 }
 
 type class uint8

@@ -29,3 +29,40 @@ func TestOwnNamespaceMatchesNoRule(t *testing.T) {
 		}
 	}
 }
+
+// TestAttributeKeyHoldsValues: a key that carries a value which a rule selects goes, and
+// one that only has the same characters stays.
+func TestAttributeKeyHoldsValues(t *testing.T) {
+	t.Parallel()
+	p, err := Compile([]byte("version: 1\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := p.NewScratch()
+	defer s.Release()
+	for key, want := range map[string]Effect{
+		"password=hunter2":                               Removed,
+		"login?user=ann&password=hunter2":                Removed,
+		"https://u:hunter2@shop.example/":                Removed,
+		"http.request.header.authorization: Bearer abcd": Removed,
+		"http.request.header.cookie: sid=hunter2":        Removed,
+		"apispan.metadata.api_key:hunter2":               Removed,
+		`{"password":"hunter2"}`:                         Removed,
+		"eyJwYXNzd29yZCI6Imh1bnRlcjIifQ==":               Removed, // {"password":"hunter2"}
+		"password%3Dhunter2":                             Removed,
+		"<password>hunter2</password>":                   Removed,
+		"password":                                       Unchanged,
+		"http.request.header.authorization":              Unchanged,
+		"k8s.pod.label.app.kubernetes.io/name":           Unchanged,
+		"aws:cloudformation:stack-name":                  Unchanged,
+		"error.type":                                     Unchanged,
+		"a=b":                                            Unchanged,
+		"page=2&sort=asc":                                Unchanged,
+		"https://shop.example/orders?page=2":             Unchanged,
+		"":                                               Unchanged,
+	} {
+		if got := s.AttributeKey(key); got != want {
+			t.Errorf("%q: %v, want %v", key, got, want)
+		}
+	}
+}

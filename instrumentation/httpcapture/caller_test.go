@@ -13,6 +13,7 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/apispan/apispan/instrumentation/httpcapture"
 	"github.com/apispan/apispan/internal/caller/callertest"
@@ -164,5 +165,34 @@ func TestCallerCounts(t *testing.T) {
 	}
 	if got["identity_credential"] != 1 || got["identity_limit"] != 1 {
 		t.Errorf("%v", got)
+	}
+}
+
+// TestSecretInAKey: an attribute of ours with a secret in its key is left out; one of
+// others cannot be, so the span is not stamped.
+func TestSecretInAKey(t *testing.T) {
+	t.Parallel()
+	policy, err := redact.Compile([]byte("version: 1\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, foreign := range []bool{false, true} {
+		c := newCollector(t)
+		h := wrappings[0].wrap(c, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if foreign {
+				trace.SpanFromContext(r.Context()).SetAttributes(attribute.Bool("password=hunter2", true))
+			} else {
+				httpcapture.SetMetadata(r.Context(), "password=hunter2", true)
+			}
+			_, _ = io.WriteString(w, "x")
+		}), httpcapture.WithPolicy(policy))
+		h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/p", nil))
+		attrs := c.attrs(t)
+		if _, stamped := attrs["apispan.redaction.policy"]; stamped == foreign {
+			t.Errorf("foreign %v: stamped %v", foreign, stamped)
+		}
+		if _, there := attrs["apispan.metadata.password=hunter2"]; there {
+			t.Error("the key is still there")
+		}
 	}
 }

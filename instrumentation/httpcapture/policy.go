@@ -27,7 +27,7 @@ func (c *config) policyAttrs() int {
 // The tracing instrumentation has written the URL and addresses before us; a
 // stamp that did not cover them would be a lie. A span that does not let its
 // attributes be read is not stamped, so that an exporter that requires redaction
-// refuses it.
+// refuses it; nor is one that has an attribute of others with a secret in its key.
 func (rec *record) redact(attrs []attribute.KeyValue, o *outcome) []attribute.KeyValue {
 	c := rec.cfg
 	readable, ok := rec.span.(interface{ Attributes() []attribute.KeyValue })
@@ -55,6 +55,7 @@ func (rec *record) redact(attrs []attribute.KeyValue, o *outcome) []attribute.Ke
 	if !ok {
 		return out
 	}
+	clean := true // the keys are
 	for _, kv := range there {
 		if own[kv.Key] {
 			continue
@@ -64,7 +65,11 @@ func (rec *record) redact(attrs []attribute.KeyValue, o *outcome) []attribute.Ke
 			out = append(out, kv)
 		case redact.Removed: // the API cannot delete an attribute
 			out = append(out, kv.Key.String(redacted))
+			clean = clean && s.AttributeKey(string(kv.Key)) == redact.Unchanged
 		}
+	}
+	if !clean {
+		return out
 	}
 	return c.stamp(out, s)
 }
