@@ -4,6 +4,7 @@
 package redact
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -34,6 +35,10 @@ type compiler struct {
 	p     *Policy
 	errs  []error
 	specs []detect.Spec
+	// allowed and freed are the entries of allow and except, by list; denied those of
+	// the rules that take something.
+	allowed [][]namedRule
+	freed   []namedRule
 }
 
 func (c *compiler) errorf(line int, format string, args ...any) {
@@ -60,6 +65,7 @@ func CompileConfig(cfg Config) (*Policy, error) {
 	}
 	c.detectors()
 	c.hmac()
+	c.lint()
 	if len(c.p.rules) > maxRules {
 		c.errorf(0, "%d rules exceed the limit of %d", len(c.p.rules), maxRules)
 	}
@@ -68,6 +74,7 @@ func CompileConfig(cfg Config) (*Policy, error) {
 	}
 	p := c.p
 	p.keys.finish()
+	p.exempts = slices.ContainsFunc(p.rules, func(r rule) bool { return r.except })
 	p.hash = hashOf(p.cfg)
 	p.pool.New = func() any { return newScratch(p) }
 	return p, nil
@@ -152,11 +159,19 @@ func (c *compiler) keyRules(path string, k Keys, places placeSet, scope int) {
 		list []KeyRule
 	}{
 		{"deny", actMask, k.Deny}, {"drop", actDrop, k.Drop}, {"hmac", actHMAC, k.HMAC},
-		{"encrypt", actEncrypt, k.Encrypt}, {"allow", actAllow, k.Allow},
+		{"encrypt", actEncrypt, k.Encrypt}, {"truncate", actTruncate, k.Truncate}, {"allow", actAllow, k.Allow}, {"except", actAllow, k.Except},
 	} {
+		var named []namedRule
 		for i, r := range g.list {
 			where := fmt.Sprintf("%s.%s[%d]", path, g.name, i)
 			ru := rule{id: g.name + ":" + r.Name, act: g.act, tokenScope: []byte(r.Scope), places: places, scope: scope}
+			ru.except, ru.builtin, ru.keep = g.name == "except", r.shipped, Keep{r.KeepFirst, r.KeepLast}
+			ru.v4, ru.v6 = cmp.Or(r.V4, defaultV4), cmp.Or(r.V6, defaultV6)
+			if ru.v4 < 0 || ru.v4 > 32 || ru.v6 < 0 || ru.v6 > 128 {
+				c.errorf(r.line, "%s: v4 must be 1 to 32 and v6 1 to 128 bits", where)
+			}
+			c.checkKeep(where, r.line, ru.keep, ru.act)
+			named = append(named, namedRule{where: where, name: r.Name, line: r.line, places: places, shipped: r.shipped})
 			if r.Lower {
 				ru.flags |= flagLower
 			}
@@ -164,6 +179,12 @@ func (c *compiler) keyRules(path string, k Keys, places placeSet, scope int) {
 				c.errorf(r.line, "%s: scope must not contain NUL", where)
 			}
 			c.key(where, r.line, r.Name, ru)
+		}
+		switch {
+		case g.name == "allow" && len(named) > 0:
+			c.allowed = append(c.allowed, named)
+		case g.name == "except":
+			c.freed = append(c.freed, named...)
 		}
 	}
 }
@@ -177,12 +198,19 @@ func (c *compiler) key(where string, line int, name string, ru rule) {
 		c.errorf(line, "%s: the name has %d bytes, the limit is %d", where, len(name), maxNameBytes)
 		return
 	}
+	if problem, fatal := nameProblem(name, ru.places); fatal {
+		c.errorf(line, "%s: %s", where, problem)
+		return
+	} else if problem != "" && !ru.builtin {
+		c.warnf(line, "%s: %s", where, problem)
+	}
 	if strings.HasPrefix(name, "$") {
 		steps, err := parsePath(name)
 		if err != nil {
-			c.errorf(line, "%s: %s: %v", where, name, err)
+			c.errorf(line, "%s: %s: %v%s", where, name, err, pathHint(name))
 			return
 		}
+		ru.level, ru.glob = pathLevel(steps)
 		if err := c.p.paths.add(steps, c.add(ru)); err != nil {
 			c.errorf(line, "%s: %v", where, err)
 		}
@@ -194,11 +222,20 @@ func (c *compiler) key(where string, line int, name string, ru rule) {
 			c.errorf(line, "%s: %q has nothing but separators; write a name with letters or digits", where, name)
 			return
 		}
+		ru.level = levelName
 		c.p.keys.addExact(f, c.add(ru))
 		return
 	}
 	g := foldGlob(name)
 	ru.star = g.minLen == 0
+	ru.level, ru.glob = levelGlob, &g
+	if ru.star {
+		ru.level = levelPlace
+		if ru.except {
+			c.errorf(line, "%s: * would keep everything; write defaults: false to leave the built-in rules out", where)
+			return
+		}
+	}
 	c.p.keys.addGlob(g, c.add(ru))
 }
 
@@ -217,7 +254,7 @@ func (c *compiler) places(path string, in map[string]PlaceRules, scope int) {
 			continue
 		}
 		c.keyRules(where, r.Keys, set, scope)
-		ru := rule{id: where, places: set, scope: scope, whole: true}
+		ru := rule{id: where, places: set, scope: scope, whole: true, level: levelPlace, builtin: r.shipped, v4: r.TruncateV4, v6: r.TruncateV6}
 		switch r.Action {
 		case "":
 		case "keep":
@@ -250,10 +287,6 @@ func (c *compiler) truncate(where string, r PlaceRules) {
 	if r.TruncateV4 < 0 || r.TruncateV4 > 32 || r.TruncateV6 < 0 || r.TruncateV6 > 128 {
 		c.errorf(r.line, "%s.truncate: v4 must be 0 to 32 and v6 0 to 128 bits", where)
 	}
-	if c.p.v4 != 0 && (c.p.v4 != r.TruncateV4 || c.p.v6 != r.TruncateV6) {
-		c.errorf(r.line, "%s.truncate: only one pair of prefix lengths is possible in a policy", where)
-	}
-	c.p.v4, c.p.v6 = r.TruncateV4, r.TruncateV6
 }
 
 func (c *compiler) hmac() {

@@ -15,7 +15,7 @@ type Config struct {
 	// client address rule. Default in YAML: true.
 	Defaults bool
 	// Except names entries of the built-in key list, as printed in docs/policy.md,
-	// that do not apply.
+	// that do not apply. Any other name is one for Keys.Except.
 	Except []string
 	// Mask is the text that replaces a value. Default "[REDACTED]".
 	Mask string
@@ -29,6 +29,8 @@ type Config struct {
 	Rules []ScopedRules
 	// Patterns are value detectors by name.
 	Patterns map[string]string
+	// PatternKeep is what stays of what a detector masks, by its name.
+	PatternKeep map[string]Keep `json:",omitempty"`
 	// Regex are detectors given as regular expressions (RE2 syntax).
 	Regex []Regex
 	// HMAC holds the keys of the hmac and encrypt actions.
@@ -52,6 +54,10 @@ type Keys struct {
 	Deny, Drop, HMAC, Encrypt []KeyRule
 	// Allow, if not empty, makes every place an allowlist.
 	Allow []KeyRule
+	// Truncate leaves a prefix of addresses; what is no address is masked.
+	Truncate []KeyRule `json:",omitempty"`
+	// Except keeps values that weaker rules would take; docs/policy.md has the table.
+	Except []KeyRule `json:",omitempty"`
 }
 
 // KeyRule selects keys.
@@ -62,8 +68,17 @@ type KeyRule struct {
 	// Scope separates tokens: equal values under different scopes give different
 	// tokens (hmac only). Default "".
 	Scope string
+	// KeepFirst and KeepLast are how many letters and digits of a number stay at its
+	// ends (deny only).
+	KeepFirst int `json:",omitempty"`
+	KeepLast  int `json:",omitempty"`
+	// V4 and V6 are prefix lengths in bits (truncate only). Default 24 and 48.
+	V4 int `json:",omitempty"`
+	V6 int `json:",omitempty"`
 
 	line int
+	// shipped: from a preset.
+	shipped bool
 }
 
 // PlaceRules are rules for one place.
@@ -77,7 +92,8 @@ type PlaceRules struct {
 	// (client_ip only). Both 0: addresses are not truncated.
 	TruncateV4, TruncateV6 int
 
-	line int
+	line    int
+	shipped bool
 }
 
 // ScopedRules are rules for some exchanges.
@@ -116,9 +132,15 @@ type When struct {
 // Regex is a user-defined detector.
 type Regex struct {
 	ID, Regex, Action string
+	// KeepFirst and KeepLast are as in KeyRule (mask only).
+	KeepFirst int `json:",omitempty"`
+	KeepLast  int `json:",omitempty"`
 
 	line int
 }
+
+// Keep is how many letters and digits of a match stay at its ends.
+type Keep struct{ First, Last int }
 
 // HMAC configures tokens.
 type HMAC struct {

@@ -3,6 +3,8 @@
 
 package redact
 
+import "fmt"
+
 // defaultKeys is the built-in denylist. Sources: OpenTelemetry semantic
 // conventions (url.query), OWASP logging cheat sheet, Elastic APM
 // sanitize_field_names, Sentry data scrubbing, Datadog obfuscation (public
@@ -47,10 +49,8 @@ func (c *compiler) defaults() {
 	for _, e := range f.Except {
 		except[e] = true
 	}
+	defer c.exceptions(except)
 	if !f.Defaults {
-		if len(f.Except) > 0 {
-			c.errorf(0, "except: has no effect with defaults: false; remove one of the two")
-		}
 		return
 	}
 	add := func(names []string, places placeSet) {
@@ -59,7 +59,7 @@ func (c *compiler) defaults() {
 				delete(except, n)
 				continue
 			}
-			c.key("defaults", 0, n, rule{id: "default:" + n, act: actMask, places: places, scope: -1})
+			c.key("defaults", 0, n, rule{id: "default:" + n, act: actMask, places: places, scope: -1, builtin: true})
 		}
 	}
 	add(defaultKeys, allPlaces)
@@ -71,24 +71,30 @@ func (c *compiler) defaults() {
 		return ok && (r.Action != "" || len(r.Allow) > 0 || r.TruncateV4+r.TruncateV6 != 0)
 	}
 	if !except["cookie"] && !own("cookies") {
-		c.add(rule{id: "default:cookie", act: actMask, places: 1 << placeCookie, scope: -1, whole: true})
+		c.add(rule{id: "default:cookie", act: actMask, places: 1 << placeCookie, scope: -1, whole: true, builtin: true})
 	}
 	if !except["set-cookie"] && !own("cookies") && !own("set_cookies") {
-		c.add(rule{id: "default:set-cookie", act: actMask, places: 1 << placeSetCookie, scope: -1, whole: true})
+		c.add(rule{id: "default:set-cookie", act: actMask, places: 1 << placeSetCookie, scope: -1, whole: true, builtin: true})
 	}
 	delete(except, "cookie")
 	delete(except, "set-cookie")
 	if !except["client_ip"] && !own("client_ip") {
-		ru := rule{id: "default:client_ip", act: actTruncate, places: 1 << placeClientIP, scope: -1, whole: true}
+		ru := rule{id: "default:client_ip", act: actTruncate, places: 1 << placeClientIP, scope: -1, whole: true, builtin: true, v4: defaultV4, v6: defaultV6}
 		if len(f.HMAC.Keys) > 0 {
 			ru.act = actHMAC
-		} else {
-			c.p.v4, c.p.v6 = 24, 48
 		}
 		c.add(ru)
 	}
 	delete(except, "client_ip")
-	for e := range except {
-		c.errorf(0, "except: %q is not an entry of the built-in list", e)
+}
+
+// exceptions adds the entries of the field "except" that are none of the built-in
+// list: they are names, globs and paths like those of keys.except.
+func (c *compiler) exceptions(left map[string]bool) {
+	for i, e := range c.p.cfg.Except {
+		if left[e] {
+			c.key(fmt.Sprintf("except[%d]", i), 0, e, rule{id: "except:" + e, act: actAllow, except: true, places: allPlaces, scope: -1})
+			c.freed = append(c.freed, namedRule{where: fmt.Sprintf("except[%d]", i), name: e, places: allPlaces, must: true})
+		}
 	}
 }

@@ -34,10 +34,12 @@ func patternAction(name string) (action, error) {
 		return actEncrypt, nil
 	case "report":
 		return actReport, nil
+	case "truncate":
+		return actTruncate, nil
 	case "off":
 		return actNone, nil
 	}
-	return actNone, fmt.Errorf("action %q is not known; write mask, drop, hmac, encrypt, report or off", name)
+	return actNone, fmt.Errorf("action %q is not known; write mask, drop, hmac, encrypt, truncate (addresses), report or off", name)
 }
 
 func (c *compiler) detectors() {
@@ -70,7 +72,12 @@ func (c *compiler) detectors() {
 		if a == actNone {
 			continue
 		}
-		r := c.add(rule{id: "pattern:" + n, act: a, places: allPlaces, scope: -1, detector: true})
+		if a == actTruncate && n != "ip" {
+			c.errorf(0, "patterns.%s: truncate is for addresses; write ip: truncate, or another action", n)
+		}
+		keep := f.PatternKeep[n]
+		c.checkKeep("patterns."+n, 0, keep, a)
+		r := c.add(rule{id: "pattern:" + n, act: a, places: allPlaces, scope: -1, detector: true, keep: keep, v4: defaultV4, v6: defaultV6})
 		c.spec(detect.Spec{Name: n}, r)
 	}
 	ids := map[string]bool{}
@@ -100,7 +107,11 @@ func (c *compiler) detectors() {
 			c.errorf(re.line, "%s.regex: %v", where, err)
 			continue
 		}
-		c.spec(spec, c.add(rule{id: "pattern:" + re.ID, act: a, places: allPlaces, scope: -1, detector: true}))
+		keep := Keep{re.KeepFirst, re.KeepLast}
+		c.checkKeep(where, re.line, keep, a)
+		c.spec(spec, c.add(rule{
+			id: "pattern:" + re.ID, act: a, places: allPlaces, scope: -1, detector: true, keep: keep, v4: defaultV4, v6: defaultV6,
+		}))
 	}
 	if len(c.specs) == 0 || len(c.errs) > 0 {
 		return

@@ -154,7 +154,8 @@ const (
 	// flagKeyHit: a detector matched in the key; the walker writes maskText instead
 	// of the key.
 	flagKeyHit
-	// flagPlace: the verdict is that of the place, not of a key.
+	// flagPlace: the verdict is that of the place, not of a key; with actAllow, an
+	// exception, which frees from one of the place.
 	flagPlace
 	// flagCookie and flagSetCookie: the value is that of such a field, wherever it
 	// stands. Both together: it is not, although the container around it is.
@@ -162,6 +163,12 @@ const (
 	flagSetCookie
 	cookieBits = flagCookie | flagSetCookie
 )
+
+// except reports whether v is that of an exception.
+func (v verdict) except() bool { return v.act == actAllow && v.flags&flagPlace != 0 }
+
+// flagsInherited go from a container to what is in it.
+const flagsInherited = flagLower | flagPlace
 
 // pathState is a state of the lazy path automaton; 0 is "no path can match".
 type pathState int32

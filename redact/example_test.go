@@ -66,5 +66,5 @@ func ExampleCompile_error() {
 	_, err := redact.Compile([]byte("keys:\n  dney: [password]\n"))
 	fmt.Println(err)
 	// Output:
-	// redact: line 2: keys.dney: unknown field (did you mean deny?); known here: allow, deny, drop, encrypt, hmac
+	// redact: line 2: keys.dney: unknown field (did you mean deny?); known here: allow, deny, drop, encrypt, except, hmac, truncate
 }

@@ -183,7 +183,7 @@ value:
 		d++
 		nf := &frames[d]
 		nf.v = v
-		nf.v.flags = v.flags & (flagLower | cookieBits)
+		nf.v.flags = v.flags & (flagsInherited | cookieBits)
 		nf.kv = verdict{}
 		nf.state = st
 		nf.start = int32(i)

@@ -181,11 +181,23 @@ func (m *matcher) find(s *Scratch, folded []byte, pl place, pt part, best *verdi
 // offer makes rule r the verdict if it applies and is stronger.
 func (s *Scratch) offer(r uint16, pl place, pt part, best *verdict) {
 	ru := &s.p.rules[r]
-	if ru.act <= best.act || !s.active(ru, pl) {
+	if !s.p.exempts && ru.act <= best.act || !s.active(ru, pl) {
 		return
 	}
 	// An allow rule frees a value only by the whole key or its last segment.
 	if ru.act == actAllow && pt == partOther {
+		return
+	}
+	if s.p.exempts {
+		s.offered = append(s.offered, offer{r, pt})
+		return
+	}
+	best.take(ru, r)
+}
+
+// take makes rule r the verdict if it is stronger.
+func (best *verdict) take(ru *rule, r uint16) {
+	if ru.act <= best.act {
 		return
 	}
 	best.act, best.rule = ru.act, r
@@ -197,9 +209,15 @@ func strongest(inh, own verdict) verdict {
 	if own.flags&cookieBits == 0 {
 		own.flags |= inh.flags & cookieBits
 	}
+	switch {
+	case own.except() && inh.flags&flagPlace != 0:
+		return own
+	case own.flags&flagPlace != 0 && inh.except(): // "*" below an exception
+		own.act = actNone
+	}
 	if own.act == actNone || own.act < inh.act && inh.act != actMiss {
 		own.act, own.rule = inh.act, inh.rule
-		own.flags = own.flags&^flagLower | inh.flags&flagLower
+		own.flags = own.flags&^flagsInherited | inh.flags&flagsInherited
 	}
 	return own
 }
@@ -271,6 +289,7 @@ func (s *Scratch) decide(pl place, st pathState, key []byte) (verdict, pathState
 		}
 	}
 	s.foldBuf = s.foldBuf[:m]
+	s.settle(&best)
 	return best, st
 }
 

@@ -4,6 +4,7 @@
 package redact
 
 import (
+	"bytes"
 	"net/netip"
 	"unicode"
 	"unicode/utf8"
@@ -34,12 +35,19 @@ func (s *Scratch) leaf(c ctx, dec []byte, k kind) (rep []byte, ef Effect) {
 	case actTruncate:
 		return s.truncateIP(c, dec)
 	default:
+		keep := s.keepOf(c)
+		if keep != (Keep{}) && s.partlyMasked(dec, keep) {
+			return dec, Changed // an edit that changes nothing is not recorded
+		}
 		s.count(c.place, c.v.rule, c.v.act, outcomeRule)
 		if k == kindString && c.v.act != actMiss && !c.cut {
 			s.noteSecret(c, dec)
 		}
 		if c.v.act == actDrop {
 			return s.p.mask, Removed
+		}
+		if keep != (Keep{}) {
+			return s.partly(dec, keep), Changed
 		}
 		if s.p.cfg.MaskByType {
 			return s.typedMask(k), Changed
@@ -176,18 +184,42 @@ func plainIP(b []byte) bool {
 }
 
 func (s *Scratch) truncateIP(c ctx, dec []byte) ([]byte, Effect) {
-	a, ok := token.ParseIP(dec)
-	if !ok || c.cut {
-		s.count(c.place, c.v.rule, actMask, outcomeRule)
-		return s.p.mask, Changed
+	if len(dec) == 0 && c.place != placeClientIP {
+		return nil, Unchanged
 	}
 	m := s.mark()
-	s.arena = token.AppendTruncated(s.arena, a, s.p.v4, s.p.v6)
-	if string(s.arena[m:]) == string(dec) {
+	ok := !c.cut && s.appendTruncated(dec, c.v.rule)
+	switch {
+	case !ok:
+		s.arena = s.arena[:m]
+		s.count(c.place, c.v.rule, actMask, outcomeRule)
+		return s.p.mask, Changed
+	case string(s.arena[m:]) == string(dec):
 		return nil, Unchanged
 	}
 	s.count(c.place, c.v.rule, actTruncate, outcomeRule)
 	return s.arena[m:], Changed
+}
+
+// appendTruncated appends the prefixes of an address, or of a list of them, to the
+// arena. It reports false for anything else.
+func (s *Scratch) appendTruncated(list []byte, rule uint16) bool {
+	r := &s.p.rules[rule]
+	for {
+		one, rest, more := bytes.Cut(list, str(","))
+		a, ok := token.ParseIP(bytes.TrimSpace(one))
+		if !ok {
+			return false
+		}
+		s.arena = token.AppendTruncated(s.arena, a, r.v4, r.v6)
+		if !more {
+			return true
+		}
+		s.arena = append(s.arena, ',')
+		trimmed := bytes.TrimLeft(rest, " ")
+		s.arena = append(s.arena, rest[:len(rest)-len(trimmed)]...)
+		list = rest
+	}
 }
 
 // inspectLeaf looks into a value that no key rule selects.
@@ -228,6 +260,9 @@ func (s *Scratch) inspectNumber(c ctx, dec []byte) ([]byte, Effect) {
 			return s.tokenOf(c, dec)
 		default:
 			s.count(c.place, id, actMask, outcomeRule)
+			if r.keep != (Keep{}) && !c.cut {
+				return s.partly(dec, r.keep), Changed
+			}
 			return s.p.mask, Changed
 		}
 	}
@@ -268,9 +303,20 @@ func (s *Scratch) patterns(src []byte, c ctx) {
 			s.replace(h.Start, h.End, s.tokenWith(c.place, v, src[h.Start:h.End]))
 			continue
 		}
+		if r.act == actTruncate {
+			tc := ctx{v: verdict{act: actTruncate, rule: id}, place: c.place, cut: c.cut && h.End == len(src)}
+			if rep, ef := s.truncateIP(tc, src[h.Start:h.End]); ef == Changed {
+				s.replace(h.Start, h.End, rep)
+			}
+			continue
+		}
 		s.count(c.place, id, r.act, outcomeRule)
 		if r.act == actDrop {
 			s.replace(h.Start, h.End, nil)
+			continue
+		}
+		if r.keep != (Keep{}) && !(c.cut && h.End == len(src)) {
+			s.replace(h.Start, h.End, s.partly(src[h.Start:h.End], r.keep))
 			continue
 		}
 		s.replace(h.Start, h.End, s.p.mask)

@@ -355,6 +355,7 @@ func (s *Scratch) stepElem(st pathState, i int, pl place) elemStep {
 			d.addNode(n)
 		}
 	}
+	s.settle(&e.v)
 	e.to = d.intern()
 	// Rules depend on place and scopes, so only steps that select nothing are kept.
 	if e.v == (verdict{}) && !e.indexed {

@@ -32,8 +32,9 @@ type Policy struct {
 	mask     []byte // plain
 	maskJSON []byte // in quotes
 
-	v4, v6 int // bits kept by the truncate action
-	pool   sync.Pool
+	exempts  bool // some rule is an exception
+	warnings []string
+	pool     sync.Pool
 }
 
 // rule is one compiled rule.
@@ -51,6 +52,14 @@ type rule struct {
 	star bool
 	// except is set for exceptions, detector for what detectors do.
 	except, detector bool
+	// builtin is set for rules that the user has not written.
+	builtin bool
+	// level and glob are the strength of a key rule; see except.go.
+	level strength
+	glob  *glob
+	keep  Keep
+	// v4 and v6 are the bits kept by the truncate action.
+	v4, v6 int
 }
 
 // Compile compiles a policy in YAML. Unknown fields, unusable patterns and short
@@ -149,6 +158,10 @@ func (p *Policy) Decrypt(text string) ([]byte, error) {
 	}
 	return p.ring.Decrypt(text)
 }
+
+// Warnings are what is legal in the policy and yet unlikely to do what its author
+// meant, one a line, with the place in the file and what to write instead.
+func (p *Policy) Warnings() []string { return append([]string(nil), p.warnings...) }
 
 // Audit is the audit level: "off", "counts" or "rules".
 func (p *Policy) Audit() string { return p.cfg.Audit }

@@ -36,7 +36,8 @@ func schema() object {
 	}
 	keys := func(more object) object {
 		props := object{
-			"deny": ref("rules"), "drop": ref("rules"), "encrypt": ref("rules"), "allow": ref("rules"), "hmac": ref("token_rules"),
+			"deny": ref("mask_rules"), "drop": ref("rules"), "encrypt": ref("rules"), "allow": ref("rules"), "hmac": ref("token_rules"),
+			"truncate": ref("address_rules"), "except": ref("rules"),
 		}
 		maps.Copy(props, more)
 		return strict(props)
@@ -47,9 +48,14 @@ func schema() object {
 	}
 	in["client_ip"] = ref("client_ip")
 	placeAction := enum("keep", "mask", "drop", "hmac", "encrypt")
-	patterns := object{"re": list(strict(object{"id": text, "regex": text, "action": ref("action")}, "id", "regex"))}
+	keep := object{"keep_first": bounded(0, maxKeep), "keep_last": bounded(0, maxKeep)}
+	own := object{"id": text, "regex": text, "action": ref("action")}
+	maps.Copy(own, keep)
+	patterns := object{"re": list(strict(own, "id", "regex"))}
+	detector := object{"action": enum("mask")}
+	maps.Copy(detector, keep)
 	for _, d := range Detectors() {
-		patterns[d.Name] = object{"$ref": "#/$defs/action", "description": d.Doc}
+		patterns[d.Name] = object{"oneOf": []object{ref("action"), ref("kept")}, "description": d.Doc}
 	}
 	top := strict(object{
 		"preset":       enum(PresetNames()...),
@@ -65,7 +71,7 @@ func schema() object {
 			"keys": ref("keys"), "in": ref("in"),
 		})),
 		// Other names are aliases of detectors.
-		"patterns": object{"type": "object", "properties": patterns, "additionalProperties": ref("action")},
+		"patterns": object{"type": "object", "properties": patterns, "additionalProperties": object{"oneOf": []object{ref("action"), ref("kept")}}},
 		"hmac": strict(object{
 			"active": text, "rotate": text,
 			"keys": list(strict(object{"id": text, "file": text, "env": text, "value": text, "source": text})),
@@ -84,18 +90,21 @@ func schema() object {
 		}
 	}
 	top["$defs"] = object{
-		"name":        object{"type": []string{"string", "number"}, "description": "a key, a glob with *, or a path that begins with $"},
-		"rules":       rule(nil),
-		"token_rules": rule(object{"lower": flag, "scope": text}),
-		"keys":        keys(nil),
-		"place":       keys(object{"action": placeAction}),
+		"name":          object{"type": []string{"string", "number"}, "description": "a key, a glob with *, or a path that begins with $"},
+		"rules":         rule(nil),
+		"mask_rules":    rule(keep),
+		"address_rules": rule(object{"v4": bounded(1, 32), "v6": bounded(1, 128)}),
+		"token_rules":   rule(object{"lower": flag, "scope": text}),
+		"keys":          keys(nil),
+		"place":         keys(object{"action": placeAction}),
 		"client_ip": keys(object{
 			"action":   placeAction,
-			"truncate": strict(object{"v4": bounded(0, 32), "v6": bounded(0, 128)}),
+			"truncate": object{"oneOf": []object{strict(object{"v4": bounded(0, 32), "v6": bounded(0, 128)}), ref("address_rules")}},
 		}),
 		"when":   whenSchema(true),
 		"in":     strict(in),
-		"action": enum("mask", "drop", "hmac", "encrypt", "report", "off"),
+		"action": enum("mask", "drop", "hmac", "encrypt", "truncate", "report", "off"),
+		"kept":   strict(detector),
 	}
 	top["$schema"] = "https://json-schema.org/draft/2020-12/schema"
 	top["$id"] = "https://raw.githubusercontent.com/apispan/apispan/main/redact/policy.schema.json"
@@ -124,7 +133,7 @@ var fieldDocs = map[string]string{
 	"preset":        "the shipped policy that this file is written over",
 	"version":       "version of the language",
 	"defaults":      "the built-in key lists, the default detectors, cookie values masked, client addresses tokenised or truncated",
-	"except":        "entries of the built-in lists that do not hold; also cookie, set-cookie, client_ip",
+	"except":        "entries of the built-in lists that do not hold, also cookie, set-cookie, client_ip; and names, globs and paths of values that stay",
 	"mask":          "the text that replaces a value; no digits, nothing that needs escaping",
 	"mask_by_type":  "masks tell the JSON type: [REDACTED:number]",
 	"keys":          "rules for every place, by action; names are folded, * is a glob, $ begins a path",

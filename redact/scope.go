@@ -166,7 +166,10 @@ func (s *Scratch) rootOf(pl place) verdict {
 			continue
 		}
 		if r.whole && r.act > v.act {
-			v = verdict{act: r.act, rule: uint16(i), flags: r.flags | flagPlace}
+			v = verdict{act: r.act, rule: uint16(i), flags: r.flags}
+			if r.act != actAllow {
+				v.flags |= flagPlace
+			}
 			if r.act == actMask && (pl == placeRequestBody || pl == placeResponseBody) {
 				v.act = actMiss // every value goes, the structure stays
 			}

@@ -48,6 +48,7 @@ type Scratch struct {
 	columns   []ctx     // columns of a CSV
 	secrets   []secretSpan
 	foldBuf   []byte
+	offered   []offer // rules for the key that is looked at
 	matches   []detect.Match
 	tokens    *token.Hasher
 	dfa       dfa

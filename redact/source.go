@@ -29,8 +29,9 @@ func MayHide(p *Policy, place string, names ...string) bool {
 		if p.hides(pl, names, true) {
 			return true
 		}
-		if len(p.cfg.Except) > 0 {
-			if own, err := CompileConfig(Config{Version: 1, Defaults: true, Except: p.cfg.Except}); err == nil {
+		if len(p.cfg.Except)+len(p.cfg.Keys.Except) > 0 {
+			own, err := CompileConfig(Config{Version: 1, Defaults: true, Except: p.cfg.Except, Keys: Keys{Except: p.cfg.Keys.Except}})
+			if err == nil {
 				builtIn = own
 			}
 		}
@@ -100,7 +101,7 @@ func (p *Policy) excepts(name string) bool {
 			return true
 		}
 	}
-	return false
+	return slices.ContainsFunc(p.cfg.Keys.Except, func(r KeyRule) bool { return strings.EqualFold(r.Name, name) })
 }
 
 // namesCredential reports whether a field, parameter or cookie is called what

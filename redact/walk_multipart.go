@@ -102,7 +102,7 @@ func (s *Scratch) part(src []byte, p multipart.Part, c ctx) {
 	switch {
 	case len(body) == 0:
 	case vc.v.act.whole():
-		rep, _ := s.maskOf(vc)
+		rep, _ := s.maskContent(vc, body, !p.Cut)
 		s.replace(p.Body, p.End, rep)
 	case p.Cut:
 		s.truncated(src, p.Body, vc, "")

@@ -149,7 +149,7 @@ func (s *Scratch) denied(w *markupWalk, t *markup.Token, content int, cc ctx) bo
 	if cc.v.act != actDrop && len(bytes.TrimSpace(w.src[content:end])) == 0 {
 		return ok
 	}
-	switch rep, ef := s.maskOf(cc); ef {
+	switch rep, ef := s.maskContent(cc, bytes.TrimSpace(w.src[content:end]), ok); ef {
 	case Changed:
 		m := s.mark()
 		s.arena = markup.Encode(s.arena, rep)

@@ -277,7 +277,7 @@ func (s *Scratch) subtree(w *markupWalk, start, end int, c ctx) {
 		}
 		c.v.act = actMask
 	}
-	rep, ef := s.maskOf(c)
+	rep, ef := s.maskContent(c, w.src[start:end], true)
 	s.replaceMarkup(start, end, rep, ef, true)
 }
 

@@ -14,6 +14,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/apispan/apispan/internal/confkeys"
+	"github.com/apispan/apispan/redact/internal/detect"
 )
 
 // ParseConfig reads a policy in YAML. It is strict: every unknown or repeated
@@ -23,7 +24,7 @@ import (
 func ParseConfig(src []byte) (Config, error) {
 	var doc yaml.Node
 	if err := yaml.Unmarshal(src, &doc); err != nil {
-		return Config{}, fmt.Errorf("redact: policy is not YAML: %w", err)
+		return Config{}, fmt.Errorf("redact: policy is not YAML: %w%s", err, yamlHint(string(src)))
 	}
 	d := &decoder{}
 	c := Config{Defaults: true}
@@ -120,6 +121,11 @@ func suggest(got string, known []string) string {
 }
 
 func (d *decoder) str(n *yaml.Node, path string, dst *string) {
+	if strings.HasPrefix(n.Tag, "!") && !strings.HasPrefix(n.Tag, "!!") {
+		d.errorf(n, path, "%s is a tag of YAML and no negation; write except: [%s] for a key, not: {…} in a condition, or quotes around it",
+			n.Tag, n.Tag[1:])
+		return
+	}
 	if n.Kind != yaml.ScalarNode || n.Tag == "!!null" {
 		d.errorf(n, path, "must be a string")
 		return
@@ -229,21 +235,48 @@ func (d *decoder) preset(n *yaml.Node, c *Config) {
 		return
 	}
 	*c = pc
+	c.ship()
+}
+
+// ship marks the rules of a preset: what a file says over it is stronger.
+func (c *Config) ship() {
+	keys := func(k *Keys) {
+		for _, l := range [][]KeyRule{k.Deny, k.Drop, k.HMAC, k.Encrypt, k.Truncate, k.Allow, k.Except} {
+			for i := range l {
+				l[i].shipped = true
+			}
+		}
+	}
+	in := func(m map[string]PlaceRules) {
+		for n, r := range m {
+			r.shipped = true
+			keys(&r.Keys)
+			m[n] = r
+		}
+	}
+	keys(&c.Keys)
+	in(c.In)
+	for i := range c.Rules {
+		keys(&c.Rules[i].Keys)
+		in(c.Rules[i].In)
+	}
 }
 
 func (d *decoder) keyFields(k *Keys) fields {
 	return fields{
-		"deny":    func(n *yaml.Node, p string) { d.keyRules(n, p, &k.Deny, false) },
-		"drop":    func(n *yaml.Node, p string) { d.keyRules(n, p, &k.Drop, false) },
-		"hmac":    func(n *yaml.Node, p string) { d.keyRules(n, p, &k.HMAC, true) },
-		"encrypt": func(n *yaml.Node, p string) { d.keyRules(n, p, &k.Encrypt, false) },
-		"allow":   func(n *yaml.Node, p string) { d.keyRules(n, p, &k.Allow, false) },
+		"deny":     func(n *yaml.Node, p string) { d.keyRules(n, p, &k.Deny, "keep") },
+		"drop":     func(n *yaml.Node, p string) { d.keyRules(n, p, &k.Drop, "") },
+		"hmac":     func(n *yaml.Node, p string) { d.keyRules(n, p, &k.HMAC, "token") },
+		"encrypt":  func(n *yaml.Node, p string) { d.keyRules(n, p, &k.Encrypt, "") },
+		"truncate": func(n *yaml.Node, p string) { d.keyRules(n, p, &k.Truncate, "bits") },
+		"allow":    func(n *yaml.Node, p string) { d.keyRules(n, p, &k.Allow, "") },
+		"except":   func(n *yaml.Node, p string) { d.keyRules(n, p, &k.Except, "") },
 	}
 }
 
 func (d *decoder) keys(n *yaml.Node, path string, k *Keys) { d.mapping(n, path, d.keyFields(k), nil) }
 
-func (d *decoder) keyRules(n *yaml.Node, path string, dst *[]KeyRule, tokens bool) {
+func (d *decoder) keyRules(n *yaml.Node, path string, dst *[]KeyRule, options string) {
 	list := []*yaml.Node{n}
 	if n.Kind == yaml.SequenceNode {
 		list = n.Content
@@ -257,7 +290,14 @@ func (d *decoder) keyRules(n *yaml.Node, path string, dst *[]KeyRule, tokens boo
 		r := KeyRule{line: e.Line}
 		if e.Kind == yaml.MappingNode {
 			f := fields{"name": func(n *yaml.Node, p string) { d.str(n, p, &r.Name) }}
-			if tokens {
+			switch options {
+			case "keep":
+				f["keep_first"] = func(n *yaml.Node, p string) { d.integer(n, p, &r.KeepFirst) }
+				f["keep_last"] = func(n *yaml.Node, p string) { d.integer(n, p, &r.KeepLast) }
+			case "bits":
+				f["v4"] = func(n *yaml.Node, p string) { d.integer(n, p, &r.V4) }
+				f["v6"] = func(n *yaml.Node, p string) { d.integer(n, p, &r.V6) }
+			case "token":
 				f["lower"] = func(n *yaml.Node, p string) { d.boolean(n, p, &r.Lower) }
 				f["scope"] = func(n *yaml.Node, p string) { d.str(n, p, &r.Scope) }
 			}
@@ -280,7 +320,12 @@ func (d *decoder) in(n *yaml.Node, path string, dst *map[string]PlaceRules) {
 			pf := d.keyFields(&r.Keys)
 			pf["action"] = func(n *yaml.Node, p string) { d.str(n, p, &r.Action) }
 			if name == "client_ip" {
+				names := pf["truncate"]
 				pf["truncate"] = func(n *yaml.Node, p string) {
+					if n.Kind != yaml.MappingNode {
+						names(n, p)
+						return
+					}
 					d.mapping(n, p, fields{
 						"v4": func(n *yaml.Node, p string) { d.integer(n, p, &r.TruncateV4) },
 						"v6": func(n *yaml.Node, p string) { d.integer(n, p, &r.TruncateV6) },
@@ -323,16 +368,34 @@ func (d *decoder) patterns(n *yaml.Node, path string, c *Config) {
 			for i, e := range n.Content {
 				r := Regex{line: e.Line}
 				d.mapping(e, fmt.Sprintf("%s[%d]", p, i), fields{
-					"id":     func(n *yaml.Node, p string) { d.str(n, p, &r.ID) },
-					"regex":  func(n *yaml.Node, p string) { d.str(n, p, &r.Regex) },
-					"action": func(n *yaml.Node, p string) { d.str(n, p, &r.Action) },
+					"id":         func(n *yaml.Node, p string) { d.str(n, p, &r.ID) },
+					"regex":      func(n *yaml.Node, p string) { d.str(n, p, &r.Regex) },
+					"action":     func(n *yaml.Node, p string) { d.str(n, p, &r.Action) },
+					"keep_first": func(n *yaml.Node, p string) { d.integer(n, p, &r.KeepFirst) },
+					"keep_last":  func(n *yaml.Node, p string) { d.integer(n, p, &r.KeepLast) },
 				}, nil)
 				c.Regex = append(c.Regex, r)
 			}
 		},
 	}, func(k, v *yaml.Node, p string) {
 		var a string
-		d.str(v, p, &a)
+		if v.Kind == yaml.MappingNode {
+			a = "mask"
+			var keep Keep
+			d.mapping(v, p, fields{
+				"action":     func(n *yaml.Node, p string) { d.str(n, p, &a) },
+				"keep_first": func(n *yaml.Node, p string) { d.integer(n, p, &keep.First) },
+				"keep_last":  func(n *yaml.Node, p string) { d.integer(n, p, &keep.Last) },
+			}, nil)
+			if name, ok := detect.Lookup(k.Value); ok && keep != (Keep{}) {
+				if c.PatternKeep == nil {
+					c.PatternKeep = map[string]Keep{}
+				}
+				c.PatternKeep[name] = keep
+			}
+		} else {
+			d.str(v, p, &a)
+		}
 		if a != "" {
 			if _, err := patternAction(a); err != nil {
 				d.errorf(v, p, "%v", err)

@@ -129,6 +129,9 @@ func checkPolicy(name string, w io.Writer) error {
 		}
 		sayf(w, "key %s from %s: %s\n", id, k.Source, state)
 	}
+	for _, warning := range p.Warnings() {
+		sayf(w, "warning: %v\n", located(name, errors.New(warning)))
+	}
 	if p.Config().DryRun {
 		sayf(w, "dry_run is on: nothing is changed\n")
 	}

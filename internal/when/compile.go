@@ -76,7 +76,7 @@ func (k *compiler) each(list []string, at, name string, use func(field, v string
 			k.problem(f, "has an empty entry; remove it")
 		case strings.HasPrefix(short, "!"):
 			k.problem(f, "%q: ! is no negation here, so it can never match; write not: {%s: %q}", v, name, strings.TrimSpace(short[1:]))
-		case name != "status" && name != "tenant" && looksRegex(short):
+		case name != "status" && name != "tenant" && (looksRegex(short) || name == "route" && strings.Contains(short, ".*")):
 			k.problem(f, "%q looks like a regular expression, which can never match; * stands for any characters: write %q", v, Plain(short))
 		default:
 			use(f, short)
@@ -87,7 +87,7 @@ func (k *compiler) each(list []string, at, name string, use func(field, v string
 // looksRegex reports text that is an expression and no pattern of this language.
 func looksRegex(v string) bool {
 	return strings.HasPrefix(v, "^") || strings.HasPrefix(v, "(?") || strings.HasPrefix(v, "re:") || strings.HasPrefix(v, "~") ||
-		strings.Contains(v, ".*") || strings.Contains(v, `\`) || strings.HasSuffix(v, "$")
+		strings.Contains(v, `\`) || strings.HasSuffix(v, "$")
 }
 
 // Plain is the pattern that a simple regular expression stands for.

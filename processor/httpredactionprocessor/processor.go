@@ -101,6 +101,9 @@ func newRedactor(set processor.Settings, cfg *Config, s signal) (*redactor, erro
 		sessions:   sessions,
 		newEngine:  func() engine { return policy.NewScratch() },
 	}
+	for _, warning := range policy.Warnings() {
+		set.Logger.Warn("The policy may not do what it says", zap.String("warning", warning))
+	}
 	r.ready.Store(policy.Ready())
 	r.walkers.New = func() any {
 		return &walker{r: r, cache: make(map[string]*keyInfo), num: make([]byte, 0, 32)}
