@@ -62,6 +62,21 @@ test-modules: ## Vet and test the modules below the root (components, adapters, 
 		case $$pkgs in *'matched no packages'*) ;; *) echo "== $$mod"; go vet ./...; go test -race -timeout 30m ./... ;; esac; \
 	done
 
+# The newest Collector that the components are known to work with, beside the pinned one:
+# versions of its modules before and after 1.0.
+NEWEST_BETA ?= v0.164.0
+NEWEST_STABLE ?= v1.70.0
+COMPONENTS = $(filter processor/%processor/go.mod exporter/%exporter/go.mod extension/%extension/go.mod internal/queueguard/go.mod,$(NESTED))
+
+.PHONY: newest
+newest: ## Vet and test the components with the newest Collector, too (NEWEST_BETA=v0.164.0 NEWEST_STABLE=v1.70.0)
+	@mkdir -p .tmp/newest; set -e; for mod in $(COMPONENTS); do \
+		dir=$$(dirname $$mod); to=$(CURDIR)/.tmp/newest/$$(basename $$dir); echo "== $$dir with Collector $(NEWEST_BETA)"; \
+		sed -E 's#(go\.opentelemetry\.io/collector/[^ ]+) v0\.[0-9.]+#\1 $(NEWEST_BETA)#; s#(go\.opentelemetry\.io/collector/[^ ]+) v1\.[0-9.]+#\1 $(NEWEST_STABLE)#' \
+			$$mod > $$to.mod; cp $$dir/go.sum $$to.sum; \
+		(cd $$dir; go vet -mod=mod -modfile=$$to.mod ./...; go test -mod=mod -modfile=$$to.mod -timeout 30m ./...); \
+	done
+
 .PHONY: lint
 lint: $(BIN)/golangci-lint-$(GOLANGCI_LINT_VERSION) ## Run all linters
 	@set -e; for mod in go.mod $(NESTED); do \

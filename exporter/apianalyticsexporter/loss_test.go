@@ -5,13 +5,18 @@ package apianalyticsexporter
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
+
+	"go.opentelemetry.io/collector/config/confighttp"
+	"go.opentelemetry.io/collector/confmap"
 
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend"
 )
@@ -68,19 +73,29 @@ func TestLoss(t *testing.T) {
 // write to it leaves open what it took, so where that matters we close first.
 func TestOnceClosesIdleConnections(t *testing.T) {
 	t.Parallel()
-	idle := func(enc backend.Endpoint, configured time.Duration) time.Duration {
+	// The field behind the key has moved in confighttp v0.160: one of the two is set.
+	shown := func(client confighttp.ClientConfig) string {
+		conf := confmap.New()
+		if err := conf.Marshal(&client); err != nil {
+			t.Fatal(err)
+		}
+		return strings.Trim(fmt.Sprint(conf.Get("idle_conn_timeout"), " ", conf.Get("keepalive::idle_conn_timeout")), "<nil>0s ")
+	}
+	idle := func(enc backend.Endpoint, configured time.Duration) (before, after string) {
 		client := testConfig("https://host").ClientConfig
-		client.IdleConnTimeout = configured
-		return newSender(choice{}, client, enc, nil).client.IdleConnTimeout
+		if err := setKey(&client, "idle_conn_timeout", configured.String()); err != nil {
+			t.Fatal(err)
+		}
+		return shown(client), shown(newSender(choice{}, client, enc, nil).client)
 	}
 	for configured, want := range map[time.Duration]time.Duration{
-		0: onceIdleTimeout, 90 * time.Second: onceIdleTimeout, time.Second: time.Second,
+		time.Hour: onceIdleTimeout, 90 * time.Second: onceIdleTimeout, time.Second: time.Second,
 	} {
-		if got := idle(wordEncoder{once: true}, configured); got != want {
+		if _, got := idle(wordEncoder{once: true}, configured); got != strings.Trim(want.String(), "0s") {
 			t.Errorf("%v became %v, want %v", configured, got, want)
 		}
-		if got := idle(lineEncoder{}, configured); got != configured {
-			t.Errorf("%v became %v although repeats are recognised", configured, got)
+		if before, after := idle(lineEncoder{}, configured); before != after {
+			t.Errorf("%v became %v although repeats are recognised", before, after)
 		}
 	}
 }

@@ -115,11 +115,20 @@ func limitIdle(client *confighttp.ClientConfig, limit time.Duration) {
 		return
 	}
 	for _, key := range []string{"keepalive::idle_conn_timeout", "idle_conn_timeout"} {
-		d, _ := have.Get(key).(time.Duration)
-		if d > 0 && d <= limit || confmap.NewFromStringMap(map[string]any{key: limit.String()}).Unmarshal(client) == nil {
+		d, _ := time.ParseDuration(fmt.Sprint(have.Get(key)))
+		if d > 0 && d <= limit || setKey(client, key, limit.String()) == nil {
 			return
 		}
 	}
+}
+
+// setKey sets one key of the configuration of an HTTP client.
+func setKey(client *confighttp.ClientConfig, key string, value any) error {
+	conf := confmap.NewFromStringMap(map[string]any{key: value})
+	if own, ok := any(client).(confmap.Unmarshaler); ok {
+		return own.Unmarshal(conf)
+	}
+	return conf.Unmarshal(client)
 }
 
 func (s *sender) start(ctx context.Context, env backend.Env) error {

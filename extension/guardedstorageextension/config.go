@@ -16,7 +16,7 @@ type Config struct {
 	Storage component.ID `mapstructure:"storage"`
 }
 
-// Validate implements xconfmap.Validator.
+// Validate implements confmap.Validator.
 func (c *Config) Validate() error {
 	if c.Storage == (component.ID{}) {
 		return errors.New("`storage` is empty: write the id of a storage extension, such as file_storage/queue")

@@ -13,7 +13,6 @@ import (
 	"go.opentelemetry.io/collector/confmap"
 	"go.opentelemetry.io/collector/confmap/provider/envprovider"
 	"go.opentelemetry.io/collector/confmap/provider/fileprovider"
-	"go.opentelemetry.io/collector/confmap/xconfmap"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/apispan/apispan/internal/httpattr"
@@ -124,7 +123,7 @@ hmac_keys: { k1: "${env:APISPAN_TEST_HMAC_KEY}" }
 	if err := conf.Unmarshal(cfg); err != nil {
 		t.Fatal(err)
 	}
-	if err := xconfmap.Validate(cfg); err != nil {
+	if err := confmap.Validate(cfg); err != nil {
 		t.Fatal(err)
 	}
 	r, err := newTestRedactor(cfg, signalTraces)

@@ -17,7 +17,6 @@ import (
 	"github.com/open-telemetry/opentelemetry-collector-contrib/processor/transformprocessor"
 	"go.opentelemetry.io/collector/component/componenttest"
 	"go.opentelemetry.io/collector/confmap"
-	"go.opentelemetry.io/collector/confmap/xconfmap"
 	"go.opentelemetry.io/collector/consumer/consumertest"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.opentelemetry.io/collector/processor"
@@ -112,7 +111,7 @@ func build(t testing.TB, c contender, next *consumertest.TracesSink) processor.T
 	if err := confmap.NewFromStringMap(raw).Unmarshal(cfg); err != nil {
 		t.Fatal(err)
 	}
-	if err := xconfmap.Validate(cfg); err != nil {
+	if err := confmap.Validate(cfg); err != nil {
 		t.Fatal(err)
 	}
 	var p processor.Traces
