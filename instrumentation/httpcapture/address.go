@@ -23,14 +23,28 @@ func (f *forwarding) any() bool { return len(f.proxies) > 0 || f.unix }
 
 func (f *forwarding) trusts(a netip.Addr) bool { return contains(f.proxies, a) }
 
-// clientAddress is the address to record, or not set if what is there will do:
-// tracing has written the peer, unless there is an X-Forwarded-For, of which it takes
-// the first entry, which is whatever the client wrote.
+// clientAddress is the address to record, or not set if what is there will do: tracing
+// has written the peer, unless a header says otherwise, which is whatever the client
+// wrote.
 func (c *config) clientAddress(r *http.Request) (addr string, set bool) {
-	if len(r.Header["X-Forwarded-For"]) == 0 && !c.forwarding.any() && !c.alongside {
-		return "", false
+	if c.forwarding.any() || len(r.Header["X-Forwarded-For"]) > 0 {
+		return c.address(r), true
 	}
-	return c.address(r), true
+	if c.alongside {
+		for _, name := range addressHeaders {
+			if len(r.Header[name]) > 0 {
+				return c.address(r), true
+			}
+		}
+	}
+	return "", false
+}
+
+// addressHeaders are what frameworks and their instrumentations take the address of the
+// client from.
+var addressHeaders = [...]string{
+	"Forwarded", "X-Real-Ip", "X-Client-Ip", "True-Client-Ip", "Cf-Connecting-Ip", "Fly-Client-Ip", "X-Cluster-Client-Ip",
+	"X-Appengine-Remote-Addr", "X-Original-Forwarded-For", "Fastly-Client-Ip",
 }
 
 // address is the address of the client, as far as those say who are believed.

@@ -184,6 +184,13 @@ type captured struct {
 	first     int
 }
 
+// limit cuts what was kept for a plan that allows less than the one it was kept for.
+func (c *captured) limit(n int) {
+	if len(c.content) > n {
+		c.content, c.truncated = strings.Clone(c.content[:n]), true
+	}
+}
+
 // finish ends the capture; what passes later is not looked at. With keep false
 // the content is thrown away.
 func (c *capture) finish(keep bool) captured {

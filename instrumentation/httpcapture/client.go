@@ -38,7 +38,7 @@ func NewTransport(base http.RoundTripper, opts ...Option) *ClientTransport {
 		return t
 	}
 	if !cfg.captures() {
-		t.traced = otelhttp.NewTransport(base, foreign(opts)...)
+		t.traced = otelhttp.NewTransport(base, append(foreign(opts), markDisabled())...)
 		return t
 	}
 	t.inner = &innerTransport{base: base, cfg: cfg, owner: t}
@@ -61,7 +61,7 @@ func Transport(base http.RoundTripper, opts ...Option) http.RoundTripper {
 	}
 	cfg := newConfig(clientSide, opts)
 	if !cfg.captures() {
-		return base
+		return &disabledTransport{base: base, cfg: cfg}
 	}
 	return &innerTransport{base: base, cfg: cfg}
 }
@@ -99,6 +99,19 @@ func closeIdle(rt http.RoundTripper) {
 	if c, ok := rt.(interface{ CloseIdleConnections() }); ok {
 		c.CloseIdleConnections()
 	}
+}
+
+// disabledTransport leaves exchanges out of everything but tracing.
+type disabledTransport struct {
+	base http.RoundTripper
+	cfg  *config
+}
+
+func (t *disabledTransport) CloseIdleConnections() { closeIdle(t.base) }
+
+func (t *disabledTransport) RoundTrip(r *http.Request) (*http.Response, error) {
+	t.cfg.disable(r, trace.SpanKindClient)
+	return t.base.RoundTrip(r)
 }
 
 // innerTransport stands between the tracing instrumentation and the network.
@@ -203,15 +216,15 @@ func (ex *clientExchange) startRequest(r *http.Request) bool {
 	if c == nil || !c.anyBodies {
 		return false
 	}
-	p := c.planFor(r)
-	if !ex.wantsRequest(p) {
+	limit, want := ex.mayWant(r, true)
+	if !want {
 		return false
 	}
 	size := r.ContentLength
 	if size == 0 { // means unknown for a request that has a body
 		size = -1
 	}
-	ex.req.start(p.reqMax, size, c.budget)
+	ex.req.start(limit, size, c.budget)
 	return true
 }
 
@@ -267,8 +280,8 @@ func (ex *clientExchange) responded(res *http.Response) (body bool) {
 		return false
 	}
 	if c.anyBodies {
-		if p := c.planFor(ex.r); wantsBody(p, ex.resType, ex.resKnown) {
-			ex.res.start(p.resMax, res.ContentLength, c.budget)
+		if limit, want := ex.mayWant(ex.r, false); want {
+			ex.res.start(limit, res.ContentLength, c.budget)
 		}
 	}
 	return true

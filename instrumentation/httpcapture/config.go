@@ -9,6 +9,7 @@ import (
 	"net/netip"
 
 	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 
 	"github.com/apispan/apispan/internal/caller"
@@ -79,6 +80,41 @@ type plan struct {
 	reqMax, resMax int
 	types          typeSet
 	reqSet, resSet *headerSet
+	less           []*restriction // of rules that may be meant
+}
+
+// records reports whether content of this type is recorded.
+func (p *plan) records(contentType string) bool {
+	if !matchType(p.types, contentType) {
+		return false
+	}
+	for _, l := range p.less {
+		if l.types != nil && !matchType(l.types, contentType) {
+			return false
+		}
+	}
+	return true
+}
+
+// selects reports whether the header field of an attribute is recorded.
+func (p *plan) selects(key attribute.Key, sd headerSide) bool {
+	set := p.reqSet
+	if sd == responseSide {
+		set = p.resSet
+	}
+	if !set.hasKey(key) {
+		return false
+	}
+	for _, l := range p.less {
+		set = l.reqSet
+		if sd == responseSide {
+			set = l.resSet
+		}
+		if set != nil && !set.hasKey(key) {
+			return false
+		}
+	}
+	return true
 }
 
 // Validate reports what is wrong with options, all at once. The constructors
@@ -184,7 +220,9 @@ func newConfig(sd side, opts []Option) *config {
 		rs := base
 		r.lay(&rs)
 		p := rs.plan(c, reqNames, resNames)
-		c.routes = append(c.routes, r.compile(p))
+		rule := r.compile(p)
+		rule.less = rs.less(&p, &base, &c.plan)
+		c.routes = append(c.routes, rule)
 		c.anyBodies = c.anyBodies || p.enabled && p.bodies != BodiesOff
 		c.reqSet = c.reqSet.union(p.reqSet)
 		c.resSet = c.resSet.union(p.resSet)
@@ -213,22 +251,4 @@ func clampBody(n, valueLimit int) int {
 		n = min(n, valueLimit)
 	}
 	return n
-}
-
-// planFor returns the plan for a request. The pattern is known only once a mux
-// has chosen the handler.
-func (c *config) planFor(r *http.Request) *plan {
-	if len(c.routes) == 0 {
-		return &c.plan
-	}
-	method, path := r.Method, routeOf(r.Pattern)
-	if path == "" && r.URL != nil {
-		path = r.URL.Path
-	}
-	for i := range c.routes {
-		if c.routes[i].matches(method, path) {
-			return &c.routes[i].plan
-		}
-	}
-	return &c.plan
 }

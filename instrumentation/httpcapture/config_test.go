@@ -117,11 +117,15 @@ func TestRouteMatching(t *testing.T) {
 		want                  bool
 	}{
 		{"/a", "GET", "/a", true}, {"/a", "GET", "/a/b", false}, {"/a/*", "GET", "/a/b", true}, {"/a*", "GET", "/ab", true},
-		{"GET /a", "POST", "/a", false}, {"get  /a", "GET", "/a", true}, {"*", "GET", "/x", true},
+		{"/a/*", "GET", "/a", false}, {"/a/b*", "GET", "/a/bc/d", true}, {"/a/b*", "GET", "/a/c", false}, {"/", "GET", "/a", false},
+		{"GET /a", "POST", "/a", false}, {"get  /a", "GET", "/a", true}, {"*", "GET", "/x", true}, {"GET /a", "HEAD", "/a", true},
 		{"/users/{id}", "GET", "/users/{id}", true}, {"GET /a", "", "/a", true}, {"POST /a", "", "/a", false},
+		{"/users/{id}", "GET", "/users/{user}", true}, {"/users/{id}", "GET", "/users/:id", true}, {"/users/:id", "GET", "/users/{id:[0-9/]+}", true},
+		{"/users/{id}", "GET", "/users/me", false}, {"/files/{path...}", "GET", "/files/{rest...}", true}, {"/x/{$}", "GET", "/x/{$}", true},
+		{"/a/", "GET", "/a/", true}, {"/a/", "GET", "/a/b", false}, {"/a/{b}/*", "GET", "/a/{c}/d/{e}", true},
 	} {
 		r := Route(tc.pattern).compile(plan{})
-		if got := r.matches(tc.method, tc.path); got != tc.want {
+		if got := r.isMethod(tc.method) && r.matches(tc.path, asTemplate); got != tc.want {
 			t.Errorf("%q matches %s %s: %v", tc.pattern, tc.method, tc.path, got)
 		}
 	}

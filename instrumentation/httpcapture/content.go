@@ -148,7 +148,7 @@ func (c *config) makeBody(cp captured, ct string, known bool, codings []string, 
 	if !known {
 		// net/http sends the type it guesses; guess the same.
 		ct = sniff(content, cp.first)
-		if b.contentType = ct; !matchType(p.types, ct) {
+		if b.contentType = ct; !p.records(ct) {
 			return body{}
 		}
 	}

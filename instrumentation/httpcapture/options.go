@@ -102,9 +102,11 @@ type headerSpec struct {
 	all   bool
 }
 
-// WithEnabled turns capture on or off as a whole. Default: true. With false the
-// constructors give exactly what otelhttp gives (drop-in) or the argument itself
-// (alongside).
+// WithEnabled turns capture on or off as a whole, or for a route (see Route). Default:
+// true. With false the span is what tracing makes it, with apispan.skip = true and
+// nothing else from here, since a backend would take a span without the mark for a call
+// whose headers and bodies were not recorded. So no backend gets the call, whatever
+// exports the span.
 func WithEnabled(on bool) Option { return opt(func(s *settings) { s.enabled = on }) }
 
 // WithBodies says whose bodies are recorded. Default: BodiesOff.

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/trace"
@@ -47,6 +48,10 @@ type record struct {
 	// optionsCall is an OPTIONS request that is left out if it is answered as one.
 	optionsCall, optionsAnswer bool
 
+	where  where       // if there are rules for routes
+	route  string      // that SetRoute stated
+	stated atomic.Bool // it has
+
 	req, res capture
 }
 
@@ -75,6 +80,9 @@ func (rec *record) begin(cfg *config, span trace.Span, r *http.Request) {
 	*rec.attrs, dropped = cfg.reqSet.collect(*rec.attrs, r.Header)
 	rec.nReq = len(*rec.attrs)
 	cfg.drops.add(reasonHeaderLimit, dropped)
+	if len(cfg.routes) > 0 {
+		rec.where.note(r)
+	}
 	if cfg.anyBodies {
 		rec.reqType, rec.reqKnown = contentType(r.Header)
 		if vs := r.Header["Content-Encoding"]; len(vs) > 0 {
@@ -110,7 +118,7 @@ func (rec *record) responseHeader(h http.Header, status int) {
 
 // wantsBody decides whether a body is captured.
 func wantsBody(p *plan, contentType string, known bool) bool {
-	return p.enabled && p.bodies != BodiesOff && (!known || matchType(p.types, contentType))
+	return p.enabled && p.bodies != BodiesOff && (!known || p.records(contentType))
 }
 
 // wantsRequest is wantsBody for the request, for which a resolver may ask too.
@@ -194,11 +202,12 @@ func (rec *record) bodies(o *outcome, p *plan) (req, res body, full string) {
 	c := rec.cfg
 	keep := p.bodies == BodiesAll || p.bodies == BodiesOnError && o.isError()
 	rq := rec.req.finish(keep || c.jsonBody)
+	rq.limit(p.reqMax)
 	req = c.makeBody(rq, rec.reqType, rec.reqKnown, rec.reqCodings, p, p.reqMax)
 	if c.jsonBody && req.text {
 		full = req.content
 	}
-	if !keep || c.jsonBody && !wantsBody(p, rec.reqType, rec.reqKnown) {
+	if !keep || !wantsBody(p, rec.reqType, rec.reqKnown) {
 		req = body{contentType: req.contentType}
 	}
 	if !o.early {
@@ -211,10 +220,13 @@ func (rec *record) responseBody(o *outcome, p *plan, keep bool) body {
 	if o.ended {
 		rec.res.ended()
 	}
+	// The plan was not known for certain when the body began.
+	keep = keep && wantsBody(p, rec.resType, rec.resKnown)
 	cp := rec.res.finish(keep)
 	if !keep || o.hijacked {
 		return body{}
 	}
+	cp.limit(p.resMax)
 	cp.complete = cp.complete && !o.short
 	return rec.cfg.makeBody(cp, rec.resType, rec.resKnown, rec.resCodings, p, p.resMax)
 }
@@ -226,7 +238,7 @@ func (rec *record) assemble(o *outcome, attrs []attribute.KeyValue, skip bool) [
 	if c.side == serverSide {
 		route = routeOf(o.r.Pattern)
 	}
-	p := c.planFor(o.r)
+	p := rec.planFor(o.r)
 	if rec.optionsCall && !rec.optionsAnswer {
 		rec.optionsAnswer = rec.res.total() == 0 && o.resSize == 0 && (rec.req0.Body == nil || rec.req0.Body == http.NoBody)
 	}
@@ -327,7 +339,7 @@ func (rec *record) finishBody(o *outcome) {
 		}
 	}()
 	c := rec.cfg
-	p := c.planFor(o.r)
+	p := rec.planFor(o.r)
 	res := rec.responseBody(o, p, p.bodies == BodiesAll || p.bodies == BodiesOnError && o.isError())
 	attrs := appendBody(nil, &res, resKeys)
 	if c.policy != nil && len(attrs) > 0 {
@@ -340,11 +352,11 @@ func (rec *record) finishBody(o *outcome) {
 func (rec *record) onlySelected(attrs []attribute.KeyValue, p *plan) []attribute.KeyValue {
 	out := attrs[:0]
 	for i, kv := range attrs {
-		set := p.reqSet
+		sd := requestSide
 		if i >= rec.nReq {
-			set = p.resSet
+			sd = responseSide
 		}
-		if set.hasKey(kv.Key) {
+		if p.selects(kv.Key, sd) {
 			out = append(out, kv)
 		}
 	}

@@ -24,10 +24,10 @@ func NewMiddleware(operation string, opts ...Option) func(http.Handler) http.Han
 		t := newServerTracing(cfg.tracing, operation, cfg.meterProvider)
 		return func(next http.Handler) http.Handler { return &spanServer{tracing: t, cfg: cfg, next: next} }
 	}
-	traced := otelhttp.NewMiddleware(operation, foreign(opts)...)
 	if !cfg.captures() {
-		return traced
+		return otelhttp.NewMiddleware(operation, append(foreign(opts), markDisabled())...)
 	}
+	traced := otelhttp.NewMiddleware(operation, foreign(opts)...)
 	return func(next http.Handler) http.Handler {
 		in := &inner{cfg: cfg, next: next, dropIn: true}
 		return &outer{inner: in, traced: traced(in)}
@@ -42,7 +42,10 @@ func NewMiddleware(operation string, opts ...Option) func(http.Handler) http.Han
 func Handler(h http.Handler, opts ...Option) http.Handler {
 	cfg := newConfig(serverSide, opts)
 	if !cfg.captures() {
-		return h
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			cfg.disable(r, trace.SpanKindServer)
+			h.ServeHTTP(w, r)
+		})
 	}
 	cfg.alongside = true
 	return &inner{cfg: cfg, next: h}
@@ -172,6 +175,9 @@ func (c *serverCore) end() {
 	c.mu.Lock()
 	o := outcome{r: c.r, status: c.status, failed: !c.returned, hijacked: c.hijacked}
 	copied := c.copied
+	if c.route != "" {
+		c.r.Pattern = c.route // where tracing looks for it, too
+	}
 	c.mu.Unlock()
 	if copied && c.r.Method != http.MethodHead {
 		o.resSize = c.res.total()

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/trace"
 
@@ -88,6 +89,19 @@ func (c *config) markSkipped(span trace.Span, r *http.Request) {
 		}
 	}
 	span.SetAttributes(skipMark...)
+}
+
+// markDisabled leaves all spans of a wrapper out of everything but tracing. To a
+// backend every span of an exchange is one, captured or not.
+func markDisabled() Option { return otelhttp.WithSpanOptions(trace.WithAttributes(skipMark...)) }
+
+// disable marks the span in the context of r, unless it is that of a wrapper outside,
+// which has a say of its own.
+func (c *config) disable(r *http.Request, kind trace.SpanKind) {
+	span := trace.SpanFromContext(r.Context())
+	if span.IsRecording() && spanKindIs(span, kind) && captureOutside(r.Context(), c.side, r) == nil {
+		span.SetAttributes(skipMark...)
+	}
 }
 
 func contains(list []netip.Prefix, a netip.Addr) bool {

@@ -112,11 +112,9 @@ func (c *serverCore) header(status int) {
 	if !c.cfg.anyBodies || c.r.Method == http.MethodHead || !bodyAllowed(status) {
 		return
 	}
-	p := c.cfg.planFor(c.r)
-	if !wantsBody(p, c.resType, c.resKnown) {
-		return
+	if limit, want := c.mayWant(c.r, false); want {
+		c.res.start(limit, size, c.cfg.budget)
 	}
-	c.res.start(p.resMax, size, c.cfg.budget)
 }
 
 func bodyAllowed(status int) bool {
@@ -319,8 +317,7 @@ func (c *serverCore) planRequest() {
 	if c.cfg == nil || c.planned.Load() || !c.planned.CompareAndSwap(false, true) {
 		return
 	}
-	p := c.cfg.planFor(c.r)
-	if c.wantsRequest(p) {
-		c.req.start(p.reqMax, c.r.ContentLength, c.cfg.budget)
+	if limit, want := c.mayWant(c.r, true); want {
+		c.req.start(limit, c.r.ContentLength, c.cfg.budget)
 	}
 }

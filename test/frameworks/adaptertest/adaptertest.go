@@ -64,6 +64,7 @@ func Run(t *testing.T, a Adapter) {
 	t.Run("same spans", func(t *testing.T) { a.sameSpans(t) })
 	t.Run("concurrent", func(t *testing.T) { a.concurrent(t) })
 	t.Run("routes", func(t *testing.T) { a.routes(t) })
+	t.Run("withholding", func(t *testing.T) { a.withholding(t) })
 	t.Run("event id", func(t *testing.T) { a.eventID(t) })
 }
 
@@ -251,6 +252,29 @@ func (a Adapter) routes(t *testing.T) {
 	})
 	call{"GET", "/stream", ""}.do(t, address)
 	Want(t, "stream", Attrs(spans.Next(t)), map[string]any{"http.response.body.content": nil, "apispan.response.body.incomplete": nil})
+}
+
+// withholding checks that rules that withhold apply, with the template written as the
+// framework writes it or otherwise, and to paths that may be meant.
+func (a Adapter) withholding(t *testing.T) {
+	for _, rule := range []string{"POST " + a.Route, "/echo/{name}", "/echo/:name", "/echo/*", "/ECHO/7"} {
+		spans := NewSpans(t, sdktrace.AlwaysSample())
+		address := a.Serve(t, spans.Provider, true, httpcapture.WithBodies(httpcapture.BodiesAll), httpcapture.WithRoutes(
+			httpcapture.Route(rule, httpcapture.WithBodies(httpcapture.BodiesOff)), httpcapture.Route("/fail", httpcapture.WithEnabled(false))))
+		for _, path := range []string{"/echo/7", "/ECHO/7", "/echo/7/", "//echo/7", "/%65cho/7"} {
+			call{"POST", path, "question"}.do(t, address) // a redirect may have no span
+		}
+		call{"GET", "/fail", ""}.do(t, address)
+		for skipped := false; !skipped; {
+			got := Attrs(spans.Next(t))
+			Want(t, rule, got, map[string]any{"http.request.body.content": nil, "http.response.body.content": nil})
+			skipped = got["apispan.skip"] == true
+		}
+	}
+	spans := NewSpans(t, sdktrace.AlwaysSample())
+	address := a.Serve(t, spans.Provider, true, httpcapture.WithEnabled(false))
+	call{"POST", "/echo/7", "question"}.do(t, address)
+	Want(t, "disabled", Attrs(spans.Next(t)), map[string]any{"apispan.skip": true})
 }
 
 func (a Adapter) eventID(t *testing.T) {
