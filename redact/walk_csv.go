@@ -5,6 +5,8 @@ package redact
 
 import (
 	"bytes"
+	"encoding/binary"
+	"math/bits"
 
 	"github.com/apispan/apispan/redact/internal/textkv"
 )
@@ -39,7 +41,13 @@ func (s *Scratch) walkCSV(src []byte, c ctx) {
 	n = max(n, len(s.columns)-base)
 	plain := c.v.act == actNone && !c.cut && s.p.det == nil
 	var first columnName
+	free := c.v.act == actNone && !c.cut && !worst.v.says()
 	for pos < len(src) {
+		if free {
+			if pos = s.plainRecords(src, pos, delim, c, &first); pos >= len(src) {
+				return
+			}
+		}
 		if plain {
 			if next, ok := s.plainRecord(src, pos, delim, c, s.columns[base:], n, worst, &first); ok {
 				pos = next
@@ -54,6 +62,50 @@ func (s *Scratch) walkCSV(src []byte, c ctx) {
 type columnName struct {
 	k0, k1 uint64
 	n      int
+}
+
+// plainRecords passes over records without quotes in which no cell can hold
+// anything, if no column has a rule. It returns the start of the first record that
+// needs a closer look.
+func (s *Scratch) plainRecords(src []byte, pos int, delim byte, c ctx, first *columnName) int {
+	start, leading := pos, true // of the cell
+	base, mask := pos-8, uint64(0)
+	for {
+		for mask == 0 {
+			if base += 8; base+8 > len(src) {
+				return pos
+			}
+			w := binary.LittleEndian.Uint64(src[base:])
+			mask = byteMask(w, delim) | byteMask(w, '\n') | byteMask(w, '"')
+		}
+		i := base + bits.TrailingZeros64(mask)>>3
+		mask &= mask - 1
+		b := src[i]
+		if b != delim && b != '\n' {
+			if b == '"' {
+				return pos
+			}
+			continue
+		}
+		cell := src[start:i]
+		if leading && b == delim && i > start && !s.namesNothing(cell, c, first) {
+			return pos
+		}
+		if len(cell) >= 4 && (structured(cell) || s.p.det != nil && len(cell) >= s.p.detMin && s.detects(cell)) {
+			return pos
+		}
+		start, leading = i+1, b == '\n'
+		if leading {
+			pos = start
+		}
+	}
+}
+
+// byteMask has a high bit set in each byte of w that is b, and maybe in a byte
+// behind one.
+func byteMask(w uint64, b byte) uint64 {
+	x := w ^ uint64(b)*swarLo
+	return (x - swarLo) &^ x & swarHi
 }
 
 // plainRecord is record for a line without quotes: only cells of columns with a

@@ -92,7 +92,13 @@ func (s *Scratch) fragment(src []byte, u urlsplit.URL, c ctx) {
 func (s *Scratch) walkPath(src []byte, c ctx) {
 	var under ctx // context of the next segment, if the last one names a field
 	named := false
+	plain := c.v.act == actNone && !c.v.says() && !c.cut
 	for pos := 0; pos <= len(src); {
+		if plain && !named {
+			if pos = s.plainSegments(src, pos, c); pos > len(src) {
+				return
+			}
+		}
 		end := pos
 		for end < len(src) && src[end] != '/' && src[end] != '\\' {
 			end++
@@ -115,6 +121,62 @@ func (s *Scratch) walkPath(src []byte, c ctx) {
 		pos = end + 1
 	}
 }
+
+// plainSegments passes over segments that name no field and can hold nothing,
+// nearly all, and returns the start of the first that needs a closer look.
+func (s *Scratch) plainSegments(src []byte, pos int, c ctx) int {
+	for pos < len(src) {
+		end, look := pos, segmentFirst[src[pos]]
+		for ; end < len(src); end++ {
+			cl := segmentByte[src[end]]
+			if cl == segmentEnd {
+				break
+			}
+			look |= cl
+		}
+		n := end - pos
+		// A colon at the end, as in https://, has no value behind it.
+		if look == segmentColon && src[end-1] == ':' && bytes.IndexByte(src[pos:end], ':') == n-1 {
+			look = 0
+		}
+		if look != 0 || s.p.det != nil && n >= s.p.detMin {
+			return pos
+		}
+		if n > 0 {
+			if own, st := s.lookup(c.place, c.state, src[pos:end]); own.strong() || own.says() || own.flags&flagKeyHit != 0 || st != stateNone {
+				return pos
+			}
+		}
+		pos = end + 1
+	}
+	return len(src) + 1
+}
+
+// Classes of the bytes of a segment.
+const (
+	segmentEnd   = 1 << iota
+	segmentLook  // it may have a structure
+	segmentColon // it may be name:value
+)
+
+var segmentByte = func() (t [256]uint8) {
+	for _, b := range "%=;?&#<\n\r\t {[\"" {
+		t[b] = segmentLook
+	}
+	t[':'] = segmentColon
+	t['/'], t['\\'] = segmentEnd, segmentEnd
+	return t
+}()
+
+// segmentFirst has the bytes that base64 of a document begins with.
+var segmentFirst = func() (t [256]uint8) {
+	for b, doc := range nestFirst {
+		if doc {
+			t[b] = segmentLook
+		}
+	}
+	return t
+}()
 
 // spans reports whether a segment begins a document that does not end in it, because
 // slashes stand in its strings.
