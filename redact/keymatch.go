@@ -267,7 +267,7 @@ func (s *Scratch) decide(pl place, st pathState, key []byte) (verdict, pathState
 			// "*pan" would match it.
 			segments = bytes.TrimPrefix(key, []byte(httpattr.OwnPrefix))
 		}
-		for seg, rest := fold.NextSegment(segments); seg != nil; {
+		for seg, rest := fold.NextSegment(segments); seg != nil && len(seg) < len(key); {
 			next, after := fold.NextSegment(rest)
 			pt := partOther
 			if next == nil {

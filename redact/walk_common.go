@@ -4,8 +4,6 @@
 package redact
 
 import (
-	"bytes"
-
 	"github.com/apispan/apispan/redact/internal/form"
 )
 
@@ -79,6 +77,9 @@ func (s *Scratch) unescape(raw []byte, plus bool) []byte {
 	return s.arena[m:len(s.arena):len(s.arena)]
 }
 
+// urlMark has what a name stands behind in a URL.
+var urlMark = [256]bool{'?': true, '&': true, ';': true, '/': true, '#': true}
+
 // maxRounds is how often a key is decoded again that was encoded several times.
 const maxRounds = 4
 
@@ -91,7 +92,11 @@ func (s *Scratch) encodedChild(c ctx, raw []byte, plus bool) ctx {
 		key = s.unescape(key, false)
 		vc = stronger(vc, s.child(c, key))
 	}
-	if i := bytes.LastIndexAny(key, "?&;/#"); i >= 0 && i+1 < len(key) {
+	i := len(key) - 1
+	for i >= 0 && !urlMark[key[i]] {
+		i--
+	}
+	if i >= 0 && i+1 < len(key) {
 		vc = stronger(vc, s.child(c, key[i+1:])) // the tail of a URL or form inside
 	}
 	return vc

@@ -82,9 +82,24 @@ func (s *Scratch) plainRecords(src []byte, pos int, delim byte, c ctx, first *co
 		mask &= mask - 1
 		b := src[i]
 		if b != delim && b != '\n' {
-			if b == '"' {
+			if b != '"' {
+				continue
+			}
+			// A quoted cell without a quote in it.
+			n := bytes.IndexByte(src[i+1:], '"')
+			if i != start || n < 0 || i+n+2 >= len(src) {
 				return pos
 			}
+			end := i + n + 2
+			if cell := src[i+1 : end-1]; src[end] != delim && (src[end] != '\n' || leading) || leading && !s.namesNothing(cell, c, first) ||
+				len(cell) >= 4 && (structured(cell) || s.p.det != nil && len(cell) >= s.p.detMin && s.detects(cell)) {
+				return pos
+			}
+			start, leading = end+1, src[end] == '\n'
+			if leading {
+				pos = start
+			}
+			base, mask = end+1-8, 0
 			continue
 		}
 		cell := src[start:i]

@@ -139,7 +139,7 @@ func (s *Scratch) plainSegments(src []byte, pos int, c ctx) int {
 		if look == segmentColon && src[end-1] == ':' && bytes.IndexByte(src[pos:end], ':') == n-1 {
 			look = 0
 		}
-		if look != 0 || s.p.det != nil && n >= s.p.detMin {
+		if look != 0 || s.p.det != nil && n >= s.p.detMin && s.detects(src[pos:end]) {
 			return pos
 		}
 		if n > 0 {

@@ -4,6 +4,7 @@
 package fold
 
 import (
+	"sync/atomic"
 	"unicode"
 	"unicode/utf8"
 
@@ -19,29 +20,73 @@ import (
 func appendUnicode(dst, key []byte) []byte {
 	for len(key) > 0 {
 		if c := key[0]; c < 0x80 {
-			dst = appendRune(dst, rune(c))
+			if classes[c]&classDrop == 0 {
+				dst = append(dst, lowered[c])
+			}
 			key = key[1:]
 			continue
 		}
 		r, n := utf8.DecodeRune(key)
-		switch d := norm.NFKD.Properties(key[:n]).Decomposition(); {
-		case 0xAC00 <= r && r <= 0xD7A3: // Hangul syllables decompose by arithmetic
-			s := r - 0xAC00
-			dst = utf8.AppendRune(dst, 0x1100+s/588)
-			dst = utf8.AppendRune(dst, 0x1161+s%588/28)
-			if t := s % 28; t != 0 {
-				dst = utf8.AppendRune(dst, 0x11A7+t)
+		if r < maxPaged {
+			p := pages[r/pageRunes].Load()
+			if p == nil {
+				p = newPage(r / pageRunes)
 			}
-		case d == nil:
-			dst = appendRune(dst, r)
-		default:
-			for len(d) > 0 {
-				r, m := utf8.DecodeRune(d)
-				dst = appendRune(dst, r)
-				d = d[m:]
-			}
+			k := r % pageRunes
+			dst = append(dst, p.text[p.end[k]:p.end[k+1]]...)
+		} else {
+			dst = appendComposed(dst, r)
 		}
 		key = key[n:]
+	}
+	return dst
+}
+
+// Folded forms are kept by pages, made when the first rune of one is met: a client
+// chooses its keys, and each would cost a decomposition. All pages are some 600 KB.
+const (
+	pageRunes = 64
+	maxPaged  = 0x20000
+)
+
+// page has the folded forms of its runes one behind the other.
+type page struct {
+	end  [pageRunes + 1]uint16
+	text []byte
+}
+
+var pages [maxPaged / pageRunes]atomic.Pointer[page]
+
+func newPage(n rune) *page {
+	p := &page{}
+	for k := range rune(pageRunes) {
+		p.text = appendComposed(p.text, n*pageRunes+k)
+		p.end[k+1] = uint16(len(p.text))
+	}
+	pages[n].Store(p)
+	return p
+}
+
+// appendComposed folds one rune.
+func appendComposed(dst []byte, r rune) []byte {
+	var buf [utf8.UTFMax]byte
+	n := utf8.EncodeRune(buf[:], r)
+	switch d := norm.NFKD.Properties(buf[:n]).Decomposition(); {
+	case 0xAC00 <= r && r <= 0xD7A3: // Hangul syllables decompose by arithmetic
+		s := r - 0xAC00
+		dst = utf8.AppendRune(dst, 0x1100+s/588)
+		dst = utf8.AppendRune(dst, 0x1161+s%588/28)
+		if t := s % 28; t != 0 {
+			dst = utf8.AppendRune(dst, 0x11A7+t)
+		}
+	case d == nil:
+		dst = appendRune(dst, r)
+	default:
+		for len(d) > 0 {
+			r, m := utf8.DecodeRune(d)
+			dst = appendRune(dst, r)
+			d = d[m:]
+		}
 	}
 	return dst
 }
