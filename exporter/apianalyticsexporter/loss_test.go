@@ -83,8 +83,10 @@ func TestOnceClosesIdleConnections(t *testing.T) {
 	}
 	idle := func(enc backend.Endpoint, configured time.Duration) (before, after string) {
 		client := testConfig("https://host").ClientConfig
-		if err := setKey(&client, "idle_conn_timeout", configured.String()); err != nil {
-			t.Fatal(err)
+		if setKey(&client, "keepalive::idle_conn_timeout", configured.String()) != nil {
+			if err := setKey(&client, "idle_conn_timeout", configured.String()); err != nil {
+				t.Fatal(err)
+			}
 		}
 		return shown(client), shown(newSender(choice{}, client, enc, nil).client)
 	}
