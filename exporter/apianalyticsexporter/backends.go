@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net"
 	"net/url"
 	"reflect"
 	"slices"
@@ -225,14 +224,4 @@ func requestURL(endpoint, path string) string {
 		return endpoint
 	}
 	return strings.TrimRight(endpoint, "/") + path
-}
-
-// clearText reports whether requests to the URL leave the machine unencrypted.
-func clearText(rawURL string) bool {
-	u, err := url.Parse(rawURL)
-	if err != nil || u.Scheme != "http" && u.Scheme != "ws" {
-		return false
-	}
-	ip := net.ParseIP(u.Hostname())
-	return u.Hostname() != "localhost" && (ip == nil || !ip.IsLoopback())
 }

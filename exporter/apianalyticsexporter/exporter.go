@@ -20,6 +20,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend"
+	"github.com/apispan/apispan/internal/keyfetch"
 	"github.com/apispan/apispan/internal/queueguard"
 )
 
@@ -133,7 +134,7 @@ func (e *core) startSenders(ctx context.Context, host component.Host) error {
 		}
 		return nil
 	}
-	if clearText(e.sender.client.Endpoint) {
+	if keyfetch.ClearText(e.sender.client.Endpoint) {
 		e.set.Logger.Warn("`endpoint` begins with http:// or ws://: the credential and the events travel unencrypted", zap.String("backend", e.choice.name))
 	}
 	if e.keyed != nil {
