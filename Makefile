@@ -153,3 +153,7 @@ check: generate ## Fail if generated files, formatting or go.mod differ from wha
 .PHONY: collector
 collector: ## Build otelcol-apispan with OCB (MANIFEST=manifest.yaml)
 	CGO_ENABLED=0 go run -C test -trimpath ./demo -build-only -manifest $(MANIFEST)
+
+.PHONY: dist
+dist: ## Make the files of a release in dist/: archives, deb, rpm, image, checksums, SBOM (VERSION=v1.2.3 PLATFORMS=linux/amd64,…)
+	@go run -C internal/dist . -version '$(VERSION)' $(if $(PLATFORMS),-platforms '$(PLATFORMS)')
