@@ -62,6 +62,15 @@ func (c *capture) start(limit int, size, budget int64) {
 	c.mu.Unlock()
 }
 
+// unstart undoes start, if nothing has passed since.
+func (c *capture) unstart() {
+	c.mu.Lock()
+	if c.state == captureOn && c.seen == 0 {
+		c.state = captureOff
+	}
+	c.mu.Unlock()
+}
+
 // add takes what passed in one call and the error that came with it. It never
 // changes p and keeps no reference to it.
 func (c *capture) add(p []byte, err error) {
@@ -221,6 +230,36 @@ func (c *capture) finish(keep bool) captured {
 	c.clear()
 	c.state = captureDone
 	return r
+}
+
+// soFar is what finish would return, as far as the body has come.
+func (c *capture) soFar(bool) captured {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	r := captured{on: c.state == captureOn || c.state == captureFull, seen: c.seen, first: c.first}
+	if r.on {
+		r.content = c.str
+		if c.sb.Len() > 0 {
+			r.content = strings.Clone(c.sb.String())
+		}
+		r.complete = c.size >= 0 && c.seen >= c.size
+		r.truncated = c.seen > int64(len(r.content))
+	}
+	return r
+}
+
+// whole reports whether as much has passed as was announced.
+func (c *capture) whole() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.size >= 0 && c.seen >= c.size && c.state != captureOff
+}
+
+// kept is how many bytes are kept.
+func (c *capture) kept() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.len()
 }
 
 // room is how many bytes more would be kept.

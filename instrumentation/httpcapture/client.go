@@ -4,8 +4,12 @@
 package httpcapture
 
 import (
+	"bytes"
+	"errors"
 	"io"
 	"net/http"
+	"reflect"
+	"strings"
 	"sync/atomic"
 
 	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
@@ -73,11 +77,18 @@ func (t *ClientTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	// If a filter rejects the request, the span that the inner part finds is that of
 	// our caller. Mostly its kind tells; if it does not, the inner part must be able to
-	// compare.
-	if span := trace.SpanFromContext(r.Context()); span.IsRecording() && spanKindIs(span, trace.SpanKindClient) {
-		r = r.WithContext(&node{Context: r.Context(), owner: outerKey{t}, span: span})
+	// compare. It also needs what otelhttp's copy of the request hides.
+	span := trace.SpanFromContext(r.Context())
+	if !span.IsRecording() || !spanKindIs(span, trace.SpanKindClient) {
+		span = nil
+	}
+	if _, small := inMemory(t.base, r); small || span != nil || r.Trailer != nil {
+		r = r.WithContext(&node{Context: r.Context(), owner: outerKey{t}, span: span, orig: r})
 	}
 	res, err := t.traced.RoundTrip(r)
+	if err == errNothing { //nolint:errorlint // it is ours, and nobody wraps it
+		return nil, nil //nolint:nilnil // as the base did
+	}
 	if err != nil || res == nil || res.Request == nil {
 		return res, err
 	}
@@ -129,9 +140,13 @@ func (t *innerTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if !span.IsRecording() || !spanKindIs(span, trace.SpanKindClient) {
 		return t.base.RoundTrip(r)
 	}
+	var given *http.Request // to the outer part
 	if t.owner != nil {
-		if n, ok := ctx.Value(outerKey{t.owner}).(*node); ok && n.span == span {
-			return t.base.RoundTrip(r) // filtered: the span is our caller's
+		if n, ok := ctx.Value(outerKey{t.owner}).(*node); ok {
+			if n.span == span {
+				return t.base.RoundTrip(r) // filtered: the span is our caller's
+			}
+			given = n.orig
 		}
 	}
 	outside := captureOutside(ctx, clientSide, r)
@@ -152,9 +167,17 @@ func (t *innerTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	// The request is not ours to change, so the rest goes on a copy.
 	r = r.WithContext(&ex.node)
 	ex.r = r
-	ex.captureRequest()
+	if given != nil && given.Trailer != nil {
+		r.Trailer = given.Trailer // the caller fills it while the body is read, and otelhttp has cloned it
+	}
+	ex.captureRequest(t.base, given)
 
 	res, err := t.base.RoundTrip(r)
+	ex.sentAll(err)
+	ex.over()
+	if res == nil && err == nil && t.owner != nil {
+		err = errNothing // otelhttp would panic; the outer part takes it back
+	}
 	if err != nil || res == nil {
 		ex.finish(&outcome{r: r, err: err, failed: true})
 		return res, err
@@ -162,6 +185,9 @@ func (t *innerTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	ex.response(res, t.owner)
 	return res, nil
 }
+
+// errNothing stands for a round trip that gives neither a response nor an error.
+var errNothing = errors.New("httpcapture: the RoundTripper gave neither a response nor an error")
 
 // clientExchange is one round trip: the record, the context and the wrappers of
 // both bodies in one allocation.
@@ -173,24 +199,38 @@ type clientExchange struct {
 
 	r       *http.Request
 	reqBody sentBody
+	small   []byte // the body of the request, if it is sent in one piece with the header
 	attempt atomic.Int32
 	sent    atomic.Int64 // bytes of the body of the last attempt
 
 	header     http.Header
+	resSize    int64         // as announced
 	resInner   io.ReadCloser // the body as the base gave it
 	resOuter   io.ReadCloser // the body as otelhttp gave it
 	wasEarly   bool
+	snaps      int // how often the body was set before its end, with snapped bytes
+	snapped    int
+	noBody     bool // the base gave none, not even an empty one
 	bodyClosed atomic.Bool
 }
 
 // captureRequest wraps the body of the request, and of its repetitions: a
 // transport that sends again takes a new body from GetBody.
-func (ex *clientExchange) captureRequest() {
+//
+// given is the request as the caller made it, whose body is not wrapped yet, or nil
+// if we do not see it.
+func (ex *clientExchange) captureRequest(base http.RoundTripper, given *http.Request) {
 	r := ex.r
-	if r.Body == nil || r.Body == http.NoBody || !ex.startRequest(r) && ex.tracing == nil {
+	if r.Body == nil || r.Body == http.NoBody || !ex.startRequest(r) && ex.tracing == nil && given == nil {
 		return
 	}
 	ex.reqBody = sentBody{ReadCloser: r.Body, ex: ex}
+	if given != nil {
+		if ex.small = smallBody(base, given); ex.small != nil {
+			ex.sendSmall()
+			return
+		}
+	}
 	r.Body = &ex.reqBody
 	if again := r.GetBody; again != nil {
 		r.GetBody = func() (io.ReadCloser, error) {
@@ -208,6 +248,74 @@ func (ex *clientExchange) captureRequest() {
 			return &sentBody{ReadCloser: b, ex: ex, attempt: n}, nil
 		}
 	}
+}
+
+// maxSmall is the size of the buffer that net/http writes a request to, by default.
+const maxSmall = 4 << 10
+
+// smallBody returns what a request will send, if net/http would send it in one piece
+// with the header: it does so for bodies that it knows to be in memory, and not for a
+// wrapper around one. Nothing is read; the result is nil for all others.
+func smallBody(base http.RoundTripper, r *http.Request) []byte {
+	v, ok := inMemory(base, r)
+	if !ok {
+		return nil
+	}
+	var b []byte
+	switch in := v.Field(0).Interface().(type) {
+	case *bytes.Buffer:
+		b = in.Bytes()
+	case *bytes.Reader:
+		b = make([]byte, in.Len())
+		_, _ = in.ReadAt(b, in.Size()-int64(len(b)))
+	case *strings.Reader:
+		b = make([]byte, in.Len())
+		_, _ = in.ReadAt(b, in.Size()-int64(len(b)))
+	}
+	if int64(len(b)) != r.ContentLength {
+		return nil
+	}
+	return b
+}
+
+func inMemory(base http.RoundTripper, r *http.Request) (v reflect.Value, ok bool) {
+	if r.ContentLength <= 0 || r.ContentLength > maxSmall || r.Body == nil || len(r.TransferEncoding) > 0 || r.Header["Expect"] != nil {
+		return v, false
+	}
+	if _, ok := base.(*http.Transport); !ok {
+		return v, false
+	}
+	v = reflect.ValueOf(r.Body)
+	t := v.Type()
+	return v, t == nopCloser || t == nopCloserWriterTo
+}
+
+// The types of io.NopCloser, which net/http looks into.
+var (
+	nopCloser         = reflect.TypeOf(io.NopCloser(nil))
+	nopCloserWriterTo = reflect.TypeOf(io.NopCloser(&bytes.Reader{}))
+)
+
+// sendSmall lets net/http send a copy of a small body, which it knows to be in memory.
+func (ex *clientExchange) sendSmall() {
+	body := func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(ex.small)), nil }
+	ex.r.Body, _ = body()
+	if ex.r.GetBody != nil {
+		ex.r.GetBody = body
+	}
+}
+
+// sentAll reads a small body once it was sent, as the transport would have: for
+// whoever counts, and because the caller may look. If the round trip failed it may not
+// have been sent, and can be again.
+func (ex *clientExchange) sentAll(err error) {
+	if ex.small == nil {
+		return
+	}
+	if err == nil {
+		_, _ = io.Copy(io.Discard, &ex.reqBody)
+	}
+	_ = ex.reqBody.Close()
 }
 
 // startRequest reports whether the body of the request is captured.
@@ -267,6 +375,9 @@ func (ex *clientExchange) response(res *http.Response, owner *ClientTransport) {
 func (ex *clientExchange) responded(res *http.Response) (body bool) {
 	c := ex.cfg
 	ex.header = res.Header
+	if ex.r.Method != http.MethodHead {
+		ex.resSize = max(res.ContentLength, 0)
+	}
 	ex.responseHeader(res.Header, res.StatusCode)
 	ex.statedEventID(res.Header)
 	o := ex.outcome()
@@ -274,6 +385,9 @@ func (ex *clientExchange) responded(res *http.Response) (body bool) {
 		o.hijacked = true // the protocol was switched
 		ex.finish(o)
 		return false
+	}
+	if ex.noBody = res.Body == nil; ex.noBody && ex.tracing == nil && ex.node.owner == nil {
+		res.Body = http.NoBody // otelhttp would read from nil
 	}
 	if res.Body == nil || res.Body == http.NoBody || ex.r.Method == http.MethodHead {
 		ex.finish(o)
@@ -288,7 +402,7 @@ func (ex *clientExchange) responded(res *http.Response) (body bool) {
 }
 
 func (ex *clientExchange) outcome() *outcome {
-	return &outcome{r: ex.r, status: ex.status, header: ex.header}
+	return &outcome{r: ex.r, status: ex.status, header: ex.header, resSize: ex.resSize}
 }
 
 // done is called when the body of the response has ended, failed or been closed.
@@ -297,7 +411,7 @@ func (ex *clientExchange) done() {
 		return
 	}
 	if ex.wasEarly {
-		ex.finishBody(ex.outcome())
+		ex.setBody(ex.outcome(), ex.res.finish)
 		return
 	}
 	ex.finish(ex.outcome())
@@ -312,8 +426,27 @@ func (b *innerBody) Read(p []byte) (int, error) {
 	ex := (*clientExchange)(b)
 	if ex.res.add(p[:max(0, min(n, len(p)))], err); err != nil {
 		ex.done()
+	} else if ex.wasEarly && n > 0 {
+		if ex.res.whole() {
+			ex.done()
+		} else {
+			ex.snapshot()
+		}
 	}
 	return n, err
+}
+
+// snapshot sets what there is of the body of a response whose early Close we would hear
+// of too late. It does so at the first reads, and later whenever there is twice as much.
+func (ex *clientExchange) snapshot() {
+	const always = 8
+	n := ex.res.kept()
+	if n == ex.snapped || ex.snaps >= always && n < 2*ex.snapped || len(ex.resCodings) > 0 {
+		return
+	}
+	ex.snapped = n
+	ex.snaps++
+	ex.setBody(ex.outcome(), ex.res.soFar)
 }
 
 func (b *innerBody) Close() error {
@@ -326,6 +459,11 @@ func (b *innerBody) Close() error {
 type outerBody clientExchange
 
 func (ex *clientExchange) wrapOuter(res *http.Response) {
+	if ex.noBody {
+		_ = res.Body.Close() // otelhttp has put something there, and waits for its end
+		res.Body = nil
+		return
+	}
 	if ex.resInner == nil || ex.wasEarly {
 		return
 	}

@@ -42,7 +42,9 @@ func (t *spanTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 
 // outgoing is the request to send: the one given is not ours to change.
 func (c *clientTracing) outgoing(n *node, r *http.Request) *http.Request {
+	trailer := r.Trailer
 	r = r.Clone(n)
+	r.Trailer = trailer // the caller fills it while the body is read
 	if r.Header == nil {
 		r.Header = http.Header{}
 	}
@@ -55,6 +57,7 @@ func (t *spanTransport) roundTrip(ctx context.Context, r *http.Request, span tra
 	ex.span = span
 	ex.node.Context = ctx //nolint:fatcontext // one node per exchange, not a growing chain
 	ex.node.provideLabeler()
+	given := r
 	r = t.tracing.outgoing(&ex.node, r)
 	ex.r = r
 	if span.IsRecording() {
@@ -66,9 +69,21 @@ func (t *spanTransport) roundTrip(ctx context.Context, r *http.Request, span tra
 			ex.begin(t.cfg, span, r)
 		}
 	}
-	ex.captureRequest()
+	ex.captureRequest(t.base, given)
 
 	res, err := t.base.RoundTrip(r)
+	ex.sentAll(err)
+	if ex.cfg != nil {
+		ex.over()
+	}
+	if res == nil && err == nil {
+		if ex.cfg != nil {
+			ex.finish(&outcome{r: r, failed: true})
+		}
+		span.SetStatus(codes.Error, errNothing.Error())
+		span.End()
+		return nil, nil //nolint:nilnil // as the base did
+	}
 	if t.tracing.measures(&ex.node) {
 		status := 0
 		if err == nil {
@@ -92,6 +107,10 @@ func (t *spanTransport) roundTrip(ctx context.Context, r *http.Request, span tra
 		v := served{status: status, failed: status < 100 || status >= http.StatusBadRequest}
 		setPooled(span, v.responseAttributes)
 		span.SetStatus(spanStatus(status, http.StatusBadRequest))
+	}
+	if res.Body == nil {
+		span.End()
+		return res, nil
 	}
 	ex.resInner = res.Body
 	if _, ok := res.Body.(io.ReadWriteCloser); ok {
@@ -136,9 +155,6 @@ func (b *spanBody) Read(p []byte) (int, error) {
 
 func (b *spanBody) Close() error {
 	(*clientExchange)(b).end()
-	if b.resInner == nil {
-		return nil
-	}
 	return b.resInner.Close()
 }
 

@@ -80,7 +80,7 @@ func TestForwardedTarget(t *testing.T) {
 	} {
 		c := testConfig(WithTrustedProxies(tc.trusted))
 		var got []string
-		for _, kv := range c.appendTarget(nil, &http.Request{RemoteAddr: "10.0.0.1:5", Header: tc.header}) {
+		for _, kv := range c.appendTarget(nil, &http.Request{RemoteAddr: "10.0.0.1:5", Header: tc.header}, false) {
 			got = append(got, string(kv.Key)+"="+kv.Value.String())
 		}
 		if g := strings.Join(got, " "); g != tc.want {
@@ -101,7 +101,7 @@ func TestAmbiguousPath(t *testing.T) {
 			t.Fatal(err)
 		}
 		got := ""
-		for _, kv := range testConfig().appendTarget(nil, &http.Request{URL: u}) {
+		for _, kv := range testConfig().appendTarget(nil, &http.Request{URL: u}, false) {
 			got = kv.Value.String()
 		}
 		if got != want {

@@ -120,6 +120,9 @@ type body struct {
 	incomplete  bool
 }
 
+// whole reports whether the content is the whole body.
+func (b *body) whole() bool { return b.set && !b.truncated && !b.incomplete }
+
 // makeBody turns what was captured into what is recorded.
 func (c *config) makeBody(cp captured, ct string, known bool, codings []string, p *plan, limit int) (b body) {
 	if !cp.on {

@@ -13,7 +13,7 @@ const redacted = "[REDACTED]"
 // names a person.
 var (
 	defaultRequestHeaders = []string{
-		"Accept", "Content-Encoding", "Content-Type", "X-Correlation-Id", "X-Request-Id",
+		"Accept", "Content-Encoding", "Content-Length", "Content-Type", "X-Correlation-Id", "X-Request-Id",
 	}
 	defaultResponseHeaders = []string{
 		"Cache-Control", "Content-Encoding", "Content-Length", "Content-Type", "Retry-After",

@@ -46,7 +46,8 @@ type node struct {
 	owner   any // the wrapper that made it
 	orig    *http.Request
 	outer   *http.Request // the copy of orig that otelhttp was given
-	span    trace.Span    // of the context outside a transport
+	shield  *serverExchange
+	span    trace.Span // of the context outside a transport
 	labeler *otelhttp.Labeler
 	rec     *record         // nil while nothing is captured
 	client  *clientExchange // of a transport
@@ -116,7 +117,7 @@ func recordFrom(ctx context.Context) *record {
 
 // captureOutside returns the record of a wrapper outside that captures this very
 // exchange already, or nil: of two wrappers around one handler or transport the
-// outer one captures. Another request that is served or sent under the same context
+// outer one captures, as long as the call lasts. Another request that is served or sent under the same context
 // is another exchange.
 func captureOutside(ctx context.Context, sd side, r *http.Request) *record {
 	rec := recordFrom(ctx)
@@ -129,7 +130,7 @@ func captureOutside(ctx context.Context, sd side, r *http.Request) *record {
 	}
 	rec.mu.Lock()
 	defer rec.mu.Unlock()
-	if rec.finished {
+	if rec.finished || rec.answered {
 		return nil
 	}
 	return rec

@@ -26,7 +26,9 @@ type record struct {
 	mu       sync.Mutex
 	finished bool
 	skip     bool
-	status   int // of the final response, 0 while there is none
+	answered bool // the round trip of a client has come back
+	guest    bool // on a server span that somebody else made
+	status   int  // of the final response, 0 while there is none
 	inside   *inside
 	attrs    *[]attribute.KeyValue // pooled: request headers, then response headers
 	nReq     int                   // how many of attrs are request headers
@@ -116,6 +118,25 @@ func (rec *record) responseHeader(h http.Header, status int) {
 	rec.cfg.drops.add(reasonHeaderLimit, dropped)
 }
 
+// over notes that the round trip has come back: what is sent under its context from
+// now on, even the same request again, is an exchange of its own.
+func (rec *record) over() {
+	rec.mu.Lock()
+	rec.answered = true
+	rec.mu.Unlock()
+}
+
+// noResponse undoes responseHeader.
+func (rec *record) noResponse() {
+	rec.mu.Lock()
+	defer rec.mu.Unlock()
+	rec.status, rec.resType, rec.resKnown, rec.resCodings = 0, "", false, nil
+	if rec.attrs != nil {
+		clear((*rec.attrs)[rec.nReq:])
+		*rec.attrs = (*rec.attrs)[:rec.nReq]
+	}
+}
+
 // wantsBody decides whether a body is captured.
 func wantsBody(p *plan, contentType string, known bool) bool {
 	return p.enabled && p.bodies != BodiesOff && (!known || p.records(contentType))
@@ -139,10 +160,11 @@ type outcome struct {
 	// he has not.
 	ended, short bool
 	// early means that the body of the response is still to come: it is recorded
-	// by finishBody.
+	// by setBody.
 	early bool
-	// resSize is the size of the response body if only we know it, else 0.
-	resSize int64
+	// resSize is the size of the response body if only we know it, else 0; reqSize
+	// that of a request body that was not read to its end, as announced.
+	resSize, reqSize int64
 	// served is what a span of our own says of the response, empty if the span is
 	// somebody else's.
 	served served
@@ -212,6 +234,18 @@ func (rec *record) bodies(o *outcome, p *plan) (req, res body, full string) {
 	}
 	if !o.early {
 		res = rec.responseBody(o, p, keep)
+	}
+	if c.side == clientSide { // where nobody else says it
+		if o.reqSize = 0; !req.whole() {
+			if o.reqSize = max(o.r.ContentLength, 0); req.set {
+				o.reqSize = max(o.reqSize, rec.req.total())
+			}
+		}
+		if res.whole() {
+			o.resSize = 0
+		} else if res.set {
+			o.resSize = max(o.resSize, rec.res.total())
+		}
 	}
 	return req, res, full
 }
@@ -288,6 +322,9 @@ func (rec *record) assemble(o *outcome, attrs []attribute.KeyValue, skip bool) [
 	if route != "" {
 		attrs = append(attrs, attribute.String(httpattr.Route, route))
 	}
+	if o.reqSize > 0 {
+		attrs = append(attrs, attribute.Int64(httpattr.RequestBodySize, o.reqSize))
+	}
 	if o.resSize > 0 {
 		attrs = append(attrs, attribute.Int64(httpattr.ResponseBodySize, o.resSize))
 	}
@@ -299,7 +336,7 @@ func (rec *record) assemble(o *outcome, attrs []attribute.KeyValue, skip bool) [
 	}
 	attrs = append(attrs, rec.mended...)
 	if c.side == serverSide {
-		attrs = c.appendTarget(attrs, o.r)
+		attrs = c.appendTarget(attrs, o.r, rec.guest)
 	}
 	attrs = c.appendIdentity(attrs, &id)
 	attrs = append(attrs, meta...)
@@ -330,9 +367,9 @@ func marked(attrs []attribute.KeyValue) []attribute.KeyValue {
 	return append(attrs, attribute.Bool(httpattr.Captured, true))
 }
 
-// finishBody records the body of the response of an exchange that was finished
-// early. The rest is on the span already.
-func (rec *record) finishBody(o *outcome) {
+// setBody records the body of the response of an exchange that was finished early: all
+// of it, or what there is so far. The rest is on the span already.
+func (rec *record) setBody(o *outcome, take func(keep bool) captured) {
 	defer func() {
 		if recover() != nil {
 			rec.cfg.drops.add(reasonInternal, 1)
@@ -340,8 +377,16 @@ func (rec *record) finishBody(o *outcome) {
 	}()
 	c := rec.cfg
 	p := rec.planFor(o.r)
-	res := rec.responseBody(o, p, p.bodies == BodiesAll || p.bodies == BodiesOnError && o.isError())
+	keep := p.bodies == BodiesAll || p.bodies == BodiesOnError && o.isError()
+	cp := take(keep)
+	if !keep {
+		return
+	}
+	res := c.makeBody(cp, rec.resType, rec.resKnown, rec.resCodings, p, p.resMax)
 	attrs := appendBody(nil, &res, resKeys)
+	if res.set && !res.incomplete {
+		attrs = append(attrs, attribute.Bool(httpattr.ResponseBodyIncomplete, false)) // it may have been said before
+	}
 	if c.policy != nil && len(attrs) > 0 {
 		attrs = rec.redact(attrs, o)
 	}

@@ -4,10 +4,12 @@
 package httpcapture
 
 import (
+	"context"
 	"io"
 	"net/http"
 
 	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
+	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/trace"
 )
 
@@ -74,7 +76,7 @@ type outer struct {
 }
 
 func (o *outer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if (r.Body == nil || r.Body == http.NoBody) && !trace.SpanFromContext(r.Context()).IsRecording() {
+	if (r.Body == nil || r.Body == http.NoBody) && switchedStatus(r) == 0 && !trace.SpanFromContext(r.Context()).IsRecording() {
 		// No body to protect, and no span of somebody else to confuse with otelhttp's: if
 		// the span is not sampled, nothing at all has been added.
 		o.traced.ServeHTTP(w, r)
@@ -83,6 +85,11 @@ func (o *outer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	n := &node{Context: r.Context(), owner: o.inner, orig: r}
 	n.provideLabeler()
 	n.outer = r.WithContext(n)
+	if switchedStatus(r) != 0 {
+		n.shield = &serverExchange{}
+		n.shield.w, n.shield.r = w, r
+		w = writerWith(n.shield, optionals(w))
+	}
 	o.traced.ServeHTTP(w, n.outer)
 }
 
@@ -101,6 +108,9 @@ func (h *inner) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		// so do we.
 		h.next.ServeHTTP(w, n.orig)
 		return
+	}
+	if n != nil {
+		defer giveBack(n.orig, r)
 	}
 	span := trace.SpanFromContext(ctx)
 	if !span.IsRecording() || !h.dropIn && !spanKindIs(span, trace.SpanKindServer) {
@@ -136,12 +146,19 @@ func (h *inner) serve(w http.ResponseWriter, r *http.Request, span trace.Span, n
 		n.Context = r.Context()
 		theirs := r
 		r = r.WithContext(n)
-		defer func() { theirs.Pattern = c.r.Pattern }()
+		defer func() {
+			theirs.Pattern = c.r.Pattern
+			if giveBack(theirs, c.r) {
+				removeFiles(theirs)
+			}
+		}()
+	} else {
+		c.orig, c.shield = n.orig, n.shield
 	}
 	n.rec = &c.record
-	c.r = r
+	c.r, c.guest = r, !h.dropIn
 	c.capture(h.cfg, span)
-	if h.cfg.anyBodies && r.Body != nil && r.Body != http.NoBody {
+	if r.Body != nil && r.Body != http.NoBody {
 		c.body = r.Body
 		r.Body = (*requestBody)(c)
 	}
@@ -172,8 +189,13 @@ func (c *serverCore) capture(cfg *config, span trace.Span) {
 
 // end finishes the exchange when the handler returns or panics; the panic goes on.
 func (c *serverCore) end() {
+	var thrown any
+	if !c.returned {
+		thrown = recover() // end is deferred itself
+	}
+	status, seen := c.finalStatus(thrown)
+	o := outcome{r: c.r, status: status, failed: !c.returned, hijacked: c.taken.Load(), short: !c.returned}
 	c.mu.Lock()
-	o := outcome{r: c.r, status: c.status, failed: !c.returned, hijacked: c.hijacked}
 	copied := c.copied
 	if c.route != "" {
 		c.r.Pattern = c.route // where tracing looks for it, too
@@ -182,19 +204,12 @@ func (c *serverCore) end() {
 	if copied && c.r.Method != http.MethodHead {
 		o.resSize = c.res.total()
 	}
+	o.ended = c.returned && !o.hijacked
 	switch {
-	case o.hijacked:
-	case c.returned:
-		o.ended = true
-		if !c.wrote.Load() { // net/http answers 200 with an empty body
-			c.header(http.StatusOK)
-			o.status = http.StatusOK
-		}
-	default:
-		o.short = true
-	}
-	if c.tracing != nil && c.returned {
-		o.served = c.served(o.status)
+	case c.tracing != nil:
+		o.served = c.served(seen)
+	case !c.returned:
+		o.served.status = seen // otelhttp does not say it after a panic
 	}
 	if c.cfg != nil {
 		if c.cfg.anyCallback() {
@@ -203,9 +218,96 @@ func (c *serverCore) end() {
 		if c.body != nil {
 			c.planRequest() // if nobody read it, it is recorded as incomplete
 		}
+		if o.served.announced = c.unread(); c.tracing == nil {
+			o.reqSize, o.served.announced = o.served.announced, 0
+		}
 		c.finish(&o)
 	}
-	if c.tracing != nil && c.returned {
+	switch {
+	case c.tracing != nil:
 		c.endTracing(&o.served)
+	case !c.returned && c.span != nil:
+		c.span.SetStatus(codes.Error, "")
+	case o.hijacked && c.shield != nil && !c.wrote.Load():
+		c.shield.shut = true
+		c.w.WriteHeader(status) // to otelhttp, and no further
 	}
+	if thrown != nil {
+		panic(thrown)
+	}
+}
+
+// finalStatus is the status of the response, as callbacks see it: 0 if unknown; and
+// as the span and the metrics do, for which otelhttp takes 200 to be meant where
+// nothing was said.
+func (c *serverCore) finalStatus(thrown any) (status, seen int) {
+	switch {
+	case c.wrote.Load():
+	case c.taken.Load():
+		if status = switchedStatus(c.r); status == 0 {
+			return 0, http.StatusOK
+		}
+		return status, status
+	case c.returned: // net/http answers 200 with an empty body
+		c.header(http.StatusOK)
+	case thrown != nil && thrown != http.ErrAbortHandler: //nolint:errorlint // as net/http compares it
+		// Whoever recovers a panic outside answers this. Without that, or told to abort,
+		// the server answers nothing.
+		return http.StatusInternalServerError, http.StatusInternalServerError
+	default:
+		return 0, 0
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.status, c.status
+}
+
+// switchedStatus is the status that whoever takes over the connection of such a
+// request writes by hand: the answer to Upgrade or CONNECT. It is 0 for others.
+func switchedStatus(r *http.Request) int {
+	switch {
+	case r.Method == http.MethodConnect:
+		return http.StatusOK
+	case len(r.Header["Upgrade"]) > 0:
+		return http.StatusSwitchingProtocols
+	}
+	return 0
+}
+
+// unread is the length of a request body that nobody has read to its end, as the
+// client announced it, or 0.
+func (c *serverCore) unread() int64 {
+	if n := c.r.ContentLength; n > 0 && c.body != nil && c.req.total() < n {
+		return n
+	}
+	return 0
+}
+
+// giveBack puts what the handler left on the request that we gave it on the one that
+// we were given, where net/http and whoever stands outside look for it: net/http
+// removes the temporary files of MultipartForm. It reports whether there are any that
+// were not known there.
+func giveBack(to, from *http.Request) bool {
+	if to.Pattern == "" {
+		to.Pattern = from.Pattern
+	}
+	if to.Form == nil {
+		to.Form = from.Form
+	}
+	if to.PostForm == nil {
+		to.PostForm = from.PostForm
+	}
+	if to.MultipartForm != nil || from.MultipartForm == nil {
+		return false
+	}
+	to.MultipartForm = from.MultipartForm
+	return len(to.MultipartForm.File) > 0
+}
+
+// removeFiles removes the temporary files of a form when the request is over, as
+// net/http does: it looks for them on its own request, and r may be a copy of it that
+// nobody gives back.
+func removeFiles(r *http.Request) {
+	form := r.MultipartForm
+	context.AfterFunc(r.Context(), func() { _ = form.RemoveAll() })
 }

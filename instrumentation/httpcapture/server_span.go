@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"time"
 
+	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/trace"
 )
 
@@ -33,13 +34,15 @@ func (s *spanServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	n := &node{Context: ctx}
 	n.provideLabeler()
-	s.next.ServeHTTP(w, r.WithContext(n))
+	given := r.WithContext(n)
+	defer giveBack(r, given)
+	s.next.ServeHTTP(w, given)
 }
 
 func (s *spanServer) serve(ctx context.Context, w http.ResponseWriter, r *http.Request, span trace.Span, arrived time.Time) {
 	ex := &serverExchange{}
 	c := &ex.serverCore
-	c.w, c.span, c.tracing, c.arrived = w, span, s.tracing, arrived
+	c.w, c.span, c.tracing, c.arrived, c.orig = w, span, s.tracing, arrived, r
 	c.node.Context = ctx //nolint:fatcontext // one node per exchange, not a growing chain
 	c.node.provideLabeler()
 	// A copy, as the server looks at the body of its own when the handler is done.
@@ -57,17 +60,15 @@ func (s *spanServer) serve(ctx context.Context, w http.ResponseWriter, r *http.R
 		c.body = r.Body
 		r.Body = (*requestBody)(c)
 	}
+	defer giveBack(c.orig, r)
 	defer c.end()
 	s.next.ServeHTTP(writerWith(ex, optionals(w)), r)
 	c.returned = true
 }
 
 // served counts the exchange as otelhttp does: what went through ReadFrom is not
-// in it, and without a status it is 200.
+// in it.
 func (c *serverCore) served(status int) served {
-	if !c.wrote.Load() {
-		status = http.StatusOK
-	}
 	return served{status: status, read: c.req.total(), written: c.written.Load()}
 }
 
@@ -80,7 +81,11 @@ func (c *serverCore) endTracing(v *served) {
 	if c.r.Pattern != "" {
 		c.span.SetName(t.spanName(t.operation, c.r))
 	}
-	c.span.SetStatus(spanStatus(v.status, http.StatusInternalServerError))
+	if c.returned {
+		c.span.SetStatus(spanStatus(v.status, http.StatusInternalServerError))
+	} else {
+		c.span.SetStatus(codes.Error, "")
+	}
 	if t.measures(&c.node) {
 		t.measure(&c.node, c.r, c.arrived, *v)
 	}

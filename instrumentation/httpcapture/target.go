@@ -49,9 +49,10 @@ func (c *config) appendMended(dst []attribute.KeyValue, r *http.Request, raw boo
 
 // appendTarget appends what the request was really for, where the attributes that
 // every server span has do not say it: the path with its escapes where decoding has
-// changed its meaning ("/a%2Fb" is not "/a/b"), and behind a trusted proxy the scheme
-// and host that the client used.
-func (c *config) appendTarget(dst []attribute.KeyValue, r *http.Request) []attribute.KeyValue {
+// changed its meaning ("/a%2Fb" is not "/a/b"), behind a trusted proxy the scheme and
+// host that the client used, and on a span of somebody else's the host: otelgin,
+// otelecho and others put the name of the service there.
+func (c *config) appendTarget(dst []attribute.KeyValue, r *http.Request, guest bool) []attribute.KeyValue {
 	if u := r.URL; u != nil {
 		if u.RawPath != "" || strings.ContainsAny(u.Path, "?#%") {
 			dst = append(dst, attribute.String(httpattr.URLPath, cleanValue(u.EscapedPath(), c.policy != nil)))
@@ -60,12 +61,15 @@ func (c *config) appendTarget(dst []attribute.KeyValue, r *http.Request) []attri
 			dst = append(dst, attribute.String(httpattr.URLQuery, c.query(u.RawQuery)))
 		}
 	}
-	if !c.forwarding.any() {
-		return dst
+	scheme, host := "", ""
+	if c.forwarding.any() {
+		scheme, host = c.forwarding.target(r)
 	}
-	scheme, host := c.forwarding.target(r)
 	if scheme != "" {
 		dst = append(dst, attribute.String(httpattr.URLScheme, scheme))
+	}
+	if guest && host == "" && !strings.ContainsFunc(r.Host, notInHost) {
+		host = r.Host
 	}
 	if host == "" {
 		return dst

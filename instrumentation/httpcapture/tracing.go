@@ -160,6 +160,7 @@ func (s *serverTracing) measures(ctx context.Context) bool {
 type served struct {
 	status        int
 	read, written int64 // bytes of the bodies
+	announced     int64 // of a request body that was not read to its end
 	failed        bool  // the status is an error, which clients say in error.type
 }
 

@@ -60,8 +60,8 @@ func (s *serverTracing) requestAttributes(dst []attribute.KeyValue, r *http.Requ
 
 // responseAttributes appends what is known when it has been answered.
 func (v *served) responseAttributes(dst []attribute.KeyValue) []attribute.KeyValue {
-	if v.read > 0 {
-		dst = append(dst, semconv.HTTPRequestBodySize(int(v.read)))
+	if n := max(v.read, v.announced); n > 0 {
+		dst = append(dst, semconv.HTTPRequestBodySize(int(n)))
 	}
 	if v.written > 0 {
 		dst = append(dst, semconv.HTTPResponseBodySize(int(v.written)))

@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 	"unsafe"
@@ -38,7 +39,13 @@ type serverCore struct {
 	under http.ResponseWriter // what w wraps, if we know; it may have interfaces that w lost
 	h     http.Header         // of w, once it was asked for
 	r     *http.Request
-	body  io.ReadCloser // of the request
+	orig  *http.Request // that r is a copy of, if we know: the server's own
+	// shield stands outside otelhttp where the connection may be taken over. Whoever
+	// does that writes the status by hand; we tell it to otelhttp, and shut the shield,
+	// because the server must not hear of it.
+	shield *serverExchange
+	shut   bool
+	body   io.ReadCloser // of the request
 
 	// Of a span of our own.
 	tracing *serverTracing // nil if the span is somebody else's
@@ -48,11 +55,10 @@ type serverCore struct {
 	wrote    atomic.Bool // the final header was sent
 	sized    atomic.Bool // with a Content-Length
 	planned  atomic.Bool // the request body is decided on
+	taken    atomic.Bool // the connection was hijacked
 	returned bool        // the handler came back without a panic
 
-	// Guarded by record.mu.
-	hijacked bool
-	copied   bool // bytes went through ReadFrom, past otelhttp's count
+	copied bool // bytes went through ReadFrom, past otelhttp's count; guarded by record.mu
 
 	mendedBuf [1]attribute.KeyValue
 }
@@ -82,6 +88,17 @@ func (c *serverCore) sent() http.Header {
 }
 
 func (c *serverCore) WriteHeader(status int) {
+	if c.shut {
+		return
+	}
+	if c.late("WriteHeader") {
+		return
+	}
+	if status < 100 || status > 999 || c.taken.Load() && switchedStatus(c.r) != 0 {
+		// net/http panics at these, or ignores them. otelhttp would take note of it.
+		c.beneath().WriteHeader(status)
+		return
+	}
 	c.header(status)
 	c.w.WriteHeader(status)
 }
@@ -91,7 +108,7 @@ func (c *serverCore) header(status int) {
 	if status >= 100 && status <= 199 && status != http.StatusSwitchingProtocols {
 		return // informational; the final one is still to come
 	}
-	if !c.wrote.CompareAndSwap(false, true) {
+	if c.taken.Load() && switchedStatus(c.r) != 0 || !c.wrote.CompareAndSwap(false, true) {
 		return
 	}
 	if c.cfg == nil { // only traced
@@ -101,6 +118,13 @@ func (c *serverCore) header(status int) {
 		return
 	}
 	h := c.sent()
+	if c.eventID != "" {
+		// What a handler has added, as a proxy does, or cleared, as after a 103.
+		have := h[c.cfg.eventHeader]
+		if len(have) != 1 || len(have[0]) != len(c.cfg.eventPrefix)+len(c.eventID) || !strings.HasSuffix(have[0], c.eventID) {
+			h[c.cfg.eventHeader] = []string{c.cfg.eventPrefix + c.eventID}
+		}
+	}
 	size := int64(-1)
 	if v := h["Content-Length"]; len(v) > 0 { // net/http looks at the first one
 		if n, err := strconv.ParseInt(v[0], 10, 64); err == nil && n >= 0 {
@@ -115,6 +139,16 @@ func (c *serverCore) header(status int) {
 	if limit, want := c.mayWant(c.r, false); want {
 		c.res.start(limit, size, c.cfg.budget)
 	}
+}
+
+// unheader undoes header, for a call that turned out to send nothing.
+func (c *serverCore) unheader() {
+	if c.cfg != nil {
+		c.noResponse()
+		c.res.unstart()
+	}
+	c.sized.Store(false)
+	c.wrote.Store(false)
 }
 
 func bodyAllowed(status int) bool {
@@ -134,6 +168,9 @@ func (c *serverCore) implicit() {
 }
 
 func (c *serverCore) Write(p []byte) (int, error) {
+	if c.taken.Load() && c.late("Write") {
+		return 0, http.ErrHijacked
+	}
 	c.implicit()
 	n, err := c.w.Write(p)
 	c.passed(p, n, err)
@@ -153,6 +190,9 @@ func (c *serverCore) passed(p []byte, n int, err error) {
 }
 
 func (c *serverCore) writeString(s string) (int, error) {
+	if c.taken.Load() && c.late("Write") {
+		return 0, http.ErrHijacked
+	}
 	c.implicit()
 	var n int
 	var err error
@@ -190,9 +230,7 @@ func (c *serverCore) flushError() error {
 func (c *serverCore) hijack() (net.Conn, *bufio.ReadWriter, error) {
 	conn, rw, err := c.w.(http.Hijacker).Hijack()
 	if err == nil {
-		c.mu.Lock()
-		c.hijacked = true
-		c.mu.Unlock()
+		c.taken.Store(true)
 	}
 	return conn, rw, err
 }
@@ -208,17 +246,24 @@ func (c *serverCore) closeNotify() <-chan bool {
 // readFrom hands the source to the server's ReadFrom, so that the response is
 // framed as without us. While bytes are still wanted they are taken from a reader
 // around the source.
-func (c *serverCore) readFrom(src io.Reader) (int64, error) {
-	c.header(http.StatusOK)
+func (c *serverCore) readFrom(src io.Reader) (n int64, err error) {
+	if !c.wrote.Load() {
+		c.header(http.StatusOK)
+		defer func() {
+			if n == 0 { // nothing to send, so no header was sent
+				c.unheader()
+			}
+		}()
+	}
 	rf := c.w.(io.ReaderFrom)
 	limit := c.res.room()
 	if limit == 0 {
-		n, err := rf.ReadFrom(src)
+		n, err = rf.ReadFrom(src)
 		c.res.count(n, err)
 		c.setCopied(n)
 		return n, err
 	}
-	n, err := c.readFromTee(rf, src, limit)
+	n, err = c.readFromTee(rf, src, limit)
 	if err != nil {
 		c.res.count(0, err)
 	}
@@ -302,6 +347,9 @@ type requestBody serverCore
 func (b *requestBody) Read(p []byte) (int, error) {
 	c := (*serverCore)(b)
 	n, err := c.body.Read(p)
+	if err == io.EOF && c.orig != nil && c.r.Trailer == nil {
+		c.r.Trailer = c.orig.Trailer // net/http puts there what was not announced
+	}
 	c.planRequest()
 	c.req.add(p[:max(0, min(n, len(p)))], err)
 	if c.tracing != nil && c.tracing.readEvents {
