@@ -162,13 +162,22 @@ const (
 	flagCookie
 	flagSetCookie
 	cookieBits = flagCookie | flagSetCookie
+	// flagSoft: the rule is a built-in one that spares what can be no secret, and no
+	// rule of the policy has a say in the value; see spares.
+	flagSoft
+	// flagDescribes: the key says something about a secret (password_changed_at), so
+	// that the value goes only if it looks like one.
+	flagDescribes
+
+	// ruleFlags belong to the rule.
+	ruleFlags = flagLower | flagSoft | flagDescribes
 )
 
 // except reports whether v is that of an exception.
 func (v verdict) except() bool { return v.act == actAllow && v.flags&flagPlace != 0 }
 
 // flagsInherited go from a container to what is in it.
-const flagsInherited = flagLower | flagPlace
+const flagsInherited = ruleFlags | flagPlace
 
 // pathState is a state of the lazy path automaton; 0 is "no path can match".
 type pathState int32

@@ -41,6 +41,7 @@ func (s *Scratch) apply(src []byte, c ctx, w walker) (out []byte, ef Effect) {
 	s.frameBase = 0
 	s.nestLeft = nestFactor*len(src) + nestSlack
 	s.lv = level{src: src}
+	s.doc = src
 	head := src
 	if limit := s.p.cfg.Limits.Body; len(src) > limit {
 		head = src[:limit]
@@ -53,7 +54,7 @@ func (s *Scratch) apply(src []byte, c ctx, w walker) (out []byte, ef Effect) {
 	}
 	s.dropEchoes(head)
 	out, ef = s.finish(src)
-	s.lv = level{}
+	s.lv, s.doc = level{}, nil
 	if n := cap(s.arena); n > s.dirty {
 		s.dirty = n
 	}

@@ -48,7 +48,7 @@ func ExampleScratch_Attribute() {
 	defer s.Release()
 	for _, a := range [][2]string{
 		{"http.request.header.authorization", "Bearer abc"},
-		{"url.full", "https://shop.example/cb?code=xyz&page=2"},
+		{"url.full", "https://shop.example/cb?code=xyz&state=af0ifjsldkj"},
 		{"client.address", "203.0.113.57"},
 		{"http.route", "/orders/{id}"},
 	} {
@@ -57,7 +57,7 @@ func ExampleScratch_Attribute() {
 	}
 	// Output:
 	// http.request.header.authorization [REDACTED] true
-	// url.full https://shop.example/cb?code=[REDACTED]&page=2 true
+	// url.full https://shop.example/cb?code=[REDACTED]&state=[REDACTED] true
 	// client.address 203.0.113.0 true
 	// http.route /orders/{id} false
 }

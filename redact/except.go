@@ -27,8 +27,9 @@ const (
 
 // offer is a rule that matches the key that is looked at.
 type offer struct {
-	rule uint16
-	pt   part
+	rule  uint16
+	pt    part
+	flags verdictFlags // of the rule, as the key leaves them
 }
 
 // settle makes a verdict of the rules that were offered for one key.
@@ -52,18 +53,18 @@ func (s *Scratch) settle(best *verdict) {
 		case r.star && r.act == actMask:
 			all = o.rule
 		default:
-			best.take(r, o.rule)
+			s.take(best, o.rule, o.flags)
 		}
 	}
 	if all != ruleNone && best.act < actMask {
 		// Containers are entered, because an exception may follow.
 		best.act, best.rule = actMiss, all
-		best.flags = best.flags&^flagLower | flagPlace
+		best.flags = best.flags&^ruleFlags | flagPlace
 		return
 	}
 	if free != ruleNone && best.act <= actAllow {
 		best.act, best.rule = actAllow, free
-		best.flags = best.flags&^flagLower | flagPlace
+		best.flags = best.flags&^ruleFlags | flagPlace
 	}
 }
 

@@ -167,7 +167,7 @@ value:
 		goto after
 
 	case '{', '[':
-		if v.act.whole() || d >= depth {
+		if v.act.whole() && !s.opens(v) || d >= depth {
 			end, ok := skipJSON(src, i)
 			if d >= depth && !v.act.whole() {
 				s.overLimit(i, end, c, `"`)
@@ -379,7 +379,7 @@ keyQuote:
 			v = strongest(f.v, own)
 			if own.flags&flagValueKey != 0 && f.kv.says() {
 				v = strongest(v, f.kv)
-				v.flags |= flagValueKey
+				v.flags |= own.flags & (flagValueKey | flagValueOnly)
 			}
 		}
 	}

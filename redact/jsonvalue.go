@@ -3,7 +3,11 @@
 
 package redact
 
-import "bytes"
+import (
+	"bytes"
+
+	"github.com/apispan/apispan/redact/internal/shape"
+)
 
 // jsonString decides over the string with content src[a:b]. It returns where to go
 // on if that is not behind the closing quote (a dropped member), else 0.
@@ -12,6 +16,10 @@ func (s *Scratch) jsonString(src []byte, a, b int, esc bool, c ctx, f *frame, ke
 		s.jsonPair(src, a, b, esc, &c, f)
 	}
 	v := c.v
+	if v.flags&flagSoft != 0 && s.jsonSpares(src[a:b], esc, &c) {
+		v.act = actNone
+		c.v.act = actNone
+	}
 	switch v.act {
 	case actNone, actAllow:
 		keep(f)
@@ -33,11 +41,26 @@ func (s *Scratch) jsonString(src []byte, a, b int, esc bool, c ctx, f *frame, ke
 	return s.jsonMask(src, a-1, b+1, kindString, c, f, keyStart)
 }
 
+// jsonSpares is spares for a string of the source.
+func (s *Scratch) jsonSpares(raw []byte, esc bool, c *ctx) bool {
+	if !esc || len(raw) > 6*maxSecretBytes {
+		return s.spares(c, raw, kindString)
+	}
+	m := s.mark()
+	s.arena = appendUnescaped(s.arena, raw)
+	ok := s.spares(c, s.arena[m:], kindString)
+	s.arena = s.arena[:m]
+	return ok
+}
+
 // jsonScalar decides over the number or literal src[i:end] and returns where to go
 // on.
 func (s *Scratch) jsonScalar(src []byte, i, end int, k kind, c ctx, f *frame, keyStart int) int {
 	if c.v.flags&flagValueKey != 0 && f != nil && f.flags&frameObject != 0 && !f.kv.says() {
 		s.pend = append(s.pend, span{int32(i), int32(end), c.v.flags&flagValueOnly != 0})
+	}
+	if c.v.flags&flagSoft != 0 && s.spares(&c, src[i:end], k) {
+		c.v.act = actNone
 	}
 	switch c.v.act {
 	case actNone, actAllow, actHMAC, actEncrypt, actTruncate:
@@ -144,6 +167,9 @@ func (s *Scratch) jsonPair(src []byte, a, b int, esc bool, c *ctx, f *frame) {
 	if f.flags&frameObject == 0 {
 		if f.idx&1 == 1 && b-a <= 64 && c.v.act < actMask { // idx counts this element
 			f.kv = s.nameOf(src[a:b], esc, *c)
+			if f.kv.flags&flagSoft != 0 && wordFollows(src, b) {
+				f.kv = verdict{} // a list of names: ["salt", "pepper"]
+			}
 		}
 		return
 	}
@@ -159,6 +185,21 @@ func (s *Scratch) jsonPair(src []byte, a, b int, esc bool, c *ctx, f *frame) {
 	if c.v.flags&flagValueKey != 0 && !f.kv.says() {
 		s.pend = append(s.pend, span{int32(a - 1), int32(b + 1), c.v.flags&flagValueOnly != 0})
 	}
+}
+
+// wordFollows reports whether the string that ends at b is followed by one of
+// letters only.
+func wordFollows(src []byte, b int) bool {
+	i := b + 1
+	for i < len(src) && (jsonSpace[src[i]] || src[i] == ',') {
+		i++
+	}
+	if i == len(src) || src[i] != '"' {
+		return false
+	}
+	i++
+	end := bytes.IndexByte(src[i:min(len(src), i+66)], '"')
+	return end > 0 && shape.Words(src[i:i+end])
 }
 
 func (s *Scratch) nameOf(raw []byte, esc bool, c ctx) verdict {
@@ -206,8 +247,30 @@ func (s *Scratch) jsonRetro(src []byte, p span, c ctx) {
 		}
 		return
 	}
+	if s.retroSpares(raw, &c) {
+		return
+	}
 	s.count(c.place, c.v.rule, actMask, outcomeRule)
 	s.replace(int(p.start), int(p.end), s.p.maskJSON)
+}
+
+// retroSpares is spares for a value whose name came after it; one that was found
+// to be a container goes as a whole.
+func (s *Scratch) retroSpares(raw []byte, c *ctx) bool {
+	if c.v.flags&flagSoft == 0 || len(raw) == 0 {
+		return false
+	}
+	switch raw[0] {
+	case '{', '[':
+		return false
+	case '"':
+		return len(raw) > 1 && s.jsonSpares(raw[1:len(raw)-1], bytes.IndexByte(raw, '\\') >= 0, c)
+	case 't', 'f':
+		return s.spares(c, raw, kindLiteral)
+	case 'n':
+		return s.spares(c, raw, kindNull)
+	}
+	return s.spares(c, raw, kindNumber)
 }
 
 // jsonInspect looks into a string that no key rule selects and moves the edits

@@ -181,27 +181,66 @@ func (m *matcher) find(s *Scratch, folded []byte, pl place, pt part, best *verdi
 // offer makes rule r the verdict if it applies and is stronger.
 func (s *Scratch) offer(r uint16, pl place, pt part, best *verdict) {
 	ru := &s.p.rules[r]
-	if !s.p.exempts && ru.act <= best.act || !s.active(ru, pl) {
+	if !s.active(ru, pl) {
 		return
+	}
+	flags := ru.flags
+	if flags&flagSoft != 0 {
+		switch s.judge(ru, pl, pt) {
+		case nameInnocent:
+			return
+		case nameDescribes:
+			flags |= flagDescribes
+		}
 	}
 	// An allow rule frees a value only by the whole key or its last segment.
 	if ru.act == actAllow && pt == partOther {
 		return
 	}
 	if s.p.exempts {
-		s.offered = append(s.offered, offer{r, pt})
+		s.offered = append(s.offered, offer{r, pt, flags})
 		return
 	}
-	best.take(ru, r)
+	s.take(best, r, flags)
 }
 
-// take makes rule r the verdict if it is stronger.
-func (best *verdict) take(ru *rule, r uint16) {
-	if ru.act <= best.act {
+// take makes rule r the verdict if it is stronger. A built-in rule spares nothing
+// if a rule of the policy wants the value too.
+func (s *Scratch) take(best *verdict, r uint16, flags verdictFlags) {
+	ru := &s.p.rules[r]
+	soft := best.flags&flagSoft != 0
+	if flags&flagSoft != 0 && best.strong() && !soft {
+		flags &^= flagSoft
+	}
+	if ru.act > best.act {
+		best.act, best.rule = ru.act, r
+		best.flags = best.flags&^ruleFlags | flags
 		return
 	}
-	best.act, best.rule = ru.act, r
-	best.flags = best.flags&^flagLower | ru.flags
+	switch {
+	case !soft:
+	case flags&flagSoft == 0:
+		if ru.act >= actTruncate {
+			best.flags &^= flagSoft
+		}
+	case ru.act == best.act:
+		if ru.guard < s.p.rules[best.rule].guard {
+			best.rule = r // the stricter one of two built-in rules
+		}
+		best.flags &= flags | ^flagDescribes
+	}
+}
+
+// judge tells what the words of the key say besides the name of a built-in rule.
+func (s *Scratch) judge(ru *rule, pl place, pt part) nameClass {
+	if ru.glob == nil && pt != partOther {
+		return nameSecret
+	}
+	key := s.judged
+	if pt == partOther {
+		key = s.judgedKey // "auth.type", "user.password.expires"
+	}
+	return judgeName(key, pl == placeRequestHeader || pl == placeResponseHeader)
 }
 
 // strongest joins the inherited verdict with the one of the key itself.
@@ -216,8 +255,14 @@ func strongest(inh, own verdict) verdict {
 		own.act = actNone
 	}
 	if own.act == actNone || own.act < inh.act && inh.act != actMiss {
+		flags := inh.flags & flagsInherited
+		if own.strong() {
+			flags &^= flagSoft // a weaker rule of the policy, see spares
+		}
 		own.act, own.rule = inh.act, inh.rule
-		own.flags = own.flags&^flagsInherited | inh.flags&flagsInherited
+		own.flags = own.flags&^flagsInherited | flags
+	} else if inh.act >= actTruncate && inh.flags&flagSoft == 0 {
+		own.flags &^= flagSoft
 	}
 	return own
 }
@@ -246,6 +291,7 @@ func (s *Scratch) decide(pl place, st pathState, key []byte) (verdict, pathState
 	m := len(s.foldBuf)
 	s.foldBuf = fold.AppendKey(s.foldBuf, key)
 	whole := s.foldBuf[m:]
+	s.judged, s.judgedKey = key, key
 	own := p.keys.find(s, whole, pl, partWhole, &best)
 	best.flags |= own
 	if len(p.paths.pats) > 0 {
@@ -296,6 +342,7 @@ func (s *Scratch) decide(pl place, st pathState, key []byte) (verdict, pathState
 func (s *Scratch) candidate(key []byte, pl place, pt part, best *verdict) verdictFlags {
 	m := len(s.foldBuf)
 	s.foldBuf = fold.AppendKey(s.foldBuf, key)
+	s.judged = key
 	fl := s.p.keys.find(s, s.foldBuf[m:], pl, pt, best)
 	s.foldBuf = s.foldBuf[:m]
 	return fl

@@ -24,6 +24,9 @@ import (
 //
 // Set c.cut if dec ends where the capture ends (then hmac and encrypt mask).
 func (s *Scratch) leaf(c ctx, dec []byte, k kind) (rep []byte, ef Effect) {
+	if c.v.flags&flagSoft != 0 && s.spares(&c, dec, k) {
+		c.v.act = actNone
+	}
 	switch c.v.act {
 	case actNone, actAllow:
 		return s.inspectLeaf(c, dec, k)

@@ -42,6 +42,7 @@ type rule struct {
 	id         string
 	act        action
 	flags      verdictFlags
+	guard      guard
 	tokenScope []byte
 	places     placeSet
 	scope      int // index into Policy.scopes, -1 = always

@@ -313,7 +313,10 @@ func TestPolicyDocLists(t *testing.T) {
 		return out
 	}
 	everywhere, query := redact.DefaultKeys()
-	for title, want := range map[string][]string{"Keys denied everywhere": everywhere, "Keys denied in queries": query} {
+	for title, want := range map[string][]string{
+		"Keys denied everywhere": everywhere, "Keys denied in queries": query,
+		"Keys denied in header fields": redact.DefaultHeaderKeys(), "Keys denied in content": redact.DefaultBodyKeys(),
+	} {
 		if got := strings.Join(names(section(title)), ", "); got != strings.Join(want, ", ") {
 			t.Errorf("%s:\n document %s\n code     %s", title, got, strings.Join(want, ", "))
 		}

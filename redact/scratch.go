@@ -49,9 +49,14 @@ type Scratch struct {
 	secrets   []secretSpan
 	foldBuf   []byte
 	offered   []offer // rules for the key that is looked at
-	matches   []detect.Match
-	tokens    *token.Hasher
-	dfa       dfa
+	// judged is the key, or the segment of it, that decide asks rules about;
+	// judgedKey is all of it.
+	judged, judgedKey []byte
+	// doc is the whole value of the running apply.
+	doc     []byte
+	matches []detect.Match
+	tokens  *token.Hasher
+	dfa     dfa
 
 	seed  maphash.Seed
 	short [shortSets][2]shortEntry

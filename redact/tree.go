@@ -61,7 +61,7 @@ func (s *Scratch) As(n Node, name string) Node {
 // Subtree decides over a map or an array as a whole. Unchanged: go on with its
 // members. Changed: the text replaces it. Removed: it must be deleted.
 func (s *Scratch) Subtree(n Node) (string, Effect) {
-	if !n.c.v.act.whole() {
+	if !n.c.v.act.whole() || s.opens(n.c.v) {
 		return "", Unchanged
 	}
 	rep, ef := s.maskOf(n.c)

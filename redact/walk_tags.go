@@ -51,7 +51,7 @@ func (s *Scratch) startElement(w *markupWalk, t *markup.Token) bool {
 		return true
 	}
 	content := w.sc.Pos()
-	if cc.v.act.whole() {
+	if cc.v.act.whole() && !s.opens(cc.v) {
 		return s.denied(w, t, content, cc)
 	}
 	if len(s.elements)-w.base >= s.p.cfg.Limits.Depth {

@@ -266,7 +266,7 @@ func (s *Scratch) subtree(w *markupWalk, start, end int, c ctx) {
 	if start >= end {
 		return
 	}
-	if !c.v.act.whole() {
+	if !c.v.act.whole() || s.opens(c.v) {
 		raw := w.src[start:end]
 		if bytes.IndexByte(raw, '<') < 0 {
 			rep, ef := s.leaf(c, s.references(raw), kindString)

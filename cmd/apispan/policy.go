@@ -140,8 +140,10 @@ func checkPolicy(name string, w io.Writer) error {
 
 func printDefaults(w io.Writer) error {
 	all, query := redact.DefaultKeys()
-	_, err := fmt.Fprintf(w, "Keys that are denied everywhere:\n  %s\n\nKeys that are denied in query strings too:\n  %s\n\nDetectors that mask:\n",
-		strings.Join(all, "\n  "), strings.Join(query, "\n  "))
+	_, err := fmt.Fprintf(w, "Keys that are denied everywhere:\n  %s\n\nKeys that are denied in query strings too:\n  %s\n\n"+
+		"Keys that are denied in header fields too:\n  %s\n\nKeys that are denied in content too:\n  %s\n\nDetectors that mask:\n",
+		strings.Join(all, "\n  "), strings.Join(query, "\n  "),
+		strings.Join(redact.DefaultHeaderKeys(), "\n  "), strings.Join(redact.DefaultBodyKeys(), "\n  "))
 	return errors.Join(err, printDetectors(w, func(d redact.Detector) bool { return d.Default }))
 }
 

@@ -61,8 +61,12 @@ func (t *spanTransport) roundTrip(ctx context.Context, r *http.Request, span tra
 	r = t.tracing.outgoing(&ex.node, r)
 	ex.r = r
 	if span.IsRecording() {
-		setPooled(span, func(dst []attribute.KeyValue) []attribute.KeyValue { return t.tracing.requestAttributes(dst, r) })
-		if captureOutside(ctx, clientSide, r) != nil || t.cfg.skipsRequest(r) {
+		skip := captureOutside(ctx, clientSide, r) != nil || t.cfg.skipsRequest(r)
+		// A policy sees the span's attributes when the exchange ends, unless it is not
+		// captured.
+		mask := skip || t.cfg.policy == nil
+		setPooled(span, func(dst []attribute.KeyValue) []attribute.KeyValue { return t.tracing.requestAttributes(dst, r, mask) })
+		if skip {
 			t.cfg.markSkipped(span, r)
 		} else {
 			ex.node.rec, ex.node.client = &ex.record, ex

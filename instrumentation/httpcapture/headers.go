@@ -15,6 +15,7 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 
 	"github.com/apispan/apispan/internal/httpattr"
+	"github.com/apispan/apispan/redact"
 )
 
 const (
@@ -47,6 +48,7 @@ type headerName struct {
 	canon      string
 	key        attribute.Key
 	credential bool
+	url        bool // the value is a URL
 	masked     attribute.KeyValue
 
 	// last is the most recent single value as a finished attribute: clients that
@@ -86,7 +88,8 @@ func (t *headerTable) make(name string) *headerName {
 	n := &headerName{
 		canon:      name,
 		key:        attribute.Key(t.prefix + strings.ToLower(name)),
-		credential: isCredential(name),
+		credential: redact.Credential(name),
+		url:        redact.LocatesURL(name),
 	}
 	n.masked = n.key.StringSlice([]string{redacted})
 	return n
@@ -263,6 +266,13 @@ func (s *headerSet) collectMany(dst []attribute.KeyValue, h http.Header) ([]attr
 func (s *headerSet) attr(n *headerName, vs []string) attribute.KeyValue {
 	if !s.raw && (n.credential || s.masksName(n.canon)) {
 		return n.masked
+	}
+	if n.url && !s.raw {
+		masked := make([]string, min(len(vs), maxHeaderValues))
+		for i := range masked {
+			masked[i] = cleanValue(maskURLField(n.canon, vs[i]), false)
+		}
+		return n.key.StringSlice(masked)
 	}
 	if len(vs) != 1 {
 		return n.key.StringSlice(cleanValues(vs, s.raw))

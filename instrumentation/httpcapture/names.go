@@ -3,7 +3,11 @@
 
 package httpcapture
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/apispan/apispan/redact"
+)
 
 // redacted replaces the value of a credential field.
 const redacted = "[REDACTED]"
@@ -46,42 +50,44 @@ var commonHeaders = []string{
 	"X-Ratelimit-Remaining", "X-Ratelimit-Reset", "X-Real-Ip", "X-Request-Id", "X-Requested-With",
 }
 
-// credentialParts mark a field or parameter name as one that carries a
-// credential, wherever they stand in the name without its separators.
-var credentialParts = [...]string{
-	"authorization", "cookie", "token", "secret", "passw", "passphrase", "apikey", "accesskey", "authkey",
-	"privatekey", "credential", "signature", "session", "jwt", "clientcert", "assertion",
+// Where no policy is set the built-in lists of package redact decide what is a
+// credential: the same names in header fields, cookies, queries and URLs as in the
+// Collector.
+
+// maskQuery masks the credentials in a query string, as the semantic convention
+// for url.query asks.
+func maskQuery(raw string) string {
+	return maskedBy(raw, (*redact.Scratch).Query)
 }
 
-// credentialNames do so only as the whole name.
-var credentialNames = map[string]bool{
-	"auth": true, "key": true, "sig": true, "pwd": true, "pass": true, "pin": true, "otp": true, "sid": true,
-	"xauth": true, "code": true, "xsrf": true, "csrf": true, "samlresponse": true, "authentication": true,
+// maskURL masks the credentials in a URL: user information, parameters, fragment.
+func maskURL(raw string) string {
+	if !strings.ContainsAny(raw, "?#@") {
+		return raw
+	}
+	return maskedBy(raw, (*redact.Scratch).URL)
 }
 
-// isCredential reports whether a header field or query parameter of this name is
-// taken to carry a credential. It errs on the side of masking.
-func isCredential(name string) bool {
-	var buf [64]byte
-	folded := buf[:0]
-	for i := range len(name) {
-		switch c := name[i]; {
-		case 'A' <= c && c <= 'Z':
-			folded = append(folded, c+'a'-'A')
-		case 'a' <= c && c <= 'z', '0' <= c && c <= '9', c >= 0x80:
-			folded = append(folded, c)
-		}
+// maskURLField is maskURL for a field with a URL in it, alone or with parameters
+// round it (Link, Refresh).
+func maskURLField(name, value string) string {
+	if !strings.ContainsAny(value, "?#@") {
+		return value
 	}
-	if credentialNames[string(folded)] {
-		return true
+	return maskedBy(value, func(s *redact.Scratch, v string) (string, redact.Effect) { return s.Header(redact.Request, name, v) })
+}
+
+func maskedBy(raw string, mask func(*redact.Scratch, string) (string, redact.Effect)) string {
+	if raw == "" {
+		return raw
 	}
-	s := string(folded)
-	for _, p := range credentialParts {
-		if strings.Contains(s, p) {
-			return true
-		}
+	s := redact.Credentials().NewScratch()
+	defer s.Release()
+	out, effect := mask(s, raw)
+	if effect == redact.Removed {
+		return redacted
 	}
-	return false
+	return out
 }
 
 // validFieldName reports whether name is a token (RFC 9110, section 5.6.2).

@@ -275,7 +275,7 @@ func (c *config) maskCredential(kv attribute.KeyValue) attribute.KeyValue {
 	} else if n, ok := strings.CutPrefix(string(kv.Key), httpattr.ResponseHeaderPrefix); ok {
 		set, name = c.resSet, n
 	}
-	if name == "" || !isCredential(name) && !set.masksName(name) {
+	if name == "" || !redact.Credential(name) && !set.masksName(name) {
 		return kv
 	}
 	if vs := kv.Value.AsStringSlice(); len(vs) > 0 && !slices.ContainsFunc(vs, func(v string) bool { return v != "" }) {

@@ -6,7 +6,6 @@ package httpcapture
 import (
 	"net/http"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -436,29 +435,4 @@ func (c *config) query(raw string) string {
 		raw = maskQuery(raw)
 	}
 	return cleanValue(raw, c.policy != nil)
-}
-
-// maskQuery replaces the values of credential parameters, as the semantic
-// convention for url.query asks.
-func maskQuery(raw string) string {
-	var b strings.Builder
-	last := 0
-	for start := 0; start < len(raw); {
-		end := len(raw)
-		if i := strings.IndexAny(raw[start:], "&;"); i >= 0 {
-			end = start + i
-		}
-		name, value, _ := strings.Cut(raw[start:end], "=")
-		if value != "" && isCredential(unescape(name)) {
-			b.WriteString(raw[last : start+len(name)+1])
-			b.WriteString(redacted)
-			last = end
-		}
-		start = end + 1
-	}
-	if last == 0 {
-		return raw
-	}
-	b.WriteString(raw[last:])
-	return b.String()
 }

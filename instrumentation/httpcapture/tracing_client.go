@@ -51,7 +51,8 @@ func (c *clientTracing) start(r *http.Request) (context.Context, trace.Span) {
 
 // requestAttributes appends what is known of a request before it is sent
 // (https://opentelemetry.io/docs/specs/semconv/http/http-spans/#http-client-span).
-func (*clientTracing) requestAttributes(dst []attribute.KeyValue, r *http.Request) []attribute.KeyValue {
+// With mask set the URL loses the credentials in it.
+func (*clientTracing) requestAttributes(dst []attribute.KeyValue, r *http.Request, mask bool) []attribute.KeyValue {
 	method, original := methodAttributes(r.Method)
 	dst = append(dst, method)
 	if original {
@@ -66,6 +67,9 @@ func (*clientTracing) requestAttributes(dst []attribute.KeyValue, r *http.Reques
 			u = &bare
 		}
 		full = u.String()
+		if mask {
+			full = maskURL(full)
+		}
 	}
 	host, port := peer(r)
 	dst = append(dst, semconv.URLFull(full), semconv.ServerAddress(host))

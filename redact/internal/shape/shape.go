@@ -1,0 +1,364 @@
+// Copyright The apispan Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Package shape tells by its form alone whether a value can be a secret at all: a
+// date, a type name, a count, an error message or a word cannot, a mix of letters
+// and digits can. It is asked only about values under a name that suggests a
+// secret, so that `password_changed_at` keeps its date.
+//
+// A wrong "no" leaks a secret and a wrong "yes" costs a value of no use to anybody:
+// what is not known is "yes". Any bytes are accepted; work is linear; nothing
+// allocates.
+package shape
+
+import (
+	"bytes"
+	"encoding/binary"
+)
+
+// classes of bytes in a value.
+const (
+	isDigit uint8 = 1 << iota
+	isUpper
+	isLower
+	isHex
+	isBlank
+	isSplit // what separates the parts of a name, a date or a path
+
+	isAlpha = isUpper | isLower
+)
+
+var class = func() (t [256]uint8) {
+	for c := range t {
+		switch {
+		case '0' <= c && c <= '9':
+			t[c] = isDigit | isHex
+		case 'A' <= c && c <= 'F':
+			t[c] = isUpper | isHex
+		case 'a' <= c && c <= 'f':
+			t[c] = isLower | isHex
+		case 'A' <= c && c <= 'Z':
+			t[c] = isUpper
+		case 'a' <= c && c <= 'z':
+			t[c] = isLower
+		}
+	}
+	for _, c := range " \t\r\n" {
+		t[c] = isBlank
+	}
+	for _, c := range "-_.:/,;@+|" {
+		t[c] = isSplit
+	}
+	return t
+}()
+
+func all(b []byte, mask uint8) bool {
+	for _, c := range b {
+		if class[c]&mask == 0 {
+			return false
+		}
+	}
+	return true
+}
+
+func has(b []byte, mask uint8) bool {
+	for _, c := range b {
+		if class[c]&mask != 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// Digits reports whether b is one or more digits and nothing else.
+func Digits(b []byte) bool { return len(b) > 0 && all(b, isDigit) }
+
+// HasBlank reports whether b has a blank or a line end.
+func HasBlank(b []byte) bool { return has(b, isBlank) }
+
+// Few reports whether the number literal b has fewer than n digits before its
+// point and no exponent: a count, a flag, an angle.
+func Few(b []byte, n int) bool {
+	if len(b) > 0 && b[0] == '-' {
+		b = b[1:]
+	}
+	if i := bytes.IndexByte(b, '.'); i >= 0 {
+		if !Digits(b[i+1:]) {
+			return false
+		}
+		b = b[:i]
+	}
+	return Digits(b) && len(b) < n
+}
+
+// Words reports whether b has nothing but ASCII letters and what joins words in a
+// name: an enumeration value, a kind, a state.
+func Words(b []byte) bool {
+	return len(b) > 0 && len(b) <= 64 && all(b, isAlpha|isSplit|isBlank)
+}
+
+// Mixed reports whether b may be a random secret: one word of eight bytes or more
+// with letters and digits in it, or of 20 and more.
+func Mixed(b []byte) bool {
+	switch {
+	case len(b) < 8 || HasBlank(b) || Time(b) || ordinary(b):
+		return false
+	case len(b) >= 20:
+		return !all(b, isDigit|isSplit) && !all(b, isLower|isSplit) || len(b) >= 40
+	}
+	return has(b, isDigit) && !all(b, isDigit|isSplit)
+}
+
+// Random is Mixed for values whose name says that they only describe a secret: it
+// wants a part that no word, version or algorithm is spelt like.
+func Random(b []byte) bool {
+	if len(b) < 8 || HasBlank(b) || Time(b) || ordinary(b) {
+		return false
+	}
+	for i := 0; i < len(b); {
+		j := i
+		var seen uint8
+		for j < len(b) && class[b[j]]&(isSplit|isBlank) == 0 {
+			seen |= class[b[j]]
+			j++
+		}
+		part := b[i:j]
+		switch letters := seen & isAlpha; {
+		case seen&isDigit == 0 || letters == 0:
+			if len(part) >= 24 {
+				return true
+			}
+		case algorithm(part):
+		case letters == isAlpha && len(part) >= 3, len(part) >= 8:
+			return true
+		}
+		i = j + 1
+	}
+	return false
+}
+
+// ordinary reports whether b is a thing of a well-known form that is longer than a
+// word and no secret: a MIME type, a colour, an address of a chain, a masked
+// number, a placeholder.
+func ordinary(b []byte) bool {
+	switch {
+	case b[0] == '#' && len(b) <= 9 && all(b[1:], isHex): // a colour
+		return true
+	case len(b) == 42 && b[0] == '0' && b[1]|32 == 'x' && all(b[2:], isHex): // an account of Ethereum
+		return true
+	case Masked(b):
+		return true
+	}
+	return false
+}
+
+// Masked reports whether all of b is marks that stand for what was taken out.
+func Masked(b []byte) bool {
+	for len(b) > 0 {
+		switch {
+		case b[0] == '*' || b[0] == '.' || b[0] == '-' || b[0] == ' ':
+			b = b[1:]
+		case bytes.HasPrefix(b, []byte("•")):
+			b = b[len("•"):]
+		case bytes.HasPrefix(b, []byte("●")):
+			b = b[len("●"):]
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+// algorithms are beginnings of names that mix letters and digits.
+var algorithms = [...]string{
+	"sha", "md4", "md5", "argon2", "bcrypt", "scrypt", "pbkdf2", "aes", "rsa", "ecdsa", "ed25519", "hmac", "hs256", "hs384",
+	"hs512", "rs256", "es256", "ps256", "x25519", "chacha20", "oauth", "webauthn", "fido2", "totp", "base64", "utf8", "ssha", "crypt",
+}
+
+func algorithm(part []byte) bool {
+	if len(part) > 16 {
+		return false
+	}
+	for _, a := range algorithms {
+		if len(part) >= len(a) && equalFold(part[:len(a)], a) {
+			return true
+		}
+	}
+	return false
+}
+
+func equalFold(b []byte, lower string) bool {
+	if len(b) != len(lower) {
+		return false
+	}
+	for i, c := range b {
+		if 'A' <= c && c <= 'Z' {
+			c += 'a' - 'A'
+		}
+		if c != lower[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// Flag reports whether b is a text that stands for true, false or no value.
+func Flag(b []byte) bool {
+	switch len(b) {
+	case 0:
+		return true
+	case 2, 3, 4, 5, 9:
+	default:
+		return Masked(b)
+	}
+	for _, w := range [...]string{"true", "false", "null", "none", "nil", "yes", "no", "on", "off", "n/a", "undefined"} {
+		if equalFold(b, w) {
+			return true
+		}
+	}
+	return Masked(b)
+}
+
+// typeNames are what schemas and type systems call the type of a text.
+var typeNames = [...]string{
+	"string", "str", "integer", "int", "int32", "int64", "number", "boolean", "bool", "object", "array", "float", "double", "bytes",
+	"any", "unknown", "never", "void", "required", "optional", "nullable", "secretstr", "varchar", "uuid", "date", "datetime", "id",
+}
+
+// TypeName reports whether b is a type: `String!`, `[ID!]`, `string | null`,
+// `string?`, `varchar(255)`.
+func TypeName(b []byte) bool {
+	if len(b) > 48 {
+		return false
+	}
+	found := false
+	for i := 0; i < len(b); {
+		switch c := b[i]; {
+		case class[c]&isAlpha != 0:
+			j := i
+			for j < len(b) && class[b[j]]&(isAlpha|isDigit) != 0 {
+				j++
+			}
+			known := equalFold(b[i:j], "null") || equalFold(b[i:j], "undefined")
+			for _, t := range typeNames {
+				if equalFold(b[i:j], t) {
+					known, found = true, true
+				}
+			}
+			if !known {
+				return false
+			}
+			i = j
+		case bytes.IndexByte([]byte("!?[]|() ,<>"), c) >= 0 || class[c]&isDigit != 0 && found:
+			i++
+		default:
+			return false
+		}
+	}
+	return found
+}
+
+// Time reports whether b is a date with a time, a date, or a time of day in one
+// of the forms of RFC 3339, RFC 9110 and ISO 8601.
+func Time(b []byte) bool {
+	switch {
+	case len(b) >= 10 && b[4] == '-' && b[7] == '-' && Digits(b[:4]) && Digits(b[5:7]) && Digits(b[8:10]):
+		return len(b) == 10 || (b[10] == 'T' || b[10] == 't' || b[10] == ' ') && len(b) <= 40 && all(b[11:], isDigit|isSplit|isBlank|isAlpha) &&
+			len(b) >= 16 && Digits(b[11:13]) && b[13] == ':'
+	case len(b) >= 15 && len(b) <= 20 && Digits(b[:8]) && b[8] == 'T' && Digits(b[9:15]): // 20260101T000000Z
+		return true
+	case len(b) >= 25 && len(b) <= 35 && b[3] == ',' && b[4] == ' ': // Sun, 06 Nov 1994 08:49:37 GMT
+		return bytes.Count(b, []byte{':'}) == 2
+	case len(b) >= 5 && len(b) <= 8 && b[2] == ':' && all(b, isDigit|isSplit):
+		return true
+	case len(b) == 10 && (b[2] == '/' && b[5] == '/' || b[2] == '.' && b[5] == '.') && all(b, isDigit|isSplit):
+		return true
+	}
+	return false
+}
+
+// DateTime is Time without a bare date or time of day, which people take for a
+// password.
+func DateTime(b []byte) bool { return len(b) >= 15 && Time(b) }
+
+// URL reports whether b is an absolute URL.
+func URL(b []byte) bool {
+	i := bytes.Index(b[:min(len(b), 16)], []byte("://"))
+	return i > 0 && all(b[:i], isAlpha|isDigit|isSplit)
+}
+
+// verdictWords say what is wrong with a value; messageWords are the other words of
+// such messages.
+var (
+	verdictWords = [...]string{"required", "invalid", "missing", "expired", "incorrect", "mismatch", "blank", "weak", "short"}
+	messageWords = [...]string{
+		"is", "are", "must", "should", "cannot", "empty", "long", "common", "match", "characters", "least", "field", "please", "not",
+		"too", "has", "been", "was", "may", "can't", "be", "doesn't", "didn't", "isn't", "failed", "this", "at", "your", "the",
+	}
+)
+
+// Message reports whether b is a sentence about a value, as validation errors have
+// them under the name of a field: "is too short", "This field is required.".
+func Message(b []byte) bool {
+	if len(b) < 7 || len(b) > 200 {
+		return false
+	}
+	words, known, verdicts := 0, 0, 0
+	for len(b) > 0 {
+		i := 0
+		for i < len(b) && class[b[i]]&isBlank == 0 {
+			i++
+		}
+		w := bytes.Trim(b[:i], ".,;:!?()\"'`")
+		if has(w, isDigit) && len(w) > 3 {
+			return false
+		}
+		if len(w) > 0 {
+			words++
+			for _, m := range verdictWords {
+				if equalFold(w, m) {
+					verdicts++
+				}
+			}
+			for _, m := range messageWords {
+				if equalFold(w, m) {
+					known++
+				}
+			}
+		}
+		b = bytes.TrimLeft(b[i:], " \t\r\n")
+	}
+	return verdicts > 0 && (words <= 3 || known > 0) || known >= 3 && 2*known >= words || known >= 4
+}
+
+// Symbol reports whether b is the ticker symbol of a currency: two to six capital
+// letters.
+func Symbol(b []byte) bool { return len(b) >= 2 && len(b) <= 6 && all(b, isUpper) }
+
+// SID reports whether b is a resource id as Twilio forms them: two capitals and 32
+// hex digits.
+func SID(b []byte) bool {
+	return len(b) == 34 && all(b[:2], isUpper) && all(b[2:], isHex) && !has(b[2:], isUpper)
+}
+
+// Prose reports whether b is several words, none of which has a digit: what people
+// write, not what a generator makes.
+func Prose(b []byte) bool {
+	return HasBlank(b) && !has(b, isDigit) && bytes.IndexByte(b, '=') < 0
+}
+
+// Public reports whether b is the public half of a key.
+func Public(b []byte) bool {
+	if len(b) < 8 {
+		return false
+	}
+	switch binary.LittleEndian.Uint32(b) {
+	case 'A' | 'A'<<8 | 'A'<<16 | 'A'<<24:
+		return bytes.HasPrefix(b, []byte("AAAAB3NzaC1")) || bytes.HasPrefix(b, []byte("AAAAC3NzaC1"))
+	case 's' | 's'<<8 | 'h'<<16 | '-'<<24:
+		return bytes.HasPrefix(b, []byte("ssh-rsa AAAA")) || bytes.HasPrefix(b, []byte("ssh-ed25519 AAAA"))
+	case 'e' | 'c'<<8 | 'd'<<16 | 's'<<24:
+		return bytes.HasPrefix(b, []byte("ecdsa-sha2-"))
+	}
+	return bytes.HasPrefix(b, []byte("-----BEGIN PUBLIC KEY")) || bytes.HasPrefix(b, []byte("-----BEGIN CERTIFICATE"))
+}
