@@ -176,7 +176,15 @@ func (s *Scratch) oauthValue(c *ctx, dec []byte) bool {
 			return true
 		}
 	}
-	return c.place == placeQuery && hasParameter(s.doc, "code=") && hasParameter(s.doc, "state=")
+	if c.place != placeQuery {
+		return false
+	}
+	for _, n := range [...]string{"callback", "oauth", "oidc", "/auth", "/sso", "signin"} {
+		if bytes.Contains(s.doc, str(n)) {
+			return true
+		}
+	}
+	return hasParameter(s.doc, "code=") && hasParameter(s.doc, "state=")
 }
 
 // hasParameter reports whether a query, or a URL with one, has a parameter.

@@ -334,6 +334,9 @@ func (s *Scratch) decide(pl place, st pathState, key []byte) (verdict, pathState
 			}
 		}
 	}
+	if best.flags&flagSoft != 0 && pl == placeAttribute && bytes.HasPrefix(key, str(httpattr.OwnPrefix)) {
+		best.flags &^= flagSoft // what is ours has a form of its own; anything else was forged
+	}
 	s.foldBuf = s.foldBuf[:m]
 	s.settle(&best)
 	return best, st

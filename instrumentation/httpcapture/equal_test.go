@@ -28,6 +28,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/apispan/apispan/instrumentation/httpcapture"
+	"github.com/apispan/apispan/redact"
 )
 
 // lab is a world in which one of the wrappers runs: ids are counted, so that
@@ -172,6 +173,12 @@ func texts(kvs []attribute.KeyValue) map[string]string {
 	m := make(map[string]string, len(kvs))
 	for _, kv := range kvs {
 		m[string(kv.Key)] = kv.Value.Type().String() + " " + kv.Value.String()
+		if kv.Key == "url.full" { // otelhttp leaves the credentials in it
+			sc := redact.Credentials().NewScratch()
+			v, _ := sc.URL(kv.Value.String())
+			sc.Release()
+			m[string(kv.Key)] = kv.Value.Type().String() + " " + v
+		}
 	}
 	return m
 }

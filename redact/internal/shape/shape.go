@@ -115,6 +115,7 @@ func Random(b []byte) bool {
 	if len(b) < 8 || HasBlank(b) || Time(b) || ordinary(b) {
 		return false
 	}
+	var mix uint8
 	for i := 0; i < len(b); {
 		j := i
 		var seen uint8
@@ -131,10 +132,16 @@ func Random(b []byte) bool {
 		case algorithm(part):
 		case letters == isAlpha && len(part) >= 3, len(part) >= 8:
 			return true
+		default:
+			mix |= seen
+		}
+		if seen&isDigit == 0 {
+			mix |= seen
 		}
 		i = j + 1
 	}
-	return false
+	const every = isAlpha | isDigit
+	return mix&every == every && len(b) >= 12
 }
 
 // ordinary reports whether b is a thing of a well-known form that is longer than a
