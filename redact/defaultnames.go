@@ -72,7 +72,7 @@ var defaultGroups = []nameGroup{
 		"2fa*code", "tfa*code", "two_factor*code", "*auth*code", "*login*code", "*access*code", "*reset*code", "pin_block",
 		"*seed_phrase*", "*recovery_phrase*", "*mnemonic*", "magic_link", "magic_token",
 	}},
-	{guardWord, []string{"nonce", "g-recaptcha-response", "h-captcha-response", "*captcha*response", "registration_id", "*pin", "signatures"}},
+	{guardWord, []string{"nonce", "g-recaptcha-response", "h-captcha-response", "*captcha*response", "registration_id", "card_pin", "user_pin", "atm_pin", "new_pin", "old_pin", "current_pin", "confirm_pin", "security_pin", "access_pin", "login_pin", "signatures"}},
 	// OAuth 2.0, OpenID Connect and SAML.
 	{guardSecret, []string{
 		"authorization_code", "code_verifier", "device_code", "assertion", "client_assertion", "id_token_hint",

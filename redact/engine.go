@@ -161,7 +161,6 @@ const (
 	// stands. Both together: it is not, although the container around it is.
 	flagCookie
 	flagSetCookie
-	cookieBits = flagCookie | flagSetCookie
 	// flagSoft: the rule is a built-in one that spares what can be no secret, and no
 	// rule of the policy has a say in the value; see spares.
 	flagSoft
@@ -169,6 +168,7 @@ const (
 	// that the value goes only if it looks like one.
 	flagDescribes
 
+	cookieBits = flagCookie | flagSetCookie
 	// ruleFlags belong to the rule.
 	ruleFlags = flagLower | flagSoft | flagDescribes
 )

@@ -39,7 +39,8 @@ func TestMayHide(t *testing.T) {
 		{nil, "cookies", []string{"__Host-connect.sid"}, true},
 		{nil, "cookies", []string{"wordpress_logged_in_abc"}, true},
 		{nil, "query", []string{"code"}, true},
-		{nil, "request_body", []string{"code"}, false},
+		{nil, "request_body", []string{"code"}, true}, // of an OAuth exchange
+		{nil, "request_body", []string{"country"}, false},
 		{nil, "request_body", []string{"login", "password"}, true},
 		{nil, "request_body", []string{"password", "hint"}, true},
 		{nil, "attributes", []string{"shop.password"}, true},
