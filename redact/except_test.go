@@ -75,7 +75,7 @@ func TestExcept(t *testing.T) {
 		{"in: {request_body: {except: [token]}}", "application/json", `{"token":"b"}`, `{"token":"b"}`},
 		// What stands below it is judged by itself, what stands around it wins.
 		{"except: [secret_santa]", "application/json", `{"secret_santa":{"name":"Bob","password":"x"}}`, `{"secret_santa":{"name":"Bob","password":"[REDACTED]"}}`},
-		{"except: [next_page_token]", "application/json", `{"password":{"next_page_token":"a"}}`, `{"password":"[REDACTED]"}`},
+		{"except: [next_page_token]", "application/json", `{"password":{"next_page_token":"a"}}`, `{"password":{"next_page_token":"[REDACTED]"}}`},
 		{"except: [next_page_token]", "application/x-www-form-urlencoded", `password[next_page_token]=a`, `password[next_page_token]=[REDACTED]`},
 		// Detectors search it.
 		{"except: [next_page_token]", "application/json", `{"next_page_token":"4111111111111111"}`, `{"next_page_token":"[REDACTED]"}`},

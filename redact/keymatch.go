@@ -236,11 +236,14 @@ func (s *Scratch) judge(ru *rule, pl place, pt part) nameClass {
 	if ru.glob == nil && pt != partOther {
 		return nameSecret
 	}
-	key := s.judged
-	if pt == partOther {
-		key = s.judgedKey // "auth.type", "user.password.expires"
+	header := pl == placeRequestHeader || pl == placeResponseHeader
+	if pt != partOther {
+		return judgeName(s.judged, header)
 	}
-	return judgeName(key, pl == placeRequestHeader || pl == placeResponseHeader)
+	if judgeName(s.judgedKey, header) == nameDescribes { // "auth.type", "user.password.expires"
+		return nameDescribes
+	}
+	return nameSecret
 }
 
 // strongest joins the inherited verdict with the one of the key itself.
