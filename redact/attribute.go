@@ -4,8 +4,6 @@
 package redact
 
 import (
-	"strings"
-
 	"github.com/apispan/apispan/internal/httpattr"
 	"github.com/apispan/apispan/redact/internal/fold"
 )
@@ -24,6 +22,9 @@ type Key struct {
 	side      Side
 	class     class
 	header    headerKind
+	// as is the current key that this one is another producer's spelling of: the rules
+	// for both hold.
+	as *Key
 
 	// known is the context of the value for one policy and one set of scopes.
 	known  ctx
@@ -34,11 +35,48 @@ type Key struct {
 // NewKey sorts an attribute key.
 func NewKey(key string) Key {
 	k := Key{key: key}
-	k.side, k.name, k.class = classify(key)
-	if k.class == classHeader {
+	as := ""
+	if e := httpattr.Lookup(key); e != nil {
+		k.side, k.class = places[e.Place].side, places[e.Place].class
+		if e.As != key && e.Place != httpattr.RequestFields && e.Place != httpattr.ResponseFields {
+			as = e.As
+		}
+	} else if e, rest := httpattr.Below(key); e != nil {
+		k.side, k.class, k.name = places[e.Place].side, places[e.Place].class, rest
+		if e.As != e.Key {
+			as = e.As + rest
+		}
+	}
+	if k.class == classHeader && as == "" {
 		k.header = headerClass(k.name)
 	}
+	if as != "" {
+		current := NewKey(as)
+		k.as = &current
+	}
 	return k
+}
+
+// EachElement reports whether each element of an array under the key is a value of
+// its own, read like one: lines of a header field, addresses.
+func (k *Key) EachElement() bool { return k.class != classOther && k.class != classStructural }
+
+// places says how values are read that httpattr knows the place of.
+var places = [...]sideClass{
+	httpattr.Text: {}, httpattr.Identity: {}, httpattr.Metadata: {},
+	httpattr.Standard:       {0, classStructural},
+	httpattr.RequestField:   {Request, classHeader},
+	httpattr.ResponseField:  {Response, classHeader},
+	httpattr.RequestFields:  {},
+	httpattr.ResponseFields: {},
+	httpattr.RequestContent: {Request, classBody}, httpattr.ResponseContent: {Response, classBody},
+	httpattr.URL: {0, classURL}, httpattr.Path: {0, classPath}, httpattr.Query: {0, classQuery},
+	httpattr.ClientIP: {0, classClientIP}, httpattr.PeerIP: {0, classPeerIP},
+}
+
+type sideClass struct {
+	side  Side
+	class class
 }
 
 // Content reports whether the value is the content of a message: what becomes of
@@ -48,6 +86,9 @@ func (k *Key) Content() bool { return k.class == classBody }
 
 // AttributeOf is Attribute for a key that was sorted before.
 func (s *Scratch) AttributeOf(k *Key, value string) (string, Effect) {
+	if k.as != nil {
+		return s.AttributeAs(k, k.as, value)
+	}
 	switch k.class {
 	case classHeader:
 		return s.field(k, value)
@@ -123,6 +164,9 @@ func (s *Scratch) AttributeBytes(key string, value []byte) ([]byte, Effect) {
 
 // AttributeBytesOf is AttributeBytes for a key that was sorted before.
 func (s *Scratch) AttributeBytesOf(k *Key, value []byte) ([]byte, Effect) {
+	if k.as != nil {
+		return s.AttributeBytesAs(k, k.as, value)
+	}
 	switch k.class {
 	case classBody:
 		return s.BodyBytes(k.side, value)
@@ -184,80 +228,6 @@ const (
 	classClientIP
 	classPeerIP
 )
-
-// headerPrefixes are the attribute names of header fields: semantic conventions,
-// then what other agents use (docs/attributes.md).
-var headerPrefixes = []struct {
-	prefix string
-	side   Side
-}{
-	{httpattr.RequestHeaderPrefix, Request},
-	{httpattr.ResponseHeaderPrefix, Response},
-	{"http.request.headers.", Request},
-	{"http.response.headers.", Response},
-	{"rpc.request.metadata.", Request},
-	{"rpc.response.metadata.", Response},
-	{"rpc.grpc.request.metadata.", Request},
-	{"rpc.grpc.response.metadata.", Response},
-	{"rpc.connect_rpc.request.metadata.", Request},
-	{"rpc.connect_rpc.response.metadata.", Response},
-	{"http.headers.", Request},
-}
-
-// classify sorts an attribute key. name is the header name.
-func classify(key string) (side Side, name string, c class) {
-	if cl, ok := attributeClasses[key]; ok {
-		return cl.side, "", cl.class
-	}
-	if len(key) > 4 && (key[0] == 'h' || key[0] == 'r') {
-		for _, p := range headerPrefixes {
-			if strings.HasPrefix(key, p.prefix) {
-				return p.side, key[len(p.prefix):], classHeader
-			}
-		}
-	}
-	return 0, "", classOther
-}
-
-type sideClass struct {
-	side  Side
-	class class
-}
-
-var attributeClasses = func() map[string]sideClass {
-	m := map[string]sideClass{}
-	set := func(side Side, c class, keys ...string) {
-		for _, k := range keys {
-			m[k] = sideClass{side, c}
-		}
-	}
-	set(Request, classBody, httpattr.RequestBody, "http.request.body", "http.request.body.text", "rpc.request.body",
-		"http.request.payload", "http.request_body", "messaging.message.body")
-	set(Response, classBody, httpattr.ResponseBody, "http.response.body", "http.response.body.text", "rpc.response.body",
-		"http.response.payload", "http.response_body")
-	set(0, classURL, httpattr.URLFull, "http.url", "http.target", "url.original", "http.request.url", "http.referer",
-		httpattr.CampaignReferrer)
-	set(0, classPath, httpattr.URLPath, "http.path")
-	set(0, classQuery, httpattr.URLQuery, "url.fragment", "http.query", "http.query_string")
-	set(0, classClientIP, httpattr.ClientAddress, "http.client_ip", "client.ip", "source.address", "source.ip", "enduser.ip",
-		"network.client.ip")
-	set(0, classPeerIP, httpattr.NetworkPeerAddress, "net.peer.ip", "net.sock.peer.addr", "net.peer.name")
-	set(0, classStructural, httpattr.RequestMethod, httpattr.RequestMethodOriginal, httpattr.ResponseStatusCode, httpattr.Route,
-		httpattr.RequestBodySize, httpattr.ResponseBodySize, httpattr.URLScheme, httpattr.URLTemplate, httpattr.ServerAddress,
-		httpattr.ServerPort, httpattr.ClientPort, httpattr.NetworkPeerPort, httpattr.NetworkLocalAddress, httpattr.NetworkLocalPort,
-		httpattr.NetworkProtocolName, httpattr.NetworkProtocolVer, httpattr.ErrorType, httpattr.ServiceName, httpattr.ServiceVersion,
-		httpattr.DeploymentEnv, httpattr.LegacyDeploymentEnv, httpattr.TelemetrySDKLanguage, "telemetry.sdk.name",
-		"telemetry.sdk.version", "service.namespace", "service.instance.id", "http.method", "http.status_code", "http.scheme",
-		"http.flavor", "http.host", "net.host.name", "net.host.port", "net.peer.port", "net.protocol.name", "net.protocol.version",
-		"net.sock.peer.port", "net.transport", "network.transport", "network.type", "http.request.resend_count",
-		"http.request_content_length", "http.response_content_length", "http.server_name", "otel.scope.name", "otel.scope.version",
-		"rpc.system", "rpc.method", "rpc.service", "rpc.grpc.status_code", httpattr.RequestBodyTruncated, httpattr.ResponseBodyTruncated,
-		httpattr.RequestBodyIncomplete, httpattr.ResponseBodyIncomplete, httpattr.Hijacked, httpattr.EventID, httpattr.APIVersion,
-		httpattr.Weight, httpattr.Captured, httpattr.Skip, httpattr.BlockedBy, httpattr.GuardAction, httpattr.GuardRule, httpattr.RedactionPolicy,
-		httpattr.RedactionCount, httpattr.EventName, httpattr.SubscriptionStatus, httpattr.SubscriptionPeriodStart,
-		httpattr.SubscriptionPeriodEnd, httpattr.ActionName)
-	return m
-}()
 
 // Header redacts one field value.
 func (s *Scratch) Header(side Side, name, value string) (string, Effect) {

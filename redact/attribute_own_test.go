@@ -3,7 +3,11 @@
 
 package redact
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/apispan/apispan/internal/httpattr/attrtest"
+)
 
 // TestOwnNamespaceMatchesNoRule: "apispan." in front of a key is no reason to
 // redact its value, while the rest of the key and the whole key still are.
@@ -64,5 +68,53 @@ func TestAttributeKeyHoldsValues(t *testing.T) {
 		if got := s.AttributeKey(key); got != want {
 			t.Errorf("%q: %v, want %v", key, got, want)
 		}
+	}
+}
+
+// TestAliasIsReadLikeTheCurrentKey: a value under a key of another producer becomes what
+// it becomes under the current one.
+func TestAliasIsReadLikeTheCurrentKey(t *testing.T) {
+	t.Parallel()
+	p, err := Compile([]byte(attrtest.Policy))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := p.NewScratch()
+	defer s.Release()
+	changed := 0
+	for _, sample := range attrtest.Samples() {
+		for _, value := range sample.Values {
+			for _, d := range []Direction{Incoming, Outgoing} {
+				s.Begin(Exchange{Direction: d})
+				want, wantEffect := s.Attribute(sample.As, value)
+				got, effect := s.Attribute(sample.Key, value)
+				if got != want || effect != wantEffect {
+					t.Errorf("%s: %q became %q (%v), under %s %q (%v)", sample.Key, value, got, effect, sample.As, want, wantEffect)
+				}
+				b, bytesEffect := s.AttributeBytes(sample.Key, []byte(value))
+				wantBytes, wantBytesEffect := s.AttributeBytes(sample.As, []byte(value))
+				if string(b) != string(wantBytes) || bytesEffect != wantBytesEffect {
+					t.Errorf("%s: bytes %q became %q, under %s %q", sample.Key, value, b, sample.As, wantBytes)
+				}
+				if effect != Unchanged {
+					changed++
+				}
+			}
+		}
+	}
+	if changed < 1000 {
+		t.Errorf("only %d values were changed: the table proves little", changed)
+	}
+	// A rule for either key holds.
+	for _, rule := range []string{"http.url", "url.full"} {
+		p, err := Compile([]byte("version: 1\ndefaults: false\nkeys: {deny: [" + rule + "]}\n"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := p.NewScratch()
+		if got, _ := s.Attribute("http.url", "https://shop.example/"); got != "[REDACTED]" {
+			t.Errorf("deny %s: http.url became %q", rule, got)
+		}
+		s.Release()
 	}
 }

@@ -209,13 +209,15 @@ func redactAttr(s *redact.Scratch, kv attribute.KeyValue) (attribute.KeyValue, r
 	return kv, effect
 }
 
-// redactList judges the lines of a header field one by one, and any other array
-// by the rules for a JSON array.
+// redactList judges the elements of an array one by one where each is a value of its
+// own, as the lines of a header field are, and any other array by the rules for a JSON
+// array.
 func redactList(s *redact.Scratch, kv attribute.KeyValue) (attribute.KeyValue, redact.Effect) {
 	key := string(kv.Key)
-	header := strings.HasPrefix(key, httpattr.RequestHeaderPrefix) || strings.HasPrefix(key, httpattr.ResponseHeaderPrefix)
+	k := redact.NewKey(key)
+	each := k.EachElement()
 	var n redact.Node
-	if !header {
+	if !each {
 		n = s.AttributeNode(key)
 		if v, effect := s.Subtree(n); effect != redact.Unchanged {
 			return kv.Key.String(v), effect
@@ -229,8 +231,8 @@ func redactList(s *redact.Scratch, kv attribute.KeyValue) (attribute.KeyValue, r
 		var v string
 		var effect redact.Effect
 		text := e.Type() == attribute.STRING
-		if header {
-			v, effect = s.Attribute(key, scalarText(e))
+		if each {
+			v, effect = s.AttributeOf(&k, scalarText(e))
 		} else {
 			c := s.Element(n, i)
 			if before != "" { // may be the name of this one
@@ -254,7 +256,7 @@ func redactList(s *redact.Scratch, kv attribute.KeyValue) (attribute.KeyValue, r
 	switch {
 	case !changed:
 		return kv, redact.Unchanged
-	case len(out) == 0 && header:
+	case len(out) == 0 && each:
 		return kv, redact.Removed
 	case texts:
 		strs := make([]string, len(out))

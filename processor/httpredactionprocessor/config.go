@@ -44,7 +44,8 @@ type Config struct {
 	// KeyReloadInterval is how often key files are read again. Default 1m, 0 = never.
 	KeyReloadInterval time.Duration `mapstructure:"key_reload_interval"`
 
-	// ApplyTo names the attribute vocabularies whose keys are read as HTTP header
+	// ApplyTo names the attribute vocabularies that scoped rules, identity and extract
+	// read; redaction knows all of them. Their keys are read as HTTP header
 	// fields, URLs, bodies and addresses. Default: all of them. What is in no
 	// vocabulary is redacted too, by key rules and detectors.
 	ApplyTo []string `mapstructure:"apply_to"`

@@ -4,12 +4,16 @@
 package httpredactionprocessor
 
 import (
+	"encoding/json"
+	"strings"
 	"testing"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
+	"go.yaml.in/yaml/v3"
 
 	"github.com/apispan/apispan/internal/httpattr"
+	"github.com/apispan/apispan/internal/httpattr/attrtest"
 	"github.com/apispan/apispan/redact"
 )
 
@@ -146,5 +150,54 @@ func TestResultSharesNoMemoryWithInput(t *testing.T) {
 	}
 	if before != want {
 		t.Error("the redacted body changed when the input buffer was overwritten")
+	}
+}
+
+// TestEveryKeyAsInProcess: under each key of the vocabulary, and in arrays where they
+// are lines of one value each, values become what they become in the process.
+func TestEveryKeyAsInProcess(t *testing.T) {
+	t.Parallel()
+	p, err := redact.Compile([]byte(attrtest.Policy))
+	if err != nil {
+		t.Fatal(err)
+	}
+	policy := map[string]any{}
+	if err := yaml.Unmarshal([]byte(attrtest.Policy), &policy); err != nil {
+		t.Fatal(err)
+	}
+	conf, err := json.Marshal(map[string]any{"policy": policy})
+	if err != nil {
+		t.Fatal(err)
+	}
+	// What is not in apply_to is read alike: only scopes and identity do not ask it.
+	for _, applyTo := range []string{"", `,"apply_to":["semconv"]`} {
+		r := redactorFor(t, strings.TrimSuffix(string(conf), "}")+applyTo+"}", nil)
+		s := p.NewScratch()
+		for _, sample := range attrtest.Samples() {
+			if k := sample.Key; strings.HasPrefix(k, "apispan.redaction.") || strings.HasPrefix(k, "apispan.session.") {
+				continue // the processor's own
+			}
+			key := redact.NewKey(sample.Key)
+			for _, value := range sample.Values {
+				s.Begin(redact.Exchange{Direction: redact.Incoming})
+				want, effect := s.Attribute(sample.Key, value)
+				td, span := newSpan()
+				span.Attributes().PutStr(sample.Key, value)
+				got, there := onlySpan(t, r.mustTraces(t, td)).Attributes().Get(sample.Key)
+				if there != (effect != redact.Removed) || there && got.AsString() != want {
+					t.Errorf("%s: %q: in process %q (%v), here %q (%v)", sample.Key, value, want, effect, got.AsString(), there)
+				}
+				if !key.EachElement() {
+					continue
+				}
+				td, span = newSpan()
+				span.Attributes().PutEmptySlice(sample.Key).AppendEmpty().SetStr(value)
+				got, there = onlySpan(t, r.mustTraces(t, td)).Attributes().Get(sample.Key)
+				if there != (effect != redact.Removed) || there && got.Slice().At(0).AsString() != want {
+					t.Errorf("%s: [%q]: in process %q (%v), here %q", sample.Key, value, want, effect, got.AsString())
+				}
+			}
+		}
+		s.Release()
 	}
 }

@@ -31,7 +31,7 @@ func (w *walker) value(p place, key string, ki *keyInfo, v pcommon.Value) (remov
 		}
 		return w.tree(p, w.node(p, key), v, 0)
 	case pcommon.ValueTypeSlice:
-		if ki.place == placeAttribute {
+		if !ki.each {
 			return w.tree(p, w.node(p, key), v, 0)
 		}
 		return w.list(p, key, ki, v.Slice())

@@ -18,81 +18,25 @@ import (
 // URL, body, address); the key rules of the policy still see the original key.
 type aliases map[string]string
 
-const (
-	anyRequestHeader  = httpattr.RequestHeaderPrefix + "*"
-	anyResponseHeader = httpattr.ResponseHeaderPrefix + "*"
-)
-
-// vocabularies are the presets of apply_to. The README has the same table.
-var vocabularies = map[string]aliases{
-	// The HTTP semantic conventions as they are now. Header names may be spelled
-	// with "_" for "-", as older agents do: names are folded anyway.
-	"semconv": {},
-	// Semantic conventions before HTTP became stable (v1.23).
-	// https://opentelemetry.io/docs/specs/semconv/non-normative/http-migration/
-	"legacy": {
-		"http.method":        httpattr.RequestMethod,
-		"http.url":           httpattr.URLFull,
-		"http.target":        httpattr.URLFull,
-		"http.host":          httpattr.ServerAddress,
-		"http.server_name":   httpattr.ServerAddress,
-		"net.host.name":      httpattr.ServerAddress,
-		"http.client_ip":     httpattr.ClientAddress,
-		"net.peer.ip":        httpattr.NetworkPeerAddress,
-		"net.sock.peer.addr": httpattr.NetworkPeerAddress,
-		"http.user_agent":    httpattr.UserAgent,
-	},
-	// Agents of hypertrace (attribute names in its goagent and javaagent).
-	// https://github.com/hypertrace/javaagent
-	"hypertrace": {
-		"http.request.body":            httpattr.RequestBody,
-		"http.response.body":           httpattr.ResponseBody,
-		"rpc.request.body":             httpattr.RequestBody,
-		"rpc.response.body":            httpattr.ResponseBody,
-		"rpc.request.metadata.*":       anyRequestHeader,
-		"rpc.response.metadata.*":      anyResponseHeader,
-		"http.request.body.truncated":  httpattr.RequestBodyTruncated,
-		"http.response.body.truncated": httpattr.ResponseBodyTruncated,
-	},
-	// Elastic Common Schema and Elastic APM.
-	// https://www.elastic.co/docs/reference/ecs/ecs-http
-	"ecs": {
-		"http.request.headers":    anyRequestHeader,
-		"http.response.headers":   anyResponseHeader,
-		"http.request.headers.*":  anyRequestHeader,
-		"http.response.headers.*": anyResponseHeader,
-		"http.request.referrer":   httpattr.RequestHeaderPrefix + "referer",
-		"url.original":            httpattr.URLFull,
-		"client.ip":               httpattr.ClientAddress,
-		"source.ip":               httpattr.ClientAddress,
-		"url.domain":              httpattr.ServerAddress,
-	},
-	// Datadog tracers and agent.
-	// https://docs.datadoghq.com/tracing/trace_collection/tracing_naming_convention/
-	"datadog": {
-		"http.request.headers.*":  anyRequestHeader,
-		"http.response.headers.*": anyResponseHeader,
-		"http.client_ip":          httpattr.ClientAddress,
-		"network.client.ip":       httpattr.ClientAddress,
-		"http.useragent":          httpattr.UserAgent,
-		"http.referrer":           httpattr.RequestHeaderPrefix + "referer",
-		"http.url":                httpattr.URLFull,
-	},
-	// Names that language agents and proxies use for content and gRPC metadata.
-	"agents": {
-		"http.request.body.text":       httpattr.RequestBody,
-		"http.response.body.text":      httpattr.ResponseBody,
-		"http.request.payload":         httpattr.RequestBody,
-		"http.response.payload":        httpattr.ResponseBody,
-		"rpc.grpc.request.metadata.*":  anyRequestHeader,
-		"rpc.grpc.response.metadata.*": anyResponseHeader,
-		"http.request.cookies":         httpattr.RequestHeaderPrefix + "cookie",
-		"http.request.header":          anyRequestHeader,
-		"http.response.header":         anyResponseHeader,
-		"http.client.ip":               httpattr.ClientAddress,
-		"peer.address":                 httpattr.NetworkPeerAddress,
-	},
-}
+// vocabularies are the presets of apply_to: the vocabulary that all readers share, by
+// whose it is. The README has the same table. The engine reads values under any of
+// these keys like those of the current one, whatever apply_to says.
+var vocabularies = func() map[string]aliases {
+	all := map[string]aliases{}
+	for _, e := range httpattr.Entries() {
+		from, to := e.Key, e.As
+		if strings.HasSuffix(from, ".") {
+			from, to = from+"*", to+"*"
+		}
+		for _, name := range e.Vocabularies {
+			if all[name] == nil {
+				all[name] = aliases{}
+			}
+			all[name][from] = to
+		}
+	}
+	return all
+}()
 
 // vocabularyNames returns the presets in order.
 func vocabularyNames() []string {
@@ -151,6 +95,15 @@ func (v *vocabulary) canonical(key string) string {
 	return key
 }
 
+// shared reports whether all readers know that key means canonical.
+func (v *vocabulary) shared(key, canonical string) bool {
+	if e := httpattr.Lookup(key); e != nil {
+		return e.As == canonical
+	}
+	e, rest := httpattr.Below(key)
+	return e != nil && e.As+rest == canonical
+}
+
 // fact is what an attribute tells about the exchange.
 type fact uint8
 
@@ -177,8 +130,11 @@ type keyInfo struct {
 	canonical string
 	// own and as are key and canonical as the engine has sorted them.
 	own, as redact.Key
-	// alias is set if the two differ.
+	// alias is set if the two differ by an alias of the configuration, which the engine
+	// does not know.
 	alias bool
+	// each is set if the elements of an array are values of their own.
+	each bool
 	// content is set if the value is the content of a message.
 	content bool
 	// clean is set once the engine has found nothing in the key itself.
@@ -210,9 +166,10 @@ func (v *vocabulary) info(key string) *keyInfo {
 		ki.canonical, ki.fields = key, prefix
 		c = prefix
 	}
-	ki.alias = ki.canonical != key
+	ki.alias = ki.canonical != key && !v.shared(key, ki.canonical)
 	ki.own, ki.as = redact.NewKey(key), redact.NewKey(ki.canonical)
 	ki.content = ki.own.Content() || ki.as.Content()
+	ki.each = ki.own.EachElement() || ki.as.EachElement()
 	switch {
 	case strings.HasPrefix(c, httpattr.RequestHeaderPrefix):
 		ki.place, ki.captured = placeHeader, true

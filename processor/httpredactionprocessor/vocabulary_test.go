@@ -15,7 +15,7 @@ import (
 func TestCanonical(t *testing.T) {
 	t.Parallel()
 	v := newVocabulary(vocabularyNames(), aliases{
-		"shop.header.*":       anyRequestHeader,
+		"shop.header.*":       "http.request.header.*",
 		"shop.header.tenant":  "tenant.id",
 		"http.request.body":   "my.body", // own aliases win over presets
 		"shop.header.deep.x*": "http.response.header.x*",

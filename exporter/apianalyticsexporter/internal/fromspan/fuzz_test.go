@@ -15,6 +15,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/exchange"
+	"github.com/apispan/apispan/internal/httpattr"
 )
 
 // spanFromBytes builds a span out of fuzz input: a byte chooses a known key or
@@ -75,8 +76,8 @@ func spanFromBytes(data []byte) ptrace.Span {
 	prefixes := []string{"http.request.header.", "http.response.headers.", "apispan.metadata.", "http.re", ""}
 	for len(data) > 0 {
 		var key string
-		if c := int(next()); c < len(aliases) {
-			key = aliases[c].key
+		if c, all := int(next()), httpattr.Entries(); c < len(all) {
+			key = all[c].Key
 		} else {
 			key = prefixes[c%len(prefixes)] + str()
 		}
@@ -88,7 +89,7 @@ func spanFromBytes(data []byte) ptrace.Span {
 func FuzzRead(f *testing.F) {
 	f.Add([]byte{})
 	f.Add([]byte("\x00\x01\x01\x00\x00\x00\x00\x03abc\x07ot=th:c\x05\x00\x06/a?b#c\x09\x00\x08\xff\xfe(][)~~"))
-	for i := range aliases {
+	for i := range httpattr.Entries() {
 		for typ := range 8 {
 			f.Add([]byte{1, 1, 1, 9, 9, 9, 9, 0, 0, byte(i), byte(typ), 5, 'h', ':', '/', '/', 0xff, 3, 2, 1})
 		}

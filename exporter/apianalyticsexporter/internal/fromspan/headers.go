@@ -11,11 +11,10 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/exchange"
-	"github.com/apispan/apispan/internal/httpattr"
 )
 
-// rawHeader is a header before sorting. rewritten is true if the name had to be
-// changed to be a header name, so that the exact one wins over it.
+// rawHeader is a header before sorting. rewritten is true if the name had to be changed
+// to be a header name, or came under an older key, so that the exact one wins over it.
 type rawHeader struct {
 	exchange.Header
 
@@ -35,36 +34,32 @@ func (h *headerSet) reset() {
 	h.raw, h.out = h.raw[:0], h.out[:0]
 }
 
-// addHeaderAttribute files the attribute if it is a header of either side.
-func (r *Reader) addHeaderAttribute(key string, v pcommon.Value) bool {
-	switch {
-	case strings.HasPrefix(key, httpattr.RequestHeaderPrefix):
-		r.addHeader(&r.request, key[len(httpattr.RequestHeaderPrefix):], v)
-	case strings.HasPrefix(key, httpattr.ResponseHeaderPrefix):
-		r.addHeader(&r.response, key[len(httpattr.ResponseHeaderPrefix):], v)
-	case strings.HasPrefix(key, reqHeadersPrefix):
-		r.addHeader(&r.request, key[len(reqHeadersPrefix):], v)
-	case strings.HasPrefix(key, respHeadersPrefix):
-		r.addHeader(&r.response, key[len(respHeadersPrefix):], v)
-	case key == reqHeadersMap && v.Type() == pcommon.ValueTypeMap:
-		for name, value := range v.Map().All() {
-			r.addHeader(&r.request, name, value)
-		}
-	case key == respHeadersMap && v.Type() == pcommon.ValueTypeMap:
-		for name, value := range v.Map().All() {
-			r.addHeader(&r.response, name, value)
-		}
-	default:
-		return false
+// addHeaders files an attribute that is a header field, or all of a header, by a name of
+// its own.
+func (r *Reader) addHeaders(a alias, v pcommon.Value) {
+	set := &r.request
+	switch a.read {
+	case readRequestHeader:
+		r.addHeader(set, a.header, v, true)
+		return
+	case readResponseHeaders:
+		set = &r.response
 	}
-	return true
+	if v.Type() == pcommon.ValueTypeMap {
+		for name, value := range v.Map().All() {
+			r.addHeader(set, name, value, true)
+		}
+	}
 }
 
-func (r *Reader) addHeader(set *headerSet, name string, v pcommon.Value) {
+// addHeader files a header field. other is set if it came under another key than the
+// current one, which wins over it.
+func (r *Reader) addHeader(set *headerSet, name string, v pcommon.Value, other bool) {
 	name, rewritten, ok := headerName(name)
 	if !ok {
 		return
 	}
+	rewritten = rewritten || other
 	start := len(r.values)
 	switch v.Type() {
 	case pcommon.ValueTypeSlice:

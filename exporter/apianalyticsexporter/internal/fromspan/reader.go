@@ -181,6 +181,10 @@ func (r *Reader) reset() {
 func (r *Reader) collect(attrs pcommon.Map) {
 	for key, v := range attrs.All() {
 		if a, ok := aliasByKey[key]; ok {
+			if a.read != readField {
+				r.addHeaders(a, v)
+				continue
+			}
 			if isUnset(v, a.field) {
 				continue
 			}
@@ -190,10 +194,16 @@ func (r *Reader) collect(attrs pcommon.Map) {
 			}
 			continue
 		}
-		if strings.HasPrefix(key, headerKeyStart) && r.addHeaderAttribute(key, v) {
+		e, name := httpattr.Below(key)
+		if e == nil {
 			continue
 		}
-		if name, ok := strings.CutPrefix(key, httpattr.MetadataPrefix); ok && name != "" {
+		switch e.Place {
+		case httpattr.RequestField:
+			r.addHeader(&r.request, name, v, e.Rank > 0)
+		case httpattr.ResponseField:
+			r.addHeader(&r.response, name, v, e.Rank > 0)
+		case httpattr.Metadata:
 			if x, ok := metadataValue(v, 0); ok {
 				r.metadata = append(r.metadata, exchange.KeyValue{Key: validUTF8(name), Value: x})
 			}

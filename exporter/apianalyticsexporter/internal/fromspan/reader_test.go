@@ -401,23 +401,3 @@ func TestHeaderValuesSurviveGrowth(t *testing.T) {
 		}
 	}
 }
-
-func TestAliasTable(t *testing.T) {
-	t.Parallel()
-	type slot struct {
-		field field
-		rank  uint8
-	}
-	keys, slots := map[string]bool{}, map[slot]string{}
-	for _, a := range aliases {
-		if keys[a.key] {
-			t.Errorf("%s is listed twice", a.key)
-		}
-		keys[a.key] = true
-		s := slot{a.field, a.rank}
-		if other := slots[s]; other != "" {
-			t.Errorf("%s and %s have the same rank", a.key, other)
-		}
-		slots[s] = a.key
-	}
-}
