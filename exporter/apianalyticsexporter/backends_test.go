@@ -4,6 +4,7 @@
 package apianalyticsexporter
 
 import (
+	"maps"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -12,7 +13,7 @@ import (
 	"testing"
 
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend"
-	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/backendtest"
+	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/vendors"
 )
 
 // TestRegistry: whatever is in the registry has all that makes a backend, and every
@@ -21,8 +22,8 @@ func TestRegistry(t *testing.T) {
 	t.Parallel()
 	defaults := defaultBackends()
 	names := defaults.names()
-	if fakes := backendtest.Names(); !slices.Equal(fakes, slices.Sorted(slices.Values(names))) {
-		t.Errorf("registry %q, but backendtest has the vendor's side of %q", names, fakes)
+	if listed := slices.Sorted(maps.Keys(vendors.All)); !slices.Equal(listed, slices.Sorted(slices.Values(names))) {
+		t.Errorf("registry %q, but the vendors' sides are %q: go run ./internal/backend/new -vendors", names, listed)
 	}
 	for _, b := range defaults.blocks() {
 		dir := filepath.Join("internal", "backend", b.name)
@@ -34,8 +35,19 @@ func TestRegistry(t *testing.T) {
 				t.Errorf("%s: %v", b.name, err)
 			}
 		}
-		if test, _ := os.ReadFile(filepath.Join(dir, "conformance_test.go")); !strings.Contains(string(test), "backendtest.FuzzAppend(") {
-			t.Errorf("%s: conformance_test.go has no fuzz target", b.name)
+		if problem := vendors.All[b.name].Incomplete(b.name); problem != "" {
+			t.Errorf("%s: %s", b.name, problem)
+		}
+		vendor := b.name + "test.Vendor"
+		for file, wants := range map[string][]string{
+			"conformance_test.go": {"backendtest.Run(t, " + vendor, "backendtest.FuzzAppend("},
+			"golden_test.go":      {"backendtest.Golden(t, *update, " + vendor},
+		} {
+			for _, want := range wants {
+				if test, _ := os.ReadFile(filepath.Join(dir, file)); !strings.Contains(string(test), want) {
+					t.Errorf("%s: %s has no %s…", b.name, file, want)
+				}
+			}
 		}
 		facts := reflect.New(b.typ).Interface().(backend.Config).Facts()
 		if facts.Gates == nil || !slices.ContainsFunc(reflect.VisibleFields(b.typ), func(f reflect.StructField) bool {
@@ -58,7 +70,7 @@ func TestRegistry(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, e := range entries {
-		if e.IsDir() && !slices.Contains(append(names, "backendtest", "new", "wire"), e.Name()) {
+		if e.IsDir() && !slices.Contains(append(names, "backendtest", "new", "vendors", "wire"), e.Name()) {
 			t.Errorf("internal/backend/%s is not in the registry", e.Name())
 		}
 	}

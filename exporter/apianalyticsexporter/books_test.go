@@ -13,13 +13,14 @@ import (
 	"go.opentelemetry.io/collector/consumer/consumererror"
 
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/backendtest"
+	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/moesif/moesiftest"
 )
 
 // TestHandedBack: without a queue and without retry the caller gets the events
 // back, and only those that are not delivered count as refused.
 func TestHandedBack(t *testing.T) {
 	t.Parallel()
-	fake := backendtest.NewMoesif(backendtest.Settings{Credential: appID})
+	fake := moesiftest.Vendor.New(backendtest.Settings{Credential: appID})
 	fake.Script(backendtest.Fault{}, backendtest.Fault{Status: 503, Count: -1})
 	srv := httptest.NewServer(fake)
 	defer srv.Close()
@@ -44,7 +45,7 @@ func TestHandedBack(t *testing.T) {
 // (a canceled caller), and later ones that arrive.
 func TestWaitForResult(t *testing.T) {
 	t.Parallel()
-	fake := backendtest.NewMoesif(backendtest.Settings{Credential: appID})
+	fake := moesiftest.Vendor.New(backendtest.Settings{Credential: appID})
 	fake.Script(backendtest.Fault{Status: 500, Count: -1})
 	srv := httptest.NewServer(fake)
 	defer srv.Close()
@@ -91,7 +92,7 @@ func TestGivesUp(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			fake := backendtest.NewMoesif(backendtest.Settings{Credential: appID})
+			fake := moesiftest.Vendor.New(backendtest.Settings{Credential: appID})
 			fake.Script(status(503, -1)...)
 			srv := httptest.NewServer(fake)
 			defer srv.Close()
@@ -115,7 +116,7 @@ func TestGivesUp(t *testing.T) {
 // cannot keep.
 func TestShutdownWithBackendDown(t *testing.T) {
 	t.Parallel()
-	fake := backendtest.NewMoesif(backendtest.Settings{Credential: appID})
+	fake := moesiftest.Vendor.New(backendtest.Settings{Credential: appID})
 	fake.Script(status(503, -1)...)
 	srv := httptest.NewServer(fake)
 	defer srv.Close()
@@ -142,7 +143,7 @@ func TestShutdownWithBackendDown(t *testing.T) {
 func TestQueueFull(t *testing.T) {
 	t.Parallel()
 	release := make(chan struct{})
-	fake := backendtest.NewMoesif(backendtest.Settings{Credential: appID})
+	fake := moesiftest.Vendor.New(backendtest.Settings{Credential: appID})
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		<-release
 		fake.ServeHTTP(w, req)
@@ -176,7 +177,7 @@ func TestRetryOnlyTheRest(t *testing.T) {
 	for name, mode := range map[string]func(*Config){"memory": func(*Config) {}, "synchronous": withoutQueue} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			fake := backendtest.NewMoesif(backendtest.Settings{Credential: appID})
+			fake := moesiftest.Vendor.New(backendtest.Settings{Credential: appID})
 			// 450 events are three requests; the second fails twice.
 			fake.Script(backendtest.Fault{}, backendtest.Fault{Status: 503, Count: 2})
 			srv := httptest.NewServer(fake)

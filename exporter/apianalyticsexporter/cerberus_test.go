@@ -19,6 +19,7 @@ import (
 	"go.opentelemetry.io/collector/config/configoptional"
 
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/backendtest"
+	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/cerberus/cerberustest"
 )
 
 const cerberusToken = "sk-" + marker
@@ -37,7 +38,7 @@ func cerberusConfig(endpoint string) *Config {
 
 func newCerberus(t *testing.T) (*backendtest.Fake, *httptest.Server) {
 	t.Helper()
-	fake := backendtest.NewCerberus(backendtest.Settings{Credential: cerberusToken})
+	fake := cerberustest.Vendor.New(backendtest.Settings{Credential: cerberusToken})
 	// The server does not wait for connections that became WebSockets.
 	var handlers sync.WaitGroup
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -113,8 +114,8 @@ func TestCerberusFirewall(t *testing.T) {
 	withoutQueue(cfg)
 	r := newRig(t, cfg).start()
 	td := traces(0, 50)
-	spanAt(td, 3).Attributes().PutStr("http.request.body.content", `{"q":"`+backendtest.CerberusAttack+`"}`)
-	spanAt(td, 31).Attributes().PutEmptySlice("http.request.header.referer").AppendEmpty().SetStr(backendtest.CerberusAttack)
+	spanAt(td, 3).Attributes().PutStr("http.request.body.content", `{"q":"`+cerberustest.Attack+`"}`)
+	spanAt(td, 31).Attributes().PutEmptySlice("http.request.header.referer").AppendEmpty().SetStr(cerberustest.Attack)
 	if err := r.exp.ConsumeTraces(context.Background(), td); err != nil {
 		t.Fatal(err)
 	}
@@ -144,7 +145,7 @@ func TestCerberusAttackAlone(t *testing.T) {
 	withoutQueue(cfg)
 	r := newRig(t, cfg).start()
 	td := traces(0, 1)
-	spanAt(td, 0).Attributes().PutEmptySlice("http.request.header.referer").AppendEmpty().SetStr(backendtest.CerberusAttack)
+	spanAt(td, 0).Attributes().PutEmptySlice("http.request.header.referer").AppendEmpty().SetStr(cerberustest.Attack)
 	if err := r.exp.ConsumeTraces(context.Background(), td); err != nil {
 		t.Fatal(err)
 	}

@@ -5,6 +5,7 @@
 // puts that on PATH and runs this line.
 
 //go:generate mdatagen metadata.yaml
+//go:generate go run ./internal/backend/new -vendors
 
 // Package apianalyticsexporter is the Collector exporter api_analytics. It
 // translates the HTTP exchanges that spans carry into the events of one

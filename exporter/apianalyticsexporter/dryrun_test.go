@@ -17,11 +17,12 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend"
 	"github.com/google/go-cmp/cmp"
 	"go.opentelemetry.io/collector/component/componenttest"
 	"go.opentelemetry.io/collector/config/configopaque"
 	"go.opentelemetry.io/collector/config/configoptional"
+
+	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend"
 )
 
 // captured is a request as it arrived, its content coding undone.

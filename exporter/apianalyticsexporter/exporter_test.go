@@ -9,11 +9,12 @@ import (
 	"testing"
 
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/backendtest"
+	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/moesif/moesiftest"
 )
 
 func TestDelivery(t *testing.T) {
 	t.Parallel()
-	fake := backendtest.NewMoesif(backendtest.Settings{Credential: appID})
+	fake := moesiftest.Vendor.New(backendtest.Settings{Credential: appID})
 	srv := httptest.NewServer(fake)
 	defer srv.Close()
 	r := newRig(t, testConfig(srv.URL)).start()

@@ -20,6 +20,7 @@ import (
 	"go.uber.org/zap/zapcore"
 
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/backendtest"
+	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/moesif/moesiftest"
 )
 
 // vendorText is what the faulty endpoints answer; it must reach no log.
@@ -210,7 +211,7 @@ func TestFaults(t *testing.T) {
 }
 
 func runFault(t *testing.T, f fault, mode func(*Config)) {
-	fake := backendtest.NewMoesif(backendtest.Settings{Credential: appID})
+	fake := moesiftest.Vendor.New(backendtest.Settings{Credential: appID})
 	fake.Script(f.script...)
 	var handler http.Handler = fake
 	if f.wrap != nil {

@@ -7,12 +7,14 @@ import (
 	"context"
 	"maps"
 	"net/http/httptest"
+	"slices"
 	"testing"
 	"time"
 
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/backendtest"
+	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/vendors"
 )
 
 // everyFault is what each backend's endpoint may do. Want is what becomes of five
@@ -48,11 +50,11 @@ var everyFault = []struct {
 // backends, but where a backend says that a repeat would do harm.
 func TestEveryBackendEveryFault(t *testing.T) {
 	t.Parallel()
-	for _, name := range backendtest.Names() {
+	for _, name := range slices.Sorted(maps.Keys(vendors.All)) {
 		for _, f := range everyFault {
 			t.Run(name+"/"+f.name, func(t *testing.T) {
 				t.Parallel()
-				fake := backendtest.New(name, backendtest.Settings{})
+				fake := vendors.All[name].New(backendtest.Settings{})
 				fake.Script(f.script...)
 				srv := httptest.NewServer(fake)
 				defer srv.Close()

@@ -15,6 +15,8 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/backendtest"
+	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/moesif/moesiftest"
+	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/vendors"
 )
 
 // direct answers requests without a network, which fuzzing is too slow with.
@@ -95,8 +97,8 @@ func FuzzTraces(f *testing.F) {
 		fake *backendtest.Fake
 	}
 	targets := map[string]target{}
-	for _, name := range backendtest.Names() {
-		fake := backendtest.New(name, backendtest.Settings{})
+	for _, name := range slices.Sorted(maps.Keys(vendors.All)) {
+		fake := vendors.All[name].New(backendtest.Settings{})
 		r := newRig(f, fuzzConfig(backendConfig(f, name, "http://fake.invalid"))).start()
 		connect(r.exp.core, fake)
 		targets[name] = target{r, fake}
@@ -106,7 +108,7 @@ func FuzzTraces(f *testing.F) {
 		if err != nil {
 			return
 		}
-		for _, name := range backendtest.Names() {
+		for _, name := range slices.Sorted(maps.Keys(vendors.All)) {
 			target := targets[name]
 			defer lend(target.rig, t)()
 			before := target.rig.counts()
@@ -139,7 +141,7 @@ func FuzzLogs(f *testing.F) {
 		}
 		f.Add(b)
 	}
-	fake := backendtest.New("moesif", backendtest.Settings{})
+	fake := moesiftest.Vendor.New(backendtest.Settings{})
 	r := newLogsRig(f, fuzzConfig(backendConfig(f, "moesif", "http://fake.invalid"))).start()
 	connect(r.exp.core, fake)
 	f.Fuzz(func(t *testing.T, wire []byte) {

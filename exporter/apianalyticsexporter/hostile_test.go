@@ -6,6 +6,7 @@ package apianalyticsexporter
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/http/httptest"
 	"os"
 	"reflect"
@@ -20,6 +21,7 @@ import (
 
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend"
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/backendtest"
+	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/vendors"
 )
 
 // backendConfig returns the smallest configuration of a backend, which a user would
@@ -176,7 +178,7 @@ func hostileSpans() []hostileSpan {
 // backend: what becomes of it is known, counted, and never costs the others anything.
 func TestBadInput(t *testing.T) {
 	t.Parallel()
-	for _, name := range backendtest.Names() {
+	for _, name := range slices.Sorted(maps.Keys(vendors.All)) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			for _, h := range hostileSpans() {
@@ -187,7 +189,7 @@ func TestBadInput(t *testing.T) {
 }
 
 func badInput(t *testing.T, name string, h hostileSpan) {
-	fake := backendtest.New(name, backendtest.Settings{})
+	fake := vendors.All[name].New(backendtest.Settings{})
 	server := httptest.NewServer(fake)
 	defer server.Close()
 	r := newRig(t, backendConfig(t, name, server.URL)).start()

@@ -23,6 +23,7 @@ import (
 
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend"
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/backendtest"
+	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/moesif/moesiftest"
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/entity"
 	"github.com/apispan/apispan/internal/queueguard/storagetest"
 )
@@ -123,7 +124,7 @@ func idsOf(events []backendtest.Event) (ids []string) {
 // books balance.
 func TestEntityDelivery(t *testing.T) {
 	t.Parallel()
-	fake := backendtest.NewMoesif(backendtest.Settings{Credential: appID})
+	fake := moesiftest.Vendor.New(backendtest.Settings{Credential: appID})
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Content-Encoding") != "gzip" {
 			t.Errorf("%s is not compressed", r.URL.Path)
@@ -156,7 +157,7 @@ func TestEntityDelivery(t *testing.T) {
 // with its reason.
 func TestEntityDrops(t *testing.T) {
 	t.Parallel()
-	fake := backendtest.NewMoesif(backendtest.Settings{})
+	fake := moesiftest.Vendor.New(backendtest.Settings{})
 	srv := httptest.NewServer(fake)
 	defer srv.Close()
 	r := newLogsRig(t, testConfig(srv.URL)).start()
@@ -245,7 +246,7 @@ func TestEntityOrder(t *testing.T) {
 	for _, batch := range []bool{false, true} {
 		t.Run(fmt.Sprintf("batch=%v", batch), func(t *testing.T) {
 			t.Parallel()
-			fake := backendtest.NewMoesif(backendtest.Settings{})
+			fake := moesiftest.Vendor.New(backendtest.Settings{})
 			srv := httptest.NewServer(fake)
 			defer srv.Close()
 			cfg := testConfig(srv.URL)
@@ -286,7 +287,7 @@ func TestEntityOrder(t *testing.T) {
 // neighbours arrive.
 func TestEntityRefusedAlone(t *testing.T) {
 	t.Parallel()
-	fake := backendtest.NewMoesif(backendtest.Settings{})
+	fake := moesiftest.Vendor.New(backendtest.Settings{})
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fake.ServeHTTP(w, r) }))
 	defer srv.Close()
 	cfg := testConfig(srv.URL)
@@ -309,7 +310,7 @@ func TestEntityRefusedAlone(t *testing.T) {
 // one fails, and the caller gets the error.
 func TestEntityPartlySent(t *testing.T) {
 	t.Parallel()
-	fake := backendtest.NewMoesif(backendtest.Settings{})
+	fake := moesiftest.Vendor.New(backendtest.Settings{})
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.Contains(r.URL.Path, "companies") {
 			w.WriteHeader(http.StatusServiceUnavailable)
@@ -359,7 +360,7 @@ func TestEntityRestart(t *testing.T) {
 		t.Fatalf("%d requests are stored, want 2", n)
 	}
 
-	fake := backendtest.NewMoesif(backendtest.Settings{})
+	fake := moesiftest.Vendor.New(backendtest.Settings{})
 	srv := httptest.NewServer(fake)
 	defer srv.Close()
 	second := durable(srv.URL, func(*Config) {})

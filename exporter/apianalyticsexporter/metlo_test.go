@@ -19,6 +19,7 @@ import (
 	"go.opentelemetry.io/collector/confmap"
 
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/backendtest"
+	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/metlo/metlotest"
 )
 
 // metloConfig is the default configuration for Metlo at the endpoint, with backoff
@@ -72,7 +73,7 @@ func TestMetloFaults(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			fake := backendtest.NewMetlo(backendtest.Settings{})
+			fake := metlotest.Vendor.New(backendtest.Settings{})
 			fake.Script(tt.script...)
 			server := httptest.NewServer(fake)
 			defer server.Close()
@@ -197,7 +198,7 @@ func TestMetloDefaults(t *testing.T) {
 func TestMetloRedacted(t *testing.T) {
 	t.Parallel()
 	for api, want := range map[string]bool{"v1": false, "v2": true} {
-		fake := backendtest.NewMetlo(backendtest.Settings{})
+		fake := metlotest.Vendor.New(backendtest.Settings{})
 		server := httptest.NewServer(fake)
 		defer server.Close()
 		r := newRig(t, metloConfig(server.URL, func(m *MetloConfig) {

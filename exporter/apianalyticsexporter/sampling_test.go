@@ -15,6 +15,7 @@ import (
 
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend"
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/backendtest"
+	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/moesif/moesiftest"
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/exchange"
 )
 
@@ -175,7 +176,7 @@ func TestVendorWeight(t *testing.T) {
 // TestSampledIsCounted: what is not sampled is a skipped span.
 func TestSampledIsCounted(t *testing.T) {
 	t.Parallel()
-	fake := backendtest.NewMoesif(backendtest.Settings{Credential: appID})
+	fake := moesiftest.Vendor.New(backendtest.Settings{Credential: appID})
 	srv := httptest.NewServer(fake)
 	defer srv.Close()
 	cfg := testConfig(srv.URL)
@@ -228,7 +229,7 @@ func (r *rig) waitForTag(tag string) {
 // TestVendorSampling follows the vendor's configuration as it changes.
 func TestVendorSampling(t *testing.T) {
 	t.Parallel()
-	fake := backendtest.NewMoesif(backendtest.Settings{Credential: appID})
+	fake := moesiftest.Vendor.New(backendtest.Settings{Credential: appID})
 	fake.SetConfig(`garbage`, "v0", 0)
 	srv := httptest.NewServer(fake)
 	defer srv.Close()
@@ -273,7 +274,7 @@ func TestVendorSampling(t *testing.T) {
 // versions that servers name in turn.
 func TestVendorSamplingKeepsTheLastGood(t *testing.T) {
 	t.Parallel()
-	fake := backendtest.NewMoesif(backendtest.Settings{Credential: appID})
+	fake := moesiftest.Vendor.New(backendtest.Settings{Credential: appID})
 	fake.SetConfig(`{"sample_rate":50}`, "v1", 0)
 	srv := httptest.NewServer(fake)
 	defer srv.Close()
@@ -313,7 +314,7 @@ func (r *rig) waitForTagBySending(tag string) {
 func TestVendorSamplingNeverBlocks(t *testing.T) {
 	t.Parallel()
 	release := make(chan struct{})
-	fake := backendtest.NewMoesif(backendtest.Settings{Credential: appID})
+	fake := moesiftest.Vendor.New(backendtest.Settings{Credential: appID})
 	srv := httptest.NewServer(hanging(fake, "/v1/config", release))
 	defer srv.Close()
 	defer close(release)

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/backendtest"
+	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/moesif/moesiftest"
 	"github.com/apispan/apispan/internal/httpattr"
 	"github.com/apispan/apispan/internal/queueguard/storagetest"
 )
@@ -37,7 +38,7 @@ func TestCrashChain(t *testing.T) {
 	acked, delivered := map[int]bool{}, map[string]bool{}
 	for range *chainLives {
 		// What a life delivers after its crash must not count.
-		fake := backendtest.NewMoesif(backendtest.Settings{Credential: appID})
+		fake := moesiftest.Vendor.New(backendtest.Settings{Credential: appID})
 		srv := httptest.NewServer(fake)
 		if rng.IntN(3) > 0 {
 			fake.Script(backendtest.Fault{Status: 503, Count: -1})
@@ -90,7 +91,7 @@ func TestCrashChain(t *testing.T) {
 		r.shutdown()
 		srv.Close()
 	}
-	fake := backendtest.NewMoesif(backendtest.Settings{Credential: appID})
+	fake := moesiftest.Vendor.New(backendtest.Settings{Credential: appID})
 	srv := httptest.NewServer(fake)
 	defer srv.Close()
 	store := storagetest.New(data)

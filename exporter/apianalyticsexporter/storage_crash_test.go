@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/backendtest"
+	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/moesif/moesiftest"
 	"github.com/apispan/apispan/internal/queueguard/storagetest"
 )
 
@@ -58,7 +59,7 @@ func (j *journal) check(t *testing.T) {
 	for i, p := range j.points {
 		t.Run(fmt.Sprint(i), func(t *testing.T) {
 			t.Parallel()
-			fake := backendtest.NewMoesif(backendtest.Settings{Credential: appID})
+			fake := moesiftest.Vendor.New(backendtest.Settings{Credential: appID})
 			srv := httptest.NewServer(fake)
 			defer srv.Close()
 			store := storagetest.New(p.store)
@@ -84,7 +85,7 @@ func (j *journal) check(t *testing.T) {
 // disk full.
 func TestCrashPoints(t *testing.T) {
 	t.Parallel()
-	fake := backendtest.NewMoesif(backendtest.Settings{Credential: appID})
+	fake := moesiftest.Vendor.New(backendtest.Settings{Credential: appID})
 	fake.Script(backendtest.Fault{Status: 503, Count: -1})
 	srv := httptest.NewServer(fake)
 	defer srv.Close()
@@ -142,7 +143,7 @@ func TestCrashPoints(t *testing.T) {
 // TestCrashLoop: killed while starting, again and again.
 func TestCrashLoop(t *testing.T) {
 	t.Parallel()
-	fake := backendtest.NewMoesif(backendtest.Settings{Credential: appID})
+	fake := moesiftest.Vendor.New(backendtest.Settings{Credential: appID})
 	fake.Script(backendtest.Fault{Status: 503, Count: -1})
 	srv := httptest.NewServer(fake)
 	defer srv.Close()

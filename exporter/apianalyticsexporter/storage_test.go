@@ -20,6 +20,8 @@ import (
 	"go.opentelemetry.io/collector/consumer/consumererror"
 
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/backendtest"
+	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/moesif/moesiftest"
+	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/readme/readmetest"
 	"github.com/apispan/apispan/internal/queueguard/storagetest"
 )
 
@@ -64,7 +66,7 @@ func TestRestart(t *testing.T) {
 	for name, change := range map[string]func(*Config){"plain": func(*Config) {}, "batch": withBatch} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			fake := backendtest.NewMoesif(backendtest.Settings{Credential: appID})
+			fake := moesiftest.Vendor.New(backendtest.Settings{Credential: appID})
 			fake.Script(backendtest.Fault{Status: 503, Count: -1})
 			srv := httptest.NewServer(fake)
 			defer srv.Close()
@@ -104,7 +106,7 @@ func TestRestart(t *testing.T) {
 // sent again with the ids it had.
 func TestSameIDsAfterRestart(t *testing.T) {
 	t.Parallel()
-	fake := backendtest.NewMoesif(backendtest.Settings{Credential: appID})
+	fake := moesiftest.Vendor.New(backendtest.Settings{Credential: appID})
 	fake.Script(backendtest.Fault{Take: true, Reset: true, Count: -1})
 	srv := httptest.NewServer(fake)
 	defer srv.Close()
@@ -131,7 +133,7 @@ func TestDamagedStorage(t *testing.T) {
 	for name, change := range map[string]func(*Config){"plain": oneConsumer, "batch": withBatch} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			fake := backendtest.NewMoesif(backendtest.Settings{Credential: appID})
+			fake := moesiftest.Vendor.New(backendtest.Settings{Credential: appID})
 			fake.Script(backendtest.Fault{Status: 503, Count: -1})
 			srv := httptest.NewServer(fake)
 			defer srv.Close()
@@ -186,7 +188,7 @@ func TestBackendChangedUnderQueue(t *testing.T) {
 	waitFor(t, "delivery was tried", func() bool { return first.counts().Requests["outage"] == 1 })
 	first.shutdown()
 
-	fake := backendtest.NewReadMe(backendtest.Settings{})
+	fake := readmetest.Vendor.New(backendtest.Settings{})
 	srv := httptest.NewServer(fake)
 	defer srv.Close()
 	second := durableRig(t, srv.URL, store, func(cfg *Config) {
@@ -209,7 +211,7 @@ func TestBackendChangedUnderQueue(t *testing.T) {
 // exporter has started. What comes then is refused, and costs nothing that is stored.
 func TestNothingBeforeStart(t *testing.T) {
 	t.Parallel()
-	fake := backendtest.New("moesif", backendtest.Settings{})
+	fake := moesiftest.Vendor.New(backendtest.Settings{})
 	srv := httptest.NewServer(fake)
 	defer srv.Close()
 	disk := storagetest.New(nil)

@@ -13,6 +13,7 @@ import (
 	"go.opentelemetry.io/collector/config/configcompression"
 
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/backendtest"
+	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/webhook/webhooktest"
 )
 
 // TestWebhookDelivers sends spans to a receiver that checks every request: the URL
@@ -23,7 +24,7 @@ func TestWebhookDelivers(t *testing.T) {
 		for _, compression := range []string{"none", "gzip"} {
 			t.Run(format+"/"+compression, func(t *testing.T) {
 				t.Parallel()
-				fake := backendtest.NewWebhook(backendtest.Settings{Credential: "a-token"})
+				fake := webhooktest.Vendor.New(backendtest.Settings{Credential: "a-token"})
 				urls := make(chan string, 10)
 				server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 					urls <- r.URL.String()

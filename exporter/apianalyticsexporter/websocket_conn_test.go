@@ -22,6 +22,7 @@ import (
 
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/backendtest"
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/cerberus"
+	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/cerberus/cerberustest"
 )
 
 // TestWebSocketShutdown: a server that neither acknowledges nor closes holds the
@@ -149,7 +150,7 @@ func TestWebSocketBounded(t *testing.T) {
 // trusts the configured authority.
 func TestWebSocketProxyAndTLS(t *testing.T) {
 	t.Parallel()
-	fake := backendtest.NewCerberus(backendtest.Settings{})
+	fake := cerberustest.Vendor.New(backendtest.Settings{})
 	srv := httptest.NewTLSServer(fake)
 	defer srv.Close()
 	var through atomic.Int64
@@ -232,7 +233,7 @@ func pemOf(srv *httptest.Server) string {
 // BenchmarkWebSocket measures events over loopback, an acknowledgement each, by as
 // many connections as the queue has consumers.
 func BenchmarkWebSocket(b *testing.B) {
-	srv := httptest.NewServer(backendtest.NewCerberus(backendtest.Settings{Discard: true}))
+	srv := httptest.NewServer(cerberustest.Vendor.New(backendtest.Settings{Discard: true}))
 	defer srv.Close()
 	for _, consumers := range []int{1, 10} {
 		b.Run(fmt.Sprintf("%d connections", consumers), func(b *testing.B) {

@@ -21,6 +21,7 @@ import (
 
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/backendtest"
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/cerberus"
+	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/cerberus/cerberustest"
 )
 
 // wsConfig is the configuration for the fake's WebSocket.
@@ -137,7 +138,7 @@ func (l *cutter) cut() int {
 
 func newCutCerberus(t *testing.T) (*backendtest.Fake, *httptest.Server, *cutter) {
 	t.Helper()
-	fake := backendtest.NewCerberus(backendtest.Settings{Credential: cerberusToken})
+	fake := cerberustest.Vendor.New(backendtest.Settings{Credential: cerberusToken})
 	srv := httptest.NewUnstartedServer(fake)
 	l := &cutter{Listener: srv.Listener}
 	srv.Listener = l
@@ -181,8 +182,8 @@ func TestWebSocketPoison(t *testing.T) {
 	withoutQueue(cfg)
 	r := newRig(t, cfg).start()
 	td := traces(0, 10)
-	spanAt(td, 2).Attributes().PutStr("http.request.body.content", `{"q":"`+backendtest.CerberusAttack+`"}`)
-	spanAt(td, 6).Attributes().PutEmptySlice("http.request.header.referer").AppendEmpty().SetStr(backendtest.CerberusAttack)
+	spanAt(td, 2).Attributes().PutStr("http.request.body.content", `{"q":"`+cerberustest.Attack+`"}`)
+	spanAt(td, 6).Attributes().PutEmptySlice("http.request.header.referer").AppendEmpty().SetStr(cerberustest.Attack)
 	if err := r.exp.ConsumeTraces(context.Background(), td); err != nil {
 		t.Fatal(err)
 	}
@@ -223,7 +224,7 @@ func TestWebSocketHandshakeRefused(t *testing.T) {
 	for _, status := range []int{200, 302, 400, 401, 403, 404, 413, 429, 500, 503} {
 		t.Run(fmt.Sprint(status), func(t *testing.T) {
 			t.Parallel()
-			fake := backendtest.NewCerberus(backendtest.Settings{})
+			fake := cerberustest.Vendor.New(backendtest.Settings{})
 			var open atomic.Bool
 			srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 				if !open.Load() {

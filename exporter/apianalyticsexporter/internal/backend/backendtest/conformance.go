@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
@@ -25,11 +26,12 @@ import (
 const hostileCases = 500
 
 // Run is the conformance suite. newEncoder returns an encoder that is set up to
-// be accepted by the backend's fake with any credential; each call returns a new
+// be accepted by the vendor's fake with any credential; each call returns a new
 // one with the same settings.
-func Run(t *testing.T, newEncoder func(testing.TB) backend.Encoder) {
+func Run(t *testing.T, vendor Vendor, newEncoder func(testing.TB) backend.Encoder) {
 	t.Helper()
-	s := &suite{newEncoder: newEncoder, cases: SharedCases(t)}
+	vendor.complete(t, newEncoder(t))
+	s := &suite{vendor: vendor, newEncoder: newEncoder, cases: SharedCases(t)}
 	rnd := rand.NewPCG(1, 2)
 	for i := range hostileCases {
 		data := make([]byte, 64+i*4)
@@ -39,7 +41,7 @@ func Run(t *testing.T, newEncoder func(testing.TB) backend.Encoder) {
 		s.cases[fmt.Sprintf("hostile%03d", i)] = Hostile(data)
 	}
 	s.cases["huge"] = huge(s.cases["full"])
-	s.names = sortedKeys(s.cases)
+	s.names = slices.Sorted(maps.Keys(s.cases))
 	t.Run("Spec", s.spec)
 	t.Run("Items", s.items)
 	t.Run("Masked", s.masked)
@@ -53,6 +55,7 @@ func Run(t *testing.T, newEncoder func(testing.TB) backend.Encoder) {
 }
 
 type suite struct {
+	vendor     Vendor
 	newEncoder func(testing.TB) backend.Encoder
 	cases      map[string]*exchange.Exchange
 	names      []string
@@ -102,7 +105,7 @@ func (s *suite) items(t *testing.T) {
 		backend.DropEncryption, backend.DropHealthCheck,
 	}
 	enc := s.newEncoder(t)
-	problems := vendorOf(t, enc).check
+	problems := s.vendor.Check
 	kept := 0
 	for _, name := range s.names {
 		before := []byte("before")
@@ -311,7 +314,7 @@ func (s *suite) framing(t *testing.T) {
 		if !json.Valid(body) && spec.ContentType == "application/json" {
 			t.Fatalf("%d items are not JSON together", n)
 		}
-		fake := vendorOf(t, enc).fake(Settings{})
+		fake := s.vendor.New(Settings{})
 		w := httptest.NewRecorder()
 		r := httptest.NewRequest(http.MethodPost, "http://vendor.example"+spec.Path, bytes.NewReader(body))
 		enc.SetHeader(r.Header)

@@ -66,7 +66,7 @@ func (s *suite) contracts(t *testing.T) {
 // more to give up.
 func (s *suite) degrades(t *testing.T, enc backend.Encoder, d backend.Degrader) {
 	t.Helper()
-	problems := vendorOf(t, enc).check
+	problems := s.vendor.Check
 	seen := 0
 	for _, name := range s.names {
 		item, drop := enc.Append(nil, s.cases[name])

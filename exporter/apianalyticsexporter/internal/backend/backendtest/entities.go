@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math"
 	"net/http"
 	"net/http/httptest"
@@ -112,7 +113,7 @@ func entityCases(k entity.Kind) map[string]*entity.Entity {
 }
 
 // RunEntities is the conformance suite for the entity streams of a backend.
-func RunEntities(t *testing.T, newEncoder func(testing.TB) backend.Encoder) {
+func RunEntities(t *testing.T, vendor Vendor, newEncoder func(testing.TB) backend.Encoder) {
 	t.Helper()
 	entities, ok := newEncoder(t).(backend.EntityBackend)
 	if !ok {
@@ -126,13 +127,13 @@ func RunEntities(t *testing.T, newEncoder func(testing.TB) backend.Encoder) {
 		if enc, ok := encoders[k]; ok {
 			t.Run(string(k), func(t *testing.T) {
 				t.Parallel()
-				entitySuite(t, k, enc, newEncoder(t))
+				entitySuite(t, vendor, k, enc, newEncoder(t))
 			})
 		}
 	}
 }
 
-func entitySuite(t *testing.T, k entity.Kind, enc backend.EntityEncoder, events backend.Encoder) {
+func entitySuite(t *testing.T, vendor Vendor, k entity.Kind, enc backend.EntityEncoder, events backend.Encoder) {
 	spec := enc.Spec()
 	if spec.Name != events.Spec().Name || spec.Path == events.Spec().Path || spec.ContentType == "" {
 		t.Errorf("Spec %+v does not fit that of the events", spec)
@@ -140,13 +141,13 @@ func entitySuite(t *testing.T, k entity.Kind, enc backend.EntityEncoder, events 
 	if spec.MaxItems < 1 || spec.MaxItemBytes < 1024 || spec.MaxRequestBytes < spec.MaxItemBytes+len(spec.Prefix)+len(spec.Suffix) {
 		t.Errorf("limits do not fit each other: %+v", spec)
 	}
-	vendor, stream := vendorOf(t, enc).fake(Settings{}).vendor.at(spec.Path)
+	served, stream := vendor.at(spec.Path)
 	if stream != string(k) {
 		t.Fatalf("the fake serves %q at %s", stream, spec.Path)
 	}
 	known := []backend.Drop{backend.DropNoID, backend.DropIncomplete}
 	cases := entityCases(k)
-	for _, name := range sortedKeys(cases) {
+	for _, name := range slices.Sorted(maps.Keys(cases)) {
 		x := cases[name]
 		before := fmt.Sprintf("%#v", x)
 		out, drop := enc.AppendEntity([]byte("before"), x)
@@ -165,7 +166,7 @@ func entitySuite(t *testing.T, k entity.Kind, enc backend.EntityEncoder, events 
 		case fmt.Sprintf("%#v", x) != before:
 			t.Errorf("%s: the entity was changed", name)
 		}
-		for _, p := range vendor.check(out) {
+		for _, p := range served.Check(out) {
 			t.Errorf("%s: %s in %s", name, p, out)
 		}
 		if bytes.Contains(out, []byte("null")) || strings.Contains(name, "masked") && bytes.Contains(out, []byte(`:"[REDACTED]"`)) {
@@ -184,13 +185,13 @@ func entitySuite(t *testing.T, k entity.Kind, enc backend.EntityEncoder, events 
 			}
 		}
 	}
-	entityFraming(t, k, enc)
+	entityFraming(t, vendor, k, enc)
 }
 
 // entityFraming: items put together as Spec says are a request that the fake takes.
-func entityFraming(t *testing.T, k entity.Kind, enc backend.EntityEncoder) {
+func entityFraming(t *testing.T, vendor Vendor, k entity.Kind, enc backend.EntityEncoder) {
 	spec := enc.Spec()
-	fake := vendorOf(t, enc).fake(Settings{})
+	fake := vendor.New(Settings{})
 	total := 0
 	for _, n := range []int{1, 2, spec.MaxItems} {
 		body := []byte(spec.Prefix)

@@ -7,7 +7,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net/http"
 	"slices"
 	"strconv"
 	"sync"
@@ -19,11 +18,9 @@ type Settings struct {
 	// Credential is the application id or API key that requests must carry;
 	// empty means that any non-empty one will do, and for a webhook also none.
 	Credential string
-	// SecretKey is what Cerberus hands out as HMAC key; empty means that of the
-	// vendor's own test vectors.
+	// SecretKey is the HMAC key that is handed out; empty means the vendor's.
 	SecretKey string
-	// MaxItems is the most events in a request; 0 means the backend's default
-	// (Moesif 200, ReadMe 30, Metlo 50).
+	// MaxItems is the most events in a request; 0 means the vendor's.
 	MaxItems int
 	// OnEvent, if set, gets each event of an accepted request, in order, before
 	// the answer is sent. Calls do not overlap. Entities come here, too.
@@ -34,8 +31,6 @@ type Settings struct {
 	// long runs. Ids are remembered in any case.
 	Discard bool
 }
-
-const typeJSON = "application/json"
 
 // Event is one accepted event, or entity.
 type Event struct {
@@ -81,8 +76,11 @@ type Fault struct {
 
 // Fake is an ingestion endpoint. It is safe for concurrent use.
 type Fake struct {
-	vendor   vendor
-	settings Settings
+	// Vendor and Settings are what the fake was made of; they stay as they are.
+	Vendor   Vendor
+	Settings Settings
+
+	config *remoteConfig // nil if there is none
 
 	mu         sync.Mutex
 	changed    chan struct{} // closed and replaced when events arrive
@@ -91,70 +89,6 @@ type Fake struct {
 	events     []Event
 	violations []string
 	faults     []Fault
-}
-
-// vendor is what differs between the endpoints.
-type vendor struct {
-	name string
-	path string // "": any path and query
-	// beside is a path where no events come, which faults spare.
-	beside string
-	// mediaTypes of a request; nil is application/json.
-	mediaTypes []string
-	// split returns the events of a request, or an error without data; nil
-	// splits a bare JSON array.
-	split        func(mediaType string, body []byte) ([]json.RawMessage, error)
-	maxItems     int
-	maxItemBytes int
-	maxBytes     int    // uncompressed, the whole request
-	idField      string // or that with an underscore before it; empty: events have no id, so none is a duplicate
-	success      int
-	authorized   func(h http.Header, credential string) bool
-	check        func(event []byte) []string
-	// streams are what is served beside the events, by path.
-	streams map[string]vendorStream
-	// frame, if set, takes a text frame of a WebSocket and returns the code with
-	// which the connection is to be closed, or 0.
-	frame func(f *Fake, data []byte) int
-	// serve, if set, answers in place of what the others have in common.
-	serve  func(f *Fake, r *http.Request) (status int, text string)
-	config *remoteConfig // nil if there is none
-}
-
-// vendorStream is what differs between the events and the entities of a vendor.
-type vendorStream struct {
-	name     string
-	idField  string
-	maxBytes int
-	check    func(item []byte) []string
-}
-
-// at returns the vendor as it is at a path, and the stream served there.
-func (v vendor) at(path string) (_ vendor, stream string) {
-	s, ok := v.streams[path]
-	if !ok {
-		return v, ""
-	}
-	v.path, v.idField, v.maxBytes, v.check = path, s.idField, s.maxBytes, s.check
-	return v, s.name
-}
-
-func newFake(v vendor, s Settings) *Fake {
-	if v.mediaTypes == nil {
-		v.mediaTypes = []string{typeJSON}
-	}
-	if v.split == nil {
-		v.split = splitArray
-	}
-	if s.MaxItems > 0 {
-		v.maxItems = s.MaxItems
-	}
-	return &Fake{
-		vendor:   v,
-		settings: s,
-		changed:  make(chan struct{}),
-		seen:     make(map[string]struct{}),
-	}
 }
 
 // Script appends faults; each is used up before the next one begins.
@@ -245,21 +179,23 @@ func (f *Fake) nextFault() *Fault {
 	return &fault
 }
 
-func (f *Fake) violate(texts ...string) {
+// Violate records what is wrong with a request.
+func (f *Fake) Violate(texts ...string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.stats.Violations += len(texts)
 	for _, text := range texts {
-		if !f.settings.Discard {
+		if !f.Settings.Discard {
 			f.violations = append(f.violations, text)
 		}
-		if f.settings.OnViolation != nil {
-			f.settings.OnViolation(text)
+		if f.Settings.OnViolation != nil {
+			f.Settings.OnViolation(text)
 		}
 	}
 }
 
-func (f *Fake) accept(items []json.RawMessage) {
+// Accept records events that were taken.
+func (f *Fake) Accept(items []json.RawMessage) {
 	now := time.Now().UTC()
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -268,12 +204,12 @@ func (f *Fake) accept(items []json.RawMessage) {
 		var id string
 		// The item has passed the check, so both are there.
 		_ = json.Unmarshal(item, &fields)
-		raw, ok := fields[f.vendor.idField]
+		raw, ok := fields[f.Vendor.IDField]
 		if !ok {
-			raw = fields["_"+f.vendor.idField]
+			raw = fields["_"+f.Vendor.IDField]
 		}
 		_ = json.Unmarshal(raw, &id)
-		if f.vendor.idField == "" {
+		if f.Vendor.IDField == "" {
 			id = strconv.Itoa(f.stats.Accepted + 1)
 		}
 		_, dup := f.seen[id]
@@ -283,12 +219,12 @@ func (f *Fake) accept(items []json.RawMessage) {
 			f.stats.Accepted++
 			f.seen[id] = struct{}{}
 		}
-		ev := Event{Backend: f.vendor.name, ID: id, Duplicate: dup, JSON: item, ReceivedAt: now}
-		if !f.settings.Discard {
+		ev := Event{Backend: f.Vendor.Name, ID: id, Duplicate: dup, JSON: item, ReceivedAt: now}
+		if !f.Settings.Discard {
 			f.events = append(f.events, ev)
 		}
-		if f.settings.OnEvent != nil {
-			f.settings.OnEvent(ev)
+		if f.Settings.OnEvent != nil {
+			f.Settings.OnEvent(ev)
 		}
 	}
 	f.announce()
@@ -306,12 +242,12 @@ func (f *Fake) acceptEntities(stream, idField string, items []json.RawMessage) {
 		_ = json.Unmarshal(item, &fields)
 		_ = json.Unmarshal(fields[idField], &id)
 		f.stats.Entities++
-		ev := Event{Backend: f.vendor.name, Stream: stream, ID: id, JSON: item, ReceivedAt: now}
-		if !f.settings.Discard {
+		ev := Event{Backend: f.Vendor.Name, Stream: stream, ID: id, JSON: item, ReceivedAt: now}
+		if !f.Settings.Discard {
 			f.events = append(f.events, ev)
 		}
-		if f.settings.OnEvent != nil {
-			f.settings.OnEvent(ev)
+		if f.Settings.OnEvent != nil {
+			f.Settings.OnEvent(ev)
 		}
 	}
 	f.announce()

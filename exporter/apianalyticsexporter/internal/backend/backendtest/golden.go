@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -57,7 +58,7 @@ func sharedDir(t testing.TB) string {
 //
 // The cases are the shared ones and testdata/<case>/exchange.json. The block is what
 // config returns, with the fields of testdata/<case>/settings.json, if there is one.
-func Golden(t *testing.T, update bool, config func() backend.Config) {
+func Golden(t *testing.T, update bool, vendor Vendor, config func() backend.Config) {
 	t.Helper()
 	cases := SharedCases(t)
 	own, err := filepath.Glob(filepath.Join("testdata", "*", "exchange.json"))
@@ -74,10 +75,10 @@ func Golden(t *testing.T, update bool, config func() backend.Config) {
 		}
 	}
 	t.Cleanup(func() { keptShare(t, len(cases)) })
-	for _, name := range sortedKeys(cases) {
+	for _, name := range slices.Sorted(maps.Keys(cases)) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			golden(t, update, filepath.Join("testdata", name), cases[name], config())
+			golden(t, update, vendor, filepath.Join("testdata", name), cases[name], config())
 		})
 	}
 	wants, err := filepath.Glob(filepath.Join("testdata", "*", "want.json"))
@@ -91,7 +92,7 @@ func Golden(t *testing.T, update bool, config func() backend.Config) {
 	}
 }
 
-func golden(t *testing.T, update bool, dir string, ex *exchange.Exchange, config backend.Config) {
+func golden(t *testing.T, update bool, vendor Vendor, dir string, ex *exchange.Exchange, config backend.Config) {
 	settings, err := os.ReadFile(filepath.Join(dir, "settings.json"))
 	if errors.Is(err, fs.ErrNotExist) {
 		settings, err = []byte("{}"), nil
@@ -108,11 +109,12 @@ func golden(t *testing.T, update bool, dir string, ex *exchange.Exchange, config
 	if err != nil {
 		t.Fatal(err)
 	}
+	vendor.complete(t, enc)
 	out, drop := enc.Append(nil, ex)
 	if drop != backend.Keep {
 		out, _ = json.Marshal(map[string]backend.Drop{"drop": drop})
 	} else {
-		for _, problem := range vendorOf(t, enc).check(out) {
+		for _, problem := range vendor.Check(out) {
 			t.Error(problem)
 		}
 	}

@@ -5,7 +5,9 @@ package backendtest
 
 import (
 	"encoding/binary"
+	"maps"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -182,7 +184,7 @@ func Hostile(data []byte) *exchange.Exchange {
 	for range s.byte() % 5 {
 		keys[strings.ToValidUTF8(s.text(), "?")] = s.value(0)
 	}
-	for _, k := range sortedKeys(keys) {
+	for _, k := range slices.Sorted(maps.Keys(keys)) {
 		ex.Metadata = append(ex.Metadata, exchange.KeyValue{Key: k, Value: keys[k]})
 	}
 	// What was added later comes last, so that old inputs mean what they meant.

@@ -9,6 +9,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -152,7 +153,7 @@ func (c *caseFile) exchange() (*exchange.Exchange, error) {
 		}
 		copy(id.dst, b)
 	}
-	for _, k := range sortedKeys(c.Metadata) {
+	for _, k := range slices.Sorted(maps.Keys(c.Metadata)) {
 		v, err := attributeValue(c.Metadata[k])
 		if err != nil {
 			return nil, fmt.Errorf("metadata %s: %w", k, err)

@@ -25,7 +25,7 @@ func (f *Fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	// Faults are for events.
 	var fault *Fault
-	if f.vendor.beside == "" || r.URL.Path != f.vendor.beside {
+	if f.Vendor.Beside == "" || r.URL.Path != f.Vendor.Beside {
 		fault = f.nextFault()
 	}
 	if fault == nil {
@@ -42,7 +42,7 @@ func (f *Fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	default:
 		// Read the request, as a server does that fails later on.
-		_, _ = io.Copy(io.Discard, io.LimitReader(r.Body, int64(f.vendor.maxBytes)))
+		_, _ = io.Copy(io.Discard, io.LimitReader(r.Body, int64(f.Vendor.MaxBytes)))
 	}
 	if fault.Delay > 0 {
 		timer := time.NewTimer(fault.Delay)
@@ -92,28 +92,28 @@ func reset(w http.ResponseWriter) {
 // handle returns the answer to a request that meets no fault.
 func (f *Fake) handle(r *http.Request) (status int, text string) {
 	refuse := func(status int, problems ...string) (int, string) {
-		f.violate(problems...)
+		f.Violate(problems...)
 		body, _ := json.Marshal(map[string]any{"errors": problems})
 		return status, string(body)
 	}
-	v := f.vendor
-	if v.serve != nil {
-		return v.serve(f, r)
+	v := f.Vendor
+	if v.Serve != nil {
+		return v.Serve(f, r)
 	}
 	v, stream := v.at(r.URL.Path)
-	if v.path != "" && (r.URL.Path != v.path || r.URL.RawQuery != "") {
-		return refuse(http.StatusNotFound, "request: not to "+v.path)
+	if v.Path != "" && (r.URL.Path != v.Path || r.URL.RawQuery != "") {
+		return refuse(http.StatusNotFound, "request: not to "+v.Path)
 	}
 	if r.Method != http.MethodPost {
 		return refuse(http.StatusMethodNotAllowed, "request: method is not POST")
 	}
-	if !v.authorized(r.Header, f.settings.Credential) {
+	if !v.Authorized(r.Header, f.Settings.Credential) {
 		return refuse(http.StatusUnauthorized, "request: credential missing or wrong")
 	}
 	var problems []string
 	mediaType, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if err != nil || !slices.Contains(v.mediaTypes, mediaType) {
-		problems = append(problems, "request: Content-Type is not "+strings.Join(v.mediaTypes, " or "))
+	if err != nil || !slices.Contains(v.MediaTypes, mediaType) {
+		problems = append(problems, "request: Content-Type is not "+strings.Join(v.MediaTypes, " or "))
 	}
 	if c := params["charset"]; c != "" && !strings.EqualFold(c, "utf-8") {
 		problems = append(problems, "request: charset is not utf-8")
@@ -121,28 +121,28 @@ func (f *Fake) handle(r *http.Request) (status int, text string) {
 	if r.UserAgent() == "" || strings.HasPrefix(r.UserAgent(), "Go-http-client") {
 		problems = append(problems, "request: no User-Agent of its own")
 	}
-	body, tooLarge, err := f.readUpTo(r, v.maxBytes)
+	body, tooLarge, err := f.readUpTo(r, v.MaxBytes)
 	switch {
 	case tooLarge:
 		return refuse(http.StatusRequestEntityTooLarge,
-			fmt.Sprintf("request: more than %d bytes uncompressed", v.maxBytes))
+			fmt.Sprintf("request: more than %d bytes uncompressed", v.MaxBytes))
 	case err != nil:
 		return refuse(http.StatusBadRequest, append(problems, "request: "+err.Error())...)
 	}
-	items, err := v.split(mediaType, body)
+	items, err := v.Split(mediaType, body)
 	if err != nil {
 		return refuse(http.StatusBadRequest, append(problems, "request: "+err.Error())...)
 	}
-	if len(items) > v.maxItems {
+	if len(items) > v.MaxItems {
 		return refuse(http.StatusRequestEntityTooLarge,
-			fmt.Sprintf("request: %d events, at most %d allowed", len(items), v.maxItems))
+			fmt.Sprintf("request: %d events, at most %d allowed", len(items), v.MaxItems))
 	}
 	for i, item := range items {
-		if len(item) > v.maxItemBytes {
+		if len(item) > v.MaxItemBytes {
 			return refuse(http.StatusRequestEntityTooLarge,
-				fmt.Sprintf("event %d: %d bytes, at most %d allowed", i, len(item), v.maxItemBytes))
+				fmt.Sprintf("event %d: %d bytes, at most %d allowed", i, len(item), v.MaxItemBytes))
 		}
-		for _, p := range v.check(item) {
+		for _, p := range v.Check(item) {
 			problems = append(problems, fmt.Sprintf("event %d: %s", i, p))
 		}
 	}
@@ -150,16 +150,16 @@ func (f *Fake) handle(r *http.Request) (status int, text string) {
 		return refuse(http.StatusBadRequest, problems...)
 	}
 	if stream != "" {
-		f.acceptEntities(stream, v.idField, items)
+		f.acceptEntities(stream, v.IDField, items)
 	} else {
-		f.accept(items)
+		f.Accept(items)
 	}
-	return v.success, ""
+	return v.Success, ""
 }
 
-// read is readUpTo the limit of events.
-func (f *Fake) read(r *http.Request) (body []byte, tooLarge bool, err error) {
-	return f.readUpTo(r, f.vendor.maxBytes)
+// Read is readUpTo the limit of events.
+func (f *Fake) Read(r *http.Request) (body []byte, tooLarge bool, err error) {
+	return f.readUpTo(r, f.Vendor.MaxBytes)
 }
 
 // readUpTo returns the body without its content coding. Errors hold no data.
@@ -184,8 +184,8 @@ func (f *Fake) readUpTo(r *http.Request, maxBytes int) (body []byte, tooLarge bo
 	return body, len(body) > maxBytes, nil
 }
 
-// splitArray returns the elements of the JSON array that body consists of.
-func splitArray(_ string, body []byte) ([]json.RawMessage, error) {
+// SplitArray returns the elements of the JSON array that body consists of.
+func SplitArray(_ string, body []byte) ([]json.RawMessage, error) {
 	if !json.Valid(body) {
 		return nil, fmt.Errorf("body is not JSON")
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend"
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/backendtest"
+	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/cerberus/cerberustest"
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/wire"
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/exchange"
 )
@@ -151,7 +152,7 @@ func TestDegrade(t *testing.T) {
 		t.Fatalf("%v %s", ok, out)
 	}
 	out = out[len("before"):]
-	for _, p := range backendtest.CheckCerberus(out) {
+	for _, p := range cerberustest.Check(out) {
 		t.Error(p)
 	}
 	want := decode(t, string(item)).(map[string]any)
@@ -197,7 +198,7 @@ func TestWithin(t *testing.T) {
 			if drop != backend.Keep || len(item) > maxItemBytes {
 				t.Fatalf("%d + %d: %d bytes, %q", request, response, len(item), drop)
 			}
-			for _, p := range backendtest.CheckCerberus(item) {
+			for _, p := range cerberustest.Check(item) {
 				t.Errorf("%d + %d: %s", request, response, p)
 			}
 			if shed && len(item) < 20_000 && request < 50_000 {

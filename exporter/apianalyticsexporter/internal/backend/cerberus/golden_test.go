@@ -9,6 +9,7 @@ import (
 
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend"
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/backendtest"
+	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/cerberus/cerberustest"
 )
 
 // parityKey is the key of the vendor's test vectors (parity-fixtures/hash_pii.yaml).
@@ -17,7 +18,7 @@ const parityKey = "cerberus-parity-test-key-v1"
 var update = flag.Bool("update", false, "rewrite the golden files")
 
 func TestGolden(t *testing.T) {
-	backendtest.Golden(t, *update, func() backend.Config { return &Config{Token: "sk_test", SecretKey: parityKey, ResponseBodies: true} })
+	backendtest.Golden(t, *update, cerberustest.Vendor, func() backend.Config { return &Config{Token: "sk_test", SecretKey: parityKey, ResponseBodies: true} })
 }
 
 func newEncoder(t testing.TB, c Config) *Encoder {

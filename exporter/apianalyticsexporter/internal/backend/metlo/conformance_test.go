@@ -8,6 +8,7 @@ import (
 
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend"
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/backendtest"
+	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/metlo/metlotest"
 )
 
 func TestConformance(t *testing.T) {
@@ -19,7 +20,7 @@ func TestConformance(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			backendtest.Run(t, func(t testing.TB) backend.Encoder {
+			backendtest.Run(t, metlotest.Vendor, func(t testing.TB) backend.Encoder {
 				s := settings // the suite runs in parallel
 				s.APIKey = "metlo.key"
 				return newEncoder(t, s)
@@ -30,9 +31,9 @@ func TestConformance(t *testing.T) {
 
 // FuzzAppend and FuzzAppendV2 hold the output to the schema, whatever the exchange.
 func FuzzAppend(f *testing.F) {
-	backendtest.FuzzAppend(f, newEncoder(f, Config{APIKey: "metlo.key"}), backendtest.CheckMetlo)
+	backendtest.FuzzAppend(f, newEncoder(f, Config{APIKey: "metlo.key"}), metlotest.Check)
 }
 
 func FuzzAppendV2(f *testing.F) {
-	backendtest.FuzzAppend(f, newEncoder(f, Config{APIKey: "metlo.key", API: V2}), backendtest.CheckMetlo)
+	backendtest.FuzzAppend(f, newEncoder(f, Config{APIKey: "metlo.key", API: V2}), metlotest.Check)
 }

@@ -24,6 +24,7 @@ import (
 
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend"
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/backendtest"
+	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/metlo/metlotest"
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/exchange"
 )
 
@@ -158,7 +159,7 @@ func TestEncryption(t *testing.T) {
 	if drop != backend.Keep {
 		t.Fatalf("dropped: %s", drop)
 	}
-	for _, problem := range backendtest.CheckMetlo(item) {
+	for _, problem := range metlotest.Check(item) {
 		t.Error(problem)
 	}
 	for _, word := range []string{"qname", "qvalue", "qempty", "x-reqname", "reqvalue", "reqbody", "x-respname", "respvalue", "respbody", "agent", "uservalue"} {
@@ -196,7 +197,7 @@ func TestEncryptionLeavesNothing(t *testing.T) {
 		if drop != backend.Keep {
 			continue
 		}
-		for _, problem := range backendtest.CheckMetlo(item) {
+		for _, problem := range metlotest.Check(item) {
 			t.Errorf("%s: %s", name, problem)
 		}
 		for _, m := range []exchange.Message{ex.Request, ex.Response} {

@@ -9,12 +9,13 @@ import (
 
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend"
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/backendtest"
+	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/metlo/metlotest"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
 
 func TestGolden(t *testing.T) {
-	backendtest.Golden(t, *update, func() backend.Config { return &Config{APIKey: "metlo.key"} })
+	backendtest.Golden(t, *update, metlotest.Vendor, func() backend.Config { return &Config{APIKey: "metlo.key"} })
 }
 
 func newEncoder(t testing.TB, c Config) *Encoder {

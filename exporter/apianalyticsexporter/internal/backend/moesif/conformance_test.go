@@ -8,15 +8,16 @@ import (
 
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend"
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/backendtest"
+	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/moesif/moesiftest"
 )
 
 func TestConformance(t *testing.T) {
-	backendtest.Run(t, func(t testing.TB) backend.Encoder {
+	backendtest.Run(t, moesiftest.Vendor, func(t testing.TB) backend.Encoder {
 		return newEncoder(t, Config{ApplicationID: "app-id"})
 	})
 }
 
 // FuzzAppend holds the output to the schema, whatever the exchange.
 func FuzzAppend(f *testing.F) {
-	backendtest.FuzzAppend(f, newEncoder(f, Config{ApplicationID: "app-id"}), backendtest.CheckMoesif)
+	backendtest.FuzzAppend(f, newEncoder(f, Config{ApplicationID: "app-id"}), moesiftest.Check)
 }

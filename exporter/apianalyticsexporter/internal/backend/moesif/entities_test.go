@@ -9,10 +9,11 @@ import (
 
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend"
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/backendtest"
+	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/moesif/moesiftest"
 )
 
 func TestEntityConformance(t *testing.T) {
-	backendtest.RunEntities(t, func(t testing.TB) backend.Encoder {
+	backendtest.RunEntities(t, moesiftest.Vendor, func(t testing.TB) backend.Encoder {
 		return newEncoder(t, Config{ApplicationID: "app-id", SessionIDAsToken: true})
 	})
 }

@@ -9,12 +9,13 @@ import (
 
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend"
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/backendtest"
+	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/moesif/moesiftest"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
 
 func TestGolden(t *testing.T) {
-	backendtest.Golden(t, *update, func() backend.Config { return &Config{ApplicationID: "app-id"} })
+	backendtest.Golden(t, *update, moesiftest.Vendor, func() backend.Config { return &Config{ApplicationID: "app-id"} })
 }
 
 func newEncoder(t testing.TB, c Config) *Encoder {

@@ -2,11 +2,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Command new writes the files of a new backend, which pass the suite as they are, and
-// enters it in the registry, the tests and the README:
+// enters it in the registry and the README:
 //
-//	go run ./internal/backend/new NAME    # in exporter/apianalyticsexporter
+//	go run ./internal/backend/new NAME       # in exporter/apianalyticsexporter
+//	go run ./internal/backend/new -vendors   # only the list of the vendors' sides
 //
-// What is to be filled in is marked TODO.
+// What is to be filled in is marked TODO. The list, for tests, follows from the
+// registry; "make generate" writes it, too.
 package main
 
 import (
@@ -19,6 +21,7 @@ import (
 	"path"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"text/template"
 )
@@ -29,14 +32,21 @@ var templates embed.FS
 const (
 	module  = "github.com/apispan/apispan/exporter/apianalyticsexporter"
 	folder  = "internal/backend/"
-	vendors = folder + "backendtest/vendors.go"
+	vendors = folder + "vendors/vendors.go"
 )
 
 func main() {
 	if len(os.Args) != 2 {
 		fail(errors.New("write the backend's name: go run ./internal/backend/new NAME"))
 	}
-	files, err := backendFiles(".", os.Args[1])
+	var files map[string][]byte
+	var err error
+	if os.Args[1] == "-vendors" {
+		files = make(map[string][]byte)
+		err = addVendors(".", files)
+	} else {
+		files, err = backendFiles(".", os.Args[1])
+	}
 	if err != nil {
 		fail(err)
 	}
@@ -48,8 +58,9 @@ func main() {
 			fail(err)
 		}
 	}
-	fmt.Printf("written: %s%s. Next: fill in what is marked TODO there and in %sbackendtest/%s.go, then\n\tgo test ./%s%s -update\n",
-		folder, os.Args[1], folder, os.Args[1], folder, os.Args[1])
+	if os.Args[1] != "-vendors" {
+		fmt.Printf("written: %s%s. Next: fill in what is marked TODO there, then\n\tgo test ./%[1]s%[2]s -update\n", folder, os.Args[1])
+	}
 }
 
 func fail(err error) {
@@ -78,14 +89,13 @@ func backendFiles(root, name string) (map[string][]byte, error) {
 		}
 		to := path.Join(folder, name, file)
 		if file == "vendor.go" {
-			to = folder + "backendtest/" + name + ".go"
+			to = path.Join(folder, name, name+"test", name+"test.go")
 		}
 		files[to] = b.Bytes()
 	}
 	for _, e := range []struct{ file, before, text string }{
 		{"backends.go", "\t\"" + module + "/internal/backend/webhook\"\n", fmt.Sprintf("\t%q\n", module+"/"+folder+name)},
 		{"backends.go", "\t// Webhook selects", fmt.Sprintf("\t// %s selects %s.\n\t%s configoptional.Optional[%s.Config] `mapstructure:%q`\n", data.Title, data.Title, data.Title, name, name)},
-		{vendors, "\t\"webhook\":", fmt.Sprintf("\t%q: {New%s, Check%s},\n", name, data.Title, data.Title)},
 		{"README.md", "| `webhook::` |", fmt.Sprintf("| `%s::` | default | meaning |\n| --- | --- | --- |\n| `endpoint` | required | the vendor's URL |\n| `api_key` | required | TODO |\n\n", name)},
 		{"README.md", "`webhook` | – | the backend; exactly one |", "`" + name + "`, "},
 	} {
@@ -102,6 +112,9 @@ func backendFiles(root, name string) (map[string][]byte, error) {
 		}
 		files[e.file] = append(append(bytes.Clone(text[:at]), e.text...), text[at:]...)
 	}
+	if err := addVendors(root, files); err != nil {
+		return nil, err
+	}
 	for file, text := range files {
 		if strings.HasSuffix(file, ".go") {
 			formatted, err := format.Source(text)
@@ -112,4 +125,34 @@ func backendFiles(root, name string) (map[string][]byte, error) {
 		}
 	}
 	return files, nil
+}
+
+// addVendors adds the list of the vendors' sides, by the registry, which may be among
+// the files already.
+func addVendors(root string, files map[string][]byte) error {
+	registry, ok := files["backends.go"]
+	if !ok {
+		var err error
+		if registry, err = os.ReadFile(filepath.Join(root, "backends.go")); err != nil {
+			return err
+		}
+	}
+	var names []string
+	for _, m := range regexp.MustCompile(`configoptional\.Optional\[(\w+)\.Config\]`).FindAllSubmatch(registry, -1) {
+		names = append(names, string(m[1]))
+	}
+	if len(names) == 0 {
+		return errors.New("backends.go holds no registry: run this in exporter/apianalyticsexporter")
+	}
+	slices.Sort(names)
+	t, err := template.ParseFS(templates, "template/vendors.go.tmpl")
+	if err != nil {
+		return err
+	}
+	var b bytes.Buffer
+	if err := t.Execute(&b, names); err != nil {
+		return err
+	}
+	files[vendors], err = format.Source(b.Bytes())
+	return err
 }

@@ -4,10 +4,12 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -25,6 +27,17 @@ func TestScaffold(t *testing.T) {
 	files, err := backendFiles(root, "acme")
 	if err != nil {
 		t.Fatal(err)
+	}
+	// What one backend takes: its folder, the registry, the README, and a generated list.
+	var outside []string
+	for name := range files {
+		if !strings.HasPrefix(name, "internal/backend/acme/") {
+			outside = append(outside, name)
+		}
+	}
+	slices.Sort(outside)
+	if want := []string{"README.md", "backends.go", "internal/backend/vendors/vendors.go"}; !slices.Equal(outside, want) {
+		t.Errorf("outside of its folder a backend touches %q, want %q", outside, want)
 	}
 	dir := t.TempDir()
 	overlay := struct{ Replace map[string]string }{map[string]string{}}
@@ -60,6 +73,36 @@ func TestScaffold(t *testing.T) {
 	work := t.TempDir()
 	run(work, bin, "-test.run", "Golden", "-update")
 	run(work, bin)
+
+	// An encoder that drops everything is found, although its golden files say so.
+	event := overlay.Replace[filepath.Join(root, "internal/backend/acme/event.go")]
+	text = files["internal/backend/acme/event.go"]
+	drops := bytes.Replace(text, []byte("exchange.Exchange) ([]byte, backend.Drop) {\n"),
+		[]byte("exchange.Exchange) ([]byte, backend.Drop) {\n\tif ex.Status >= 0 {\n\t\treturn dst, backend.DropMethod\n\t}\n"), 1)
+	if bytes.Equal(drops, text) {
+		t.Fatal("the template's Append is declared otherwise")
+	}
+	if err := os.WriteFile(event, drops, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	run(root, "go", "test", "-c", "-vet=off", "-overlay", list, "-o", bin, "./internal/backend/acme")
+	cmd := exec.Command(bin, "-test.run", "Golden", "-update")
+	cmd.Dir = t.TempDir()
+	if out, err := cmd.CombinedOutput(); err == nil || !bytes.Contains(out, []byte("cases become an event, want two thirds")) {
+		t.Errorf("an encoder that drops everything: %v\n%s", err, out)
+	}
+}
+
+// TestVendorsAreGenerated: the list of the vendors' sides is that of the registry.
+func TestVendorsAreGenerated(t *testing.T) {
+	t.Parallel()
+	files := make(map[string][]byte)
+	if err := addVendors("../../..", files); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := os.ReadFile("../vendors/vendors.go"); err != nil || !bytes.Equal(got, files[vendors]) {
+		t.Errorf("vendors.go is not that of the registry (%v): go run ./internal/backend/new -vendors", err)
+	}
 }
 
 func TestBadNames(t *testing.T) {

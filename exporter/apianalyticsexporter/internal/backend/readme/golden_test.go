@@ -9,6 +9,7 @@ import (
 
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend"
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/backendtest"
+	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/readme/readmetest"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -16,7 +17,7 @@ var update = flag.Bool("update", false, "rewrite the golden files")
 func init() { platform = func() string { return "arch-os/version" } }
 
 func TestGolden(t *testing.T) {
-	backendtest.Golden(t, *update, func() backend.Config { return &Config{APIKey: "rdme_key"} })
+	backendtest.Golden(t, *update, readmetest.Vendor, func() backend.Config { return &Config{APIKey: "rdme_key"} })
 }
 
 func newEncoder(t testing.TB, c Config) *Encoder {

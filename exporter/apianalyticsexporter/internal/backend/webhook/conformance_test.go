@@ -8,12 +8,14 @@ import (
 
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend"
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/backendtest"
+	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/backendtest/check"
+	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/webhook/webhooktest"
 )
 
 func TestConformance(t *testing.T) {
 	for _, format := range []string{FormatNDJSON, FormatHAR} {
 		t.Run(format, func(t *testing.T) {
-			backendtest.Run(t, func(t testing.TB) backend.Encoder {
+			backendtest.Run(t, webhooktest.Vendor, func(t testing.TB) backend.Encoder {
 				return newEncoder(t, Config{Format: format, BearerToken: "token"})
 			})
 		})
@@ -22,9 +24,9 @@ func TestConformance(t *testing.T) {
 
 // FuzzAppend and FuzzAppendHAR hold the output to the schemas, whatever the exchange.
 func FuzzAppend(f *testing.F) {
-	backendtest.FuzzAppend(f, newEncoder(f, Config{}), backendtest.CheckWebhook)
+	backendtest.FuzzAppend(f, newEncoder(f, Config{}), webhooktest.Check)
 }
 
 func FuzzAppendHAR(f *testing.F) {
-	backendtest.FuzzAppend(f, newEncoder(f, Config{Format: FormatHAR}), backendtest.CheckHAREntry)
+	backendtest.FuzzAppend(f, newEncoder(f, Config{Format: FormatHAR}), check.HAREntry)
 }

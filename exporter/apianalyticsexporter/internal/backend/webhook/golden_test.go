@@ -9,12 +9,13 @@ import (
 
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend"
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/backendtest"
+	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/webhook/webhooktest"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
 
 func TestGolden(t *testing.T) {
-	backendtest.Golden(t, *update, func() backend.Config { return &Config{} })
+	backendtest.Golden(t, *update, webhooktest.Vendor, func() backend.Config { return &Config{} })
 }
 
 func newEncoder(t testing.TB, c Config) *Encoder {

@@ -15,15 +15,19 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"os"
 	"os/signal"
+	"slices"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
 
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/backendtest"
+	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/vendors"
 )
 
 // shutdownTimeout bounds how long requests in flight may take at the end.
@@ -43,36 +47,29 @@ func main() {
 
 // endpoint is one vendor's flags and server.
 type endpoint struct {
-	backend    string
+	vendor     backendtest.Vendor
 	address    string
 	credential string
 	secretKey  string
 	faults     []backendtest.Fault
-	create     func(backendtest.Settings) *backendtest.Fake
 	fake       *backendtest.Fake
 	server     *http.Server
 }
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	moesif := &endpoint{backend: "moesif", create: backendtest.NewMoesif}
-	readme := &endpoint{backend: "readme", create: backendtest.NewReadMe}
-	metlo := &endpoint{backend: "metlo", create: backendtest.NewMetlo}
-	cerberus := &endpoint{backend: "cerberus", create: backendtest.NewCerberus}
 	fs := flag.NewFlagSet("fakevendor", flag.ContinueOnError)
 	fs.SetOutput(stderr)
-	fs.StringVar(&moesif.address, "moesif", "", "`address` for the Moesif endpoint, such as 127.0.0.1:0; empty: not served")
-	fs.StringVar(&readme.address, "readme", "", "`address` for the ReadMe endpoint, such as 127.0.0.1:0; empty: not served")
-	fs.StringVar(&metlo.address, "metlo", "", "`address` for Metlo's collector, such as 127.0.0.1:0; empty: not served")
-	fs.StringVar(&cerberus.address, "cerberus", "", "`address` for Cerberus, HTTP and WebSocket, such as 127.0.0.1:0; empty: not served")
-	fs.StringVar(&moesif.credential, "moesif-application-id", "", "the only application `id` to accept; empty: any")
-	fs.StringVar(&readme.credential, "readme-api-key", "", "the only API `key` to accept; empty: any")
-	fs.StringVar(&metlo.credential, "metlo-api-key", "", "the only API `key` to accept; empty: any")
-	fs.StringVar(&cerberus.credential, "cerberus-token", "", "the only API `key` to accept; empty: any")
-	fs.StringVar(&cerberus.secretKey, "cerberus-secret-key", "", "the HMAC `key` to hand out; empty: that of the vendor's test vectors")
-	fs.Func("moesif-fault", "scripted `fault`, such as status=503,count=3; may be repeated", moesif.addFault)
-	fs.Func("readme-fault", "scripted `fault`, such as status=503,count=3; may be repeated", readme.addFault)
-	fs.Func("metlo-fault", "scripted `fault`, such as status=503,count=3; may be repeated", metlo.addFault)
-	fs.Func("cerberus-fault", "scripted `fault`, such as status=503,count=3; may be repeated", cerberus.addFault)
+	var all []*endpoint
+	for _, name := range slices.Sorted(maps.Keys(vendors.All)) {
+		e := &endpoint{vendor: vendors.All[name]}
+		all = append(all, e)
+		fs.StringVar(&e.address, name, "", "`address` for the endpoint of "+name+", such as 127.0.0.1:0; empty: not served")
+		fs.StringVar(&e.credential, name+"-"+strings.ReplaceAll(e.vendor.Credential, "_", "-"), "", "the only `credential` to accept; empty: any")
+		fs.Func(name+"-fault", "scripted `fault`, such as status=503,count=3; may be repeated", e.addFault)
+		if e.vendor.SecretKey != "" {
+			fs.StringVar(&e.secretKey, name+"-secret-key", "", "the HMAC `key` to hand out; empty: that of the vendor's test vectors")
+		}
+	}
 	record := fs.String("record", "", "append event and violation records to `file` instead of stdout")
 	if err := fs.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
@@ -81,13 +78,13 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return exitUsage
 	}
 	var endpoints []*endpoint
-	for _, e := range []*endpoint{moesif, readme, metlo, cerberus} {
+	for _, e := range all {
 		if e.address != "" {
 			endpoints = append(endpoints, e)
 		}
 	}
 	if fs.NArg() > 0 || len(endpoints) == 0 {
-		fmt.Fprintln(stderr, "fakevendor: give at least one of -moesif, -readme, -metlo and -cerberus ADDRESS, and no other arguments")
+		fmt.Fprintln(stderr, "fakevendor: give the address of at least one endpoint, such as -moesif 127.0.0.1:0, and no other arguments")
 		return exitUsage
 	}
 	control := &recorder{w: bufio.NewWriter(stdout)}
@@ -110,11 +107,11 @@ func serve(ctx context.Context, endpoints []*endpoint, control, records *recorde
 	for _, e := range endpoints {
 		ln, err := net.Listen("tcp", e.address)
 		if err != nil {
-			fmt.Fprintf(stderr, "fakevendor: -%s: %v\n", e.backend, err)
+			fmt.Fprintf(stderr, "fakevendor: -%s: %v\n", e.vendor.Name, err)
 			return exitUsage
 		}
 		e.start(ln, records, failed)
-		control.write(listening{Type: "listening", Backend: e.backend, URL: "http://" + ln.Addr().String()})
+		control.write(listening{Type: "listening", Backend: e.vendor.Name, URL: "http://" + ln.Addr().String()})
 	}
 	var err error
 	select {
@@ -146,7 +143,7 @@ func serve(ctx context.Context, endpoints []*endpoint, control, records *recorde
 }
 
 func (e *endpoint) start(ln net.Listener, records *recorder, failed chan<- error) {
-	e.fake = e.create(backendtest.Settings{
+	e.fake = e.vendor.New(backendtest.Settings{
 		Credential: e.credential,
 		SecretKey:  e.secretKey,
 		Discard:    true,
@@ -164,7 +161,7 @@ func (e *endpoint) start(ln net.Listener, records *recorder, failed chan<- error
 			})
 		},
 		OnViolation: func(text string) {
-			records.write(violation{Type: "violation", Backend: e.backend, Message: text})
+			records.write(violation{Type: "violation", Backend: e.vendor.Name, Message: text})
 		},
 	})
 	e.fake.Script(e.faults...)

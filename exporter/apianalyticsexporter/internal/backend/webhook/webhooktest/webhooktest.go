@@ -1,7 +1,7 @@
 // Copyright The apispan Authors
 // SPDX-License-Identifier: Apache-2.0
 
-package backendtest
+package webhooktest
 
 import (
 	"bytes"
@@ -14,38 +14,39 @@ import (
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
+	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/backendtest"
+	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/backendtest/check"
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/webhook/schema"
 )
 
 // The limits of the webhook are this exporter's own.
 const (
-	webhookMaxItems     = 500
-	webhookMaxItemBytes = 1_000_000
-	webhookMaxBytes     = 5_000_000
+	maxItems     = 500
+	maxItemBytes = 1_000_000
+	maxBytes     = 5_000_000
 
 	typeNDJSON = "application/x-ndjson"
 )
 
-// NewWebhook returns a receiver of the webhook backend. It takes any path and both
+// Vendor is a receiver of the webhook backend. It takes any path and both
 // formats, told apart by Content-Type.
-func NewWebhook(s Settings) *Fake {
-	return newFake(vendor{
-		name:         "webhook",
-		mediaTypes:   []string{typeNDJSON, typeJSON},
-		split:        splitWebhook,
-		maxItems:     webhookMaxItems,
-		maxItemBytes: webhookMaxItemBytes,
-		maxBytes:     webhookMaxBytes,
-		idField:      "id", // "_id" in an entry of a HAR log
-		success:      http.StatusNoContent,
-		check:        CheckWebhook,
-		authorized: func(h http.Header, credential string) bool {
-			return credential == "" || h.Get("Authorization") == "Bearer "+credential
-		},
-	}, s)
+var Vendor = backendtest.Vendor{
+	Name:         "webhook",
+	Credential:   "bearer_token",
+	MediaTypes:   []string{typeNDJSON, "application/json"},
+	Split:        split,
+	MaxItems:     maxItems,
+	MaxItemBytes: maxItemBytes,
+	MaxBytes:     maxBytes,
+	IDField:      "id", // "_id" in an entry of a HAR log
+	Success:      http.StatusNoContent,
+	Check:        Check,
+	Authorized: func(h http.Header, credential string) bool {
+		return credential == "" || h.Get("Authorization") == "Bearer "+credential
+	},
 }
 
-var webhookSchema = sync.OnceValue(func() *jsonschema.Schema { return mustSchema(schema.Event) })
+var eventSchema = sync.OnceValue(func() *jsonschema.Schema { return mustSchema(schema.Event) })
 
 // mustSchema compiles a JSON Schema of ours.
 func mustSchema(text []byte) *jsonschema.Schema {
@@ -84,15 +85,15 @@ func checkSchema(s *jsonschema.Schema, event []byte) (problems []string) {
 	return problems
 }
 
-// CheckWebhook returns what is wrong with one event, neutral or an entry of a HAR
+// Check returns what is wrong with one event, neutral or an entry of a HAR
 // log; nothing if it is sound.
-func CheckWebhook(event []byte) []string {
+func Check(event []byte) []string {
 	if bytes.HasPrefix(event, []byte(`{"startedDateTime"`)) {
-		return CheckHAREntry(event)
+		return check.HAREntry(event)
 	}
-	problems := checkEvent(event, isObject)
+	problems := check.Event(event, check.AnyObject)
 	if len(problems) == 0 {
-		problems = checkSchema(webhookSchema(), event)
+		problems = checkSchema(eventSchema(), event)
 	}
 	if bytes.ContainsAny(event, "\r\n") {
 		problems = append(problems, "event: a line break within the line")
@@ -100,8 +101,8 @@ func CheckWebhook(event []byte) []string {
 	return problems
 }
 
-// splitWebhook returns the lines of NDJSON or the entries of a HAR log.
-func splitWebhook(mediaType string, body []byte) ([]json.RawMessage, error) {
+// split returns the lines of NDJSON or the entries of a HAR log.
+func split(mediaType string, body []byte) ([]json.RawMessage, error) {
 	if mediaType == typeNDJSON {
 		lines, ok := bytes.CutSuffix(body, []byte("\n"))
 		if !ok {

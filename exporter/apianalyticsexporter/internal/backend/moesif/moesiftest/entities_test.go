@@ -1,18 +1,20 @@
 // Copyright The apispan Authors
 // SPDX-License-Identifier: Apache-2.0
 
-package backendtest
+package moesiftest
 
 import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+
+	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/backendtest"
 )
 
-// TestMoesifEntities: the fake takes what is sound and refuses what is not, each
+// TestEntities: the fake takes what is sound and refuses what is not, each
 // stream at its own path.
-func TestMoesifEntities(t *testing.T) {
+func TestEntities(t *testing.T) {
 	t.Parallel()
 	const id = "5f0c2c2e-8b1a-4d3e-9a77-0123456789ab"
 	for _, tt := range []struct {
@@ -41,7 +43,7 @@ func TestMoesifEntities(t *testing.T) {
 		{"/v1/actions/batch", `[{"action_name":"a","request":{"uri":"https://example.com/"}}]`, "transaction_id: missing"},
 		{"/v1/orders/batch", `[{"user_id":"u"}]`, "not to"},
 	} {
-		fake := NewMoesif(Settings{Credential: "id"})
+		fake := Vendor.New(backendtest.Settings{Credential: "id"})
 		r := httptest.NewRequest(http.MethodPost, tt.path, strings.NewReader(tt.body))
 		r.Header.Set("X-Moesif-Application-Id", "id")
 		r.Header.Set("Content-Type", "application/json")

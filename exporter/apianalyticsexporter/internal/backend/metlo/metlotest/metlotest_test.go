@@ -1,23 +1,25 @@
 // Copyright The apispan Authors
 // SPDX-License-Identifier: Apache-2.0
 
-package backendtest
+package metlotest
 
 import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+
+	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/backendtest"
 )
 
 // Every rule of the check has to be seen failing, or it may check nothing.
-func TestCheckMetloFindsViolations(t *testing.T) {
+func TestCheckFindsViolations(t *testing.T) {
 	t.Parallel()
 	for _, version := range []struct {
 		name, golden string
-		cases        []struct{ old, repl, want string }
+		cases        [][3]string
 	}{
-		{"v1", "full", []struct{ old, repl, want string }{
+		{"v1", "full", [][3]string{
 			{`"host":"api.example.com"`, `"host":"https://api.example.com"`, `url.host: not host`},
 			{`"host":"api.example.com"`, `"host":""`, `url.host: not host`},
 			{`"path":"/v1/users/7"`, `"path":"/v1//users//7"`, `url.path: not a path`},
@@ -45,7 +47,7 @@ func TestCheckMetloFindsViolations(t *testing.T) {
 			{`Bearer: a-random-api-key`, `basic xyz`, `an Authorization that the session extraction fails on`},
 			{`Bearer: a-random-api-key`, `Bearer a.%.c`, `an Authorization that the session extraction fails on`},
 		}},
-		{"v2", "v2", []struct{ old, repl, want string }{
+		{"v2", "v2", [][3]string{
 			{`"endpointPath":"/v1/users/{id}"`, `"endpointPath":"users"`, `endpointPath: not a path`},
 			{`"redacted":false,`, ``, `redacted: missing`},
 			{`"analysisType":"full"`, `"analysisType":"none"`, `analysisType: not one of`},
@@ -56,22 +58,17 @@ func TestCheckMetloFindsViolations(t *testing.T) {
 			{`"analysisType":"full"`, `"analysisType":"full","encryption":{"key":"k","generatedIvs":{"resBody":[1,2,3,4,5,6,7,8,9,10,11,256]}}`, `not between`},
 		}},
 	} {
-		item := sound(t, "metlo", version.golden)
-		if problems := CheckMetlo(item); len(problems) > 0 {
-			t.Fatalf("the sound event of %s: %q", version.name, problems)
-		}
-		for _, tt := range version.cases {
-			expectProblem(t, CheckMetlo(replace(t, item, tt.old, tt.repl)), tt.repl, tt.want)
-		}
+		item := backendtest.Sound(t, "metlo", version.golden)
+		backendtest.FindsViolations(t, Check, item, version.cases)
 	}
-	expectProblem(t, CheckMetlo([]byte(`{}`)), "an empty object", "request: missing")
+	backendtest.FindsViolation(t, Check, []byte(`{}`), "an empty object", "request: missing")
 }
 
-// TestMetloAnswers: the collector takes a batch item by item, and says little.
-func TestMetloAnswers(t *testing.T) {
+// TestAnswers: the collector takes a batch item by item, and says little.
+func TestAnswers(t *testing.T) {
 	t.Parallel()
-	item := string(sound(t, "metlo", "full"))
-	v2 := string(sound(t, "metlo", "v2"))
+	item := string(backendtest.Sound(t, "metlo", "full"))
+	v2 := string(backendtest.Sound(t, "metlo", "v2"))
 	badPath := strings.Replace(item, `"path":"/v1/users/7"`, `"path":"/a//b//c"`, 1)
 	noMethod := strings.Replace(item, `"method":"POST"`, `"method":""`, 1)
 	noResponse := item[:strings.Index(item, `,"response":`)] + item[strings.Index(item, `,"meta":`):]
@@ -92,7 +89,7 @@ func TestMetloAnswers(t *testing.T) {
 		{name: "no key", path: "/api/v1/log-request/batch", body: "[" + item + "]", header: [2]string{"Authorization", ""}, status: 401},
 		{name: "key with a scheme", path: "/api/v1/log-request/batch", body: "[" + item + "]", header: [2]string{"Authorization", "Bearer k"}, status: 401},
 		{name: "not JSON", path: "/api/v1/log-request/single", body: item + "}", status: 400},
-		{name: "too large", path: "/api/v1/log-request/batch", body: "[" + strings.Repeat(" ", metloMaxBytes) + item + "]", status: 413},
+		{name: "too large", path: "/api/v1/log-request/batch", body: "[" + strings.Repeat(" ", maxBytes) + item + "]", status: 413},
 		{name: "bad path ends a batch", path: "/api/v1/log-request/batch", body: "[" + item + "," + badPath + "," + item + "]", status: 400, taken: 1},
 		{name: "bad path in v2", path: "/api/v2/log-request/batch", body: "[" + v2 + "," + badPath + "," + v2 + "]", status: 200, taken: 2},
 		{name: "no method", path: "/api/v1/log-request/batch", body: "[" + noMethod + "," + item + "]", status: 200, taken: 1},
@@ -102,7 +99,7 @@ func TestMetloAnswers(t *testing.T) {
 		{name: "a header without a name", path: "/api/v1/log-request/batch", body: "[" + item + "," + unnamed + "]", status: 500},
 		{name: "a failing session", path: "/api/v1/log-request/batch", body: "[" + item + "," + basic + "," + item + "]", status: 500, taken: 1},
 	} {
-		fake := NewMetlo(Settings{})
+		fake := Vendor.New(backendtest.Settings{})
 		if tt.method == "" {
 			tt.method = http.MethodPost
 		}
