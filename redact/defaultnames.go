@@ -114,7 +114,7 @@ var defaultBodyGroups = []nameGroup{
 // defaultHeaderGroups hold in header fields only.
 var defaultHeaderGroups = []nameGroup{
 	{guardSecret, []string{
-		"*authorization*", "*authentication-info", "*auth", "*key", "*signature*", "*hmac*", "*token*", "*passw*", "*credential*",
+		"*authorization*", "*authentication-info", "*auth", "*key", "*api-key*", "*signature*", "*hmac*", "*token*", "*passw*", "*credential*",
 		"*session*", "*jwt*", "*client*cert*", "*assertion*", "*saml*", "*otp*", "x-pin", "*userinfo*", "x-amzn-oidc-*", "x-wsse",
 		"x-sid", "*csrf*", "*xsrf*", "*access-code", "*verification-code", "x-2fa*",
 	}},

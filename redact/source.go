@@ -40,7 +40,7 @@ func MayHide(p *Policy, place string, names ...string) bool {
 		return true
 	}
 	last := names[len(names)-1]
-	return namesCredential(pl, last) && (p == nil || !p.excepts(last))
+	return pl == placeCookie && namesLogin(last) && (p == nil || !p.excepts(last))
 }
 
 // AlwaysHides reports whether a rule of the policy, in every exchange, turns the
@@ -104,33 +104,18 @@ func (p *Policy) excepts(name string) bool {
 	return slices.ContainsFunc(p.cfg.Keys.Except, func(r KeyRule) bool { return strings.EqualFold(r.Name, name) })
 }
 
-// namesCredential reports whether a field, parameter or cookie is called what
-// credentials are called. Most cookies that are sent to a service are one.
-func namesCredential(pl place, name string) bool {
-	if pl != placeRequestHeader && pl != placeQuery && pl != placeCookie {
-		return false
-	}
+// namesLogin reports whether a cookie is called what frameworks call those by which
+// they know who logged in. Most cookies that are sent to a service are.
+func namesLogin(name string) bool {
 	folded := fold.Key(name)
-	if has(folded, credentialParts[:]) {
-		return true
-	}
 	name = strings.ToLower(name)
-	return pl == placeCookie && (has(folded, loginParts[:]) || strings.HasSuffix(name, "sid") ||
-		strings.HasPrefix(name, "sid") && len(name) > 3 && !isWord(name[3]))
+	return strings.HasSuffix(name, "sid") || strings.HasPrefix(name, "sid") && len(name) > 3 && !isWord(name[3]) ||
+		slices.ContainsFunc(loginParts[:], func(p string) bool { return strings.Contains(folded, p) })
 }
 
-func has(name string, parts []string) bool {
-	return slices.ContainsFunc(parts, func(p string) bool { return strings.Contains(name, p) })
-}
-
-var credentialParts = [...]string{
-	"authorization", "cookie", "token", "secret", "passw", "passphrase", "apikey", "accesskey", "authkey", "privatekey",
-	"credential", "signature", "session", "jwt", "clientcert", "assertion", "saml",
-}
-
-// loginParts are in the names of cookies by which frameworks know who logged in.
 var loginParts = [...]string{
-	"sess", "auth", "login", "loggedin", "remember", "identity", "ticket", "csrf", "xsrf", "sso", "oidc", "aspnet",
+	"sess", "auth", "token", "login", "loggedin", "remember", "identity", "ticket", "csrf", "xsrf", "sso", "oidc", "saml", "jwt",
+	"aspnet", "secret", "passw", "apikey", "credential", "signature",
 }
 
 func isWord(c byte) bool { return 'a' <= c && c <= 'z' || '0' <= c && c <= '9' }
