@@ -89,6 +89,7 @@ func (s *Scratch) AttributeOf(k *Key, value string) (string, Effect) {
 	if k.as != nil {
 		return s.AttributeAs(k, k.as, value)
 	}
+	s.named(k.key)
 	switch k.class {
 	case classHeader:
 		return s.field(k, value)
@@ -167,6 +168,7 @@ func (s *Scratch) AttributeBytesOf(k *Key, value []byte) ([]byte, Effect) {
 	if k.as != nil {
 		return s.AttributeBytesAs(k, k.as, value)
 	}
+	s.named(k.key)
 	switch k.class {
 	case classBody:
 		return s.BodyBytes(k.side, value)
@@ -203,7 +205,9 @@ func (s *Scratch) AttributeKey(key string) Effect {
 	hit := s.keyOf(key, placeAttribute).v.flags&flagKeyHit != 0
 	switch {
 	case hit:
+		s.named("*") // the key is what must not leave
 		s.count(placeAttribute, ruleNone, actDrop, outcomeRule)
+		s.explained(nil)
 	case structured(str(key)): // read it as a text that no key rule selects
 		was := s.stats
 		s.leafString(key, ctx{place: placeAttribute})
@@ -236,6 +240,7 @@ func (s *Scratch) Header(side Side, name, value string) (string, Effect) {
 }
 
 func (s *Scratch) field(k *Key, value string) (string, Effect) {
+	s.named(k.name)
 	c, cl := s.knownOf(k), k.header
 	if c.v.act >= actHMAC && c.v.act != actMiss {
 		// A denied Cookie field keeps its names.

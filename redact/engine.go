@@ -228,6 +228,7 @@ func (s *Scratch) replaceFrom(start, end, m int) {
 	start += s.lv.base
 	end += s.lv.base
 	n := len(s.arena) - m
+	s.explainAt(start)
 	if end-start == n && string(s.lv.src[start:end]) == string(s.arena[m:]) {
 		s.arena = s.arena[:m]
 		return
@@ -252,7 +253,9 @@ func (s *Scratch) sub(off int, w walker, src []byte, c ctx) {
 func (s *Scratch) inner(w walker, src []byte, c ctx) []edit.Edit {
 	lv, outer := s.lv, s.edits.Open()
 	s.lv = level{src: src}
+	s.runs++
 	w(s, src, c)
+	s.runs--
 	s.lv = lv
 	es := s.edits.Close(outer)
 	s.checkEdits(es, len(src))

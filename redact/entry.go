@@ -34,11 +34,12 @@ func (s *Scratch) apply(src []byte, c ctx, w walker) (out []byte, ef Effect) {
 		s.count(c.place, ruleNone, actDrop, outcomeLimit)
 		return nil, Removed
 	}
+	s.explained(nil)
 	s.arena = s.arena[:0]
 	s.edits.Reset()
 	s.pend = s.pend[:0]
 	s.secrets = s.secrets[:0]
-	s.frameBase = 0
+	s.frameBase, s.runs = 0, 0
 	s.nestLeft = nestFactor*len(src) + nestSlack
 	s.lv = level{src: src}
 	s.doc = src
@@ -53,6 +54,7 @@ func (s *Scratch) apply(src []byte, c ctx, w walker) (out []byte, ef Effect) {
 		s.replace(len(head), len(src), nil)
 	}
 	s.dropEchoes(head)
+	s.explained(head)
 	out, ef = s.finish(src)
 	s.lv, s.doc = level{}, nil
 	if n := cap(s.arena); n > s.dirty {

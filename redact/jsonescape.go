@@ -45,6 +45,7 @@ func (s *Scratch) lift(es []edit.Edit, raw []byte, at int, code *coding, plain b
 		o := len(s.arena)
 		s.arena = code.encode(s.arena, s.arena[e.Off:e.Off+e.N])
 		e.Off, e.N = int32(o), int32(len(s.arena)-o)
+		s.explainAt(int(e.Start))
 		s.edits.Put(e)
 	}
 }

@@ -65,6 +65,10 @@ type Scratch struct {
 
 	stats  Stats
 	counts []Count
+	// totals are the counts of the exchanges before; see Totals.
+	totals []Count
+	why    *why // nil: nothing is explained
+	runs   int  // documents around the one that is walked
 }
 
 func newScratch(p *Policy) *Scratch {
@@ -81,6 +85,10 @@ func newScratch(p *Policy) *Scratch {
 func (p *Policy) NewScratch() *Scratch {
 	s := p.pool.Get().(*Scratch)
 	s.Begin(Exchange{})
+	s.totals = s.totals[:0]
+	if p.cfg.Audit == "rules" {
+		s.Explain()
+	}
 	return s
 }
 
@@ -89,7 +97,7 @@ const maxKeptBytes = 1 << 20
 
 // Release gives the memory back. The Scratch must not be used afterwards.
 func (s *Scratch) Release() {
-	s.ex = Exchange{}
+	s.ex, s.why = Exchange{}, nil
 	s.lv = level{}
 	// The arena held decoded values: do not keep them for longer than needed.
 	clear(s.arena[:min(s.dirty, cap(s.arena))])
@@ -105,7 +113,11 @@ func (s *Scratch) Release() {
 func (s *Scratch) Begin(ex Exchange) {
 	s.ex = ex
 	s.stats = Stats{}
+	s.addTotals()
 	s.counts = s.counts[:0]
+	if s.why != nil {
+		s.why.begin()
+	}
 	if len(s.p.scopes) > 0 {
 		s.selectScopes(ex)
 		s.ex.Fields = nil

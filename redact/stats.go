@@ -41,15 +41,45 @@ func (s *Scratch) Stats() Stats { return s.stats }
 // Counts returns the counts since Begin by rule, place, action and outcome. The
 // slice is valid until the next call of Begin.
 func (s *Scratch) Counts() []Count {
-	for i := range s.counts {
-		c := &s.counts[i]
+	s.name(s.counts)
+	return s.counts
+}
+
+// name fills in the texts of counts.
+func (s *Scratch) name(counts []Count) {
+	for i := range counts {
+		c := &counts[i]
 		c.Rule, c.Place, c.Outcome = s.p.rules[c.rule].id, c.pl.String(), c.out.String()
 		c.Action = c.act.String()
 		if c.act == actReport {
 			c.Action = "report"
 		}
 	}
-	return s.counts
+}
+
+// Totals returns the counts of all exchanges since NewScratch, for those who add them
+// up for many exchanges at once. It is valid until the next call of Begin.
+func (s *Scratch) Totals() []Count {
+	s.addTotals()
+	s.counts = s.counts[:0]
+	s.name(s.totals)
+	return s.totals
+}
+
+func (s *Scratch) addTotals() {
+next:
+	for i := range s.counts {
+		c := &s.counts[i]
+		for j := range s.totals {
+			if t := &s.totals[j]; t.rule == c.rule && t.pl == c.pl && t.act == c.act && t.out == c.out {
+				t.N += c.N
+				continue next
+			}
+		}
+		if len(s.totals) < maxCounts {
+			s.totals = append(s.totals, *c)
+		}
+	}
 }
 
 // maxCounts bounds Counts; what does not fit is in Stats only.
@@ -73,6 +103,9 @@ func (s *Scratch) count(p place, rule uint16, a action, o outcome) {
 	}
 	if a == actMiss {
 		a = actMask
+	}
+	if s.why != nil {
+		s.why.note(p, rule, a, o)
 	}
 	for i := len(s.counts) - 1; i >= 0; i-- {
 		if c := &s.counts[i]; c.rule == rule && c.pl == p && c.act == a && c.out == o {

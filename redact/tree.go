@@ -16,7 +16,11 @@ package redact
 //			out, ef := s.Leaf(s.Member(n, k), redact.String, v)
 //		}
 //	}
-type Node struct{ c ctx }
+type Node struct {
+	c ctx
+	// path is where the value stands, if that is explained.
+	path string
+}
 
 // Kind is the type of a scalar in a structured value.
 type Kind uint8
@@ -39,16 +43,22 @@ func (n Node) NamesSibling() bool { return n.c.v.flags&flagNameKey != 0 }
 func (n Node) HoldsSibling() bool { return n.c.v.flags&flagValueKey != 0 }
 
 // AttributeNode is the node of the value of an attribute.
-func (s *Scratch) AttributeNode(key string) Node { return Node{s.keyOf(key, placeAttribute)} }
+func (s *Scratch) AttributeNode(key string) Node {
+	return Node{s.keyOf(key, placeAttribute), s.below("", str(key))}
+}
 
 // BodyNode is the node of a structured body: the root that "$" paths start from.
-func (s *Scratch) BodyNode(side Side) Node { return Node{s.bodyCtx(side)} }
+func (s *Scratch) BodyNode(side Side) Node { return Node{s.bodyCtx(side), "$"} }
 
 // Member is the node of the value under key in a map.
-func (s *Scratch) Member(parent Node, key string) Node { return Node{s.child(parent.c, str(key))} }
+func (s *Scratch) Member(parent Node, key string) Node {
+	return Node{s.child(parent.c, str(key)), s.below(parent.path, str(key))}
+}
 
 // Element is the node of the i-th element of an array.
-func (s *Scratch) Element(parent Node, i int) Node { return Node{s.elem(parent.c, i)} }
+func (s *Scratch) Element(parent Node, i int) Node {
+	return Node{s.elem(parent.c, i), s.below(parent.path, nil)}
+}
 
 // As is n judged by name as well: for the value of a pair such as
 // {"name": "password", "value": "x"} or ["password", "x"]. An allow rule for name
@@ -64,7 +74,9 @@ func (s *Scratch) Subtree(n Node) (string, Effect) {
 	if !n.c.v.act.whole() || s.opens(n.c.v) {
 		return "", Unchanged
 	}
+	n.at(s)
 	rep, ef := s.maskOf(n.c)
+	s.explained(nil)
 	if s.p.cfg.DryRun {
 		return "", Unchanged
 	}
@@ -81,6 +93,7 @@ func (s *Scratch) Leaf(n Node, k Kind, value string) (string, Effect) {
 		w = (*Scratch).asLiteral
 	}
 	s.removed = false
+	n.at(s)
 	out, ef := s.applyString(value, n.c, w)
 	if s.removed && ef == Changed {
 		return "", Removed
@@ -103,6 +116,7 @@ func (s *Scratch) asKind(src []byte, c ctx, k kind) {
 // for vocabularies that Attribute does not know.
 func (s *Scratch) AttributeAs(key, as *Key, value string) (string, Effect) {
 	if c, own := s.ownRule(key, as); own {
+		s.named(key.key)
 		return s.leafString(value, c)
 	}
 	return s.AttributeOf(as, value)

@@ -32,6 +32,7 @@ type line struct {
 
 type count struct {
 	Place   string `json:"place"`
+	Path    string `json:"path,omitempty"`
 	Rule    string `json:"rule"`
 	Action  string `json:"action"`
 	Outcome string `json:"outcome"`
@@ -110,8 +111,8 @@ func (f *redactFlags) line(o redacttest.Outcome, c *checks) line {
 	}
 	r := o.Result
 	l.BeforeBytes, l.AfterBytes, l.Removed = len(r.Input), len(r.Output), r.Removed
-	for _, n := range r.Counts {
-		l.Counts = append(l.Counts, count{n.Place, n.Rule, n.Action, n.Outcome, n.N})
+	for _, n := range r.Decisions {
+		l.Counts = append(l.Counts, count{n.Place, n.Path, n.Rule, n.Action, n.Outcome, n.N})
 	}
 	sort.Slice(l.Counts, func(i, j int) bool { return fmt.Sprint(l.Counts[i]) < fmt.Sprint(l.Counts[j]) })
 	for _, i := range o.Verdict.Lost {
@@ -223,7 +224,11 @@ func writeText(w io.Writer, l line) {
 		if rule == "" {
 			rule = "-"
 		}
-		fmt.Fprintf(&b, "       %-16s %-8s %-12s %3d x  %s\n", c.Place, c.Action, c.Outcome, c.N, rule)
+		fmt.Fprintf(&b, "       %-16s %-8s %-12s %3d x  %s", c.Place, c.Action, c.Outcome, c.N, rule)
+		if c.Path != "" {
+			fmt.Fprintf(&b, "  at %s", c.Path)
+		}
+		b.WriteByte('\n')
 	}
 	for _, f := range l.Fails {
 		fmt.Fprintf(&b, "       FAIL: %s\n", f)

@@ -19,7 +19,7 @@ func (c *config) policyAttrs() int {
 	if c.policy == nil {
 		return 0
 	}
-	return 3
+	return 4
 }
 
 // redact passes attributes through the policy, and what the span has already.
@@ -57,7 +57,7 @@ func (rec *record) redact(attrs []attribute.KeyValue, o *outcome) []attribute.Ke
 	}
 	clean := true // the keys are
 	for _, kv := range there {
-		if own[kv.Key] {
+		if own[kv.Key] || httpattr.IsRedactionStamp(string(kv.Key)) {
 			continue
 		}
 		switch kv, effect := redactAttr(s, kv); effect {
@@ -78,7 +78,7 @@ func (rec *record) redact(attrs []attribute.KeyValue, o *outcome) []attribute.Ke
 // http_redaction processor does. In a dry run nothing was applied.
 func (c *config) stamp(out []attribute.KeyValue, s *redact.Scratch) []attribute.KeyValue {
 	if c.dryRun {
-		return out
+		return appendDecisions(out, httpattr.RedactionDryRun, s)
 	}
 	out = append(out, attribute.String(httpattr.RedactionPolicy, c.policyStamp))
 	audit := c.policy.Audit()
@@ -101,7 +101,21 @@ func (c *config) stamp(out []attribute.KeyValue, s *redact.Scratch) []attribute.
 		slices.Sort(rules)
 		out = append(out, attribute.StringSlice(httpattr.RedactionRules, rules))
 	}
-	return out
+	return appendDecisions(out, httpattr.RedactionDecisions, s)
+}
+
+// appendDecisions tells what was done, where and by which rule, if the policy has
+// audit: rules.
+func appendDecisions(out []attribute.KeyValue, key attribute.Key, s *redact.Scratch) []attribute.KeyValue {
+	ds := s.Decisions()
+	if len(ds) == 0 {
+		return out
+	}
+	texts := make([]string, len(ds))
+	for i := range ds {
+		texts[i] = ds[i].String()
+	}
+	return append(out, key.StringSlice(texts))
 }
 
 // redactExchange gathers what scoped rules ask for from attributes and not from

@@ -132,7 +132,27 @@ const (
 	RedactionCount = "apispan.redaction.count"
 	// RedactionRules lists the ids of the rules that acted (audit: rules).
 	RedactionRules = "apispan.redaction.rules"
+	// RedactionDecisions lists what was done, where and by which rule: "mask
+	// request_body $.user.password default:*password*" (audit: rules).
+	RedactionDecisions = "apispan.redaction.decisions"
+	// RedactionDryRun lists the decisions that a dry run did not carry out.
+	RedactionDryRun = "apispan.redaction.dry_run"
+	// RedactionUpstreamPolicy, …Count and …Rules are what redactions before the last
+	// one have left: the one in the application, that of an agent's Collector.
+	RedactionUpstreamPolicy = "apispan.redaction.upstream.policy"
+	RedactionUpstreamCount  = "apispan.redaction.upstream.count"
+	RedactionUpstreamRules  = "apispan.redaction.upstream.rules"
 )
+
+// IsRedactionStamp reports whether a key is one that only a redaction writes.
+func IsRedactionStamp(key string) bool {
+	switch key {
+	case RedactionPolicy, RedactionCount, RedactionRules, RedactionDecisions, RedactionDryRun,
+		RedactionUpstreamPolicy, RedactionUpstreamCount, RedactionUpstreamRules:
+		return true
+	}
+	return false
+}
 
 // Keys of one element of SubscriptionItems.
 const (

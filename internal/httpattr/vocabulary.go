@@ -125,6 +125,11 @@ var current = []Entry{
 	{Key: RedactionPolicy, Place: Standard, Kind: "string"},
 	{Key: RedactionCount, Place: Standard, Kind: "int"},
 	{Key: RedactionRules, Place: Text, Kind: "string[]"},
+	{Key: RedactionDecisions, Place: Text, Kind: "string[]"},
+	{Key: RedactionDryRun, Place: Text, Kind: "string[]"},
+	{Key: RedactionUpstreamPolicy, Place: Text, Kind: "string[]"},
+	{Key: RedactionUpstreamCount, Place: Standard, Kind: "int"},
+	{Key: RedactionUpstreamRules, Place: Text, Kind: "string[]"},
 
 	{Key: EventName, Place: Standard},
 	{Key: ActionName, Place: Standard, Kind: "string"},

@@ -16,15 +16,34 @@ func (r *redactor) processLogs(ctx context.Context, ld plog.Logs) (plog.Logs, er
 	if r.dryRun {
 		shadow := plog.NewLogs()
 		ld.CopyTo(shadow)
-		r.redactLogs(ctx, shadow)
+		var told [][]string
+		r.redactRecords(ctx, shadow, &told)
 		unstampLogs(ld)
+		tellRecords(ld, told)
 		return ld, nil
 	}
 	r.redactLogs(ctx, ld)
 	return ld, nil
 }
 
-func (r *redactor) redactLogs(ctx context.Context, ld plog.Logs) {
+// tellRecords is tellSpans for log records.
+func tellRecords(ld plog.Logs, told [][]string) {
+	if ld.LogRecordCount() != len(told) {
+		return
+	}
+	for _, rl := range ld.ResourceLogs().All() {
+		for _, sl := range rl.ScopeLogs().All() {
+			for _, rec := range sl.LogRecords().All() {
+				putList(rec.Attributes(), httpattr.RedactionDryRun, told[0])
+				told = told[1:]
+			}
+		}
+	}
+}
+
+func (r *redactor) redactLogs(ctx context.Context, ld plog.Logs) { r.redactRecords(ctx, ld, nil) }
+
+func (r *redactor) redactRecords(ctx context.Context, ld plog.Logs, told *[][]string) {
 	w := r.walker()
 	ld.ResourceLogs().RemoveIf(func(rl plog.ResourceLogs) bool {
 		if !w.resource(rl.Resource(), rl.SchemaUrl(), rl.SetSchemaUrl) {
@@ -39,7 +58,12 @@ func (r *redactor) redactLogs(ctx context.Context, ld plog.Logs) {
 				return true
 			}
 			sl.LogRecords().RemoveIf(func(rec plog.LogRecord) bool {
-				if w.record(rec) {
+				w.decisions = nil
+				ok := w.record(rec)
+				if told != nil {
+					*told = append(*told, w.decisions)
+				}
+				if ok {
 					return false
 				}
 				w.tally.dropped++
@@ -61,7 +85,9 @@ func (w *walker) record(rec plog.LogRecord) (ok bool) {
 	if w.r.derives() && w.derive(attrs) {
 		w.gather(attrs)
 	}
+	w.readEarlier(attrs)
 	w.begin(ex)
+	w.cleanEarlier()
 	w.attributes(attrs, placeAttribute)
 	if name := rec.EventName(); !httpattr.IsEventName(name) {
 		// An exporter knows an entity update by its name, under any policy.

@@ -132,12 +132,16 @@ func (r *redactor) derives() bool { return r.deriver != nil && !r.strip }
 func (r *redactor) walker() *walker {
 	w := r.walkers.Get().(*walker)
 	w.e = r.newEngine()
+	if r.audit == auditRules {
+		w.e.Explain()
+	}
 	return w
 }
 
 // release flushes the batch's counters and gives the memory back.
 func (r *redactor) release(ctx context.Context, w *walker) {
 	r.telemetry.flush(ctx, &w.tally)
+	r.telemetry.decided(ctx, w.e.Totals())
 	w.e.Release()
 	w.e = nil
 	// Nothing that came in is kept.
@@ -149,7 +153,7 @@ func (r *redactor) release(ctx context.Context, w *walker) {
 	w.infos = w.infos[:0]
 	w.num = w.num[:0]
 	w.forget()
-	w.tally = tally{}
+	w.tally, w.earlier, w.decisions = tally{}, earlier{}, nil
 	r.walkers.Put(w)
 }
 

@@ -10,9 +10,11 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"go.opentelemetry.io/collector/component/componenttest"
 	"go.opentelemetry.io/collector/confmap"
 	"go.opentelemetry.io/collector/confmap/provider/envprovider"
 	"go.opentelemetry.io/collector/confmap/provider/fileprovider"
+	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/apispan/apispan/internal/httpattr"
@@ -189,5 +191,108 @@ func TestScopesByFacts(t *testing.T) {
 		if got := v.AsString() == "[REDACTED]"; got != tt.masked {
 			t.Errorf("%s: masked %v", tt.name, got)
 		}
+	}
+}
+
+// What redactions before this one have left goes on under names of its own; what is
+// no such thing does not.
+func TestEarlierRedactionsLeaveATrace(t *testing.T) {
+	t.Parallel()
+	r := redactorFor(t, walkPolicy, nil)
+	td, span := newSpan()
+	if err := span.Attributes().FromRaw(map[string]any{
+		httpattr.RedactionPolicy: "0123456789abcdef", httpattr.RedactionCount: 3,
+		httpattr.RedactionRules:     []any{"deny:card_holder", "default:*password*", "no rule", "deny:" + card, "rules[0].keys.x"},
+		httpattr.RedactionDecisions: []any{"forged"}, httpattr.RedactionDryRun: []any{"forged"},
+		httpattr.RedactionUpstreamPolicy: []any{"fedcba9876543210", "x"}, httpattr.RedactionUpstreamCount: 2, httpattr.RedactionUpstreamRules: []any{"pattern:card"},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	got := onlySpan(t, r.mustTraces(t, td)).Attributes().AsRaw()
+	want := map[string]any{
+		httpattr.RedactionPolicy:         r.hash,
+		httpattr.RedactionUpstreamPolicy: []any{"fedcba9876543210", "0123456789abcdef"}, httpattr.RedactionUpstreamCount: int64(5),
+		httpattr.RedactionUpstreamRules: []any{"pattern:card", "deny:card_holder", "default:*password*", "rules[0].keys.x"},
+	}
+	for k := range got {
+		if !httpattr.IsRedactionStamp(k) {
+			delete(got, k)
+		}
+	}
+	delete(got, httpattr.RedactionCount)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("stamps (-want +got):\n%s", diff)
+	}
+
+	// A stamp that is none leaves nothing.
+	td, span = newSpan()
+	span.Attributes().PutStr(httpattr.RedactionPolicy, "forged")
+	span.Attributes().PutEmptySlice(httpattr.RedactionRules).AppendEmpty().SetStr("deny:a")
+	if _, ok := onlySpan(t, r.mustTraces(t, td)).Attributes().Get(httpattr.RedactionUpstreamRules); ok {
+		t.Error("rules of a stamp that is none")
+	}
+}
+
+// audit: rules names rule and place of each decision, reports too, and no value; a dry
+// run does so on the data that it leaves as it is. The metric has both as well.
+func TestWhyWasThisMasked(t *testing.T) {
+	t.Parallel()
+	const policy = "policy:\n  keys: { deny: [$.user.name] }\n  patterns: { email: report }\naudit: rules\n"
+	fill := func(m pcommon.Map) {
+		m.PutStr("http.request.header.content-type", "application/json")
+		m.PutStr(httpattr.RequestBody, `{"user":{"name":"Ada Lovelace","mail":"ada@example.test"},"list":[{"password":"S3CR3T"}]}`)
+		m.PutStr("http.request.header.x-api-key", "S3CR3T")
+		m.PutEmptyMap("app").PutStr("token", "S3CR3T")
+	}
+	want := []any{
+		"mask request_body $.user.name deny:$.user.name", "report request_body pattern:email", "mask request_body $.list[*].password default:*password*",
+		"mask request_header x-api-key default:x-api-key", "mask attribute app.token default:*token",
+	}
+	check := func(v pcommon.Value) {
+		t.Helper()
+		got := map[any]bool{}
+		for _, s := range v.Slice().AsRaw() {
+			got[s] = true
+			for _, secret := range []string{"S3CR3T", "Ada", "Lovelace", "example"} {
+				if strings.Contains(s.(string), secret) {
+					t.Errorf("%q holds a value", s)
+				}
+			}
+		}
+		for _, w := range want {
+			if !got[w] {
+				t.Errorf("no %q in %v", w, got)
+			}
+		}
+	}
+	tel := componenttest.NewTelemetry()
+	t.Cleanup(func() { _ = tel.Shutdown(t.Context()) })
+	td, span := newSpan()
+	fill(span.Attributes())
+	out := onlySpan(t, redactorFor(t, policy, tel).mustTraces(t, td))
+	v, ok := out.Attributes().Get(httpattr.RedactionDecisions)
+	if !ok {
+		t.Fatal("no decisions")
+	}
+	check(v)
+	if n := sumWhere(t, tel, "otelcol_processor_http_redaction_decisions", "rule", "pattern:email", "part", "request_body", "decision", "report"); n == 0 {
+		t.Error("a report is not in the metric")
+	}
+	if n := sumWhere(t, tel, "otelcol_processor_http_redaction_decisions", "rule", "default:x-api-key", "part", "request_header", "decision", "mask", "outcome", "ok"); n != 1 {
+		t.Errorf("%d decisions by the rule for a header", n)
+	}
+
+	td, span = newSpan()
+	fill(span.Attributes())
+	out = onlySpan(t, redactorFor(t, policy+"dry_run: true\n", nil).mustTraces(t, td))
+	if v, ok = out.Attributes().Get(httpattr.RedactionDryRun); !ok {
+		t.Fatal("a dry run tells nothing")
+	}
+	check(v)
+	if b, _ := out.Attributes().Get(httpattr.RequestBody); !strings.Contains(b.Str(), "S3CR3T") {
+		t.Error("a dry run changes a value")
+	}
+	if _, ok := out.Attributes().Get(httpattr.RedactionPolicy); ok {
+		t.Error("a dry run stamps")
 	}
 }

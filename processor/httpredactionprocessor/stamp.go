@@ -20,27 +20,44 @@ func (w *walker) stamp(attrs pcommon.Map) {
 	// Room for two more and not twice the size, which append would take.
 	attrs.EnsureCapacity(attrs.Len() + 2)
 	attrs.PutStr(httpattr.RedactionPolicy, w.r.hash)
+	w.earlier.put(attrs)
 	if w.r.audit == auditOff {
 		return
 	}
-	if w.changed > 0 {
-		attrs.PutInt(httpattr.RedactionCount, w.changed)
+	if n := max(w.changed, w.earlier.same); n > 0 {
+		attrs.PutInt(httpattr.RedactionCount, n)
 	}
 	if w.r.audit != auditRules {
 		return
 	}
-	var rules []string
+	rules := w.earlier.sameRules
 	for _, c := range w.e.Counts() {
 		if c.Rule != "" && !slices.Contains(rules, c.Rule) {
 			rules = append(rules, c.Rule)
 		}
 	}
-	if len(rules) > 0 {
-		slices.Sort(rules)
-		list := attrs.PutEmptySlice(httpattr.RedactionRules)
-		for _, id := range rules {
-			list.AppendEmpty().SetStr(id)
-		}
+	slices.Sort(rules)
+	putList(attrs, httpattr.RedactionRules, rules)
+	w.decisions = decisions(w.e)
+	putList(attrs, httpattr.RedactionDecisions, w.decisions)
+}
+
+// decisions are what the engine did, where and by which rule.
+func decisions(e engine) (out []string) {
+	for _, d := range e.Decisions() {
+		out = append(out, d.String())
+	}
+	return out
+}
+
+func putList(attrs pcommon.Map, key string, values []string) {
+	if len(values) == 0 {
+		return
+	}
+	list := attrs.PutEmptySlice(key)
+	list.EnsureCapacity(len(values))
+	for _, v := range values {
+		list.AppendEmpty().SetStr(v)
 	}
 }
 
@@ -72,6 +89,6 @@ func unstampLogs(ld plog.Logs) {
 
 func unstamp(attrs pcommon.Map) {
 	attrs.RemoveIf(func(k string, _ pcommon.Value) bool {
-		return k == httpattr.RedactionPolicy || k == httpattr.RedactionCount || k == httpattr.RedactionRules
+		return httpattr.IsRedactionStamp(k)
 	})
 }

@@ -4,12 +4,14 @@
 package httpredactionprocessor
 
 import (
+	"cmp"
 	"context"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 
 	"github.com/apispan/apispan/processor/httpredactionprocessor/internal/metadata"
+	"github.com/apispan/apispan/redact"
 )
 
 type signal string
@@ -69,6 +71,17 @@ func (t *telemetry) flush(ctx context.Context, c *tally) {
 				t.builder.ProcessorHTTPRedactionValues.Add(ctx, n, t.values[p][a])
 			}
 		}
+	}
+}
+
+// decided counts by rule. Rules are those of the policy, so their number is bounded;
+// where a value stood within its document is not told, since its keys are captured.
+func (t *telemetry) decided(ctx context.Context, totals []redact.Count) {
+	for i := range totals {
+		c := &totals[i]
+		t.builder.ProcessorHTTPRedactionDecisions.Add(ctx, int64(c.N), option(
+			attribute.String("rule", cmp.Or(c.Rule, "none")), attribute.String("part", c.Place),
+			attribute.String("decision", c.Action), attribute.String("outcome", c.Outcome)))
 	}
 }
 

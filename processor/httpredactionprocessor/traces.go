@@ -9,6 +9,7 @@ import (
 
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
+	"github.com/apispan/apispan/internal/httpattr"
 	"github.com/apispan/apispan/redact"
 )
 
@@ -18,15 +19,20 @@ func (r *redactor) processTraces(ctx context.Context, td ptrace.Traces) (ptrace.
 		// but for stamps, which would be a lie.
 		shadow := ptrace.NewTraces()
 		td.CopyTo(shadow)
-		r.redactTraces(ctx, shadow)
+		var told [][]string
+		r.redactSpans(ctx, shadow, &told)
 		unstampTraces(td)
+		tellSpans(td, told)
 		return td, nil
 	}
 	r.redactTraces(ctx, td)
 	return td, nil
 }
 
-func (r *redactor) redactTraces(ctx context.Context, td ptrace.Traces) {
+func (r *redactor) redactTraces(ctx context.Context, td ptrace.Traces) { r.redactSpans(ctx, td, nil) }
+
+// redactSpans redacts spans and notes in told, if given, the decisions about each.
+func (r *redactor) redactSpans(ctx context.Context, td ptrace.Traces, told *[][]string) {
 	w := r.walker()
 	td.ResourceSpans().RemoveIf(func(rs ptrace.ResourceSpans) bool {
 		if !w.resource(rs.Resource(), rs.SchemaUrl(), rs.SetSchemaUrl) {
@@ -39,7 +45,12 @@ func (r *redactor) redactTraces(ctx context.Context, td ptrace.Traces) {
 				return true
 			}
 			ss.Spans().RemoveIf(func(span ptrace.Span) bool {
-				if w.span(span) {
+				w.decisions = nil
+				ok := w.span(span)
+				if told != nil {
+					*told = append(*told, w.decisions)
+				}
+				if ok {
 					return false
 				}
 				w.tally.dropped++
@@ -50,6 +61,21 @@ func (r *redactor) redactTraces(ctx context.Context, td ptrace.Traces) {
 		return false
 	})
 	r.release(ctx, w)
+}
+
+// tellSpans puts what a dry run has found on the spans that it has left as they are.
+func tellSpans(td ptrace.Traces, told [][]string) {
+	if td.SpanCount() != len(told) { // some could not be read at all
+		return
+	}
+	for _, rs := range td.ResourceSpans().All() {
+		for _, ss := range rs.ScopeSpans().All() {
+			for _, span := range ss.Spans().All() {
+				putList(span.Attributes(), httpattr.RedactionDryRun, told[0])
+				told = told[1:]
+			}
+		}
+	}
 }
 
 func countSpans(rs ptrace.ResourceSpans) (n int) {
@@ -78,7 +104,9 @@ func (w *walker) span(span ptrace.Span) (ok bool) {
 		w.gather(attrs)
 	}
 	key, authType := w.session(span.Kind(), attrs)
+	w.readEarlier(attrs)
 	w.begin(ex)
+	w.cleanEarlier()
 	w.attributes(attrs, placeAttribute)
 	w.spanName(span)
 	w.setText(placeStatus, span.Status().Message(), span.Status().SetMessage)

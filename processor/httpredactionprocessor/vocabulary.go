@@ -192,10 +192,11 @@ func (v *vocabulary) info(key string) *keyInfo {
 }
 
 func (ki *keyInfo) ownKey(key string) {
-	switch key {
-	case httpattr.RedactionPolicy, httpattr.RedactionCount, httpattr.RedactionRules:
+	if httpattr.IsRedactionStamp(key) {
 		ki.stamp = true
 		return
+	}
+	switch key {
 	case httpattr.SessionKey, httpattr.SessionAuthType:
 		ki.session = true
 	case httpattr.RequestBodyTruncated, httpattr.RequestBodyIncomplete:

@@ -31,6 +31,9 @@ type engine interface { //nolint:interfacebloat // all that the walk uses of one
 	As(n redact.Node, name string) redact.Node
 	Stats() redact.Stats
 	Counts() []redact.Count
+	Decisions() []redact.Decision
+	Totals() []redact.Count
+	Explain()
 	Release()
 }
 
@@ -75,6 +78,10 @@ type walker struct {
 	// engine does not count itself (panics, removed keys).
 	changed int64
 	tally   tally
+	// earlier is what redactions before this one have left on the item, decisions what
+	// was decided about the last one.
+	earlier   earlier
+	decisions []string
 }
 
 // lookup classifies an attribute key.

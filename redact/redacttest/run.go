@@ -36,6 +36,8 @@ type Result struct {
 	Removed bool
 	Stats   redact.Stats
 	Counts  []redact.Count
+	// Decisions are the counts by the place that the values stood in.
+	Decisions []redact.Decision
 }
 
 // Redact returns what p makes of the value of the case.
@@ -58,12 +60,14 @@ func (c *Case) Run(p *redact.Policy) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
+	s.Explain()
 	out, ef, err := c.redact(s, in)
 	if err != nil {
 		return Result{}, err
 	}
 	r := Result{Input: in, Output: out, Removed: ef == redact.Removed, Stats: s.Stats()}
 	r.Counts = append(r.Counts, s.Counts()...)
+	r.Decisions = append(r.Decisions, s.Decisions()...)
 	return r, nil
 }
 

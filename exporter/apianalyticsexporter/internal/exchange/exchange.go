@@ -102,6 +102,17 @@ type Exchange struct {
 	// span was not redacted.
 	RedactionPolicy string
 	RedactionCount  int64
+	// RedactionRules are the rules that acted and RedactionDecisions what they did and
+	// where, if the policy tells (audit: rules).
+	RedactionRules, RedactionDecisions []string
+	// RedactionUpstream is what redactions before that one have left.
+	RedactionUpstream Redaction
+}
+
+// Redaction is the trace of one or several redactions.
+type Redaction struct {
+	Policies, Rules []string
+	Count           int64
 }
 
 // KeyValue is one typed metadata entry.

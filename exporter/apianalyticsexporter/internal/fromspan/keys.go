@@ -64,6 +64,11 @@ const (
 	fieldBlockedBy
 	fieldPolicy
 	fieldRedactionCount
+	fieldRedactionRules
+	fieldRedactionDecisions
+	fieldUpstreamPolicy
+	fieldUpstreamCount
+	fieldUpstreamRules
 	numFields
 )
 
@@ -124,6 +129,12 @@ var fieldOf = map[string]field{
 	httpattr.BlockedBy:       fieldBlockedBy,
 	httpattr.RedactionPolicy: fieldPolicy,
 	httpattr.RedactionCount:  fieldRedactionCount,
+
+	httpattr.RedactionRules:          fieldRedactionRules,
+	httpattr.RedactionDecisions:      fieldRedactionDecisions,
+	httpattr.RedactionUpstreamPolicy: fieldUpstreamPolicy,
+	httpattr.RedactionUpstreamCount:  fieldUpstreamCount,
+	httpattr.RedactionUpstreamRules:  fieldUpstreamRules,
 }
 
 // alias says what an attribute brings. Of the attributes present on a span that bring

@@ -141,6 +141,9 @@ func (r *Reader) Read(span ptrace.Span) (*exchange.Exchange, Skip) {
 		ex.UserName = r.text(fieldUserName)
 	}
 	ex.RedactionCount, _ = r.integer(fieldRedactionCount)
+	ex.RedactionRules, ex.RedactionDecisions = r.list(fieldRedactionRules), r.list(fieldRedactionDecisions)
+	ex.RedactionUpstream = exchange.Redaction{Policies: r.list(fieldUpstreamPolicy), Rules: r.list(fieldUpstreamRules)}
+	ex.RedactionUpstream.Count, _ = r.integer(fieldUpstreamCount)
 
 	ex.Request.Headers = r.request.sorted()
 	ex.Response.Headers = r.response.sorted()
@@ -231,6 +234,29 @@ func (r *Reader) text(f field) string {
 		return ""
 	}
 	return text(r.attr[f])
+}
+
+// maxList bounds what is read of a list.
+const maxList = 64
+
+// list reads a list of texts; one text is a list of one.
+func (r *Reader) list(f field) (out []string) {
+	if r.have[f] == 0 {
+		return nil
+	}
+	v := r.attr[f]
+	if v.Type() != pcommon.ValueTypeSlice {
+		if t := text(v); t != "" {
+			out = append(out, t)
+		}
+		return out
+	}
+	for _, e := range v.Slice().All() {
+		if t := text(e); t != "" && len(out) < maxList {
+			out = append(out, t)
+		}
+	}
+	return out
 }
 
 func (r *Reader) integer(f field) (int64, bool) {

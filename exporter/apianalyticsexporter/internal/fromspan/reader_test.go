@@ -95,6 +95,11 @@ func current() map[string]any {
 		"apispan.weight":                        5,
 		"apispan.blocked_by":                    "rule-1",
 		"apispan.redaction.policy":              "abc123",
+		"apispan.redaction.rules":               []any{"deny:a", "pattern:card"},
+		"apispan.redaction.decisions":           []any{"mask query a deny:a"},
+		"apispan.redaction.upstream.policy":     []any{"def456"},
+		"apispan.redaction.upstream.count":      3,
+		"apispan.redaction.upstream.rules":      []any{"deny:b"},
 		"apispan.redaction.count":               2,
 		"http.request.header.x-api-key-ignored": map[string]any{"a": 1},
 	}
@@ -145,6 +150,8 @@ func TestReadCurrentConventions(t *testing.T) {
 		ServiceName: "shop", ServiceVersion: "1.4.0", Environment: "prod",
 		APIVersion: "v2", BlockedBy: "rule-1", Weight: 5,
 		RedactionPolicy: "abc123", RedactionCount: 2,
+		RedactionRules: []string{"deny:a", "pattern:card"}, RedactionDecisions: []string{"mask query a deny:a"},
+		RedactionUpstream: exchange.Redaction{Policies: []string{"def456"}, Count: 3, Rules: []string{"deny:b"}},
 	}
 	want.ID = got.ID // TestEventID pins it
 	if d := cmp.Diff(want, got); d != "" {

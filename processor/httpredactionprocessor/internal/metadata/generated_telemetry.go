@@ -26,6 +26,7 @@ type TelemetryBuilder struct {
 	meter                              metric.Meter
 	mu                                 sync.Mutex
 	registrations                      []metric.Registration
+	ProcessorHTTPRedactionDecisions    metric.Int64Counter
 	ProcessorHTTPRedactionFailClosed   metric.Int64Counter
 	ProcessorHTTPRedactionItems        metric.Int64Counter
 	ProcessorHTTPRedactionItemsDropped metric.Int64Counter
@@ -63,6 +64,12 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	}
 	builder.meter = Meter(settings)
 	var err, errs error
+	builder.ProcessorHTTPRedactionDecisions, err = builder.meter.Int64Counter(
+		"otelcol_processor_http_redaction_decisions",
+		metric.WithDescription("Decisions by rule, those that change nothing (report) too. [Alpha]"),
+		metric.WithUnit("{decision}"),
+	)
+	errs = errors.Join(errs, err)
 	builder.ProcessorHTTPRedactionFailClosed, err = builder.meter.Int64Counter(
 		"otelcol_processor_http_redaction_fail_closed",
 		metric.WithDescription("Values replaced or removed because they could not be treated by a rule. [Alpha]"),

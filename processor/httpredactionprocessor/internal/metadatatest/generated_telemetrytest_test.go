@@ -19,12 +19,16 @@ func TestSetupTelemetry(t *testing.T) {
 	tb, err := metadata.NewTelemetryBuilder(testTel.NewTelemetrySettings())
 	require.NoError(t, err)
 	defer tb.Shutdown()
+	tb.ProcessorHTTPRedactionDecisions.Add(context.Background(), 1)
 	tb.ProcessorHTTPRedactionFailClosed.Add(context.Background(), 1)
 	tb.ProcessorHTTPRedactionItems.Add(context.Background(), 1)
 	tb.ProcessorHTTPRedactionItemsDropped.Add(context.Background(), 1)
 	tb.ProcessorHTTPRedactionKeyReloads.Add(context.Background(), 1)
 	tb.ProcessorHTTPRedactionKeysMissing.Record(context.Background(), 1)
 	tb.ProcessorHTTPRedactionValues.Add(context.Background(), 1)
+	AssertEqualProcessorHTTPRedactionDecisions(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
 	AssertEqualProcessorHTTPRedactionFailClosed(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())

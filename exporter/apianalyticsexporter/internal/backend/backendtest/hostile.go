@@ -165,6 +165,7 @@ func Hostile(data []byte) *exchange.Exchange {
 		ConsumerID: s.maybe(), ConsumerLabel: s.maybe(), ConsumerEmail: s.maybe(),
 		ServiceName: s.maybe(), ServiceVersion: s.maybe(), Environment: s.maybe(), APIVersion: s.maybe(),
 		BlockedBy: s.maybe(), Weight: s.int64(), RedactionPolicy: s.maybe(), RedactionCount: s.int64(),
+		RedactionRules: []string{s.maybe()}, RedactionUpstream: exchange.Redaction{Rules: []string{s.maybe()}, Count: s.int64()},
 	}
 	if s.bool() {
 		ex.Method = s.text()

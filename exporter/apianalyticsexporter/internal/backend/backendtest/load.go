@@ -77,6 +77,10 @@ type caseFile struct {
 
 	RedactionPolicy string `json:"redaction_policy"`
 	RedactionCount  int64  `json:"redaction_count"`
+
+	RedactionRules     []string           `json:"redaction_rules"`
+	RedactionDecisions []string           `json:"redaction_decisions"`
+	RedactionUpstream  exchange.Redaction `json:"redaction_upstream"`
 }
 
 type caseMessage struct {
@@ -129,6 +133,7 @@ func (c *caseFile) exchange() (*exchange.Exchange, error) {
 		ServiceName: c.ServiceName, ServiceVersion: c.ServiceVersion, Environment: c.Environment,
 		APIVersion: c.APIVersion, BlockedBy: c.BlockedBy, Weight: 1,
 		RedactionPolicy: c.RedactionPolicy, RedactionCount: c.RedactionCount,
+		RedactionRules: c.RedactionRules, RedactionDecisions: c.RedactionDecisions, RedactionUpstream: c.RedactionUpstream,
 	}
 	switch c.Direction {
 	case "incoming":

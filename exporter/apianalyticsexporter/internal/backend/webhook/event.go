@@ -99,6 +99,17 @@ func appendContext(dst []byte, ex *exchange.Exchange) []byte {
 		dst = append(dst, `,"count":`...)
 		dst = strconv.AppendInt(dst, ex.RedactionCount, 10)
 	}
+	dst = appendTexts(dst, `,"rules":`, ex.RedactionRules)
+	dst = appendTexts(dst, `,"decisions":`, ex.RedactionDecisions)
+	up := &ex.RedactionUpstream
+	dst, inner := open(dst, `,"upstream":`)
+	dst = appendTexts(dst, `,"policies":`, up.Policies)
+	if up.Count > 0 {
+		dst = append(dst, `,"count":`...)
+		dst = strconv.AppendInt(dst, up.Count, 10)
+	}
+	dst = appendTexts(dst, `,"rules":`, up.Rules)
+	dst = closeObject(dst, `,"upstream":`, inner)
 	return closeObject(dst, `,"redaction":`, mark)
 }
 
@@ -263,6 +274,21 @@ func appendIdentity(dst []byte, key, value string) []byte {
 		return dst
 	}
 	return appendText(dst, key, value)
+}
+
+// appendTexts appends an array of strings that is left out when empty.
+func appendTexts(dst []byte, key string, values []string) []byte {
+	if len(values) == 0 {
+		return dst
+	}
+	dst = append(append(dst, key...), '[')
+	for i, v := range values {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = wire.AppendString(dst, v)
+	}
+	return append(dst, ']')
 }
 
 // appendHex appends an id that is left out when it is all zeros.
