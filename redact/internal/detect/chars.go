@@ -13,13 +13,14 @@ const (
 	chUnderscore
 	chDash
 	chDot
-	chBase32 // A-Z 2-7
-	chHex    // 0-9 a-f A-F
-	chB64    // + / =
-	chLocal  // in the local part of an e-mail address
-	chCred   // in a bearer credential
+	chHex   // 0-9 a-f A-F
+	chB64   // + / =
+	chLocal // in the local part of an e-mail address
+	chCred  // in a bearer credential
 	chAuthEnd
 	chSlash
+	chDollar
+	chAtSign
 
 	chAlpha  = chUpper | chLower
 	chAlnum  = chAlpha | chDigit
@@ -38,7 +39,7 @@ var chars = func() (t [256]uint16) {
 		case '0' <= c && c <= '9':
 			t[c] |= chDigit | chHex | chLocal | chCred
 		case 'A' <= c && c <= 'Z':
-			t[c] |= chUpper | chBase32 | chLocal | chCred
+			t[c] |= chUpper | chLocal | chCred
 		case 'a' <= c && c <= 'z':
 			t[c] |= chLower | chLocal | chCred
 		case c >= 0x80:
@@ -47,13 +48,14 @@ var chars = func() (t [256]uint16) {
 			t[c] |= chAuthEnd
 		}
 	}
-	set(chBase32, "234567")
 	set(chHex, "abcdefABCDEF")
 	set(chUnderscore, "_")
 	set(chDash, "-")
 	set(chDot, ".")
 	set(chB64, "+/=")
 	set(chSlash, "/")
+	set(chDollar, "$")
+	set(chAtSign, "@")
 	set(chLocal, "._%+-~!$*'^")
 	set(chCred, "._~+/=-|:!$*%")
 	set(chAuthEnd, "/\\?#\"<>")

@@ -15,65 +15,131 @@ type literal struct {
 	// exact: min bytes and no more, and nothing of class after them; also not
 	// inside a long run of base64, where short prefixes turn up by chance.
 	exact bool
+	// word: nothing of a word stands before it. mixed: what follows has a digit, a
+	// capital and a small letter, as names of variables rarely have.
+	word, mixed bool
+	// before: at least so many letters and digits stand before it, and belong to it.
+	before int
 }
 
 var literals = []literal{
-	{detAWSKey, "AKIA", chBase32, 16, true}, {detAWSKey, "ASIA", chBase32, 16, true},
-	{detAWSKey, "AROA", chBase32, 16, true}, {detAWSKey, "AIDA", chBase32, 16, true},
-	{detAWSKey, "AGPA", chBase32, 16, true}, {detAWSKey, "AIPA", chBase32, 16, true},
-	{detAWSKey, "ANPA", chBase32, 16, true}, {detAWSKey, "ANVA", chBase32, 16, true},
-	{detAWSKey, "ABIA", chBase32, 16, true}, {detAWSKey, "ACCA", chBase32, 16, true},
-	{detAWSKey, "IQoJb3JpZ2lu", chAlnum | chB64, 60, false}, {detAWSKey, "FwoGZXIvYXdz", chAlnum | chB64, 60, false},
+	{det: detAWSKey, prefix: "AKIA", class: chUpper | chDigit, min: 16, exact: true}, {det: detAWSKey, prefix: "ASIA", class: chUpper | chDigit, min: 16, exact: true},
+	{det: detAWSKey, prefix: "AROA", class: chUpper | chDigit, min: 16, exact: true}, {det: detAWSKey, prefix: "AIDA", class: chUpper | chDigit, min: 16, exact: true},
+	{det: detAWSKey, prefix: "AGPA", class: chUpper | chDigit, min: 16, exact: true}, {det: detAWSKey, prefix: "AIPA", class: chUpper | chDigit, min: 16, exact: true},
+	{det: detAWSKey, prefix: "ANPA", class: chUpper | chDigit, min: 16, exact: true}, {det: detAWSKey, prefix: "ANVA", class: chUpper | chDigit, min: 16, exact: true},
+	{det: detAWSKey, prefix: "ABIA", class: chUpper | chDigit, min: 16, exact: true}, {det: detAWSKey, prefix: "ACCA", class: chUpper | chDigit, min: 16, exact: true},
+	{det: detAWSKey, prefix: "IQoJb3JpZ2lu", class: chAlnum | chB64, min: 60}, {det: detAWSKey, prefix: "FwoGZXIvYXdz", class: chAlnum | chB64, min: 60},
 
-	{detGitHub, "ghp_", chAlnum, 16, false}, {detGitHub, "gho_", chAlnum, 16, false},
-	{detGitHub, "ghu_", chAlnum, 16, false}, {detGitHub, "ghs_", chAlnum, 16, false},
-	{detGitHub, "ghr_", chAlnum, 16, false}, {detGitHub, "github_pat_", chWord, 16, false},
+	{det: detGitHub, prefix: "ghp_", class: chAlnum, min: 16}, {det: detGitHub, prefix: "gho_", class: chAlnum, min: 16},
+	{det: detGitHub, prefix: "ghu_", class: chAlnum, min: 16}, {det: detGitHub, prefix: "ghs_", class: chAlnum, min: 16},
+	{det: detGitHub, prefix: "ghr_", class: chAlnum, min: 16}, {det: detGitHub, prefix: "github_pat_", class: chWord, min: 16},
 
-	{detGitLab, "glpat-", chB64URL | chDot, 16, false}, {detGitLab, "gldt-", chB64URL, 16, false},
-	{detGitLab, "glrt-", chB64URL, 16, false}, {detGitLab, "glcbt-", chB64URL, 16, false},
-	{detGitLab, "glptt-", chB64URL, 16, false}, {detGitLab, "glft-", chB64URL, 16, false},
-	{detGitLab, "glimt-", chB64URL, 16, false}, {detGitLab, "glagent-", chB64URL, 16, false},
-	{detGitLab, "gloas-", chB64URL, 16, false}, {detGitLab, "glsoat-", chB64URL, 16, false},
-	{detGitLab, "glffct-", chB64URL, 16, false},
+	{det: detGitLab, prefix: "glpat-", class: chB64URL | chDot, min: 16}, {det: detGitLab, prefix: "gldt-", class: chB64URL, min: 16},
+	{det: detGitLab, prefix: "glrt-", class: chB64URL, min: 16}, {det: detGitLab, prefix: "glcbt-", class: chB64URL, min: 16},
+	{det: detGitLab, prefix: "glptt-", class: chB64URL, min: 16}, {det: detGitLab, prefix: "glft-", class: chB64URL, min: 16},
+	{det: detGitLab, prefix: "glimt-", class: chB64URL, min: 16}, {det: detGitLab, prefix: "glagent-", class: chB64URL, min: 16},
+	{det: detGitLab, prefix: "gloas-", class: chB64URL, min: 16}, {det: detGitLab, prefix: "glsoat-", class: chB64URL, min: 16},
+	{det: detGitLab, prefix: "glffct-", class: chB64URL, min: 16},
 
-	{detSlack, "xoxb-", chAlnum | chDash, 10, false}, {detSlack, "xoxp-", chAlnum | chDash, 10, false},
-	{detSlack, "xoxa-", chAlnum | chDash, 10, false}, {detSlack, "xoxr-", chAlnum | chDash, 10, false},
-	{detSlack, "xoxs-", chAlnum | chDash, 10, false}, {detSlack, "xoxo-", chAlnum | chDash, 10, false},
-	{detSlack, "xoxc-", chAlnum | chDash, 10, false}, {detSlack, "xoxd-", chB64URL | chB64, 10, false},
-	{detSlack, "xoxe-", chAlnum | chDash, 10, false}, {detSlack, "xoxe.xox", chAlnum | chDash, 10, false},
-	{detSlack, "xapp-", chAlnum | chDash, 10, false},
-	{detSlack, "hooks.slack.com/services/", chAlnum | chSlash, 16, false},
-	{detSlack, "hooks.slack.com/workflows/", chAlnum | chSlash, 16, false},
+	{det: detSlack, prefix: "xoxb-", class: chAlnum | chDash, min: 10}, {det: detSlack, prefix: "xoxp-", class: chAlnum | chDash, min: 10},
+	{det: detSlack, prefix: "xoxa-", class: chAlnum | chDash, min: 10}, {det: detSlack, prefix: "xoxr-", class: chAlnum | chDash, min: 10},
+	{det: detSlack, prefix: "xoxs-", class: chAlnum | chDash, min: 10}, {det: detSlack, prefix: "xoxo-", class: chAlnum | chDash, min: 10},
+	{det: detSlack, prefix: "xoxc-", class: chAlnum | chDash, min: 10}, {det: detSlack, prefix: "xoxd-", class: chB64URL | chB64, min: 10},
+	{det: detSlack, prefix: "xoxe-", class: chAlnum | chDash, min: 10}, {det: detSlack, prefix: "xoxe.xox", class: chAlnum | chDash, min: 10},
+	{det: detSlack, prefix: "xapp-", class: chAlnum | chDash, min: 10},
+	{det: detSlack, prefix: "hooks.slack.com/services/", class: chAlnum | chSlash, min: 16},
+	{det: detSlack, prefix: "hooks.slack.com/workflows/", class: chAlnum | chSlash, min: 16},
 
-	{detStripe, "sk_live_", chWord, 10, false}, {detStripe, "sk_test_", chWord, 10, false},
-	{detStripe, "rk_live_", chWord, 10, false}, {detStripe, "rk_test_", chWord, 10, false},
-	{detStripe, "whsec_", chAlnum | chB64, 10, false},
+	{det: detStripe, prefix: "sk_live_", class: chWord, min: 10}, {det: detStripe, prefix: "sk_test_", class: chWord, min: 10},
+	{det: detStripe, prefix: "rk_live_", class: chWord, min: 10}, {det: detStripe, prefix: "rk_test_", class: chWord, min: 10},
+	{det: detStripe, prefix: "whsec_", class: chAlnum | chB64, min: 10},
 
-	{detGoogle, "AIza", chB64URL, 32, false}, {detGoogle, "ya29.", chB64URL | chDot, 16, false},
-	{detGoogle, "GOCSPX-", chB64URL, 16, false},
+	{det: detGoogle, prefix: "AIza", class: chB64URL, min: 32}, {det: detGoogle, prefix: "ya29.", class: chB64URL | chDot, min: 16},
+	{det: detGoogle, prefix: "GOCSPX-", class: chB64URL, min: 16},
 
-	{detVendor, "npm_", chAlnum, 30, false}, {detVendor, "pypi-AgE", chB64URL, 20, false},
-	{detVendor, "SG.", chB64URL | chDot, 40, false}, {detVendor, "hf_", chAlnum, 30, false},
-	{detVendor, "sk-ant-", chB64URL, 16, false}, {detVendor, "sk-proj-", chB64URL, 16, false},
-	{detVendor, "sk-svcacct-", chB64URL, 16, false}, {detVendor, "sk-or-", chB64URL, 16, false},
-	{detVendor, "sk-", chAlnum, 40, false}, {detVendor, "dop_v1_", chHex, 32, false},
-	{detVendor, "shpat_", chAlnum, 20, false}, {detVendor, "shpss_", chAlnum, 20, false},
-	{detVendor, "shpca_", chAlnum, 20, false}, {detVendor, "shppa_", chAlnum, 20, false},
-	{detVendor, "lin_api_", chAlnum, 20, false}, {detVendor, "sq0atp-", chB64URL, 16, false},
-	{detVendor, "sq0csp-", chB64URL, 16, false}, {detVendor, "xkeysib-", chAlnum | chDash, 30, false},
-	{detVendor, "hvs.", chB64URL, 20, false}, {detVendor, "hvb.", chB64URL, 20, false},
-	{detVendor, "AGE-SECRET-KEY-1", chUpper | chDigit, 20, false}, {detVendor, "tskey-", chAlnum | chDash, 16, false},
-	{detVendor, "PMAK-", chAlnum | chDash, 30, false}, {detVendor, "glsa_", chWord, 20, false},
-	{detVendor, "dckr_pat_", chB64URL, 20, false}, {detVendor, "rubygems_", chHex, 40, false},
-	{detVendor, "ATATT3", chB64URL | chB64, 40, false}, {detVendor, "dp.pt.", chAlnum, 30, false},
-	{detVendor, "pul-", chHex, 40, false}, {detVendor, "nvapi-", chB64URL, 40, false},
-	{detVendor, "gsk_", chAlnum, 40, false}, {detVendor, "xai-", chAlnum, 40, false},
-	{detVendor, "pplx-", chAlnum, 40, false}, {detVendor, "figd_", chB64URL, 30, false},
-	{detVendor, "ntn_", chAlnum, 40, false}, {detVendor, "sntrys_", chB64URL | chB64, 30, false},
-	{detVendor, "sntryu_", chHex, 40, false}, {detVendor, "lsv2_pt_", chWord, 30, false},
-	{detVendor, "rzp_live_", chAlnum, 12, false}, {detVendor, "AccountKey=", chAlnum | chB64, 40, false},
-	{detVendor, "SharedAccessKey=", chAlnum | chB64, 30, false},
-	{detVendor, "discord.com/api/webhooks/", chB64URL | chSlash, 30, false},
+	{det: detVendor, prefix: "npm_", class: chAlnum, min: 30}, {det: detVendor, prefix: "pypi-AgE", class: chB64URL, min: 20},
+	{det: detVendor, prefix: "SG.", class: chB64URL | chDot, min: 40}, {det: detVendor, prefix: "hf_", class: chAlnum, min: 30},
+	{det: detVendor, prefix: "sk-ant-", class: chB64URL, min: 16}, {det: detVendor, prefix: "sk-proj-", class: chB64URL, min: 16},
+	{det: detVendor, prefix: "sk-svcacct-", class: chB64URL, min: 16}, {det: detVendor, prefix: "sk-or-", class: chB64URL, min: 16},
+	{det: detVendor, prefix: "sk-", class: chAlnum, min: 32}, {det: detVendor, prefix: "dop_v1_", class: chHex, min: 32},
+	{det: detVendor, prefix: "shpat_", class: chAlnum, min: 20}, {det: detVendor, prefix: "shpss_", class: chAlnum, min: 20},
+	{det: detVendor, prefix: "shpca_", class: chAlnum, min: 20}, {det: detVendor, prefix: "shppa_", class: chAlnum, min: 20},
+	{det: detVendor, prefix: "lin_api_", class: chAlnum, min: 20}, {det: detVendor, prefix: "sq0atp-", class: chB64URL, min: 16},
+	{det: detVendor, prefix: "sq0csp-", class: chB64URL, min: 16}, {det: detVendor, prefix: "xkeysib-", class: chAlnum | chDash, min: 30},
+	{det: detVendor, prefix: "hvs.", class: chB64URL, min: 20}, {det: detVendor, prefix: "hvb.", class: chB64URL, min: 20},
+	{det: detVendor, prefix: "AGE-SECRET-KEY-1", class: chUpper | chDigit, min: 20}, {det: detVendor, prefix: "tskey-", class: chAlnum | chDash, min: 16},
+	{det: detVendor, prefix: "PMAK-", class: chAlnum | chDash, min: 30}, {det: detVendor, prefix: "glsa_", class: chWord, min: 20},
+	{det: detVendor, prefix: "dckr_pat_", class: chB64URL, min: 20}, {det: detVendor, prefix: "rubygems_", class: chHex, min: 40},
+	{det: detVendor, prefix: "ATATT3", class: chB64URL | chB64, min: 40}, {det: detVendor, prefix: "dp.pt.", class: chAlnum, min: 30},
+	{det: detVendor, prefix: "pul-", class: chHex, min: 40}, {det: detVendor, prefix: "nvapi-", class: chB64URL, min: 40},
+	{det: detVendor, prefix: "gsk_", class: chAlnum, min: 40}, {det: detVendor, prefix: "xai-", class: chAlnum, min: 40},
+	{det: detVendor, prefix: "pplx-", class: chAlnum, min: 40}, {det: detVendor, prefix: "figd_", class: chB64URL, min: 30},
+	{det: detVendor, prefix: "ntn_", class: chAlnum, min: 40}, {det: detVendor, prefix: "sntrys_", class: chB64URL | chB64, min: 30},
+	{det: detVendor, prefix: "sntryu_", class: chHex, min: 40}, {det: detVendor, prefix: "lsv2_pt_", class: chWord, min: 30},
+	{det: detVendor, prefix: "rzp_live_", class: chAlnum, min: 12}, {det: detVendor, prefix: "AccountKey=", class: chAlnum | chB64, min: 40},
+	{det: detVendor, prefix: "SharedAccessKey=", class: chAlnum | chB64, min: 30},
+	{det: detVendor, prefix: "discord.com/api/webhooks/", class: chB64URL | chSlash, min: 30},
+	{det: detSlack, prefix: "hooks.slack.com/triggers/", class: chAlnum | chSlash, min: 16},
+	{det: detSlack, prefix: "xwfp-", class: chAlnum | chDash, min: 10},
+	{det: detGitLab, prefix: "GR1348941", class: chB64URL, min: 16, word: true},
+	{det: detGoogle, prefix: "1//0", class: chB64URL, min: 30, word: true},
+	{det: detVendor, prefix: "sbp_", class: chHex, min: 40}, {det: detVendor, prefix: "sb_secret_", class: chB64URL, min: 20},
+	{det: detVendor, prefix: "r8_", class: chAlnum, min: 30, word: true},
+	{det: detVendor, prefix: "dt0c01.", class: chUpper | chDigit | chDot, min: 24},
+	{det: detVendor, prefix: "dt0s", class: chUpper | chDigit | chDot, min: 40},
+	{det: detVendor, prefix: "dapi", class: chHex | chDash, min: 32, word: true},
+	{det: detVendor, prefix: "pscale_", class: chB64URL | chDot, min: 30},
+	{det: detVendor, prefix: "NRAK-", class: chAlnum, min: 20}, {det: detVendor, prefix: "NRJS-", class: chAlnum, min: 16},
+	{det: detVendor, prefix: "NRII-", class: chB64URL, min: 20}, {det: detVendor, prefix: "NRAL-", class: chB64URL, min: 20},
+	{det: detVendor, prefix: "EAAA", class: chB64URL, min: 56, word: true, mixed: true},
+	{det: detVendor, prefix: "EAACEdEose0cBA", class: chAlnum, min: 20},
+	{det: detVendor, prefix: "key-", class: chHex, min: 32, exact: true, word: true},
+	{det: detVendor, prefix: "pat-na1-", class: chHex | chDash, min: 32}, {det: detVendor, prefix: "pat-na2-", class: chHex | chDash, min: 32},
+	{det: detVendor, prefix: "pat-eu1-", class: chHex | chDash, min: 32},
+	{det: detVendor, prefix: ":AA", class: chB64URL, min: 33, exact: true, before: 8},
+	{det: detVendor, prefix: ".atlasv1.", class: chB64URL, min: 50, before: 10},
+	{det: detVendor, prefix: "AKCp", class: chAlnum, min: 50, word: true}, {det: detVendor, prefix: "cmVmdGtuO", class: chAlnum, min: 50, word: true},
+	{det: detVendor, prefix: "SSWS ", class: chB64URL, min: 30, word: true},
+	{det: detVendor, prefix: "v1.0-", class: chHex | chDash, min: 100, word: true},
+	{det: detVendor, prefix: "re_", class: chWord, min: 24, word: true, mixed: true},
+	{det: detVendor, prefix: "bkua_", class: chHex, min: 40}, {det: detVendor, prefix: "bkat_", class: chHex, min: 40},
+	{det: detVendor, prefix: "sk_", class: chHex, min: 40, word: true}, {det: detVendor, prefix: "secret_", class: chAlnum, min: 40, word: true, mixed: true},
+	{det: detVendor, prefix: "lin_oauth_", class: chHex, min: 32}, {det: detVendor, prefix: "vercel_blob_rw_", class: chWord, min: 24},
+	{det: detVendor, prefix: "nfp_", class: chAlnum, min: 30, word: true}, {det: detVendor, prefix: "HRKU-", class: chB64URL, min: 30},
+	{det: detVendor, prefix: "doo_v1_", class: chHex, min: 32}, {det: detVendor, prefix: "dor_v1_", class: chHex, min: 32},
+	{det: detVendor, prefix: "dp.st.", class: chWord | chDot, min: 30}, {det: detVendor, prefix: "dp.ct.", class: chWord | chDot, min: 30},
+	{det: detVendor, prefix: "dp.sa.", class: chWord | chDot, min: 30}, {det: detVendor, prefix: "ATCTT3", class: chB64URL | chB64, min: 40},
+	{det: detVendor, prefix: "ATBB", class: chAlnum, min: 32, exact: true, word: true, mixed: true},
+	{det: detVendor, prefix: "CFPAT-", class: chB64URL, min: 40}, {det: detVendor, prefix: "tfp_", class: chB64URL, min: 40, word: true},
+	{det: detVendor, prefix: "glc_", class: chAlnum | chB64, min: 32, word: true}, {det: detVendor, prefix: "pnu_", class: chAlnum, min: 36, word: true},
+	{det: detVendor, prefix: "rdme_", class: chAlnum, min: 60}, {det: detVendor, prefix: "shptka_", class: chAlnum, min: 20},
+	{det: detVendor, prefix: "FLWSECK", class: chB64URL, min: 12}, {det: detVendor, prefix: "rzp_test_", class: chAlnum, min: 12},
+	{det: detVendor, prefix: "access-sandbox-", class: chHex | chDash, min: 32}, {det: detVendor, prefix: "access-production-", class: chHex | chDash, min: 32},
+	{det: detVendor, prefix: "access_token$", class: chAlnum | chDollar, min: 30}, {det: detVendor, prefix: "xsmtpsib-", class: chAlnum | chDash, min: 30},
+	{det: detVendor, prefix: "sdk-", class: chHex | chDash, min: 36, exact: true, word: true},
+	{det: detVendor, prefix: "ops_eyJ", class: chB64URL, min: 100}, {det: detVendor, prefix: "squ_", class: chHex, min: 40, word: true},
+	{det: detVendor, prefix: "sqp_", class: chHex, min: 40, word: true}, {det: detVendor, prefix: "CCIPAT_", class: chB64URL, min: 40},
+	{det: detVendor, prefix: "sk.eyJ", class: chB64URL | chDot, min: 40}, {det: detVendor, prefix: "APA91b", class: chB64URL, min: 100},
+	{det: detVendor, prefix: "dckr_oat_", class: chB64URL, min: 20}, {det: detVendor, prefix: "hvr.", class: chB64URL, min: 20, word: true},
+	{det: detVendor, prefix: "LTAI", class: chAlnum, min: 20, exact: true, word: true, mixed: true}, {det: detVendor, prefix: "sl.", class: chB64URL, min: 100, word: true},
+	{det: detVendor, prefix: "WPL_AP1.", class: chB64URL | chDot, min: 20}, {det: detVendor, prefix: "CLOJARS_", class: chAlnum, min: 40},
+	{det: detVendor, prefix: "fm2_", class: chAlnum | chB64, min: 60, word: true}, {det: detVendor, prefix: "fo1_", class: chB64URL, min: 40, word: true},
+	{det: detVendor, prefix: "rnd_", class: chAlnum, min: 28, word: true, mixed: true}, {det: detVendor, prefix: "fw_", class: chAlnum, min: 20, word: true, mixed: true},
+	{det: detVendor, prefix: "lsv2_sk_", class: chWord, min: 30}, {det: detVendor, prefix: "phx_", class: chAlnum, min: 30, word: true},
+	{det: detVendor, prefix: "shippo_live_", class: chHex, min: 32}, {det: detVendor, prefix: "ABSK", class: chAlnum | chB64, min: 100, word: true, mixed: true},
+	{det: detVendor, prefix: "AQVN", class: chB64URL, min: 35, word: true, mixed: true}, {det: detVendor, prefix: "sntrya_", class: chHex, min: 40},
+	{det: detVendor, prefix: "discordapp.com/api/webhooks/", class: chB64URL | chSlash, min: 30},
+	{det: detVendor, prefix: "webhook.office.com/webhookb2/", class: chB64URL | chSlash | chAtSign, min: 30},
+	{det: detVendor, prefix: "outlook.office.com/webhook/", class: chB64URL | chSlash | chAtSign, min: 30},
+	{det: detVendor, prefix: "hooks.zapier.com/hooks/catch/", class: chB64URL | chSlash, min: 8},
+	{det: detVendor, prefix: "chat.googleapis.com/v1/spaces/", class: chB64URL | chSlash, min: 60},
+}
+
+// An API key of Twilio is SK and 32 hex digits; two letters are too few to anchor.
+func init() {
+	for _, c := range "0123456789abcdef" {
+		literals = append(literals, literal{det: detVendor, prefix: "SK" + string(c), class: chHex, min: 31, exact: true, word: true})
+	}
 }
 
 // litGroup has the literals that may start off bytes before a pair.
@@ -198,7 +264,7 @@ func (f *finder) literal(l *literal, p int) span {
 	if b <= f.litEnd && l.class&^f.litClass == 0 && !l.exact {
 		return none // inside one that ends where this one would
 	}
-	if chars[src[last]]&l.class == 0 || l.exact && f.inBase64(p, b) {
+	if chars[src[last]]&l.class == 0 || l.exact && l.before == 0 && f.inBase64(p, b) || l.word && p > 0 && is(src[p-1], chWord) {
 		return none
 	}
 	for _, c := range src[b:last] {
@@ -210,10 +276,32 @@ func (f *finder) literal(l *literal, p int) span {
 	if !l.exact {
 		e = run(src, e, l.class)
 		f.litEnd, f.litClass = e, l.class
-	} else if e < len(src) && is(src[e], chUpper|chDigit) {
+	} else if e < len(src) && is(src[e], l.class|chUpper|chDigit) {
 		return none
 	}
-	return span{p, e, l.det}
+	if l.mixed && !mixed(src[b:e]) {
+		return none
+	}
+	start := p
+	for l.before > 0 && start > 0 && p-start < maxBefore && is(src[start-1], chAlnum) {
+		start--
+	}
+	if p-start < l.before {
+		return none
+	}
+	return span{start, e, l.det}
+}
+
+// maxBefore bounds what belongs to a literal before its prefix.
+const maxBefore = 32
+
+// mixed reports whether b has a digit, a capital and a small letter.
+func mixed(b []byte) bool {
+	var seen uint16
+	for _, c := range b {
+		seen |= chars[c]
+	}
+	return seen&chDigit != 0 && seen&chUpper != 0 && seen&chLower != 0
 }
 
 // inBase64 reports whether p is in the middle of base64: the eight bytes before it
