@@ -4,43 +4,73 @@
 package detect
 
 // iin maps the first four digits of a card number to the lengths that its issuer
-// uses, as bits (length 13 = bit 0). slideIIN has the one length that is looked
-// for inside a longer run of digits, where chance hits are frequent.
-var iin, slideIIN = func() (t [10000]uint8, slide [10000]uint8) {
-	set := func(from, to int, lens ...int) {
-		for p := from; p <= to; p++ {
+// uses, as bits (length 13 = bit 0). bareIIN has those that count in an unbroken run
+// of digits with nothing around it that says "card": numbers of other kinds are
+// found there too, and one in ten passes the check digit by chance. slideIIN has the
+// one length that is looked for where other digits are glued to a card.
+//
+// docs/policy.md has the reasons and the measured rate per kind of number.
+var iin, bareIIN, slideIIN = func() (t, bare, slide [10000]uint8) {
+	add := func(to *[10000]uint8, from, end int, lens ...int) {
+		for p := from; p <= end; p++ {
 			for _, l := range lens {
-				t[p] |= 1 << (l - 13)
+				to[p] |= 1 << (l - 13)
 			}
 		}
 	}
-	set(4000, 4999, 13, 16, 19)                 // Visa
-	set(5100, 5599, 16)                         // Mastercard
-	set(2221, 2720, 16)                         // Mastercard
-	set(2200, 2204, 16, 17, 18, 19)             // Mir
-	set(3400, 3499, 15)                         // American Express
-	set(3700, 3799, 15)                         // American Express
-	set(3000, 3059, 14, 16)                     // Diners Club
-	set(3095, 3095, 14, 16)                     // Diners Club
-	set(3600, 3699, 14, 16, 19)                 // Diners Club
-	set(3800, 3999, 14, 16, 19)                 // Diners Club
-	set(3528, 3589, 16, 17, 18, 19)             // JCB
-	set(6011, 6011, 16, 19)                     // Discover
-	set(6440, 6599, 16, 19)                     // Discover
-	set(6200, 6299, 16, 17, 18, 19)             // UnionPay
-	set(8100, 8171, 16, 17, 18, 19)             // UnionPay
-	set(5000, 5099, 13, 14, 15, 16, 17, 18, 19) // Maestro, Verve, RuPay
-	set(5600, 5899, 13, 14, 15, 16, 17, 18, 19) // Maestro
-	set(6304, 6304, 13, 14, 15, 16, 17, 18, 19) // Maestro
-	set(6700, 6799, 13, 14, 15, 16, 17, 18, 19) // Maestro
-	set(6360, 6399, 16, 17, 18, 19)             // InterPayment, InstaPayment
-	set(6054, 6062, 16, 19)                     // NPS, RuPay, Hipercard
-	set(6000, 6010, 16)                         // RuPay and others
-	set(6521, 6522, 16)                         // RuPay
-	set(8200, 8299, 16)                         // RuPay
-	set(8600, 8600, 16)                         // Uzcard
-	set(9792, 9792, 16)                         // Troy
-	set(9860, 9860, 16)                         // Humo
+	// set has the usual lengths of an issuer, rare those that are all but out of use
+	// or also those of ids of a social network, a chain of shops, a parcel service.
+	set := func(from, to int, lens ...int) { add(&t, from, to, lens...); add(&bare, from, to, lens...) }
+	rare := func(from, to int, lens ...int) { add(&t, from, to, lens...) }
+	set(4000, 4999, 16)          // Visa
+	rare(4000, 4999, 13, 19)     // no 13 digits have been issued for decades; 19 are V Pay
+	set(5100, 5599, 16)          // Mastercard
+	set(2221, 2720, 16)          // Mastercard
+	set(2200, 2204, 16)          // Mir
+	rare(2200, 2204, 17, 18, 19) // Mir
+	set(3400, 3499, 15)          // American Express
+	set(3700, 3799, 15)          // American Express
+	set(3000, 3059, 14)          // Diners Club
+	set(3095, 3095, 14)          // Diners Club
+	set(3600, 3699, 14)          // Diners Club
+	set(3800, 3999, 14)          // Diners Club
+	rare(3000, 3059, 16)
+	rare(3095, 3095, 16)
+	rare(3600, 3699, 16, 19)
+	rare(3800, 3999, 16, 19)
+	set(3528, 3589, 16)          // JCB
+	rare(3528, 3589, 17, 18, 19) // JCB
+	set(6011, 6011, 16)          // Discover
+	set(6440, 6599, 16)          // Discover, RuPay, Elo, Troy
+	rare(6011, 6011, 19)
+	rare(6440, 6599, 19)
+	set(6200, 6299, 16, 19) // UnionPay
+	rare(6200, 6299, 17, 18)
+	set(8100, 8171, 16) // UnionPay
+	rare(8100, 8171, 17, 18, 19)
+	for _, p := range [...]int{5018, 5020, 5038, 5893, 6304, 6759, 6761, 6762, 6763} { // Maestro
+		set(p, p, 16)
+		rare(p, p, 13, 14, 15, 17, 18, 19)
+	}
+	set(5019, 5019, 16)                          // Dankort
+	set(5041, 5041, 16)                          // Elo
+	set(5060, 5061, 16)                          // Verve, Elo
+	rare(5060, 5061, 18, 19)                     // Verve
+	set(5066, 5067, 16)                          // Elo
+	set(5081, 5099, 16)                          // RuPay, Elo
+	rare(5000, 5099, 13, 14, 15, 16, 17, 18, 19) // Maestro
+	rare(5600, 5899, 13, 14, 15, 16, 17, 18, 19) // Maestro
+	rare(6700, 6799, 13, 14, 15, 16, 17, 18, 19) // Maestro
+	set(6362, 6363, 16)                          // Elo
+	rare(6360, 6399, 16, 17, 18, 19)             // InterPayment, InstaPayment
+	set(6062, 6062, 16)                          // Hipercard
+	rare(6054, 6062, 16, 19)                     // NPS, RuPay
+	set(6069, 6085, 16)                          // RuPay
+	rare(6000, 6010, 16)                         // RuPay and others
+	rare(8200, 8299, 16)                         // RuPay
+	set(8600, 8600, 16)                          // Uzcard
+	set(9792, 9792, 16)                          // Troy
+	set(9860, 9860, 16)                          // Humo
 	for p := range slide {
 		switch {
 		case p/1000 == 4, p >= 5100 && p <= 5599, p >= 2221 && p <= 2720, p >= 3528 && p <= 3589, p == 6011, p >= 6440 && p <= 6599,
@@ -50,8 +80,35 @@ var iin, slideIIN = func() (t [10000]uint8, slide [10000]uint8) {
 			slide[p] = 15
 		}
 	}
-	return t, slide
+	return t, bare, slide
 }()
+
+// cardWords are what stands before a card number in text, in lower case.
+var cardWords = [...]string{
+	"card", "pan", "visa", "master", "amex", "maestro", "discover", "diners", "jcb", "union", "rupay", "elo", "pay", "paid", "credit", "debit",
+	"cc", "karte", "carte", "tarjeta", "carta", "account",
+}
+
+// contextBytes is how far before a number a word of cardWords counts.
+const contextBytes = 32
+
+// namesCard reports whether a word before src[p] says that a card number follows.
+func namesCard(src []byte, p int) bool {
+	from := max(0, p-contextBytes)
+	for i := from; i < p; i++ {
+		if !is(src[i], chAlpha) || i > from && is(src[i-1], chAlpha) {
+			continue
+		}
+		e := run(src[:p], i, chAlpha)
+		for _, w := range cardWords {
+			if n := e - i; n >= len(w) && n <= len(w)+8 && (hasFold(src, i, w) || hasFold(src, e-len(w), w)) {
+				return true
+			}
+		}
+		i = e
+	}
+	return false
+}
 
 const (
 	minCard   = 13

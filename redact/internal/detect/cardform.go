@@ -9,9 +9,6 @@ import (
 	"math/bits"
 )
 
-// minSlide is the number of digits that a run must exceed to have cards inside.
-const minSlide = 15
-
 // luhn checks digits [k, k+n): the last one counts once.
 func (s *digitSeq) luhn(k, n int) bool {
 	start := s.once[k]
@@ -82,6 +79,9 @@ func (s *digitSeq) cardAt(src []byte, k int) int {
 			n := bits.Len8(lens) - 1 + minCard
 			lens &^= 1 << (n - minCard)
 			if k+n <= s.n && s.grouped(k, n) {
+				if bareIIN[prefix]>>(n-minCard)&1 == 0 && s.oneRun(k, n) && !namesCard(src, int(s.pos[k])) {
+					continue
+				}
 				if s.point(src, k) {
 					if _, n := s.runAt(src, k); n > 7 {
 						return 0 // the decimals of a number
@@ -101,9 +101,14 @@ func (s *digitSeq) cardAt(src []byte, k int) int {
 	if !s.oneRun(k, n) {
 		return 0
 	}
-	start, unbroken := s.runAt(src, k)
-	if unbroken <= max(n, minSlide) || s.decimals(src, k) || unbroken <= longRun && timestamp(src, start) {
+	// Zeros in front of it, to the end of the run: a field of fixed width.
+	if k+n < s.n && s.gap[k+n] == 0 || k+n == s.n && isDigit(byteAt(src, s.end(src, s.n-1))) || s.decimals(src, k) {
 		return 0
+	}
+	for j := k; j > 0 && s.gap[j] == 0; j-- {
+		if s.val[j-1] != 0 {
+			return 0
+		}
 	}
 	return n
 }
@@ -138,15 +143,6 @@ func (s *digitSeq) fours(src []byte, k, e int) bool {
 		sep = g
 	}
 	return true
-}
-
-// timestamp reports whether the run of digits at start is a time in nanoseconds or
-// a date with digits of the time after it, or an id made from a time: no card is
-// looked for inside those.
-func timestamp(src []byte, start int) bool {
-	a, n := digitAt(src, start)
-	b, _ := digitAt(src, start+n)
-	return a == 1 || a == 2 && b == 0
 }
 
 // grouped reports whether digits [k, k+n) are grouped as people group card

@@ -5,63 +5,49 @@ package detect
 
 import "math/bits"
 
-// longRun is the number of digits in one run from which on only slideIIN counts.
+// longRun is the number of digits in one run from which on it is no card alone.
 const longRun = 20
 
-// slidePair has bit 0 set for the first two digits, in the low half of a byte each,
-// of cards of 16 digits that are looked for inside runs, and bit 1 for 15 digits.
-var slidePair = func() (t [256]uint8) {
-	for p, n := range slideIIN {
-		if n > 0 {
-			t[p/1000|p/100%10<<4] |= 1 << (16 - n)
-		}
-	}
-	return t
-}()
-
-// findInRun looks for cards inside the long run of digits at p, which stands
-// after a gap of kind before.
+// findInRun looks for cards in the long run of digits at p, which stands after a
+// gap of kind before: one behind zeros, as fields of fixed width have it, or two
+// and no other digit. Any window of a long number passes the check digit by chance
+// one time in ten, so nothing else is looked for.
 func (f *finder) findInRun(s *digitSeq, p int, before uint8) {
 	src, q := f.src, &s.cards
-	if before == gapPoint || before != gapNone && !isDigit(byteAt(src, p+longRun)) && timestamp(src, p) {
-		q.end = run(src, p, chDigit)
+	end := run(src, p, chDigit)
+	q.end = end
+	if before == gapPoint || before == gapNone {
 		return
 	}
-	const n = 16
-	sum := uint32(0)
-	k := 0 // digits in the window
-	at := p
-	for ; at < len(src) && src[at]-'0' <= 9 && q.n < len(q.spans)-1; at++ {
-		add := luhnAdd[src[at]&15]
-		sum = bits.RotateLeft32(sum, 16) + add // low half: the last digit counts once
-		if k < n {
-			if k++; k < n {
-				continue
-			}
-		} else {
-			sum -= luhnAdd[src[at-n]&15] // n is even: counted the same way
-		}
-		start := at - n + 1
-		pair := slidePair[src[start]&15|src[start+1]<<4]
-		fit := tens[sum&0xFF] | tens[(sum-add)>>16&0xFF]<<1
-		if pair&fit == 0 {
-			continue
-		}
-		switch l := int(slideIIN[prefix4(src, start)]); {
-		case l == n && fit&1 != 0:
-			q.add(start, at+1)
-			sum, k = 0, 0
-		case l == n-1 && fit&2 != 0:
-			q.add(start, at)
-			sum, k = add, 1
+	b := p
+	for b < end && src[b] == '0' {
+		b++
+	}
+	switch n := end - b; {
+	case b > p && n >= minCard && n <= maxCard && cardRunAt(src[b:end]):
+		q.add(b, end)
+	case b == p && n >= 30 && n <= 32:
+		first := int(slideIIN[prefix4(src, p)])
+		if first > 0 && cardRunAt(src[p:p+first]) && cardRunAt(src[p+first:end]) {
+			q.add(p, p+first)
+			q.add(p+first, end)
 		}
 	}
-	q.end = at
-	if at < len(src) && isDigit(src[at]) { // the queue is full
-		q.end = q.last
-	} else if f.cut && at == len(src) {
+	if f.cut && end == len(src) {
 		f.cutRun(s)
 	}
+}
+
+// cardRunAt reports whether the digits b are a card.
+func cardRunAt(b []byte) bool {
+	if len(b) < minCard || len(b) > maxCard || bareIIN[prefix4(b, 0)]>>(len(b)-minCard)&1 == 0 {
+		return false
+	}
+	sum := uint32(0)
+	for _, c := range b {
+		sum = bits.RotateLeft32(sum, 16) + luhnAdd[c&15]
+	}
+	return sum&0xFFFF%10 == 0
 }
 
 // cutRun adds what may be the head of a card behind the last one, if nothing but
@@ -74,14 +60,6 @@ func (f *finder) cutRun(s *digitSeq) bool {
 	q.add(q.last, len(src))
 	return true
 }
-
-// tens is 1 for multiples of ten.
-var tens = func() (t [256]uint8) {
-	for i := 0; i < len(t); i += 10 {
-		t[i] = 1
-	}
-	return t
-}()
 
 // byteAt is src[p], or 0 behind its end.
 func byteAt(src []byte, p int) byte {

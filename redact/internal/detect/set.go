@@ -210,6 +210,49 @@ func (b *builder) detector(d uint8) {
 	}
 }
 
+// maxActions is what a byte of Set.pairs can number, action 0 apart.
+const maxActions = 255
+
+// share gives pairs that only literals begin at common actions, so that there are
+// no more than the table can number. An action then tries literals in vain, which
+// costs a comparison of their first bytes.
+func (b *builder) share(keys []uint16) error {
+	distinct := map[string]bool{}
+	others := map[string]bool{}
+	for _, p := range keys {
+		a := b.acts[p]
+		k := fmt.Sprint(a.bits, a.lits)
+		if distinct[k] = true; a.bits != 0 {
+			others[k] = true
+		}
+	}
+	if len(distinct) <= maxActions {
+		return nil
+	}
+	room := maxActions - len(others)
+	if room < 1 {
+		return errors.New("detect: too many literals for the table")
+	}
+	shared := make([]action, room)
+	n := 0
+	slot := map[uint16]int{}
+	for _, p := range keys {
+		if a := b.acts[p]; a.bits == 0 {
+			slot[p] = n % room
+			n++
+			for _, l := range a.lits {
+				if to := &shared[slot[p]]; !slices.Contains(to.lits, l) {
+					to.lits = append(to.lits, l)
+				}
+			}
+		}
+	}
+	for p, i := range slot {
+		b.acts[p] = action{lits: shared[i].lits}
+	}
+	return nil
+}
+
 // finish numbers the distinct actions.
 func (b *builder) finish() error {
 	b.s.actions = []action{{}}
@@ -218,6 +261,9 @@ func (b *builder) finish() error {
 		keys = append(keys, p)
 	}
 	slices.Sort(keys)
+	if err := b.share(keys); err != nil {
+		return err
+	}
 	for _, p := range keys {
 		a := b.acts[p]
 		i := slices.IndexFunc(b.s.actions, func(x action) bool { return x.bits == a.bits && slices.Equal(x.lits, a.lits) })
@@ -232,9 +278,6 @@ func (b *builder) finish() error {
 				a.groups[k].add(l.lit)
 			}
 			b.s.actions = append(b.s.actions, a)
-		}
-		if i > 255 {
-			return errors.New("detect: too many literals for the table")
 		}
 		b.s.pairs[p] = uint8(i)
 	}
