@@ -4,6 +4,8 @@
 package redact
 
 import (
+	"bytes"
+
 	"github.com/apispan/apispan/internal/httpattr"
 	"github.com/apispan/apispan/redact/internal/fold"
 )
@@ -256,6 +258,8 @@ func (s *Scratch) field(k *Key, value string) (string, Effect) {
 		if ip := s.child(s.root(placeClientIP), str("client_ip")); c.v.act != actMiss || ip.v.act > actAllow && ip.v.act != actMiss {
 			return s.ClientIP(value)
 		}
+	case headerProtocols:
+		return s.applyString(value, c, (*Scratch).walkProtocols)
 	case headerBaggage:
 		return s.applyString(value, c, (*Scratch).walkBaggage)
 	case headerURL:
@@ -296,6 +300,7 @@ const (
 	headerClientIP
 	headerURL
 	headerBaggage
+	headerProtocols
 )
 
 func headerClass(name string) headerKind {
@@ -303,7 +308,26 @@ func headerClass(name string) headerKind {
 		return headerOther
 	}
 	var buf [64]byte
-	return headerKinds[string(fold.AppendKey(buf[:0], str(name)))]
+	folded := fold.AppendKey(buf[:0], str(name))
+	if k, ok := headerKinds[string(folded)]; ok {
+		return k
+	}
+	for _, tail := range clientIPTails {
+		if bytes.HasSuffix(folded, str(tail)) {
+			return headerClientIP
+		}
+	}
+	if bytes.HasSuffix(folded, str("cookie")) {
+		return headerCookie
+	}
+	return headerOther
+}
+
+// clientIPTails are how names of fields end that proxies and networks of caches put
+// the client's address in, folded.
+var clientIPTails = [...]string{
+	"clientip", "realip", "remoteip", "remoteaddr", "connectingip", "forwardedfor", "vieweraddress", "userip", "sourceip", "originip",
+	"peerip", "clientaddress", "clientaddr", "realipport", "clientipport", "comingfrom", "cominfrom", "commingfrom", "visitorip", "endclientip",
 }
 
 var headerKinds = func() map[string]headerKind {
@@ -323,6 +347,7 @@ var headerKinds = func() map[string]headerKind {
 		"x-originating-ip", "x-host-ip", "x-user-ip", "x-nf-client-connection-ip", "fly-client-ip", "do-connecting-ip",
 		"x-vercel-forwarded-for", "x-sucuri-clientip", "x-true-client-ip", "ali-cdn-real-ip", "x-proxyuser-ip")
 	set(headerBaggage, "baggage")
+	set(headerProtocols, "sec-websocket-protocol")
 	set(headerURL, "referer", "referrer", "location", "content-location", "link", "refresh", "origin", "destination",
 		"x-original-url", "x-original-uri", "x-rewrite-url", "x-forwarded-uri", "x-request-uri", "x-url", "x-accel-redirect",
 		"x-envoy-original-path", "x-waws-unencoded-url", "request-uri", "x-forwarded-url", "sourcemap", "uri")

@@ -157,6 +157,7 @@ func (s *Scratch) plainText(src []byte, c ctx) {
 		return
 	}
 	s.walkText(src, c)
+	s.walkWords(src, c)
 	s.patterns(src, c)
 	if c.cut {
 		s.dropLastWord(src, c)

@@ -202,7 +202,7 @@ func (s *Scratch) nameVerdict(c ctx, name []byte) verdict {
 		*e = nameEntry{h, tag, cached{v, to}}
 	}
 	v := e.val.v
-	v.flags &^= flagNameKey | flagValueKey | flagValueOnly | flagKeyHit
+	v.flags &^= flagNameKey | flagValueKey | flagValueOnly | flagKeyHit | flagPointer
 	if v.act == actAllow {
 		v = verdict{}
 	}

@@ -28,7 +28,7 @@ var defaultGroups = []nameGroup{
 	// Credentials.
 	{guardSecret, []string{
 		"*password*", "*passwd*", "pwd", "pass", "pw", "passphrase", "*secret*", "*token",
-		"*api*key", "*access*key", "*private*key", "credential", "credentials", "auth", "bearer",
+		"*api*key", "*access*key", "*private*key", "credential", "credentials", "bearer",
 		"jwt", "otp", "totp", "mfa*", "pin",
 	}},
 	// Payment.
@@ -46,6 +46,7 @@ var defaultGroups = []nameGroup{
 		"csrf*", "xsrf*", "signature", "sig",
 	}},
 	{guardSecret, []string{"dsn", "connection_string"}},
+	{guardWord, []string{"auth"}},
 	{guardWord, []string{"salt"}},
 
 	// More credentials: other spellings and languages.
@@ -108,7 +109,8 @@ var defaultQueryGroups = []nameGroup{
 // defaultBodyGroups hold in content.
 var defaultBodyGroups = []nameGroup{
 	{guardCode, []string{"code"}},
-	{guardWord, []string{"cookie", "cookies", "set-cookie"}},
+	{guardKeySet, []string{"d", "dp", "dq", "qi", "oth", "k"}},
+	{guardWord, []string{"string_data"}},
 }
 
 // defaultHeaderGroups hold in header fields only.

@@ -3,7 +3,11 @@
 
 package redact
 
-import "bytes"
+import (
+	"bytes"
+
+	"github.com/apispan/apispan/redact/internal/shape"
+)
 
 // A value that a deny or drop rule took away often stands a second time in the
 // same body or URL: in an error message, in a log of the request. If there are at
@@ -26,7 +30,7 @@ type secretSpan struct {
 
 // noteSecret remembers a value that a key rule masks or drops.
 func (s *Scratch) noteSecret(c ctx, dec []byte) {
-	if len(dec) < minSecretBytes || len(dec) > maxSecretBytes || len(s.secrets) > maxSecrets || !hasDigit(dec) {
+	if len(dec) < minSecretBytes || len(dec) > maxSecretBytes || len(s.secrets) > maxSecrets || !hasDigit(dec) || shape.Time(dec) || shape.Digits(dec) && len(dec) < 12 {
 		return
 	}
 	m := s.mark()

@@ -167,6 +167,9 @@ const (
 	// flagDescribes: the key says something about a secret (password_changed_at), so
 	// that the value goes only if it looks like one.
 	flagDescribes
+	// flagPointer: a name under a key that has other uses too (path, type): only a
+	// sibling whose key says nothing is meant.
+	flagPointer
 
 	cookieBits = flagCookie | flagSetCookie
 	// ruleFlags belong to the rule.

@@ -42,7 +42,7 @@ func (s *Scratch) apply(src []byte, c ctx, w walker) (out []byte, ef Effect) {
 	s.frameBase, s.runs = 0, 0
 	s.nestLeft = nestFactor*len(src) + nestSlack
 	s.lv = level{src: src}
-	s.doc = src
+	s.doc, s.docKeys = src, unknown
 	head := src
 	if limit := s.p.cfg.Limits.Body; len(src) > limit {
 		head = src[:limit]
@@ -112,7 +112,7 @@ func (s *Scratch) asLeaf(src []byte, c ctx) {
 
 // leafString decides over one scalar value.
 func (s *Scratch) leafString(v string, c ctx) (string, Effect) {
-	if c.v.act <= actAllow && c.v.flags&cookieBits == 0 && s.p.det == nil && len(v) <= s.p.cfg.Limits.Body && !structured(str(v)) {
+	if c.v.act <= actAllow && c.v.flags&cookieBits == 0 && s.p.det == nil && len(v) <= s.p.cfg.Limits.Body && !structured(str(v)) && !wordy(str(v), c) {
 		return v, Unchanged // what apply would find out
 	}
 	s.removed = false

@@ -35,6 +35,8 @@ const (
 	// guardWord: also words, short values and anything else that does not look like
 	// a secret, because the name has other meanings ("session", "salt").
 	guardWord
+	// guardKeySet: all but members of a JSON Web Key ("d", "k").
+	guardKeySet
 	// guardCode: all but what looks like a part of an OAuth exchange ("code", "state").
 	guardCode
 )
@@ -95,6 +97,8 @@ func sparesNumber(g guard, flags verdictFlags, dec []byte) bool {
 		return true
 	case g == guardNumber:
 		return shape.Few(dec, 4)
+	case g == guardKeySet:
+		return true
 	case g == guardWord || g == guardCode:
 		return shape.Few(dec, 8)
 	}
@@ -124,6 +128,8 @@ func (s *Scratch) sparesText(g guard, c *ctx, dec []byte) bool {
 		return !shape.Mixed(dec) && !(shape.Digits(dec) && len(dec) >= 8) || shape.SID(dec) || shape.URL(dec) && !secretURL(dec)
 	case guardNumber:
 		return shape.Words(dec) || shape.Few(dec, 4) || shape.Prose(dec)
+	case guardKeySet:
+		return len(dec) < 8 || !s.keySet()
 	case guardCode:
 		return !s.oauthValue(c, dec)
 	}
@@ -153,6 +159,27 @@ func secretURL(u []byte) bool {
 	}
 	return false
 }
+
+// keySet reports whether the document is a JSON Web Key or a set of them (RFC 7517).
+// It is found out once for a document.
+func (s *Scratch) keySet() bool {
+	if s.docKeys == unknown {
+		s.docKeys = no
+		if bytes.Contains(s.doc, str(`"kty"`)) {
+			s.docKeys = yes
+		}
+	}
+	return s.docKeys == yes
+}
+
+// answer is one that is remembered.
+type answer uint8
+
+const (
+	unknown answer = iota
+	yes
+	no
+)
 
 // oauthNames are members and parameters that only a request or an answer of OAuth
 // 2.0 or OpenID Connect has next to "code" and "state".

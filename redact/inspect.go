@@ -58,6 +58,9 @@ func (s *Scratch) inspect(src []byte, c ctx) {
 	if structured(src) {
 		s.nested(src, c)
 	}
+	if wordy(src, c) {
+		s.walkWords(src, c)
+	}
 	s.patterns(src, c)
 }
 

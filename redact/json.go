@@ -36,6 +36,9 @@ const (
 	frameKept
 	// frameValue: the container is the value of a value key in its parent.
 	frameValue
+	// frameNames: the container is an array under a key for names, whose last element
+	// names the sibling: {"loc": ["body", "password"], "input": "x"}.
+	frameNames
 	// frameNameless: and the key says nothing (flagValueOnly).
 	frameNameless
 )
@@ -151,7 +154,7 @@ value:
 			s.jsonBroken(src, i, c, v, markTruncated)
 			goto stopped
 		}
-		if fl == 0 && v.act == actNone && v.flags == 0 && !nestFirst[src[a]] && f != nil && (f.flags&frameObject != 0 || f.idx&1 == 0) &&
+		if fl == 0 && v.act == actNone && v.flags == 0 && !nestFirst[src[a]] && f != nil && (f.flags&frameObject != 0 || f.idx&1 == 0 && f.flags&frameNames == 0) &&
 			(plain || b-a < s.p.detMin || !s.detects(src[a:b])) {
 			f.flags |= frameKept
 			i = b + 1
@@ -196,6 +199,9 @@ value:
 			if v.flags&flagValueOnly != 0 {
 				nf.flags |= frameNameless
 			}
+		}
+		if f != nil && f.flags&frameObject != 0 && v.flags&flagNameKey != 0 && src[i] == '[' {
+			nf.flags |= frameNames
 		}
 		f = nf
 		if src[i] == '{' {
@@ -377,7 +383,7 @@ keyQuote:
 				s.replace(keyStart, i, s.p.maskJSON)
 			}
 			v = strongest(f.v, own)
-			if own.flags&flagValueKey != 0 && f.kv.says() {
+			if own.flags&flagValueKey != 0 && f.kv.says() && (f.kv.flags&flagPointer == 0 || own.flags&flagValueOnly != 0) {
 				v = strongest(v, f.kv)
 				v.flags |= own.flags & (flagValueKey | flagValueOnly)
 			}
@@ -407,7 +413,7 @@ element:
 		ec := s.elem(ctx{v: v, state: st, place: c.place}, int(f.idx))
 		v, st = ec.v, ec.state
 	}
-	if f.kv.says() { // the element before named a denied field
+	if f.kv.says() && f.flags&frameNames == 0 { // the element before named a denied field
 		v = strongest(v, f.kv)
 		f.kv = verdict{}
 	}
@@ -426,6 +432,10 @@ closeContainer:
 		}
 		f = &frames[d]
 		f.flags |= frameKept
+		if closed.flags&frameNames != 0 && closed.kv.says() {
+			s.jsonNamed(src, f, closed.kv, c)
+			closed.kv = verdict{}
+		}
 		if closed.flags&frameValue != 0 && !f.kv.says() {
 			s.pend = append(s.pend, span{closed.start, int32(i), closed.flags&frameNameless != 0})
 		}

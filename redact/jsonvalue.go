@@ -164,6 +164,12 @@ func (s *Scratch) jsonDrop(src []byte, end int, f *frame, keyStart int) int {
 // jsonPair sees to key/value pairs: {"name":"password","value":"x"} in both
 // orders, and ["password","x"] as well as flat lists of names and values.
 func (s *Scratch) jsonPair(src []byte, a, b int, esc bool, c *ctx, f *frame) {
+	if f.flags&frameNames != 0 {
+		if b-a <= 64*6 {
+			f.kv = s.nameOf(src[a:b], esc, *c)
+		}
+		return
+	}
 	if f.flags&frameObject == 0 {
 		if f.idx&1 == 1 && b-a <= 64 && c.v.act < actMask { // idx counts this element
 			f.kv = s.nameOf(src[a:b], esc, *c)
@@ -174,17 +180,31 @@ func (s *Scratch) jsonPair(src []byte, a, b int, esc bool, c *ctx, f *frame) {
 		return
 	}
 	if c.v.flags&flagNameKey != 0 && b-a <= 64*6 {
-		if nv := s.nameOf(src[a:b], esc, *c); nv.act > f.kv.act || !f.kv.says() && nv.cookie() != 0 {
-			f.kv = nv
-			for _, p := range s.pend[f.pend:] {
-				s.jsonRetro(src, p, ctx{v: nv, place: c.place, nest: c.nest})
-			}
-			s.pend = s.pend[:f.pend]
-		}
+		nv := s.nameOf(src[a:b], esc, *c)
+		nv.flags |= c.v.flags & flagPointer
+		s.jsonNamed(src, f, nv, *c)
 	}
 	if c.v.flags&flagValueKey != 0 && !f.kv.says() {
 		s.pend = append(s.pend, span{int32(a - 1), int32(b + 1), c.v.flags&flagValueOnly != 0})
 	}
+}
+
+// jsonNamed notes that nv is what the name in an object says about its value, which
+// may have come before.
+func (s *Scratch) jsonNamed(src []byte, f *frame, nv verdict, c ctx) {
+	if nv.act <= f.kv.act && (f.kv.says() || nv.cookie() == 0) {
+		return
+	}
+	f.kv = nv
+	kept := s.pend[:f.pend]
+	for _, p := range s.pend[f.pend:] {
+		if nv.flags&flagPointer != 0 && !p.nameless {
+			kept = append(kept, p)
+			continue
+		}
+		s.jsonRetro(src, p, ctx{v: nv, place: c.place, nest: c.nest})
+	}
+	s.pend = kept
 }
 
 // wordFollows reports whether the string that ends at b is followed by one of

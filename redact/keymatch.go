@@ -373,17 +373,23 @@ var keyNameFlags = func() map[string]verdictFlags {
 	for _, k := range []string{
 		"name", "key", "field", "fieldname", "header", "headername", "k", "n", "id", "param", "parameter",
 		"attribute", "attr", "label", "property", "prop", "keyname", "variable", "var", "setting", "option",
+		"path", "loc", "pointer", "jsonpointer", "propertypath", "fieldpath", "system", "friendlyname", "type", "column", "columnname", "target",
+		"propertyname", "attributename",
 	} {
 		m[k] |= flagNameKey
 	}
 	for _, k := range []string{
 		"value", "val", "v", "values", "content", "data", "stringvalue", "text", "body", "defaultvalue", "default",
-		"currentvalue", "newvalue", "oldvalue", "rawvalue", "valuestring", "answer", "to", "from",
+		"currentvalue", "newvalue", "oldvalue", "rawvalue", "valuestring", "answer", "to", "from", "old", "new", "input", "rejectedvalue", "invalidvalue", "attemptedvalue", "submittedvalue", "before", "after", "previous",
+		"oldval", "newval", "was",
 	} {
 		m[k] |= flagValueKey
 	}
 	for _, k := range []string{"value", "val", "v", "stringvalue"} {
 		m[k] |= flagValueOnly
+	}
+	for _, k := range []string{"path", "type", "system", "target"} {
+		m[k] |= flagPointer
 	}
 	for name, kind := range headerKinds {
 		switch kind {

@@ -54,6 +54,7 @@ type Scratch struct {
 	judged, judgedKey []byte
 	// doc is the whole value of the running apply.
 	doc     []byte
+	docKeys answer // whether doc is a JSON Web Key
 	matches []detect.Match
 	tokens  *token.Hasher
 	dfa     dfa

@@ -22,6 +22,9 @@ func (s *Scratch) startElement(w *markupWalk, t *markup.Token) bool {
 	}
 	// As child does, without the copies.
 	own, st := s.lookup(cc.place, cc.state, name)
+	if own.flags&flagPointer != 0 { // "type" and "path" have other uses in markup
+		own.flags &^= flagNameKey | flagPointer
+	}
 	cc.v, cc.state = strongest(cc.v, own), st
 	if own.flags&flagKeyHit != 0 {
 		s.malformed(src, t.Start, top.c, "")
@@ -105,6 +108,9 @@ func (s *Scratch) attributes(w *markupWalk, t *markup.Token, cc *ctx) bool {
 func (s *Scratch) attribute(src []byte, a *markup.Attr, cc *ctx, html bool) verdictFlags {
 	name, value := src[a.Name:a.NameEnd], src[a.Val:a.End]
 	own, st := s.lookup(cc.place, cc.state, name)
+	if own.flags&flagPointer != 0 {
+		own.flags &^= flagNameKey | flagPointer
+	}
 	data := html && len(name) > 5 && hasFold(name, "data-")
 	if !own.says() && !cc.v.says() && own.flags&flagKeyHit == 0 && !data && s.p.det == nil &&
 		plainText(value) {

@@ -95,6 +95,9 @@ func (s *Scratch) textFields(src []byte, c ctx) {
 			cand.Password()
 		}
 		start, end, next := cand.Value(src)
+		if cand.Sep == ':' && vc.v.flags&flagSoft != 0 && proseValue(src[cand.Key:cand.KeyEnd], src[start:end]) {
+			continue // "INFO auth: user logged in"; the value may have keys of its own
+		}
 		s.textValue(src, start, end, vc)
 		sc.SkipTo(next)
 		for jsonAt >= 0 && jsonAt < next {

@@ -163,6 +163,8 @@ func (s *digitSeq) grouped(k, n int) bool {
 	}
 	last := g[groups-1]
 	switch {
+	case equal && g[0] >= 7: // orders, 7-7
+		return false
 	case equal && last <= g[0]:
 		return true
 	case equal && groups == 3 && g[0] == 4 && last == 5:

@@ -24,6 +24,9 @@ func (f *finder) findInRun(s *digitSeq, p int, before uint8) {
 		b++
 	}
 	switch n := end - b; {
+	case b == p && f.cut && end == len(src) && cardRunAt(src[p:p+max(15, int(slideIIN[prefix4(src, p)]))]):
+		q.add(p, end) // perhaps two
+		return
 	case b > p && n >= minCard && n <= maxCard && cardRunAt(src[b:end]):
 		q.add(b, end)
 	case b == p && n >= 30 && n <= 32:

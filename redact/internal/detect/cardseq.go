@@ -46,7 +46,7 @@ var seqClass = func() (t [256]uint8) {
 		switch {
 		case isDigit(byte(c)):
 			t[c] = byte(c) - '0'
-		case c == ' ' || c == '-' || c == '.' || c == '\t' || c == '_':
+		case c == ' ' || c == '-' || c == '.' || c == '\t' || c == '_' || c == '+':
 			t[c] = seqSep
 		case c == 0xC2 || c == 0xE2 || c == 0xE3 || c == 0xEF:
 			t[c] = seqWide

@@ -256,7 +256,7 @@ func TypeName(b []byte) bool {
 				return false
 			}
 			i = j
-		case bytes.IndexByte([]byte("!?[]|() ,<>"), c) >= 0 || class[c]&isDigit != 0 && found:
+		case bytes.IndexByte([]byte("!?[]|() ,<>{};"), c) >= 0 || class[c]&isDigit != 0 && found:
 			i++
 		default:
 			return false
@@ -336,6 +336,16 @@ func Message(b []byte) bool {
 		b = bytes.TrimLeft(b[i:], " \t\r\n")
 	}
 	return verdicts > 0 && (words <= 3 || known > 0) || known >= 3 && 2*known >= words || known >= 4
+}
+
+// Scheme reports whether b is the name of an authentication scheme.
+func Scheme(b []byte) bool {
+	for _, w := range [...]string{"bearer", "basic", "token", "jwt", "authorization", "auth", "access_token", "apikey", "api-key", "digest", "oauth2"} {
+		if equalFold(b, w) {
+			return true
+		}
+	}
+	return false
 }
 
 // Symbol reports whether b is the ticker symbol of a currency: two to six capital
