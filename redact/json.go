@@ -170,6 +170,9 @@ value:
 		goto after
 
 	case '{', '[':
+		if v.flags&flagSoft != 0 && s.guarded(v) == guardKeySet { // its members are strings
+			v.act, v.flags = actNone, v.flags&^ruleFlags
+		}
 		if v.act.whole() && !s.opens(v) || d >= depth {
 			end, ok := skipJSON(src, i)
 			if d >= depth && !v.act.whole() {

@@ -99,14 +99,12 @@ func (s *Scratch) part(src []byte, p multipart.Part, c ctx) {
 	body := src[p.Body:p.End]
 	vc := h.vc
 	vc.cut = c.cut && p.Cut
+	if vc.v.flags&flagSoft != 0 && s.spares(&vc, body, kindString) {
+		vc.v.act = actNone
+	}
 	switch {
 	case len(body) == 0:
 	case vc.v.act.whole():
-		if len(body) <= maxSecretBytes && s.spares(&vc, body, kindString) {
-			vc.v.act = actNone
-			s.replaceLeaf(p.Body, p.End, body, vc)
-			break
-		}
 		rep, _ := s.maskContent(vc, body, !p.Cut)
 		s.replace(p.Body, p.End, rep)
 	case p.Cut:
