@@ -109,8 +109,8 @@ var defaultQueryGroups = []nameGroup{
 // defaultBodyGroups hold in content.
 var defaultBodyGroups = []nameGroup{
 	{guardCode, []string{"code"}},
-	{guardKeySet, []string{"d", "dp", "dq", "qi", "oth", "k"}},
-	{guardWord, []string{"string_data"}},
+	{guardKeySet, []string{"d", "p", "q", "dp", "dq", "qi", "oth", "k"}},
+	{guardSecret, []string{"string_data"}},
 }
 
 // defaultHeaderGroups hold in header fields only.

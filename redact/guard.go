@@ -44,7 +44,7 @@ const (
 // opens reports whether a container under a built-in rule is entered, so that its
 // members are judged one by one, instead of being replaced as a whole.
 func (g guard) opens() bool {
-	return g == guardSecret || g == guardWord || g == guardNumber || g == guardCode
+	return g == guardSecret || g == guardWord || g == guardNumber || g == guardKeySet || g == guardCode
 }
 
 // opens reports whether a container under v is entered all the same.
@@ -73,7 +73,13 @@ func (s *Scratch) spares(c *ctx, dec []byte, k kind) bool {
 	case kindNumber:
 		return sparesNumber(g, c.v.flags, dec)
 	}
+	if g == guardKeySet {
+		return len(dec) < 8 || !s.keySet()
+	}
 	if len(dec) > maxSecretBytes {
+		if g == guardWord || g == guardCode {
+			return shape.HasBlank(dec) // a text
+		}
 		return c.v.flags&flagDescribes != 0 && shape.Prose(dec)
 	}
 	switch c.place {
@@ -128,8 +134,6 @@ func (s *Scratch) sparesText(g guard, c *ctx, dec []byte) bool {
 		return !shape.Mixed(dec) && !(shape.Digits(dec) && len(dec) >= 8) || shape.SID(dec) || shape.URL(dec) && !secretURL(dec)
 	case guardNumber:
 		return shape.Words(dec) || shape.Few(dec, 4) || shape.Prose(dec)
-	case guardKeySet:
-		return len(dec) < 8 || !s.keySet()
 	case guardCode:
 		return !s.oauthValue(c, dec)
 	}
