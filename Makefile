@@ -46,7 +46,8 @@ test: ## Unit, race, golden and end-to-end tests (builds the real collector)
 .PHONY: chaos
 chaos: ## Prove the delivery contract: kill, fill and cut everything under load (CHAOS="-run kill -kills 100 -seed 42")
 	@go build -C test -trimpath -o $(BIN)/chaos ./chaos
-	@exec $(BIN)/chaos $(CHAOS)
+	@# value: a $$ in it is the reader's, not make's.
+	@exec $(BIN)/chaos $(value CHAOS)
 
 # All go.mod below the root, as git knows them: nothing that was built.
 NESTED = $(filter-out go.mod,$(shell git ls-files --cached --others --exclude-standard 'go.mod' '*/go.mod' | sort))
@@ -111,7 +112,7 @@ $(BIN)/govulncheck-$(GOVULNCHECK_VERSION):
 
 .PHONY: bench
 bench: ## Run benchmarks (BENCH=regexp MOD=processor/httpredactionprocessor PKG=./... BENCHTIME=2s)
-	cd $(MOD) && go test -run '^$$' -bench '$(BENCH)' -benchtime $(BENCHTIME) -benchmem -cpu 1 $(PKG)
+	cd $(MOD) && go test -run '^$$' -bench '$(value BENCH)' -benchtime $(BENCHTIME) -benchmem -cpu 1 $(PKG)
 
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME (30s) each

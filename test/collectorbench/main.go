@@ -70,7 +70,7 @@ func run(ctx context.Context) error {
 		return err
 	}
 	b := &harness.Builder{Root: root, Progress: func(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args...) }}
-	binary, err := b.Collector(ctx, filepath.Join("..", "internal", "collectorbench", "manifest.yaml"))
+	binary, err := b.Collector(ctx, harness.BenchManifest)
 	if err != nil {
 		return err
 	}

@@ -25,6 +25,9 @@ const (
 	FakeVendor = "exporter/apianalyticsexporter/internal/backend/backendtest/fakevendor"
 )
 
+// BenchManifest is the manifest of collectorbench, as Collector takes it.
+const BenchManifest = "../test/collectorbench/manifest.yaml"
+
 // Builder makes the programs of one checkout.
 type Builder struct {
 	// Root is the directory of the root go.mod.
@@ -98,19 +101,31 @@ func (b *Builder) Collector(ctx context.Context, manifest string) (string, error
 			return binary, nil
 		}
 	}
+	b.progressf("building otelcol-apispan from collectorbuild/%s: one to three minutes the first time, seconds after that", manifest)
+	if _, err := b.Generate(ctx, manifest); err != nil {
+		return "", err
+	}
+	return binary, os.WriteFile(stamp, []byte(sum), 0o644)
+}
+
+// Generate runs the builder on a manifest below collectorbuild/, with more arguments
+// such as --skip-compilation, and returns the directory of what it made.
+func (b *Builder) Generate(ctx context.Context, manifest string, args ...string) (string, error) {
+	path := filepath.Join(b.Root, "collectorbuild", manifest)
+	out, err := outputPath(path)
+	if err != nil {
+		return "", err
+	}
 	ocb, err := b.OCB(ctx)
 	if err != nil {
 		return "", err
 	}
-	b.progressf("building otelcol-apispan from collectorbuild/%s: one to three minutes the first time, seconds after that", manifest)
 	// OCB makes the last directory of output_path only.
+	dir := filepath.Join(b.Root, out)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return "", err
 	}
-	if err := b.run(ctx, b.Root, ocb, "--config", path); err != nil {
-		return "", err
-	}
-	return binary, os.WriteFile(stamp, []byte(sum), 0o644)
+	return dir, b.run(ctx, b.Root, ocb, append([]string{"--config", path}, args...)...)
 }
 
 // OCB builds the OpenTelemetry Collector Builder and returns the binary's path.
