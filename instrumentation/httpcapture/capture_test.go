@@ -178,7 +178,7 @@ func TestDropReasons(t *testing.T) {
 	h.ServeHTTP(httptest.NewRecorder(), r.WithContext(span.context()))
 	want := map[string]int64{
 		"header_limit": 12 + 14, "metadata_limit": 36, "identity_limit": 2, "content_coding": 1, "callback_panic": 1,
-		"attribute_limit": 14,
+		"attribute_limit": 15,
 	}
 	if diff := cmp.Diff(want, read(t)); diff != "" {
 		t.Errorf("dropped (-want +got):\n%s", diff)

@@ -17,6 +17,11 @@ const (
 	// reservedAttributes are left for what the span's own instrumentation sets,
 	// part of it after us (http.response.status_code comes last).
 	reservedAttributes = 20
+	// lateAttributes are those that are set after ours have been counted: the status,
+	// sizes, the type of an error.
+	lateAttributes = 5
+	// lateBody is what the body of a response adds that comes later.
+	lateBody = 3
 )
 
 // limits are the SDK's limits as far as the environment tells.

@@ -28,6 +28,9 @@ const (
 	maxHeaderValues = 32
 	maxHeaderValue  = 4 << 10
 	maxHeaderName   = 128
+	// maxHeaderBytes limits the values of one side together. net/http lets 1 MiB of
+	// header through, and a span of that size costs others their place in every queue.
+	maxHeaderBytes = 32 << 10
 	// maxHeaderNames bounds the table of names, as callers may invent them.
 	maxHeaderNames = 512
 	// maxCachedValue and maxCacheMisses bound the cache of finished attributes: long
@@ -207,12 +210,11 @@ func (s *headerSet) masksName(name string) bool {
 
 // collect appends the selected fields of h and returns how many it left out.
 func (s *headerSet) collect(dst []attribute.KeyValue, h http.Header) ([]attribute.KeyValue, int) {
-	start := len(dst)
 	if !s.scan {
-		dropped := 0
+		dropped, left := 0, budget{maxHeaders, maxHeaderBytes}
 		for _, n := range s.list {
 			if vs := h[n.canon]; len(vs) > 0 {
-				if len(dst)-start == maxHeaders {
+				if !left.take(s, n, vs) {
 					dropped++
 					continue
 				}
@@ -221,7 +223,7 @@ func (s *headerSet) collect(dst []attribute.KeyValue, h http.Header) ([]attribut
 		}
 		return dst, dropped
 	}
-	if len(h) > maxHeaders {
+	if len(h) > maxHeaders || sizeOf(h) > maxHeaderBytes {
 		return s.collectMany(dst, h)
 	}
 	for name, vs := range h {
@@ -236,7 +238,8 @@ func (s *headerSet) collect(dst []attribute.KeyValue, h http.Header) ([]attribut
 }
 
 // collectMany is collect for more fields than may be kept: which ones are kept
-// must not depend on the order of a map. Common names come first.
+// must not depend on the order of a map, or on what a client invents. Names that were
+// asked for come first, then common ones.
 func (s *headerSet) collectMany(dst []attribute.KeyValue, h http.Header) ([]attribute.KeyValue, int) {
 	names := make([]string, 0, len(h))
 	for name, vs := range h {
@@ -245,21 +248,65 @@ func (s *headerSet) collectMany(dst []attribute.KeyValue, h http.Header) ([]attr
 		}
 	}
 	slices.Sort(names)
-	kept, dropped := 0, 0
-	for pass := range 2 {
+	dropped, left := 0, budget{maxHeaders, maxHeaderBytes}
+	for pass := range 3 {
 		for _, name := range names {
-			if _, common := slices.BinarySearch(commonHeaders, name); common != (pass == 0) {
+			if s.rank(name) != pass {
 				continue
 			}
-			if kept == maxHeaders {
+			n := s.table.get(name)
+			if !left.take(s, n, h[name]) {
 				dropped++
 				continue
 			}
-			kept++
-			dst = append(dst, s.attr(s.table.get(name), h[name]))
+			dst = append(dst, s.attr(n, h[name]))
 		}
 	}
 	return dst, dropped
+}
+
+// rank says which fields are kept before others.
+func (s *headerSet) rank(name string) int {
+	if s.exact[name] {
+		return 0
+	}
+	if _, common := slices.BinarySearch(commonHeaders, name); common {
+		return 1
+	}
+	return 2
+}
+
+// budget is what one side may still have.
+type budget struct{ fields, bytes int }
+
+// take makes room for a field, or says that there is none.
+func (b *budget) take(s *headerSet, n *headerName, vs []string) bool {
+	if b.fields == 0 {
+		return false
+	}
+	size := 0
+	if s.raw || !n.credential { // else a mask is all that is kept
+		for _, v := range vs[:min(len(vs), maxHeaderValues)] {
+			size += min(len(v), maxHeaderValue)
+		}
+	}
+	if size > b.bytes {
+		return false
+	}
+	b.fields--
+	b.bytes -= size
+	return true
+}
+
+// sizeOf is the size of all values.
+func sizeOf(h http.Header) int {
+	size := 0
+	for _, vs := range h {
+		for _, v := range vs {
+			size += len(v)
+		}
+	}
+	return size
 }
 
 // attr makes the attribute of one field.
