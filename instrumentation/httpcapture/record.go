@@ -6,6 +6,7 @@ package httpcapture
 import (
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -353,7 +354,7 @@ func (rec *record) assemble(o *outcome, attrs []attribute.KeyValue, skip bool) [
 
 // looksAt is how many attributes of ours it takes before those on the span are
 // counted, which costs an allocation.
-const looksAt = 32
+const looksAt = 40
 
 // fit takes away what there is no room for, so that the SDK, which drops what comes
 // last, has nothing to drop: header fields first, those of the request, which a client
