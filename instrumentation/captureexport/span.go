@@ -58,13 +58,29 @@ var weightOne = attribute.Int64(httpattr.Weight, 1)
 // whole turns a span into one that stands for itself alone.
 func whole(s sdktrace.ReadOnlySpan) *exported {
 	e := &exported{ReadOnlySpan: s, context: s.SpanContext(), attrs: s.Attributes()}
-	if !hasKey(e.attrs, httpattr.Weight) {
-		attrs := make([]attribute.KeyValue, len(e.attrs), len(e.attrs)+1)
-		copy(attrs, e.attrs)
+	if !weighed(e.attrs) {
+		attrs := make([]attribute.KeyValue, 0, len(e.attrs)+1)
+		for _, kv := range e.attrs {
+			if kv.Key != httpattr.Weight {
+				attrs = append(attrs, kv)
+			}
+		}
 		e.attrs = append(attrs, weightOne)
 	}
 	e.context = withoutThreshold(e.context)
 	return e
+}
+
+// weighed reports whether the application has set a weight. One in text is not the
+// application's: processors that copy baggage write text, and baggage may be anybody's.
+func weighed(attrs []attribute.KeyValue) bool {
+	for i := range attrs {
+		if attrs[i].Key == httpattr.Weight {
+			t := attrs[i].Value.Type()
+			return t == attribute.INT64 || t == attribute.FLOAT64
+		}
+	}
+	return false
 }
 
 func hasKey(attrs []attribute.KeyValue, key attribute.Key) bool {
