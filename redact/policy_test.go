@@ -82,7 +82,7 @@ func TestCompileErrors(t *testing.T) {
 
 func TestPresets(t *testing.T) {
 	t.Parallel()
-	if diff := cmp.Diff([]string{"allowlist", "default", "headers-safe", "pci", "schema-only"}, PresetNames()); diff != "" {
+	if diff := cmp.Diff([]string{"allowlist", "default", "gen-ai", "headers-safe", "pci", "schema-only"}, PresetNames()); diff != "" {
 		t.Error(diff)
 	}
 	for _, n := range PresetNames() {
