@@ -165,6 +165,7 @@ func (c *compiler) keyRules(path string, k Keys, places placeSet, scope int) {
 		for i, r := range g.list {
 			where := fmt.Sprintf("%s.%s[%d]", path, g.name, i)
 			ru := rule{id: g.name + ":" + r.Name, act: g.act, tokenScope: []byte(r.Scope), places: places, scope: scope}
+			ru.where = where
 			ru.except, ru.builtin, ru.keep = g.name == "except", r.shipped, Keep{r.KeepFirst, r.KeepLast}
 			ru.v4, ru.v6 = cmp.Or(r.V4, defaultV4), cmp.Or(r.V6, defaultV6)
 			if ru.v4 < 0 || ru.v4 > 32 || ru.v6 < 0 || ru.v6 > 128 {
@@ -254,7 +255,7 @@ func (c *compiler) places(path string, in map[string]PlaceRules, scope int) {
 			continue
 		}
 		c.keyRules(where, r.Keys, set, scope)
-		ru := rule{id: where, places: set, scope: scope, whole: true, level: levelPlace, builtin: r.shipped, v4: r.TruncateV4, v6: r.TruncateV6}
+		ru := rule{id: where, places: set, scope: scope, whole: true, where: where, level: levelPlace, builtin: r.shipped, v4: r.TruncateV4, v6: r.TruncateV6}
 		switch r.Action {
 		case "":
 		case "keep":

@@ -72,7 +72,7 @@ func (c *compiler) defaults() {
 func (c *compiler) exceptions(used map[string]bool) {
 	for i, e := range c.p.cfg.Except {
 		if !used[e] {
-			c.key(fmt.Sprintf("except[%d]", i), 0, e, rule{id: "except:" + e, act: actAllow, except: true, places: allPlaces, scope: -1})
+			c.key(fmt.Sprintf("except[%d]", i), 0, e, rule{id: "except:" + e, where: fmt.Sprintf("except[%d]", i), act: actAllow, except: true, places: allPlaces, scope: -1})
 			c.freed = append(c.freed, namedRule{where: fmt.Sprintf("except[%d]", i), name: e, places: allPlaces, must: true})
 		}
 	}

@@ -44,7 +44,7 @@ func patternAction(name string) (action, error) {
 
 func (c *compiler) detectors() {
 	f := &c.p.cfg
-	acts := map[string]string{}
+	acts, written := map[string]string{}, map[string]bool{}
 	if f.Defaults {
 		for _, n := range detect.DefaultNames() {
 			acts[n] = "mask"
@@ -56,7 +56,7 @@ func (c *compiler) detectors() {
 			c.errorf(0, "patterns.%s: unknown detector", n)
 			continue
 		}
-		acts[name] = a
+		acts[name], written[name] = a, true
 	}
 	names := make([]string, 0, len(acts))
 	for n := range acts {
@@ -77,7 +77,11 @@ func (c *compiler) detectors() {
 		}
 		keep := f.PatternKeep[n]
 		c.checkKeep("patterns."+n, 0, keep, a)
-		r := c.add(rule{id: "pattern:" + n, act: a, places: allPlaces, scope: -1, detector: true, keep: keep, v4: defaultV4, v6: defaultV6})
+		where := ""
+		if written[n] {
+			where = "patterns." + n
+		}
+		r := c.add(rule{id: "pattern:" + n, where: where, act: a, places: allPlaces, scope: -1, detector: true, keep: keep, v4: defaultV4, v6: defaultV6})
 		c.spec(detect.Spec{Name: n}, r)
 	}
 	ids := map[string]bool{}
@@ -110,7 +114,7 @@ func (c *compiler) detectors() {
 		keep := Keep{re.KeepFirst, re.KeepLast}
 		c.checkKeep(where, re.line, keep, a)
 		c.spec(spec, c.add(rule{
-			id: "pattern:" + re.ID, act: a, places: allPlaces, scope: -1, detector: true, keep: keep, v4: defaultV4, v6: defaultV6,
+			id: "pattern:" + re.ID, where: where, act: a, places: allPlaces, scope: -1, detector: true, keep: keep, v4: defaultV4, v6: defaultV6,
 		}))
 	}
 	if len(c.specs) == 0 || len(c.errs) > 0 {

@@ -193,6 +193,9 @@ func (s *Scratch) offer(r uint16, pl place, pt part, best *verdict) {
 			flags |= flagDescribes
 		}
 	}
+	if s.matched != nil {
+		s.matched[r] = true
+	}
 	// An allow rule frees a value only by the whole key or its last segment.
 	if ru.act == actAllow && pt == partOther {
 		return

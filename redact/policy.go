@@ -55,6 +55,8 @@ type rule struct {
 	except, detector bool
 	// builtin is set for rules that the user has not written.
 	builtin bool
+	// where is the place of the rule in the policy.
+	where string
 	// level and glob are the strength of a key rule; see except.go.
 	level strength
 	glob  *glob

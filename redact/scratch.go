@@ -67,9 +67,10 @@ type Scratch struct {
 	stats  Stats
 	counts []Count
 	// totals are the counts of the exchanges before; see Totals.
-	totals []Count
-	why    *why // nil: nothing is explained
-	runs   int  // documents around the one that is walked
+	totals  []Count
+	matched []bool // by rule; nil: nobody asks
+	why     *why   // nil: nothing is explained
+	runs    int    // documents around the one that is walked
 }
 
 func newScratch(p *Policy) *Scratch {
@@ -98,7 +99,7 @@ const maxKeptBytes = 1 << 20
 
 // Release gives the memory back. The Scratch must not be used afterwards.
 func (s *Scratch) Release() {
-	s.ex, s.why = Exchange{}, nil
+	s.ex, s.why, s.matched = Exchange{}, nil, nil
 	s.lv = level{}
 	// The arena held decoded values: do not keep them for longer than needed.
 	clear(s.arena[:min(s.dirty, cap(s.arena))])

@@ -23,18 +23,7 @@ func newPolicy() *cobra.Command {
 		RunE:    func(cmd *cobra.Command, _ []string) error { return needsCommand(cmd) },
 	}
 	cmd.AddCommand(
-		&cobra.Command{
-			Use:   "check FILE...",
-			Short: "Compile policies; say what is wrong as file:line: field: problem, and which keys they need",
-			Args:  needs("FILE", 1<<20),
-			RunE: func(cmd *cobra.Command, files []string) error {
-				var errs []error
-				for _, name := range files {
-					errs = append(errs, checkPolicy(name, cmd.OutOrStdout()))
-				}
-				return errors.Join(errs...)
-			},
-		},
+		newPolicyCheck(),
 		&cobra.Command{
 			Use:   "hash FILE",
 			Short: "Print the hash that spans are stamped with (apispan.redaction.policy)",
@@ -105,9 +94,32 @@ func summary(b []byte) string {
 	return strings.TrimSuffix(first, ".")
 }
 
+func newPolicyCheck() *cobra.Command {
+	var files []string
+	cmd := &cobra.Command{
+		Use:   "check FILE...",
+		Short: "Compile policies; say what is wrong as file:line: field: problem, and which keys they need",
+		Args:  needs("FILE", 1<<20),
+		RunE: func(cmd *cobra.Command, names []string) error {
+			t, err := readTraffic(files)
+			if err != nil {
+				return err
+			}
+			var errs []error
+			for _, name := range names {
+				errs = append(errs, checkPolicy(name, t, cmd.OutOrStdout()))
+			}
+			return errors.Join(errs...)
+		},
+	}
+	cmd.Flags().StringArrayVar(&files, "traffic", nil,
+		"`file` of fixtures, of events of the webhook backend or its dry run, or a HAR log: rules that hit nothing in it are listed; repeatable")
+	return cmd
+}
+
 // checkPolicy compiles a file and tells what it needs. A key that is not there is
 // not an error of the policy: where it runs, it may be.
-func checkPolicy(name string, w io.Writer) error {
+func checkPolicy(name string, t traffic, w io.Writer) error {
 	p, err := loadPolicy(name)
 	if err != nil {
 		return err
@@ -134,6 +146,9 @@ func checkPolicy(name string, w io.Writer) error {
 	}
 	if p.Config().DryRun {
 		sayf(w, "dry_run is on: nothing is changed\n")
+	}
+	if len(t.cases)+len(t.events) > 0 {
+		return checkTraffic(p, t, w)
 	}
 	return nil
 }
