@@ -5,10 +5,14 @@ package captureexport
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
+	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"net/url"
+	"reflect"
 	"regexp"
 	"strconv"
 	"strings"
@@ -57,6 +61,94 @@ func (p *SpanProcessor) judge(err error, n int) (v verdict, rejected int) {
 		return failed, 0
 	}
 	return refused, 0
+}
+
+var errPanicked = errors.New("the exporter panicked")
+
+// answered is httpAnswer with the URL.
+var answered = regexp.MustCompile(`failed to send to (\S+): (\d{3})\b`)
+
+// cause says why an export failed: what went wrong on this side of the wire, where, and
+// the status of the receiver, but not a word of what the receiver wrote.
+func cause(err error) string {
+	var urlErr *url.Error
+	switch {
+	case errors.Is(err, errPanicked):
+		return errPanicked.Error()
+	case errors.As(err, &urlErr):
+		return fmt.Sprintf("%s %s: %v", urlErr.Op, bareURL(urlErr.URL), local(urlErr.Err))
+	}
+	if m := answered.FindStringSubmatch(err.Error()); m != nil {
+		code, _ := strconv.Atoi(m[2])
+		return fmt.Sprintf("%s answered %d %s", bareURL(m[1]), code, http.StatusText(code))
+	}
+	if m := partial.FindStringSubmatch(err.Error()); m != nil {
+		return "the receiver rejected " + m[1] + " spans"
+	}
+	if strings.Contains(err.Error(), "retry-able request failure") { // otlptracehttp keeps the status to itself
+		return "the receiver asks to try again (429, 502, 503 or 504)"
+	}
+	if s, ok := status.FromError(err); ok {
+		if s.Code() == codes.Unavailable && strings.HasPrefix(s.Message(), "connection error: ") { // written by grpc-go itself
+			return "gRPC Unavailable: " + s.Message()
+		}
+		return "gRPC status " + s.Code().String()
+	}
+	return local(err)
+}
+
+// endpoint is where an OTLP exporter sends to, as it tells the SDK's log, or "".
+func endpoint(exporter any) (where string) {
+	defer func() {
+		if recover() != nil {
+			where = ""
+		}
+	}()
+	for range 2 {
+		m, ok := exporter.(interface{ MarshalLog() any })
+		if !ok {
+			return ""
+		}
+		v := reflect.ValueOf(m.MarshalLog())
+		if f := v.FieldByName("Endpoint"); f.IsValid() {
+			return f.String()
+		}
+		exporter = v.FieldByName("Client").Interface()
+	}
+	return ""
+}
+
+// local is the text of an error that was made on this side, else its type.
+func local(err error) string {
+	var netErr *net.OpError
+	var dns *net.DNSError
+	switch {
+	case errors.As(err, &netErr):
+		return netErr.Error()
+	case errors.As(err, &dns):
+		return dns.Error()
+	case errors.Is(err, context.DeadlineExceeded):
+		return "no answer in time"
+	case errors.Is(err, context.Canceled):
+		return "canceled"
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return "the connection was closed"
+	}
+	var tlsErr *tls.CertificateVerificationError
+	if errors.As(err, &tlsErr) {
+		return tlsErr.Error()
+	}
+	return fmt.Sprintf("an error of type %T", err)
+}
+
+// bareURL is a URL without what may be secret in it.
+func bareURL(s string) string {
+	u, err := url.Parse(s)
+	if err != nil {
+		return "the endpoint"
+	}
+	u.User, u.RawQuery, u.Fragment = nil, "", ""
+	return u.String()
 }
 
 // isTooLarge recognises a message that the receiver, or the exporter itself, will

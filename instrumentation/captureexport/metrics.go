@@ -89,6 +89,8 @@ type books struct {
 	seen       [numReasons + 3]int64
 	reported   int64 // drops of which otel.Handle was told
 	reportedAt time.Time
+	failing    string // why the last export failed; "" if it did not
+	failedAt   time.Time
 	now        func() time.Time
 }
 
@@ -147,6 +149,31 @@ func (b *books) fail(r reason, n int) {
 
 // reportInterval is the least time between two reports of drops.
 const reportInterval = time.Minute
+
+// heard reports why exports fail: at the first failure, when the cause changes, and
+// once a minute while it goes on.
+func (b *books) heard(err error, exporter any) {
+	defer func() { _ = recover() }() // of an error handler of the application
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if err == nil {
+		b.failing = ""
+		return
+	}
+	why := cause(err)
+	if why == b.failing && b.now().Sub(b.failedAt) < reportInterval {
+		return
+	}
+	if b.failing == "" && !b.failedAt.IsZero() && b.now().Sub(b.failedAt) < reportInterval {
+		b.failing = why
+		return // it comes and goes
+	}
+	b.failing, b.failedAt = why, b.now()
+	if where := endpoint(exporter); where != "" && !strings.Contains(why, where) {
+		why = where + ": " + why
+	}
+	otel.Handle(fmt.Errorf("captureexport: captured spans could not be exported: %s", why))
+}
 
 // publish adds to the metrics what has happened since the last time, and reports
 // drops, at most once a minute or now if last.

@@ -217,7 +217,7 @@ const grace = 250 * time.Millisecond
 
 // Shutdown exports what is in the queue, as long as ctx allows, or without a
 // deadline, WithExportTimeout; what is left then is dropped with reason shutdown.
-// Then it shuts the exporter down. Spans that end later are dropped with the same
+// The error says how many that were. Then it shuts the exporter down. Spans that end later are dropped with the same
 // reason. Only the first call does something; all return its error.
 func (p *SpanProcessor) Shutdown(ctx context.Context) error {
 	p.shutdownOnce.Do(func() { p.shutdownErr = p.shutdown(ctx) })
@@ -235,6 +235,7 @@ func (p *SpanProcessor) shutdown(ctx context.Context) error {
 	p.broadcastLocked() // to those who wait for room
 	p.mu.Unlock()
 	p.rouse()
+	lost := p.books.lost.Load()
 	var err error
 	select {
 	case <-p.stopped:
@@ -250,6 +251,12 @@ func (p *SpanProcessor) shutdown(ctx context.Context) error {
 	}
 	p.stop()
 	p.books.publish(true)
+	p.mu.Lock()
+	left := p.books.lost.Load() - lost + int64(p.enqueued-p.done) //nolint:gosec // counts
+	p.mu.Unlock()
+	if left > 0 {
+		err = errors.Join(err, fmt.Errorf("captureexport: shutdown: %d captured spans were left and are lost", left))
+	}
 
 	down := make(chan error, 1)
 	go func() {

@@ -177,7 +177,8 @@ func (p *SpanProcessor) send(b *batch, spans []sdktrace.ReadOnlySpan) {
 			p.books.fail(reasonShutdown, len(spans))
 			return
 		}
-		v, rejected := p.attempt(spans)
+		v, rejected, err := p.attempt(spans)
+		p.books.heard(err, p.exporter)
 		switch v {
 		case taken:
 			p.books.exported.Add(int64(len(spans) - rejected))
@@ -236,14 +237,16 @@ func (p *SpanProcessor) sleep(d time.Duration) bool {
 }
 
 // attempt exports once and judges the result.
-func (p *SpanProcessor) attempt(spans []sdktrace.ReadOnlySpan) (v verdict, rejected int) {
+func (p *SpanProcessor) attempt(spans []sdktrace.ReadOnlySpan) (v verdict, rejected int, err error) {
 	ctx, cancel := context.WithTimeout(p.ctx, p.cfg.exportTimeout)
 	defer cancel()
 	defer func() {
 		if recover() != nil {
-			v, rejected = panicked, 0
+			v, rejected, err = panicked, 0, errPanicked
 		}
 	}()
 	// Exporters may keep or change the slice they are given.
-	return p.judge(p.exporter.ExportSpans(ctx, slices.Clone(spans)), len(spans))
+	err = p.exporter.ExportSpans(ctx, slices.Clone(spans))
+	v, rejected = p.judge(err, len(spans))
+	return v, rejected, err
 }

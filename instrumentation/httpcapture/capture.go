@@ -17,9 +17,10 @@ const (
 	secondGrow = 2 << 10
 )
 
-// inFlight is the number of bytes of bodies held by exchanges in progress. It is
-// the one variable of the package, because the budget is that of the process.
-var inFlight atomic.Int64
+// inFlight is the number of bytes of bodies held by exchanges in progress, and inStreams
+// those of them that streams hold. They are variables of the package, because the budget
+// is that of the process.
+var inFlight, inStreams atomic.Int64
 
 type captureState uint8
 
@@ -44,6 +45,7 @@ type capture struct {
 	limit  int
 	budget int64 // of the process; 0 = none
 	held   int64 // what of it is ours
+	stream bool  // may last for ever, so its share is one of streams
 	size   int64 // announced length, -1 unknown
 	seen   int64 // bytes that passed
 
@@ -147,8 +149,16 @@ func (c *capture) grow(n int) bool {
 // take asks the budget for n bytes more. Without them the capture ends here.
 func (c *capture) take(n int) bool {
 	if c.budget > 0 {
+		if c.stream && !takeStream(int64(n), c.budget) {
+			c.shed = true
+			c.state = captureFull
+			return false
+		}
 		if inFlight.Add(int64(n)) > c.budget {
 			inFlight.Add(-int64(n))
+			if c.stream {
+				inStreams.Add(-int64(n))
+			}
 			c.shed = true
 			c.state = captureFull
 			return false
@@ -158,9 +168,38 @@ func (c *capture) take(n int) bool {
 	return true
 }
 
+// takeStream takes n bytes of the half of the budget that streams may hold. They last as
+// long as their readers like, and what they hold nobody else can use.
+func takeStream(n, budget int64) bool {
+	if inStreams.Add(n) <= budget/2 {
+		return true
+	}
+	inStreams.Add(-n)
+	return false
+}
+
+// streams notes that the body is a stream: a part of it was sent before the rest was
+// there. What it holds beyond the share of streams it gives up.
+func (c *capture) streams() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.stream || c.budget == 0 || c.state != captureOn && c.state != captureFull {
+		return
+	}
+	if takeStream(c.held, c.budget) {
+		c.stream = true
+		return
+	}
+	c.clear()
+	c.shed, c.state, c.stream = true, captureFull, true
+}
+
 func (c *capture) release(n int64) {
 	if n > 0 {
 		inFlight.Add(-n)
+		if c.stream {
+			inStreams.Add(-n)
+		}
 		c.held -= n
 	}
 }

@@ -14,6 +14,8 @@ import (
 
 	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
 	"go.opentelemetry.io/otel/trace"
+
+	"github.com/apispan/apispan/internal/httpattr"
 )
 
 // ClientTransport is what NewTransport returns. It stands for otelhttp's
@@ -45,6 +47,7 @@ func NewTransport(base http.RoundTripper, opts ...Option) *ClientTransport {
 		t.traced = otelhttp.NewTransport(base, append(foreign(opts), markDisabled())...)
 		return t
 	}
+	cfg.sayDelegation()
 	t.inner = &innerTransport{base: base, cfg: cfg, owner: t}
 	t.traced = otelhttp.NewTransport(t.inner, foreign(opts)...)
 	return t
@@ -396,6 +399,9 @@ func (ex *clientExchange) responded(res *http.Response) (body bool) {
 	if c.anyBodies {
 		if limit, want := ex.mayWant(ex.r, false); want {
 			ex.res.start(limit, res.ContentLength, c.budget)
+			if httpattr.MediaType(ex.resType) == "text/event-stream" {
+				ex.res.streams()
+			}
 		}
 	}
 	return true

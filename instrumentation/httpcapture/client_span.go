@@ -89,11 +89,7 @@ func (t *spanTransport) roundTrip(ctx context.Context, r *http.Request, span tra
 		return nil, nil //nolint:nilnil // as the base did
 	}
 	if t.tracing.measures(&ex.node) {
-		status := 0
-		if err == nil {
-			status = res.StatusCode
-		}
-		t.tracing.measure(&ex.node, r, began, ex.sent.Load(), status, err)
+		t.tracing.measure(&ex.node, r, began, ex.sent.Load(), res, err)
 	}
 	if err != nil {
 		if ex.cfg != nil {
@@ -109,7 +105,12 @@ func (t *spanTransport) roundTrip(ctx context.Context, r *http.Request, span tra
 	if span.IsRecording() {
 		status := res.StatusCode
 		v := served{status: status, failed: status < 100 || status >= http.StatusBadRequest}
-		setPooled(span, v.responseAttributes)
+		setPooled(span, func(dst []attribute.KeyValue) []attribute.KeyValue {
+			if dst = v.responseAttributes(dst); fromResponse {
+				dst = appendProtocol(dst, res.Proto)
+			}
+			return dst
+		})
 		span.SetStatus(spanStatus(status, http.StatusBadRequest))
 	}
 	if res.Body == nil {

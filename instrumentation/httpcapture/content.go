@@ -138,15 +138,26 @@ func (c *config) makeBody(cp captured, ct string, known bool, codings []string, 
 		return b
 	}
 	content := cp.content
-	if len(codings) > 0 {
+	if len(codings) > 0 && !notCoded(content, codings) {
 		out, more, err := c.decodeContent(content, codings, limit, b.truncated || b.incomplete)
-		if err != nil {
+		switch {
+		case err == nil:
+			content, b.truncated = out, b.truncated || more
+			cp.first = 512
+		case !isText(content):
 			c.drops.add(reasonContentCoding, 1)
 			b.truncated = false
 			return b
 		}
-		content, b.truncated = out, b.truncated || more
-		cp.first = 512
+	}
+	if enveloped(ct) {
+		var more, ok bool
+		if content, more, ok = c.openEnvelopes(content, limit); !ok {
+			c.drops.add(reasonContentCoding, 1)
+			b.truncated = false
+			return b
+		}
+		b.truncated = b.truncated || more
 	}
 	if !known {
 		// net/http sends the type it guesses; guess the same.

@@ -5,6 +5,7 @@ package httpcapture
 
 import (
 	"context"
+	"sync"
 
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
@@ -44,7 +45,6 @@ var reasonNames = [numReasons]string{
 // drops counts what was left out, by reason.
 type drops struct {
 	counter metric.Int64Counter
-	by      [numReasons][]metric.AddOption
 }
 
 func newDrops(p metric.MeterProvider) *drops {
@@ -57,16 +57,21 @@ func newDrops(p metric.MeterProvider) *drops {
 		otel.Handle(err)
 		d.counter = noop.Int64Counter{}
 	}
-	for i, n := range reasonNames {
-		d.by[i] = []metric.AddOption{metric.WithAttributeSet(attribute.NewSet(attribute.String("reason", n)))}
-	}
 	return d
 }
+
+// reasonOptions are made once for all wrappers of the process.
+var reasonOptions = sync.OnceValue(func() (by [numReasons][]metric.AddOption) {
+	for i, n := range reasonNames {
+		by[i] = []metric.AddOption{metric.WithAttributeSet(attribute.NewSet(attribute.String("reason", n)))}
+	}
+	return by
+})
 
 const meterName = "github.com/apispan/apispan/instrumentation/httpcapture"
 
 func (d *drops) add(r reason, n int) {
 	if n > 0 {
-		d.counter.Add(context.Background(), int64(n), d.by[r]...)
+		d.counter.Add(context.Background(), int64(n), reasonOptions()[r]...)
 	}
 }

@@ -73,6 +73,13 @@ type headerTable struct {
 	names  atomic.Pointer[map[string]*headerName]
 }
 
+// headerTables are the tables of both sides, shared by all wrappers of the process: a
+// table is 28 KB, and there may be a wrapper for every route.
+var headerTables = [2]func() *headerTable{
+	requestSide:  sync.OnceValue(func() *headerTable { return newHeaderTable(requestSide) }),
+	responseSide: sync.OnceValue(func() *headerTable { return newHeaderTable(responseSide) }),
+}
+
 func newHeaderTable(sd headerSide) *headerTable {
 	t := &headerTable{prefix: httpattr.RequestHeaderPrefix}
 	if sd == responseSide {
@@ -137,7 +144,28 @@ type headerSet struct {
 	raw      bool     // a policy follows, which wants to see credentials
 }
 
+// usualSets are the selections that most wrappers have in common, by usualSet.
+var usualSets sync.Map
+
+type usualSet struct {
+	table    *headerTable
+	all, raw bool
+}
+
 func newHeaderSet(t *headerTable, spec headerSpec, sanitize []string, c *config) *headerSet {
+	if len(sanitize) > 0 || !spec.std && !(spec.all && len(spec.names) == 0) || t != headerTables[requestSide]() && t != headerTables[responseSide]() {
+		return makeHeaderSet(t, spec, sanitize, c)
+	}
+	key := usualSet{t, spec.all, c.policy != nil}
+	if s, ok := usualSets.Load(key); ok {
+		return s.(*headerSet)
+	}
+	s := makeHeaderSet(t, spec, nil, c)
+	usualSets.Store(key, s)
+	return s
+}
+
+func makeHeaderSet(t *headerTable, spec headerSpec, sanitize []string, c *config) *headerSet {
 	s := &headerSet{table: t, all: spec.all, exact: map[string]bool{}, raw: c.policy != nil}
 	for _, m := range sanitize {
 		s.masks = append(s.masks, strings.ToLower(strings.Replace(m, ".*", "*", 1)))

@@ -8,7 +8,9 @@ import (
 	"encoding"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"reflect"
+	"slices"
 	"time"
 	"unicode/utf8"
 
@@ -28,10 +30,12 @@ const (
 // SetMetadata records a value with the exchange that ctx belongs to, as
 // apispan.metadata.<key>. Booleans, integers, floats, strings and slices of them
 // keep their type; a time.Time becomes RFC 3339, a fmt.Stringer or
-// encoding.TextMarshaler its text, anything else JSON in a string. Nil is ignored.
+// encoding.TextMarshaler its text, anything else JSON in a string, which the exporter
+// turns into an object or array again. Nil is ignored.
 //
 // A later call with the same key wins. At most 24 values of at most 4 KiB (longer
-// strings are cut), keys of at most 128 bytes; what does not fit is counted with
+// strings are cut, objects lose members and arrays their last elements), keys of at most
+// 128 bytes; what does not fit is counted with
 // reason metadata_limit. Like SetIdentity it works until the handler returns.
 func SetMetadata(ctx context.Context, key string, value any) {
 	rec := recordFrom(ctx)
@@ -145,10 +149,55 @@ func metadataValue(value any) (attribute.Value, bool) {
 		}
 	}
 	b, err := json.Marshal(value)
-	if err != nil || len(b) > maxMetadataValue {
-		return attribute.Value{}, false // cut JSON would be of no use
+	if err != nil {
+		return attribute.Value{}, false
+	}
+	if len(b) > maxMetadataValue {
+		if b = cutJSON(b, maxMetadataValue); b == nil {
+			return attribute.Value{}, false
+		}
 	}
 	return attribute.StringValue(string(b)), true
+}
+
+// cutJSON leaves as many members of an object, in the order of their names, or first
+// elements of an array as fit into limit bytes. It returns nil if none does, or if the
+// document is neither.
+func cutJSON(doc []byte, limit int) []byte {
+	var members map[string]json.RawMessage
+	var elements []json.RawMessage
+	out := make([]byte, 0, limit)
+	switch {
+	case json.Unmarshal(doc, &members) == nil:
+		out = append(out, '{')
+		for _, name := range slices.Sorted(maps.Keys(members)) {
+			key, _ := json.Marshal(name)
+			if len(out)+len(key)+len(members[name])+3 > limit {
+				continue
+			}
+			if len(out) > 1 {
+				out = append(out, ',')
+			}
+			out = append(append(append(out, key...), ':'), members[name]...)
+		}
+		out = append(out, '}')
+	case json.Unmarshal(doc, &elements) == nil:
+		out = append(out, '[')
+		for _, e := range elements {
+			if len(out)+len(e)+2 > limit {
+				break
+			}
+			if len(out) > 1 {
+				out = append(out, ',')
+			}
+			out = append(out, e...)
+		}
+		out = append(out, ']')
+	}
+	if len(out) <= 2 {
+		return nil
+	}
+	return out
 }
 
 func stringsValue(vs []string) (attribute.Value, bool) {

@@ -100,6 +100,7 @@ type settings struct {
 type headerSpec struct {
 	names []string // canonical or with a trailing *
 	all   bool
+	std   bool // the default of its side
 }
 
 // WithEnabled turns capture on or off as a whole, or for a route (see Route). Default:
@@ -110,7 +111,14 @@ type headerSpec struct {
 func WithEnabled(on bool) Option { return opt(func(s *settings) { s.enabled = on }) }
 
 // WithBodies says whose bodies are recorded. Default: BodiesOff.
-func WithBodies(m BodyMode) Option { return opt(func(s *settings) { s.bodies = m }) }
+func WithBodies(m BodyMode) Option {
+	return opt(func(s *settings) {
+		if s.bodies = m; m > BodiesAll {
+			s.bodies = BodiesOff
+			s.errs = append(s.errs, fmt.Errorf("httpcapture: WithBodies: there is no mode %d; give BodiesOff, BodiesOnError or BodiesAll", m))
+		}
+	})
+}
 
 // WithMaxBodySize limits the content recorded of each body, in bytes. Default
 // and meaning of zero or less: DefaultMaxBodySize, 8 KiB; at most 16 MiB. A lower
@@ -154,12 +162,26 @@ func WithContentTypes(types ...string) Option {
 // none. Credential fields are recorded as "[REDACTED]" even if named, unless a
 // policy turned them into something else.
 func WithRequestHeaders(names ...string) Option {
-	return opt(func(s *settings) { s.reqHeaders = headerSpec{names: names} })
+	return opt(func(s *settings) { s.reqHeaders = headerSpec{names: s.fieldNames("WithRequestHeaders", names)} })
 }
 
 // WithResponseHeaders is WithRequestHeaders for response header fields.
 func WithResponseHeaders(names ...string) Option {
-	return opt(func(s *settings) { s.resHeaders = headerSpec{names: names} })
+	return opt(func(s *settings) { s.resHeaders = headerSpec{names: s.fieldNames("WithResponseHeaders", names)} })
+}
+
+// fieldNames leaves out what can be no field name, with or without * at its end.
+func (s *settings) fieldNames(option string, names []string) []string {
+	out := make([]string, 0, len(names))
+	for _, n := range names {
+		n = strings.TrimSpace(n)
+		if bare := strings.TrimSuffix(strings.TrimSuffix(n, "*"), "."); n != "*" && n != ".*" && !validFieldName(bare) {
+			s.errs = append(s.errs, fmt.Errorf("httpcapture: %s: %q is not a header name", option, n))
+			continue
+		}
+		out = append(out, n)
+	}
+	return out
 }
 
 // WithAllHeaders records all header fields of both sides, at most 48 a side, with
@@ -253,6 +275,9 @@ func WithIdentityFrom(field IdentityField, sources ...Source) Option {
 		if field >= numFields {
 			s.errs = append(s.errs, fmt.Errorf("httpcapture: WithIdentityFrom: unknown field %d", field))
 			return
+		}
+		if len(sources) == 0 {
+			s.errs = append(s.errs, fmt.Errorf("httpcapture: WithIdentityFrom: %s has no source; give for example FromJWT(\"sub\")", identityKeys[field]))
 		}
 		for _, src := range sources {
 			if src.err != nil {
@@ -388,7 +413,8 @@ type Decoder func(io.Reader) (io.Reader, error)
 // content_coding.
 func WithDecoder(coding string, d Decoder) Option {
 	return opt(func(s *settings) {
-		if d == nil {
+		if d == nil || strings.TrimSpace(coding) == "" {
+			s.errs = append(s.errs, fmt.Errorf("httpcapture: WithDecoder: %q needs a name and a decoder", coding))
 			return
 		}
 		m := make(map[string]Decoder, len(s.decoders)+1)

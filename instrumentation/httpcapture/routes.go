@@ -42,6 +42,9 @@ func (r RouteRule) check(s *settings) []error {
 	if !strings.HasPrefix(path, "/") && path != "*" {
 		errs = append(errs, fmt.Errorf("httpcapture: Route: pattern %q must be a path that begins with /, or a method, a blank and such a path", r.pattern))
 	}
+	if open := strings.Count(path, "{"); open != strings.Count(path, "}") || strings.Contains(path, "{}") || strings.Contains(path, "}{") {
+		errs = append(errs, fmt.Errorf("httpcapture: Route: pattern %q has a brace without its other half, or none between: write {name} for a segment", r.pattern))
+	}
 	before := *s
 	r.lay(s)
 	errs = append(errs, s.errs...)

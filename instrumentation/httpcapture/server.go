@@ -29,6 +29,7 @@ func NewMiddleware(operation string, opts ...Option) func(http.Handler) http.Han
 	if !cfg.captures() {
 		return otelhttp.NewMiddleware(operation, append(foreign(opts), markDisabled())...)
 	}
+	cfg.sayDelegation()
 	traced := otelhttp.NewMiddleware(operation, foreign(opts)...)
 	return func(next http.Handler) http.Handler {
 		in := &inner{cfg: cfg, next: next, dropIn: true}

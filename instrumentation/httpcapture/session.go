@@ -50,6 +50,9 @@ func sessionHeader(t caller.AuthType, name string) SessionSource {
 	return s
 }
 
+// minSessionKey is the least length of a key, in bytes.
+const minSessionKey = 16
+
 // WithSessionKey records a pseudonym of the caller's credential as
 // apispan.session.key: standard base64 of HMAC-SHA256(key, credential), which is
 // what Metlo's agents send. The first source that is there counts, and
@@ -57,15 +60,18 @@ func sessionHeader(t caller.AuthType, name string) SessionSource {
 // Credentials themselves are masked in header attributes as ever.
 //
 // Give 32 random bytes or more: with a key that can be guessed, so can credentials.
-// An empty key or none of the sources is an error, and nothing is recorded. The key
+// Less than 16 bytes or none of the sources is an error, and nothing is recorded. The key
 // is copied. Default: off. Servers only.
 func WithSessionKey(key []byte, sources ...SessionSource) Option {
 	secret := string(key)
 	return opt(func(s *settings) {
 		s.sessionKey = ""
 		var errs []error
-		if secret == "" {
+		switch {
+		case secret == "":
 			errs = append(errs, errors.New("httpcapture: WithSessionKey: the key is empty; give 32 random bytes or more"))
+		case len(secret) < minSessionKey:
+			errs = append(errs, fmt.Errorf("httpcapture: WithSessionKey: the key has %d bytes and could be guessed; give 32 random bytes or more", len(secret)))
 		}
 		if len(sources) == 0 {
 			errs = append(errs, errors.New("httpcapture: WithSessionKey: there is no source; give for example SessionFromBasic()"))

@@ -44,10 +44,12 @@ func TestWholeSurface(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ours := exported(t, ".", nil)
-	for name := range exported(t, pkg.Dir, pkg.GoFiles) {
-		if !ours[name] {
-			t.Errorf("otelhttp.%s is missing", name)
+	for _, dir := range []string{".", "otelhttp"} { // the latter under otelhttp's own name
+		ours := exported(t, dir, nil)
+		for name := range exported(t, pkg.Dir, pkg.GoFiles) {
+			if !ours[name] {
+				t.Errorf("otelhttp.%s is missing in %s", name, dir)
+			}
 		}
 	}
 }

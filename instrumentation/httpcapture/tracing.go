@@ -15,13 +15,14 @@ import (
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/propagation"
-	"go.opentelemetry.io/otel/semconv/v1.41.0/httpconv"
 	"go.opentelemetry.io/otel/trace"
 )
 
 // tracing is what the options under otelhttp's names say.
 type tracing struct {
-	delegate bool // otelhttp makes the spans
+	delegate bool   // otelhttp makes the spans
+	meant    bool   // because the application says so
+	foreign  string // the option that makes it so
 
 	tracer           trace.Tracer // nil: from the context of the request
 	propagators      propagation.TextMapPropagator
@@ -42,13 +43,13 @@ type tracing struct {
 // layer instead of three. An option of the package otelhttp has the effect of this
 // one, since only otelhttp can read it. See docs/adr/0007-own-spans.md.
 func WithOtelhttpSpans() Option {
-	return opt(func(s *settings) { s.tracing.delegate = true })
+	return opt(func(s *settings) { s.tracing.delegate, s.tracing.meant = true, true })
 }
 
 // newTracer says that the spans are otelhttp's, as they are equal to them: what
 // filters spans by their scope must not notice a difference.
 func newTracer(p trace.TracerProvider) trace.Tracer {
-	return p.Tracer(ScopeName, trace.WithInstrumentationVersion(Version))
+	return p.Tracer(ScopeName, trace.WithInstrumentationVersion(provenVersion))
 }
 
 // withDefaults fills in what otelhttp takes if no option says otherwise.
@@ -96,10 +97,9 @@ func (t *tracing) labels(ctx context.Context, r *http.Request) []attribute.KeyVa
 type serverTracing struct {
 	tracing
 
-	operation    string
-	requestSize  metric.Int64Histogram
-	responseSize metric.Int64Histogram
-	duration     metric.Float64Histogram
+	*serverInstruments
+
+	operation string
 }
 
 func newServerTracing(t tracing, operation string, p metric.MeterProvider) *serverTracing {
@@ -108,14 +108,7 @@ func newServerTracing(t tracing, operation string, p metric.MeterProvider) *serv
 		s.spanName = func(_ string, r *http.Request) string { return serverSpanName(r) }
 	}
 
-	meter := p.Meter(ScopeName, metric.WithInstrumentationVersion(Version))
-	in, err := httpconv.NewServerRequestBodySize(meter)
-	handle(err)
-	out, err := httpconv.NewServerResponseBodySize(meter)
-	handle(err)
-	took, err := httpconv.NewServerRequestDuration(meter)
-	handle(err)
-	s.requestSize, s.responseSize, s.duration = in.Inst(), out.Inst(), took.Inst()
+	s.serverInstruments = countersOf(p).server()
 	return s
 }
 

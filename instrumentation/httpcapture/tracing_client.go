@@ -14,7 +14,6 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 	semconv "go.opentelemetry.io/otel/semconv/v1.41.0"
-	"go.opentelemetry.io/otel/semconv/v1.41.0/httpconv"
 	"go.opentelemetry.io/otel/trace"
 )
 
@@ -22,8 +21,7 @@ import (
 type clientTracing struct {
 	tracing
 
-	requestSize metric.Int64Histogram
-	duration    metric.Float64Histogram
+	*clientInstruments
 }
 
 func newClientTracing(t tracing, p metric.MeterProvider) *clientTracing {
@@ -31,12 +29,7 @@ func newClientTracing(t tracing, p metric.MeterProvider) *clientTracing {
 	if c.spanName == nil {
 		c.spanName = func(_ string, r *http.Request) string { return "HTTP " + r.Method }
 	}
-	meter := p.Meter(ScopeName, metric.WithInstrumentationVersion(Version))
-	out, err := httpconv.NewClientRequestBodySize(meter)
-	handle(err)
-	took, err := httpconv.NewClientRequestDuration(meter)
-	handle(err)
-	c.requestSize, c.duration = out.Inst(), took.Inst()
+	c.clientInstruments = countersOf(p).client()
 	return c
 }
 
@@ -76,7 +69,11 @@ func (*clientTracing) requestAttributes(dst []attribute.KeyValue, r *http.Reques
 	if port > 0 {
 		dst = append(dst, semconv.ServerPort(port))
 	}
-	name, version := protocol(r.Proto)
+	return appendProtocol(dst, r.Proto)
+}
+
+func appendProtocol(dst []attribute.KeyValue, proto string) []attribute.KeyValue {
+	name, version := protocol(proto)
 	if name != "" && name != "http" {
 		dst = append(dst, semconv.NetworkProtocolName(name))
 	}
@@ -109,7 +106,13 @@ func (c *clientTracing) measures(ctx context.Context) bool {
 
 // measure records the metrics of a request when its response begins, or has
 // failed to: then status is 0.
-func (c *clientTracing) measure(ctx context.Context, r *http.Request, began time.Time, sent int64, status int, err error) {
+func (c *clientTracing) measure(ctx context.Context, r *http.Request, began time.Time, sent int64, res *http.Response, err error) {
+	status, proto := 0, r.Proto
+	if res != nil && err == nil {
+		if status = res.StatusCode; fromResponse && res.Proto != "" {
+			proto = res.Proto
+		}
+	}
 	attrs := c.labels(ctx, r)
 	method, _ := methodAttributes(strings.ToUpper(r.Method))
 	host, port := peer(r)
@@ -117,7 +120,7 @@ func (c *clientTracing) measure(ctx context.Context, r *http.Request, began time
 	if port > 0 {
 		attrs = append(attrs, semconv.ServerPort(port))
 	}
-	name, version := protocol(r.Proto)
+	name, version := protocol(proto)
 	if name != "" {
 		attrs = append(attrs, semconv.NetworkProtocolName(name))
 	}

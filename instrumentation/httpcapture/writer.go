@@ -18,7 +18,6 @@ import (
 	"unsafe"
 
 	"go.opentelemetry.io/otel/attribute"
-	"go.opentelemetry.io/otel/trace"
 )
 
 // flushErrorer is what http.ResponseController looks for first.
@@ -185,7 +184,7 @@ func (c *serverCore) passed(p []byte, n int, err error) {
 	}
 	c.written.Add(int64(n))
 	if c.tracing.writeEvents {
-		c.span.AddEvent("write", trace.WithAttributes(WroteBytesKey.Int(n)))
+		messageEvent(c.span, "write", WroteBytesKey, n)
 	}
 }
 
@@ -211,12 +210,14 @@ func stringBytes(s string) []byte { return unsafe.Slice(unsafe.StringData(s), le
 
 func (c *serverCore) flush() {
 	c.implicit()
+	c.res.streams()
 	c.w.(http.Flusher).Flush()
 }
 
 func (c *serverCore) flushError() error {
 	if f, ok := c.w.(flushErrorer); ok {
 		c.implicit()
+		c.res.streams()
 		return f.FlushError()
 	}
 	// A wrapper between us and the server dropped the method. All that its Flush
@@ -224,6 +225,7 @@ func (c *serverCore) flushError() error {
 	if !c.wrote.Load() {
 		c.WriteHeader(http.StatusOK)
 	}
+	c.res.streams()
 	return c.under.(flushErrorer).FlushError()
 }
 
@@ -353,7 +355,7 @@ func (b *requestBody) Read(p []byte) (int, error) {
 	c.planRequest()
 	c.req.add(p[:max(0, min(n, len(p)))], err)
 	if c.tracing != nil && c.tracing.readEvents {
-		c.span.AddEvent("read", trace.WithAttributes(ReadBytesKey.Int(n)))
+		messageEvent(c.span, "read", ReadBytesKey, n)
 	}
 	return n, err
 }

@@ -5,8 +5,11 @@ package fromspan
 
 import (
 	"encoding/base64"
+	"encoding/json"
+	"io"
 	"math"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -103,6 +106,9 @@ func bareAddress(s string) string {
 func metadataValue(v pcommon.Value, depth int) (any, bool) {
 	switch v.Type() {
 	case pcommon.ValueTypeStr:
+		if x, ok := document(v.Str()); ok && depth == 0 {
+			return x, true
+		}
 		return validUTF8(v.Str()), true
 	case pcommon.ValueTypeBool:
 		return v.Bool(), true
@@ -147,4 +153,60 @@ func metadataValue(v pcommon.Value, depth int) (any, bool) {
 	default:
 		return nil, false
 	}
+}
+
+// document reads text that is a JSON object or array: producers whose SDK knows no maps
+// write nested metadata so. Numbers keep their value: an integer that no int64 holds stays
+// text, as all of the document does.
+func document(s string) (any, bool) {
+	if len(s) < 2 || s[0] != '{' && s[0] != '[' || !utf8.ValidString(s) {
+		return nil, false
+	}
+	d := json.NewDecoder(strings.NewReader(s))
+	d.UseNumber()
+	var x any
+	if d.Decode(&x) != nil {
+		return nil, false
+	}
+	if _, err := d.Token(); err != io.EOF {
+		return nil, false
+	}
+	return plain(x, 0)
+}
+
+// plain turns the numbers of a document into what an exchange holds.
+func plain(x any, depth int) (any, bool) {
+	if depth > maxDepth {
+		return nil, false
+	}
+	ok := true
+	switch v := x.(type) {
+	case json.Number:
+		if n, err := v.Int64(); err == nil {
+			return n, true
+		}
+		if f, err := v.Float64(); err == nil && strings.ContainsAny(v.String(), ".eE") {
+			return f, true
+		}
+		return nil, false
+	case map[string]any:
+		for k, e := range v {
+			if e == nil { // says nothing, as everywhere in metadata
+				delete(v, k)
+				continue
+			}
+			if v[k], ok = plain(e, depth+1); !ok {
+				return nil, false
+			}
+		}
+	case []any:
+		v = slices.DeleteFunc(v, func(e any) bool { return e == nil })
+		for i, e := range v {
+			if v[i], ok = plain(e, depth+1); !ok {
+				return nil, false
+			}
+		}
+		return v, true
+	}
+	return x, true
 }

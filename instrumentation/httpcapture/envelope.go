@@ -1,0 +1,111 @@
+// Copyright The apispan Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package httpcapture
+
+import (
+	"encoding/binary"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/apispan/apispan/internal/httpattr"
+)
+
+// notCoded reports whether content is not in the coding that its header field names
+// last, by how such content begins. Middleware that compresses outside announces it
+// before it does it, and middleware that decompresses may leave the field behind.
+func notCoded(content string, codings []string) bool {
+	last := strings.ToLower(strings.TrimSpace(codings[len(codings)-1]))
+	if i := strings.LastIndexByte(last, ','); i >= 0 {
+		last = strings.TrimSpace(last[i+1:])
+	}
+	magic := ""
+	switch last {
+	case "gzip", "x-gzip": // RFC 1952
+		magic = "\x1f\x8b"
+	case "zstd": // RFC 8878
+		magic = "\x28\xb5\x2f\xfd"
+	case "compress", "x-compress":
+		magic = "\x1f\x9d"
+	default:
+		return false
+	}
+	n := min(len(magic), len(content))
+	return content[:n] != magic[:n] && isText(content)
+}
+
+// isText reports whether content is text beyond doubt: valid UTF-8 but for a last
+// character that was cut, and no control characters but those of text. What comes out
+// of a compressor is not.
+func isText(content string) bool {
+	if content = httpattr.TrimPartialRune(content); !utf8.ValidString(content) {
+		return false
+	}
+	for i := range len(content) {
+		if c := content[i]; c < ' ' && c != '\t' && c != '\n' && c != '\r' || c == 0x7f {
+			return false
+		}
+	}
+	return true
+}
+
+// enveloped reports whether content of this type comes in envelopes: the streams of
+// Connect (https://connectrpc.com/docs/protocol#streaming-rpcs), gRPC and gRPC-Web with
+// JSON messages.
+func enveloped(contentType string) bool {
+	switch httpattr.MediaType(contentType) {
+	case "application/connect+json", "application/grpc+json", "application/grpc-web+json":
+		return true
+	}
+	return false
+}
+
+const (
+	envelopeHeader = 5 // flags, and the length of the message
+	compressedFlag = 0x01
+	trailersFlag   = 0x80 // of gRPC-Web: a header block, no message
+)
+
+// openEnvelopes takes the messages out of their envelopes, one a line. A message that
+// is compressed by itself is opened if it is gzip; more reports that the content was
+// cut, and ok that all of it could be read.
+func (c *config) openEnvelopes(content string, limit int) (out string, more, ok bool) {
+	if content == "" || content[0] > 0x03 && content[0] != trailersFlag && content[0] != trailersFlag|compressedFlag {
+		return content, false, true // not in envelopes: an error page, or somebody opened them
+	}
+	var b strings.Builder
+	for content != "" {
+		if len(content) < envelopeHeader {
+			return b.String(), true, true
+		}
+		flags, n := content[0], int(binary.BigEndian.Uint32([]byte(content[1:envelopeHeader])))
+		message := content[envelopeHeader:]
+		cut := n > len(message)
+		if !cut {
+			message = message[:n]
+		}
+		content = content[envelopeHeader+len(message):]
+		if flags&trailersFlag != 0 {
+			continue
+		}
+		if flags&compressedFlag != 0 && message != "" {
+			var err error
+			var less bool
+			if message, less, err = c.decodeContent(message, []string{"gzip"}, limit, cut); err != nil {
+				return "", false, false
+			}
+			cut = cut || less
+		}
+		if room := limit - b.Len() - 1; len(message) > room {
+			message, cut = message[:max(room, 0)], true
+		}
+		if b.Len() > 0 && message != "" {
+			b.WriteByte('\n')
+		}
+		b.WriteString(message)
+		if cut {
+			return httpattr.TrimPartialRune(b.String()), true, true
+		}
+	}
+	return b.String(), false, true
+}
