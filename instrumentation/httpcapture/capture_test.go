@@ -167,7 +167,7 @@ func TestDropReasons(t *testing.T) {
 		SetIdentity(r.Context(), Identity{UserID: strings.Repeat("x", 600), CompanyID: "a\xff"})
 		w.Header().Set("Content-Encoding", "br")
 		w.Header().Set("Content-Type", "text/plain")
-		_, _ = w.Write([]byte("not really brotli"))
+		_, _ = w.Write([]byte("really brotli\x00\xff"))
 	}), WithBodies(BodiesAll), WithAllHeaders(), WithMeterProvider(counted),
 		WithIdentity(func(Exchange) Identity { panic("x") }))
 	span := &fakeSpan{}

@@ -144,7 +144,7 @@ func (c *config) makeBody(cp captured, ct string, known bool, codings []string, 
 		case err == nil:
 			content, b.truncated = out, b.truncated || more
 			cp.first = 512
-		case !isText(content):
+		case !isText(content) || !registered(codings):
 			c.drops.add(reasonContentCoding, 1)
 			b.truncated = false
 			return b

@@ -34,6 +34,19 @@ func notCoded(content string, codings []string) bool {
 	return content[:n] != magic[:n] && isText(content)
 }
 
+// registered reports whether all codings are ones that leave no text behind
+// (https://www.iana.org/assignments/http-parameters/http-parameters.xhtml#content-coding).
+func registered(codings []string) bool {
+	for coding := range strings.SplitSeq(strings.Join(codings, ","), ",") {
+		switch strings.ToLower(strings.TrimSpace(coding)) {
+		case "", "identity", "gzip", "x-gzip", "deflate", "br", "zstd", "compress", "x-compress", "dcb", "dcz":
+		default:
+			return false
+		}
+	}
+	return true
+}
+
 // isText reports whether content is text beyond doubt: valid UTF-8 but for a last
 // character that was cut, and no control characters but those of text. What comes out
 // of a compressor is not.
