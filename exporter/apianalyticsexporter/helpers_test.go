@@ -25,6 +25,7 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
 
+	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/cerberus"
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/metadata"
 )
 
@@ -119,7 +120,12 @@ func newRig(t testing.TB, cfg *Config) *rig {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = tel.Shutdown(context.Background()) })
-	return &rig{t: t, cfg: cfg, host: &testHost{}, exp: exp, tel: tel, logs: logs, set: set}
+	r := &rig{t: t, cfg: cfg, host: &testHost{}, exp: exp, tel: tel, logs: logs, set: set}
+	if _, ok := exp.sender.transport.(*cerberus.WebSocket); ok {
+		// As that of HTTP above: what a busy machine is late with is not lost.
+		r.ws().AckTimeout = time.Minute
+	}
+	return r
 }
 
 // start starts the exporter and shuts it down at the end of the test.

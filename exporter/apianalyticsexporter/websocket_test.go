@@ -89,8 +89,12 @@ func TestWebSocketFaults(t *testing.T) {
 			t.Parallel()
 			fake, srv := newCerberus(t)
 			cfg := wsConfig(srv)
-			r := newRig(t, cfg).start()
-			r.ws().AckTimeout = time.Second
+			r := newRig(t, cfg)
+			unanswered := strings.HasPrefix(name, "missing") || name == "too late"
+			if unanswered {
+				r.ws().AckTimeout = time.Second
+			}
+			r.start()
 			fake.Script(backendtest.Fault{Take: true, Count: 4}, tc.fault)
 			if err := r.exp.ConsumeTraces(context.Background(), traces(0, 10)); err != nil {
 				t.Fatal(err)
@@ -98,7 +102,8 @@ func TestWebSocketFaults(t *testing.T) {
 			waitFor(t, "all events are sent", func() bool { return r.counts().Sent == 10 })
 			r.shutdown()
 			r.checkBooks()
-			if got, want := fake.Stats().Accepted, 9+tc.copies; got != want {
+			// With a short timeout a busy machine may send another one twice.
+			if got, want := fake.Stats().Accepted, 9+tc.copies; got < want || got > want && !unanswered {
 				t.Errorf("%d events arrived, want %d", got, want)
 			}
 		})

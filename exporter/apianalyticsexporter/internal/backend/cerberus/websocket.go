@@ -29,8 +29,8 @@ const (
 	pingTimeout  = 10 * time.Second
 	// MaxConns bounds the connections where no queue does; others wait.
 	MaxConns = 32
-	// CloseTimeout bounds the closing handshakes at shutdown.
-	CloseTimeout = 2 * time.Second
+	// closeTimeout bounds the closing handshakes at shutdown.
+	closeTimeout = 2 * time.Second
 )
 
 // WebSocket sends each item in a text frame and takes the next frame of the server
@@ -41,8 +41,8 @@ type WebSocket struct {
 	enc      *Encoder
 	client   *http.Client
 
-	// AckTimeout and PingInterval are set before Start, by tests.
-	AckTimeout, PingInterval time.Duration
+	// AckTimeout, PingInterval and CloseTimeout are set before Start, by tests.
+	AckTimeout, PingInterval, CloseTimeout time.Duration
 
 	slots chan struct{} // one for each connection in use
 
@@ -55,7 +55,7 @@ type WebSocket struct {
 func newWebSocket(endpoint string, e backend.Endpoint) backend.Transport {
 	enc, _ := e.(*Encoder)
 	return &WebSocket{
-		endpoint: endpoint, enc: enc, AckTimeout: ackTimeout, PingInterval: pingInterval,
+		endpoint: endpoint, enc: enc, AckTimeout: ackTimeout, PingInterval: pingInterval, CloseTimeout: closeTimeout,
 		slots: make(chan struct{}, MaxConns), all: make(map[*wsConn]struct{}),
 	}
 }
@@ -86,7 +86,7 @@ func (t *WebSocket) Shutdown(ctx context.Context) error {
 		t.done.Wait()
 		close(closed)
 	}()
-	timer := time.NewTimer(CloseTimeout)
+	timer := time.NewTimer(t.CloseTimeout)
 	defer timer.Stop()
 	select {
 	case <-closed:
