@@ -25,7 +25,7 @@ func TestRegistry(t *testing.T) {
 	if listed := slices.Sorted(maps.Keys(vendors.All)); !slices.Equal(listed, slices.Sorted(slices.Values(names))) {
 		t.Errorf("registry %q, but the vendors' sides are %q: go run ./internal/backend/new -vendors", names, listed)
 	}
-	for _, b := range defaults.blocks() {
+	for i, b := range defaults.blocks() {
 		dir := filepath.Join("internal", "backend", b.name)
 		if want := reflect.TypeFor[Config]().PkgPath() + "/" + filepath.ToSlash(dir); b.typ.PkgPath() != want {
 			t.Errorf("%s: its block is %s.Config, want %s", b.name, b.typ.PkgPath(), want)
@@ -50,10 +50,12 @@ func TestRegistry(t *testing.T) {
 			}
 		}
 		facts := reflect.New(b.typ).Interface().(backend.Config).Facts()
-		if facts.Gates == nil || !slices.ContainsFunc(reflect.VisibleFields(b.typ), func(f reflect.StructField) bool {
-			return f.Tag.Get("mapstructure") == facts.SecretKey
-		}) && facts.SecretKey != "" {
+		if facts.Gates == nil || facts.SecretKey != "" && keyed(b.typ, facts.SecretKey) == nil {
 			t.Errorf("%s: Facts has no gates, or names no key of the block: %+v", b.name, facts)
+		}
+		info := BackendInfos()[i]
+		if info.Name != b.name || (info.Probe != "") != strings.Contains(info.ProbeHeader, "{") {
+			t.Errorf("%s: what tools are told is %+v: a probe needs the credential", b.name, info)
 		}
 		cfg := backendConfig(t, b.name, "https://vendor.example")
 		c, err := cfg.choice()

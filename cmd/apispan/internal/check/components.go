@@ -22,6 +22,9 @@ import (
 //	required BLOCK KEY[|KEY] MESSAGE one of the keys must not be empty if BLOCK is set
 //	nologs BLOCK MESSAGE             why it cannot stand in a logs pipeline with BLOCK
 //	words PATH WORD...               all values that the key takes
+//	backend BLOCK SECRETKEY ENDPOINT PROBE HEADER
+//	                                 where BLOCK's events go if nothing is written, and how
+//	                                 to ask whether the credential is known; "-" for none
 //
 //go:generate go run -C ../../../../test ./componentkeys -write
 //go:embed components.txt
@@ -38,6 +41,7 @@ type component struct {
 	required              []required
 	nologs                map[string]string
 	words                 map[string][]string
+	backends              []backend
 }
 
 type required struct {
@@ -81,6 +85,12 @@ var components = sync.OnceValue(func() map[string]map[string]*component {
 			c.required = append(c.required, required{first, strings.Split(keys, "|"), message})
 		case "nologs":
 			c.nologs[first] = after
+		case "backend":
+			f := strings.SplitN(rest, " ", 5)
+			for i := range f {
+				f[i] = strings.TrimPrefix(f[i], "-")
+			}
+			c.backends = append(c.backends, backend{name: f[0], secret: f[1], endpoint: f[2], probe: f[3], header: f[4]})
 		case "words":
 			c.words[first] = strings.Fields(after)
 		}

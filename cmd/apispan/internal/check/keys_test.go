@@ -6,6 +6,7 @@ package check
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -153,30 +154,36 @@ func TestTable(t *testing.T) {
 	}
 }
 
-// TestBackendsAreKnown: each backend of the exporter has its line in network.go, with
-// the key of its credential.
+// TestBackendsAreKnown: the exporter says of each of its backends where it is and which
+// key is its credential.
 func TestBackendsAreKnown(t *testing.T) {
 	t.Parallel()
 	c := components()["exporters"][exporterType]
-	for _, name := range c.choices {
-		i := slices.IndexFunc(backends, func(b backend) bool { return b.name == name })
-		if i < 0 {
-			t.Errorf("backends lacks %s", name)
-			continue
+	probes := 0
+	for _, b := range c.backends {
+		if !slices.Contains(c.choices, b.name) {
+			t.Errorf("%s is no backend", b.name)
 		}
-		b := backends[i]
-		if c.keys[name+"::"+b.secret] != "secret" {
-			t.Errorf("%s::%s is no secret", name, b.secret)
+		if c.keys[b.name+"::"+b.secret] != "secret" {
+			t.Errorf("%s::%s is no secret", b.name, b.secret)
 		}
 		if !slices.Contains(secretKeys(), b.secret) {
 			t.Errorf("check 5 does not know %s", b.secret)
 		}
-		needsAddress := slices.ContainsFunc(c.required, func(q required) bool { return q.block == name && slices.Contains(q.keys, "endpoint") })
+		needsAddress := slices.ContainsFunc(c.required, func(q required) bool { return q.block == b.name && slices.Contains(q.keys, "endpoint") })
 		if needsAddress != (b.endpoint == "") {
-			t.Errorf("%s: default endpoint %q, and required: %v", name, b.endpoint, needsAddress)
+			t.Errorf("%s: default endpoint %q, and required: %v", b.name, b.endpoint, needsAddress)
+		}
+		if b.probe == "" {
+			continue
+		}
+		probes++
+		h := make(http.Header)
+		if b.sign(h, "a-key"); len(h) != 1 || strings.Contains(b.header, "a-key") || !strings.Contains(b.header, "{") {
+			t.Errorf("%s is asked with %q", b.name, b.header)
 		}
 	}
-	if len(c.choices) != len(backends) {
-		t.Errorf("%d backends, the exporter has %d", len(backends), len(c.choices))
+	if len(c.choices) != len(c.backends) || probes < 3 {
+		t.Errorf("%d backends, %d with a probe; the exporter has %d", len(c.backends), probes, len(c.choices))
 	}
 }

@@ -18,48 +18,37 @@ import (
 	"time"
 )
 
-// backend says how to ask a vendor whether it knows a credential.
+// backend says where a backend is, and how to ask it whether it knows a credential.
 type backend struct {
 	name     string
-	endpoint string // default
 	secret   string // key of the credential
-	// probe is the path of a GET that needs the credential; "" means that there is
-	// none.
-	probe func(endpoint string) string
-	sign  func(h http.Header, secret string)
+	endpoint string // default
+	// probe is the path of a GET that needs the credential, or a URL in the place of
+	// the default endpoint; "" means that there is none.
+	probe  string
+	header string // what the GET needs; {secret} or {basic} is the credential
 }
 
-var backends = []backend{
-	{
-		name: "moesif", endpoint: "https://api.moesif.net", secret: "application_id",
-		probe: func(e string) string { return e + "/v1/config" },
-		sign:  func(h http.Header, s string) { h.Set("X-Moesif-Application-Id", s) },
-	},
-	{
-		// The key is known to the dashboard's host; another metrics host has no probe.
-		name: "readme", endpoint: "https://metrics.readme.io", secret: "api_key",
-		probe: func(e string) string {
-			if e == "https://metrics.readme.io" {
-				return "https://dash.readme.com/api/v1/"
-			}
-			return ""
-		},
-		sign: func(h http.Header, s string) {
-			h.Set("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(s+":")))
-		},
-	},
-	{
-		name: "metlo", secret: "api_key",
-		probe: func(e string) string { return e + "/api/v1/verify" },
-		sign:  func(h http.Header, s string) { h.Set("Authorization", s) },
-	},
-	{name: "cerberus", secret: "token"},
-	{name: "webhook", secret: "bearer_token"},
+// probeURL returns what to ask at an endpoint, or "".
+func (b *backend) probeURL(endpoint string) string {
+	switch {
+	case strings.HasPrefix(b.probe, "/"):
+		return endpoint + b.probe
+	case endpoint == b.endpoint:
+		return b.probe
+	}
+	return ""
+}
+
+func (b *backend) sign(h http.Header, secret string) {
+	name, value, _ := strings.Cut(b.header, ": ")
+	h.Set(name, strings.NewReplacer(
+		"{secret}", secret, "{basic}", base64.StdEncoding.EncodeToString([]byte(secret+":"))).Replace(value))
 }
 
 // backendOf returns the backend of an exporter, and its block.
 func backendOf(t *tree, id string) (backend, any) {
-	for _, b := range backends {
+	for _, b := range components()["exporters"][exporterType].backends {
 		if block := at(section(t, "exporters")[id], b.name); block != nil {
 			return b, block
 		}
@@ -110,10 +99,7 @@ func reach(ctx context.Context, t *tree, id string, u *url.URL, r *Report) {
 	}
 	_ = conn.Close()
 	b, block := backendOf(t, id)
-	probe := ""
-	if b.probe != nil {
-		probe = b.probe(endpointOf(t, id))
-	}
+	probe := b.probeURL(endpointOf(t, id))
 	if probe == "" {
 		r.addf(13, OK, id, "%s takes connections", u.Host)
 		r.addf(14, Skip, id, "there is no request that would tell without sending an event")

@@ -44,6 +44,10 @@ type Facts struct {
 	// OwnEndpoint is true if Endpoint is a key of the block, and not the vendor's
 	// address.
 	OwnEndpoint bool
+	// Probe is what a GET with the encoder's headers tells whether the vendor knows the
+	// credential: a path below the endpoint, or a URL that stands for the vendor's own
+	// endpoint and for no other; "" if nothing does. `apispan check` asks it.
+	Probe string
 	// WholeURL is true if nothing is appended to the endpoint, which may then hold a
 	// query.
 	WholeURL bool

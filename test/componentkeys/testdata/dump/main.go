@@ -8,6 +8,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -25,6 +26,8 @@ import (
 	"go.opentelemetry.io/otel/metric/noop"
 	tracenoop "go.opentelemetry.io/otel/trace/noop"
 	"go.uber.org/zap"
+
+	"github.com/apispan/apispan/exporter/apianalyticsexporter"
 )
 
 const (
@@ -65,6 +68,11 @@ func section[F component.Factory](name string, factories map[component.Type]F, m
 		d.signals()
 		if d.node(nil, cfg, nil); d.own {
 			d.rules()
+		}
+		if reflect.TypeFor[apianalyticsexporter.Config]() == cfg {
+			for _, b := range apianalyticsexporter.BackendInfos() {
+				fmt.Println("backend", b.Name, cmp.Or(b.SecretKey, "-"), cmp.Or(b.Endpoint, "-"), cmp.Or(b.Probe, "-"), cmp.Or(b.ProbeHeader, "-"))
+			}
 		}
 	}
 }

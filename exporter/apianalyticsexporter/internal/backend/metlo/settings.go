@@ -79,7 +79,7 @@ func (Config) Default() any {
 func (c *Config) Facts() backend.Facts {
 	return backend.Facts{
 		Gates: &c.Gates, SecretKey: "api_key", Secret: string(c.APIKey),
-		Endpoint: c.Endpoint, OwnEndpoint: true,
+		Endpoint: c.Endpoint, OwnEndpoint: true, Probe: "/api/v1/verify",
 		Delivery: backend.Delivery{
 			Timeout: 5 * time.Second, InitialInterval: time.Second, MaxInterval: 5 * time.Second,
 			MaxElapsedTime: 10 * time.Second, QueueBytes: 40 << 20,

@@ -25,9 +25,11 @@ const (
 
 var _ backend.RateSource = (*Encoder)(nil)
 
-// RatesPath implements [backend.RateSource]
-// (https://www.moesif.com/docs/api#config).
-func (e *Encoder) RatesPath() string { return "/v1/config" }
+// ratesPath is https://www.moesif.com/docs/api#config.
+const ratesPath = "/v1/config"
+
+// RatesPath implements [backend.RateSource].
+func (e *Encoder) RatesPath() string { return ratesPath }
 
 // RatesTag implements [backend.RateSource]. The tag of the governance rules
 // (X-Moesif-Rules-Tag, or X-Moesif-Rules-ETag) is not looked at: an exporter sees

@@ -62,7 +62,7 @@ func (Config) Default() any {
 func (c *Config) Facts() backend.Facts {
 	return backend.Facts{
 		Gates: &c.Gates, SecretKey: "application_id", Secret: string(c.ApplicationID),
-		Endpoint: "https://api.moesif.net", Compression: "gzip",
+		Endpoint: "https://api.moesif.net", Compression: "gzip", Probe: ratesPath,
 	}
 }
 

@@ -61,6 +61,8 @@ func (c *Config) Facts() backend.Facts {
 	return backend.Facts{
 		Gates: &c.Gates, SecretKey: "api_key", Secret: string(c.APIKey),
 		Endpoint: "https://metrics.readme.io",
+		// The host of the metrics has none; that of the dashboard knows the same keys.
+		Probe: "https://dash.readme.com/api/v1/",
 	}
 }
 
