@@ -18,7 +18,10 @@ func (w *walker) node(p place, key string) node {
 }
 
 func (w *walker) member(p place, n node, key string) node {
-	return w.step(p, func() redact.Node { return w.e.Member(n.Node, key) })
+	return w.step(p, func() redact.Node {
+		w.given(key)
+		return w.e.Member(n.Node, key)
+	})
 }
 
 func (w *walker) element(p place, n node, i int) node {
@@ -63,6 +66,7 @@ func (w *walker) leaf(p place, n node, k redact.Kind, value string) (out string,
 			out, ef = "", redact.Removed
 		}
 	}()
+	w.given(value)
 	out, ef = w.e.Leaf(n.Node, k, value)
 	if ef != redact.Unchanged {
 		w.hit(p)

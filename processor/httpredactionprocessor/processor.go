@@ -55,8 +55,9 @@ type redactor struct {
 	reload    time.Duration
 	keyFiles  bool // some key is read from a file
 	sessions  *sessionKeys
-	// newEngine is replaced by tests that need an engine that fails.
-	newEngine func() engine
+	newEngine func() *redact.Scratch
+	// fault is nil but in tests, where it panics at what the engine is given.
+	fault func(value string)
 	// ready is false while a key is missing.
 	ready   atomic.Bool
 	started atomic.Bool // the pipeline may be used
@@ -99,7 +100,7 @@ func newRedactor(set processor.Settings, cfg *Config, s signal) (*redactor, erro
 		reload:     cfg.KeyReloadInterval,
 		keyFiles:   slices.ContainsFunc(policy.Config().HMAC.Keys, func(k redact.HMACKey) bool { return k.File != "" }) || sessions.fromFile(),
 		sessions:   sessions,
-		newEngine:  func() engine { return policy.NewScratch() },
+		newEngine:  policy.NewScratch,
 	}
 	for _, warning := range policy.Warnings() {
 		set.Logger.Warn("The policy may not do what it says", zap.String("warning", warning))

@@ -286,8 +286,7 @@ func TestPanicOutsideAValueDropsLogs(t *testing.T) {
 	t.Parallel()
 	tel := componenttest.NewTelemetry()
 	r := redactorFor(t, walkPolicy, tel)
-	fresh := r.newEngine
-	r.newEngine = func() engine { return brokenEngine{fresh()} }
+	r.fault = broken
 	ld := plog.NewLogs()
 	ld.ResourceLogs().AppendEmpty().ScopeLogs().AppendEmpty().LogRecords().AppendEmpty().Body().SetStr(secret)
 	out := r.mustLogs(t, ld)

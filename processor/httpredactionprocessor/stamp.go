@@ -11,6 +11,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/apispan/apispan/internal/httpattr"
+	"github.com/apispan/apispan/redact"
 )
 
 // stamp says on the span that the policy was applied to it. It comes last: a span
@@ -43,7 +44,7 @@ func (w *walker) stamp(attrs pcommon.Map) {
 }
 
 // decisions are what the engine did, where and by which rule.
-func decisions(e engine) (out []string) {
+func decisions(e *redact.Scratch) (out []string) {
 	for _, d := range e.Decisions() {
 		out = append(out, d.String())
 	}

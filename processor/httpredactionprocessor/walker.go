@@ -11,32 +11,6 @@ import (
 	"github.com/apispan/apispan/redact"
 )
 
-// engine is what the walk needs from *redact.Scratch. It is an interface so that
-// a test can make the engine panic.
-type engine interface { //nolint:interfacebloat // all that the walk uses of one type
-	Begin(e redact.Exchange)
-	AttributeOf(k *redact.Key, value string) (string, redact.Effect)
-	AttributeAs(k, as *redact.Key, value string) (string, redact.Effect)
-	AttributeBytesOf(k *redact.Key, value []byte) ([]byte, redact.Effect)
-	AttributeBytesAs(k, as *redact.Key, value []byte) ([]byte, redact.Effect)
-	AttributeKey(key string) redact.Effect
-	AttributeNode(key string) redact.Node
-	BodyNode(side redact.Side) redact.Node
-	Member(parent redact.Node, key string) redact.Node
-	Element(parent redact.Node, i int) redact.Node
-	Subtree(n redact.Node) (string, redact.Effect)
-	Leaf(n redact.Node, k redact.Kind, value string) (string, redact.Effect)
-	URL(raw string) (string, redact.Effect)
-	Text(value string) (string, redact.Effect)
-	As(n redact.Node, name string) redact.Node
-	Stats() redact.Stats
-	Counts() []redact.Count
-	Decisions() []redact.Decision
-	Totals() []redact.Count
-	Explain()
-	Release()
-}
-
 const (
 	// maxDepth is how deep maps and arrays of an attribute may nest. Deeper values
 	// are removed. Real instrumentation does not go beyond three or four.
@@ -51,7 +25,7 @@ const (
 // goroutine at a time.
 type walker struct {
 	r *redactor
-	e engine
+	e *redact.Scratch
 
 	// cache remembers attribute keys (never values).
 	cache map[string]*keyInfo
@@ -103,6 +77,7 @@ func (w *walker) lookup(key string) *keyInfo {
 func (w *walker) begin(ex redact.Exchange) {
 	w.exchange = ex
 	w.exchange.Fields = nil // they are there for this call only
+	w.given(onBegin)
 	w.e.Begin(ex)
 	w.seen = redact.Stats{}
 	w.changed = 0
@@ -166,6 +141,16 @@ func (w *walker) failed(p place) {
 	w.seen = redact.Stats{}
 }
 
+// onBegin is given for an item that begins.
+const onBegin = "begin"
+
+// given lets a test make the engine panic.
+func (w *walker) given(value string) {
+	if w.r.fault != nil {
+		w.r.fault(value)
+	}
+}
+
 // The functions below are the only ones that hand data to the engine. Each turns
 // a panic into the removal of the value.
 
@@ -176,6 +161,7 @@ func (w *walker) attribute(p place, ki *keyInfo, value string) (out string, ef r
 			out, ef = "", redact.Removed
 		}
 	}()
+	w.given(value)
 	if ki.alias {
 		out, ef = w.e.AttributeAs(&ki.own, &ki.as, value)
 	} else {
@@ -194,6 +180,9 @@ func (w *walker) bytes(p place, ki *keyInfo, value []byte) (out []byte, ef redac
 			out, ef = nil, redact.Removed
 		}
 	}()
+	if w.r.fault != nil {
+		w.given(string(value))
+	}
 	if ki.alias {
 		out, ef = w.e.AttributeBytesAs(&ki.own, &ki.as, value)
 	} else {
@@ -222,6 +211,7 @@ func (w *walker) key(key string) (remove bool) {
 			remove = true
 		}
 	}()
+	w.given(key)
 	if w.e.AttributeKey(key) == redact.Unchanged {
 		return false
 	}
@@ -239,6 +229,7 @@ func (w *walker) text(p place, value string) (out string, ef redact.Effect) {
 			out, ef = "", redact.Removed
 		}
 	}()
+	w.given(value)
 	out, ef = w.e.Text(value)
 	if ef != redact.Unchanged {
 		w.hit(p)
@@ -256,6 +247,7 @@ func (w *walker) url(p place, value string) (out string, ef redact.Effect) {
 			out, ef = "", redact.Removed
 		}
 	}()
+	w.given(value)
 	out, ef = w.e.URL(value)
 	if ef != redact.Unchanged {
 		w.hit(p)
