@@ -29,11 +29,11 @@ var defaultGroups = []nameGroup{
 	{guardSecret, []string{
 		"*password*", "*passwd*", "pwd", "pass", "pw", "passphrase", "*secret*", "*token",
 		"*api*key", "*access*key", "*private*key", "credential", "credentials", "bearer",
-		"jwt", "otp", "totp", "mfa*", "pin",
+		"jwt", "otp", "totp", "mfa*",
 	}},
 	// Payment.
 	{guardPersonal, []string{"cvv", "cvc", "csc", "card_number"}},
-	{guardNumber, []string{"pan"}},
+	{guardNumber, []string{"pan", "pin"}},
 	{guardPersonal, []string{"credit*card*", "iban", "account_number", "routing_number"}},
 	// Identity.
 	{guardPersonal, []string{

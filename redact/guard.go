@@ -126,7 +126,7 @@ func (s *Scratch) sparesText(g guard, c *ctx, dec []byte) bool {
 	}
 	switch g {
 	case guardSecret:
-		return shape.DateTime(dec) || shape.Symbol(dec) || shape.Public(dec)
+		return dec[0] == ' ' && shape.Words(dec) || shape.DateTime(dec) || shape.Symbol(dec) || shape.Public(dec)
 	case guardWord:
 		if bytes.IndexByte(dec, '=') >= 0 && !shape.URL(dec) {
 			return false // pairs: cookies, a signature

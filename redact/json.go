@@ -482,6 +482,9 @@ after:
 stopped:
 	// The name that an open value belongs to may have been cut off.
 	for k := 1; k <= d; k++ {
+		if fk := &frames[k]; fk.flags&frameNames != 0 {
+			s.jsonNamed(src, &frames[k-1], strongest(fk.kv, verdict{act: actMask}), c)
+		}
 		if fk := &frames[k]; fk.flags&(frameNameless|frameObject) == frameNameless|frameObject && n-int(fk.start) <= maxNameless {
 			s.count(c.place, ruleNone, actMask, outcomeTruncated)
 			s.replace(int(frames[k].start), n, s.p.maskJSON)
