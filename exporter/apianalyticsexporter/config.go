@@ -17,6 +17,7 @@ import (
 	"go.opentelemetry.io/collector/exporter/exporterhelper"
 
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend"
+	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/fromspan"
 	"github.com/apispan/apispan/internal/confkeys"
 )
 
@@ -52,57 +53,11 @@ type Config struct {
 	// Sampling says what share of the exchanges is sent. Default: all.
 	Sampling SamplingConfig `mapstructure:"sampling"`
 
+	// Calls says which spans are one call. Default: nested SERVER spans of a process are.
+	Calls CallsConfig `mapstructure:"calls"`
+
 	// Backends has the blocks of the backends, one of which is written.
 	Backends `mapstructure:",squash"`
-}
-
-// SamplingConfig thins out what is sent. The decision follows from the trace id:
-// all replicas decide alike. Where the backend has a field for it (Moesif's
-// weight), an event says how many exchanges it stands for, together with what was
-// sampled before it came here. Updates of entities and actions are not sampled.
-type SamplingConfig struct {
-	// Source is "static" (the default: Percent decides) or "vendor" (the rates
-	// that the backend prescribes decide: for Moesif those of the app config).
-	Source SamplingSource `mapstructure:"source"`
-	// Percent of the exchanges is sent, 0 to 100, fractions allowed. Default 100.
-	Percent float64 `mapstructure:"percent"`
-	// KeepErrors sends every exchange with a status of 400 and above or without
-	// a response, whatever the rate is. Default false.
-	KeepErrors bool `mapstructure:"keep_errors"`
-}
-
-// SamplingSource says who decides about the sampling rate.
-type SamplingSource string
-
-const (
-	SamplingStatic SamplingSource = "static"
-	SamplingVendor SamplingSource = "vendor"
-)
-
-func (cfg *Config) validateSampling() (errs []error) {
-	s := &cfg.Sampling
-	switch s.Source {
-	case SamplingStatic:
-	case SamplingVendor:
-		if s.Percent != 100 {
-			errs = append(errs, errors.New("`sampling::percent` is set while `sampling::source` is vendor: remove one of them"))
-		}
-		c, err := cfg.choice()
-		if err != nil {
-			break // Validate has said so
-		}
-		if enc, err := c.newEncoder(cfg.ClientConfig.Endpoint, ""); err == nil {
-			if _, ok := enc.(backend.RateSource); !ok {
-				errs = append(errs, errNoRates(c.name))
-			}
-		}
-	default:
-		errs = append(errs, fmt.Errorf("`sampling::source` is %q: write static or vendor", s.Source))
-	}
-	if !(s.Percent >= 0 && s.Percent <= 100) { // so that NaN is refused, too
-		errs = append(errs, fmt.Errorf("`sampling::percent` is %v: write a number from 0 to 100", s.Percent))
-	}
-	return errs
 }
 
 var _ confmap.Unmarshaler = (*Config)(nil)
@@ -129,6 +84,7 @@ func configKeys() confkeys.Schema {
 		Owner: "this exporter",
 		Root:  reflect.TypeFor[Config](),
 		Blocks: map[string]reflect.Type{
+			"calls":                reflect.TypeFor[CallsConfig](),
 			"sampling":             reflect.TypeFor[SamplingConfig](),
 			"sending_queue":        reflect.TypeFor[exporterhelper.QueueBatchConfig](),
 			"sending_queue::batch": reflect.TypeFor[exporterhelper.BatchConfig](),
@@ -196,6 +152,7 @@ func createDefaultConfig() component.Config {
 		RetryConfig:      retry,
 		RequireRedaction: true,
 		Sampling:         SamplingConfig{Source: SamplingStatic, Percent: 100},
+		Calls:            CallsConfig{Nested: nestedMerge, Prefer: fromspan.SpeakBoth},
 		Backends:         defaultBackends(),
 	}
 }
@@ -213,6 +170,7 @@ func (cfg *Config) Validate() error {
 		errs = append(errs, errors.New("`dry_run_file` is set while `dry_run` is false: set it to true, or remove the file"))
 	}
 	errs = append(errs, cfg.validateSampling()...)
+	errs = append(errs, cfg.Calls.validate()...)
 	if cfg.ClientConfig.Timeout <= 0 {
 		errs = append(errs, fmt.Errorf("`timeout` is %v: write a positive duration such as 10s, or a backend that never answers would hold the queue for ever", cfg.ClientConfig.Timeout))
 	}

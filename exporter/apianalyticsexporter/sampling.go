@@ -4,33 +4,49 @@
 package apianalyticsexporter
 
 import (
+	"crypto/rand"
+	"crypto/sha256"
 	"encoding/binary"
 	"math"
 	"math/bits"
-	"strconv"
+	"sync"
 
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend"
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/exchange"
 )
 
 // sampler decides which exchanges are sent and sets the weight of those. The
-// decision is a function of the trace id (or of the randomness in the tracestate,
-// if there is one) and the rate alone, so that every replica and every attempt
-// decides alike. Of two rates the higher keeps what the lower keeps.
+// decision is a function of a key, the rate, and the ids: those of trace and span, or the
+// trace's alone where no caller may have chosen it (then the randomness in the tracestate,
+// if there is one). So every attempt decides alike, and all replicas with the same key. Of
+// two rates the higher keeps what the lower keeps.
 //
-// The trace id is hashed, all 16 bytes of it. So the decision does not depend on
-// how random an id is and where, and is independent of what a sampler before us
-// decided by the same id: the weights of both multiply.
+// The ids are hashed under the key, all of their bytes. So a stranger who chooses his
+// trace id does not choose the decision, and it is independent of what a sampler before
+// us decided by the same id: the weights of both multiply.
 type sampler struct {
 	percent    float64
 	keepErrors bool
+	key        [sha256.Size]byte
 	// rates returns the vendor's prescription, or nil as long as there is none;
 	// the func is nil unless it is asked for.
 	rates func() backend.Rates
 }
 
+// processKey is the key of all exporters of this process that have no other.
+var processKey = sync.OnceValue(func() (key [sha256.Size]byte) {
+	_, _ = rand.Read(key[:]) // it ends the process rather than fail
+	return key
+})
+
 func newSampler(cfg SamplingConfig) *sampler {
-	return &sampler{percent: cfg.Percent, keepErrors: cfg.KeepErrors}
+	s := &sampler{percent: cfg.Percent, keepErrors: cfg.KeepErrors}
+	if cfg.Key != "" {
+		s.key = sha256.Sum256([]byte(cfg.Key))
+	} else {
+		s.key = processKey()
+	}
+	return s
 }
 
 // keep reports whether ex is sent, and then has multiplied its weight.
@@ -45,7 +61,7 @@ func (s *sampler) keep(ex *exchange.Exchange) bool {
 	if rate >= 100 || s.keepErrors && ex.Failed() {
 		return true
 	}
-	hash := sampleHash(ex)
+	hash := s.hash(ex)
 	if position(hash)*100 >= rate {
 		return false
 	}
@@ -80,18 +96,21 @@ func multiply(weight int64, factor float64) int64 {
 	return int64(lo)
 }
 
-// sampleHash spreads what identifies the decision over 64 bits.
-func sampleHash(ex *exchange.Exchange) uint64 {
-	if ex.Randomness != "" {
-		if rv, err := strconv.ParseUint(ex.Randomness, 16, 64); err == nil {
-			return mix(rv)
-		}
+// hash spreads what identifies the decision over 64 bits.
+func (s *sampler) hash(ex *exchange.Exchange) uint64 {
+	var buf [sha256.Size + 16 + 14]byte
+	b := append(buf[:0], s.key[:]...)
+	switch {
+	case ex.OwnTrace && ex.Randomness != "":
+		b = append(b, ex.Randomness...)
+	case ex.OwnTrace && ex.TraceID != [16]byte{}:
+		b = append(b, ex.TraceID[:]...)
+	default:
+		b = append(b, ex.TraceID[:]...)
+		b = append(b, ex.SpanID[:]...)
 	}
-	hi, lo := binary.BigEndian.Uint64(ex.TraceID[:8]), binary.BigEndian.Uint64(ex.TraceID[8:])
-	if hi|lo == 0 {
-		lo = binary.BigEndian.Uint64(ex.SpanID[:])
-	}
-	return mix(mix(hi) ^ lo)
+	sum := sha256.Sum256(b)
+	return binary.BigEndian.Uint64(sum[:8])
 }
 
 // mix is the step of the SplitMix64 generator (Steele, Lea, Flood: Fast

@@ -9,6 +9,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -25,7 +26,7 @@ func exchanges(kind string, n int) []exchange.Exchange {
 	out := make([]exchange.Exchange, n)
 	for i := range out {
 		ex := &out[i]
-		ex.Weight, ex.Status = 1, 200
+		ex.Weight, ex.Status, ex.OwnTrace = 1, 200, true
 		switch kind {
 		case "random":
 			binary.BigEndian.PutUint64(ex.TraceID[:8], rng.Uint64())
@@ -326,5 +327,41 @@ func TestVendorSamplingNeverBlocks(t *testing.T) {
 	r.shutdown()
 	if took := time.Since(begin); took > 20*time.Second {
 		t.Errorf("shutdown took %v", took)
+	}
+}
+
+// TestCallerDoesNotChooseTheSample: with one trace id for all calls, a caller is sampled
+// like others; and nobody can tell from the ids of a process with another key.
+func TestCallerDoesNotChooseTheSample(t *testing.T) {
+	t.Parallel()
+	const n = 4000
+	keep := func(s *sampler, own bool) (kept int, which []bool) {
+		for i := range n {
+			ex := exchange.Exchange{Weight: 1, TraceID: [16]byte{7}, OwnTrace: own, Randomness: "ffffffffffffff"}
+			binary.BigEndian.PutUint32(ex.SpanID[:], uint32(i+1))
+			k := s.keep(&ex)
+			which = append(which, k)
+			if k {
+				kept++
+			}
+		}
+		return kept, which
+	}
+	cfg := SamplingConfig{Percent: 50, Key: "one"}
+	kept, one := keep(newSampler(cfg), false)
+	if kept < n*4/10 || kept > n*6/10 {
+		t.Errorf("%d of %d kept", kept, n)
+	}
+	if _, again := keep(newSampler(cfg), false); !slices.Equal(one, again) {
+		t.Error("two replicas with one key disagree")
+	}
+	if _, other := keep(newSampler(SamplingConfig{Percent: 50, Key: "two"}), false); slices.Equal(one, other) {
+		t.Error("the key has no part in the decision")
+	}
+	if _, a := keep(newSampler(SamplingConfig{Percent: 50}), false); slices.Equal(one, a) {
+		t.Error("without a key the decision is that of a known one")
+	}
+	if kept, _ := keep(newSampler(cfg), true); kept != 0 && kept != n {
+		t.Errorf("%d of one trace of ours kept", kept)
 	}
 }

@@ -48,6 +48,8 @@ func newWithEncoder(ctx context.Context, set exporter.Settings, cfg *Config, c c
 		translator: newTranslator(enc, c, cfg.RequireRedaction, core.tel, set.Logger),
 	}
 	e.translator.sampler = newSampler(cfg.Sampling)
+	e.translator.calls = cfg.Calls.options()
+	e.translator.trustCallers = cfg.Sampling.TrustCallers
 	if cfg.Sampling.Source == SamplingVendor {
 		if e.rates, err = newRateFetcher(enc, core.sender.client.Endpoint, core.tel, set.Logger); err != nil {
 			return nil, err

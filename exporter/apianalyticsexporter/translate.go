@@ -26,13 +26,17 @@ type translator struct {
 	tel              *telemetry
 	logger           *zap.Logger
 	unredacted       limitedLog
-	sampler          *sampler  // nil keeps everything
+	ignored          limitedLog
+	sampler          *sampler // nil keeps everything
+	calls            fromspan.Options
+	trustCallers     bool
 	scratch          sync.Pool // *scratch
 }
 
 // scratch is what one translation needs and the next can reuse.
 type scratch struct {
 	reader fromspan.Reader
+	batch  fromspan.Batch
 	buf    []byte
 	ends   []int
 }
@@ -50,16 +54,16 @@ func newTranslator(enc backend.Encoder, c choice, requireRedaction bool, tel *te
 	if c.Gates.MaxEventSize > 0 {
 		t.maxItem = min(t.maxItem, c.Gates.MaxEventSize)
 	}
-	t.unredacted.now = now
+	t.unredacted.now, t.ignored.now = now, now
 	t.scratch.New = func() any { return new(scratch) }
 	return t
 }
 
 // tally counts one call.
 type tally struct {
-	translated, truncated, unkeyed int
-	drops                          map[string]int
-	skips                          map[string]int
+	translated, truncated, unkeyed, ignored int
+	drops                                   map[string]int
+	skips                                   map[string]int
 }
 
 func count(m *map[string]int, key string) {
@@ -75,14 +79,20 @@ func (t *translator) translate(ctx context.Context, td ptrace.Traces) *request {
 	s.buf, s.ends = s.buf[:0], s.ends[:0]
 	var n tally
 	keyless := missingKey(t.keyed) != nil
+	s.reader.TrustCallers, s.reader.NeedStamp = t.trustCallers, t.requireRedaction
+	s.batch.Read(td, &t.calls)
+	i := -1
 	for _, rs := range td.ResourceSpans().All() {
 		s.reader.SetResource(rs.Resource())
 		for _, ss := range rs.ScopeSpans().All() {
 			for _, span := range ss.Spans().All() {
-				t.span(s, span, &n)
+				i++
+				t.span(s, span, s.batch.Part(i), &n)
 			}
 		}
 	}
+
+	s.batch.Forget()
 
 	// One allocation of the exact size for all events of the request.
 	data := make([]byte, len(s.buf))
@@ -124,10 +134,13 @@ func (t *translator) report(ctx context.Context, n *tally) {
 	t.unredacted.warn(t.logger,
 		"dropped events that the http_redaction processor has not stamped: put the processor into this pipeline, or set require_redaction to false",
 		n.drops[reasonUnredacted])
+	t.ignored.warn(t.logger,
+		"counted as one the events whose tracestate states a weight that may be a caller's: if only your own services can call, set sampling::trust_callers to true",
+		n.ignored)
 }
 
 // span appends the span's event to s, or counts why there is none.
-func (t *translator) span(s *scratch, span ptrace.Span, n *tally) {
+func (t *translator) span(s *scratch, span ptrace.Span, part *fromspan.Part, n *tally) {
 	start, translated := len(s.buf), n.translated
 	defer func() {
 		// One span must not take its neighbours along.
@@ -137,10 +150,13 @@ func (t *translator) span(s *scratch, span ptrace.Span, n *tally) {
 			count(&n.drops, reasonInternal)
 		}
 	}()
-	ex, skip := s.reader.Read(span)
+	ex, skip := s.reader.ReadPart(span, part)
 	if skip != fromspan.Taken {
 		count(&n.skips, string(skip))
 		return
+	}
+	if ex.WeightIgnored {
+		n.ignored++
 	}
 	if t.sampler != nil && !t.sampler.keep(ex) {
 		count(&n.skips, skipSampled)

@@ -94,6 +94,11 @@ type Exchange struct {
 	// Weight is how many exchanges this one stands for; always >= 1.
 	Weight int64
 
+	// OwnTrace is false if a caller may have chosen the trace id.
+	OwnTrace bool
+	// WeightIgnored is true if the tracestate of a caller stated another weight.
+	WeightIgnored bool
+
 	// Randomness is the "rv" of the tracestate's "ot" entry, 14 hexadecimal
 	// digits that all spans of a sampling decision share; empty if there is none.
 	Randomness string

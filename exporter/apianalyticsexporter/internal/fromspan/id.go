@@ -11,14 +11,19 @@ import (
 )
 
 // eventID returns the id of the event: the given one if it is a UUID, else one
-// derived from trace and span id. A span without ids would share its id with all
-// others of the kind, so more of it is hashed.
-func eventID(given string, e *exchange.Exchange) string {
+// derived from trace and span id. The two ends of a call may share both (Zipkin), so a
+// CLIENT span's says what it is, and twin tells spans apart that share even that. A span
+// without ids would share its id with all others of the kind, so more of it is hashed.
+func eventID(given string, e *exchange.Exchange, twin []byte) string {
 	if id, ok := canonicalUUID(given); ok {
 		return id
 	}
 	var buf [256]byte
 	b := buf[:0]
+	if e.Direction == exchange.Outgoing {
+		b = append(b, "client\x00"...)
+	}
+	b = append(b, twin...)
 	if e.TraceID == [16]byte{} || e.SpanID == [8]byte{} {
 		b = binary.BigEndian.AppendUint64(b, uint64(e.Start.UnixNano()))
 		b = binary.BigEndian.AppendUint64(b, uint64(e.End.UnixNano()))

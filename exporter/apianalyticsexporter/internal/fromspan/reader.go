@@ -28,6 +28,10 @@ const (
 	SkipNotHTTP Skip = "not_http"
 	// SkipRequested: the application set apispan.skip.
 	SkipRequested Skip = "requested"
+	// SkipNested: the span is a part of the call of the SERVER span around it.
+	SkipNested Skip = "nested"
+	// SkipOtherEnd: the other end of the call speaks for it.
+	SkipOtherEnd Skip = "other_end"
 )
 
 // Read reads one span. A loop over many spans should use a Reader, which reuses
@@ -44,6 +48,11 @@ func Read(res pcommon.Resource, span ptrace.Span) (exchange.Exchange, Skip) {
 
 // Reader reads spans. The zero value is ready; it is not safe for concurrent use.
 type Reader struct {
+	// TrustCallers takes weight, randomness and trace id of callers for true.
+	TrustCallers bool
+	// NeedStamp leaves out what further spans of a call add without having been redacted.
+	NeedStamp bool
+
 	ex exchange.Exchange
 
 	serviceName, serviceVersion, environment string
@@ -55,6 +64,8 @@ type Reader struct {
 
 	have [numFields]uint8 // rank+1 of the attribute that brought the field; 0 = none
 	attr [numFields]pcommon.Value
+
+	joined int64 // redactions on further spans of the call
 }
 
 // SetResource sets the resource that the next spans belong to.
@@ -76,9 +87,14 @@ func first(attrs pcommon.Map, keys []string) string {
 	return ""
 }
 
-// Read reads a span. The result, and all it points to, is valid until the next
+// Read reads a span by itself. The result, and all it points to, is valid until the next
 // call. It is nil unless the Skip is Taken.
 func (r *Reader) Read(span ptrace.Span) (*exchange.Exchange, Skip) {
+	return r.ReadPart(span, &Part{Ours: span.ParentSpanID() == [8]byte{}})
+}
+
+// ReadPart reads a span together with what its batch says about it.
+func (r *Reader) ReadPart(span ptrace.Span, part *Part) (*exchange.Exchange, Skip) {
 	var dir exchange.Direction
 	switch span.Kind() {
 	case ptrace.SpanKindServer:
@@ -92,9 +108,14 @@ func (r *Reader) Read(span ptrace.Span) (*exchange.Exchange, Skip) {
 	r.collect(span.Attributes())
 
 	method := r.method()
+	if method != "" && part.Skip == Taken {
+		r.join(part)
+	}
 	switch {
 	case method == "":
 		return nil, SkipNotHTTP
+	case part.Skip != Taken:
+		return nil, part.Skip
 	case r.have[fieldSkip] != 0 && flag(r.attr[fieldSkip]):
 		return nil, SkipRequested
 	}
@@ -141,6 +162,7 @@ func (r *Reader) Read(span ptrace.Span) (*exchange.Exchange, Skip) {
 		ex.UserName = r.text(fieldUserName)
 	}
 	ex.RedactionCount, _ = r.integer(fieldRedactionCount)
+	ex.RedactionCount += r.joined
 	ex.RedactionRules, ex.RedactionDecisions = r.list(fieldRedactionRules), r.list(fieldRedactionDecisions)
 	ex.RedactionUpstream = exchange.Redaction{Policies: r.list(fieldUpstreamPolicy), Rules: r.list(fieldUpstreamRules)}
 	ex.RedactionUpstream.Count, _ = r.integer(fieldUpstreamCount)
@@ -158,15 +180,8 @@ func (r *Reader) Read(span ptrace.Span) (*exchange.Exchange, Skip) {
 	r.readPeers(ex)
 	r.readMetadata(ex)
 
-	ex.Weight = 1
-	th, rv := sampling(span.TraceState().AsRaw())
-	ex.Randomness = rv
-	if n, ok := countFromThreshold(th); ok {
-		ex.Weight = n
-	} else if n, ok := r.integer(fieldWeight); ok {
-		ex.Weight = max(1, n)
-	}
-	ex.ID = eventID(r.text(fieldEventID), ex)
+	r.readWeight(ex, span, part.Ours)
+	ex.ID = eventID(r.text(fieldEventID), ex, part.Twin)
 	return ex, Taken
 }
 
@@ -177,6 +192,7 @@ func (r *Reader) reset() {
 	clear(r.metadata)
 	r.values, r.metadata = r.values[:0], r.metadata[:0]
 	r.have = [numFields]uint8{}
+	r.joined = 0
 }
 
 // collect files every attribute once: as a header, as metadata, or as the field
@@ -329,86 +345,6 @@ func (r *Reader) readBody(b *exchange.Body, content, size, truncated, incomplete
 		b.Data = scalar(v)
 	}
 	b.Captured = true
-}
-
-// readURL composes the URL. On a server the parts are what the standard says and
-// the Host header names the host; a full URL fills what is missing, and on a
-// client it is the standard.
-func (r *Reader) readURL(ex *exchange.Exchange) {
-	full := parseURL(r.text(fieldURLFull))
-	if t := r.text(fieldTarget); t != "" {
-		part := parseURL(t)
-		if full.path == "" {
-			full.path = part.path
-		}
-		if !full.hasQuery {
-			full.query = part.query
-		}
-		if full.host == "" {
-			full.scheme, full.host = part.scheme, part.host
-		}
-	}
-	server := withPort(r.text(fieldServerAddress), r.port(fieldServerPort))
-	if server == "" {
-		server = cleanHost(r.text(fieldHTTPHost))
-	}
-	path, hasPath := r.text(fieldURLPath), r.have[fieldURLPath] != 0
-	query := r.text(fieldURLQuery)
-	scheme := strings.ToLower(r.text(fieldURLScheme))
-
-	if ex.Direction == exchange.Incoming {
-		if server == "" {
-			server = withPort(r.text(fieldNetHostName), r.port(fieldNetHostPort))
-		}
-		ex.Host = firstOf(withPort(ex.Request.Get("host"), 0), server, full.host)
-		ex.Scheme = firstOf(scheme, full.scheme)
-	} else {
-		if server == "" {
-			server = withPort(r.text(fieldNetPeerName), r.port(fieldNetPeerPort))
-		}
-		ex.Host = firstOf(full.host, server)
-		ex.Scheme = firstOf(full.scheme, scheme)
-		if full.path != "" {
-			path, hasPath = full.path, true
-		}
-	}
-	if !hasPath {
-		path = full.path
-	}
-	if p, q, ok := strings.Cut(path, "?"); ok {
-		path = p
-		query = firstOf(query, q)
-	}
-	query = strings.TrimPrefix(firstOf(query, full.query), "?")
-
-	if ex.Scheme != "https" {
-		ex.Scheme = "http"
-	}
-	ex.Host = withoutDefaultPort(ex.Scheme, ex.Host)
-	if !strings.HasPrefix(path, "/") {
-		path = "/" + path
-	}
-	ex.Path = escape(path, "?#")
-	ex.Query = escape(query, "#")
-}
-
-func (r *Reader) readPeers(ex *exchange.Exchange) {
-	ex.PeerAddress = bareAddress(r.text(fieldPeerAddress))
-	ex.PeerPort = r.port(fieldPeerPort)
-	ex.LocalAddress = bareAddress(r.text(fieldLocalAddress))
-	ex.LocalPort = r.port(fieldLocalPort)
-	ex.ClientAddress = bareAddress(r.text(fieldClientAddress))
-	ex.ClientPort = r.port(fieldClientPort)
-	if ex.PeerPort == 0 {
-		ex.PeerPort = r.port(fieldNetPeerPort)
-	}
-	if ex.Direction == exchange.Incoming && ex.ClientAddress == "" {
-		// The socket's peer is the client, or the last proxy before us.
-		ex.ClientAddress = ex.PeerAddress
-		if ex.ClientPort == 0 {
-			ex.ClientPort = ex.PeerPort
-		}
-	}
 }
 
 // readMetadata puts the entries in key order; of equal keys the first stays.

@@ -148,7 +148,7 @@ func TestReadCurrentConventions(t *testing.T) {
 			{Key: "list", Value: []any{"x", int64(1)}}, {Key: "plan", Value: "pro"}, {Key: "ratio", Value: 0.5},
 		},
 		ServiceName: "shop", ServiceVersion: "1.4.0", Environment: "prod",
-		APIVersion: "v2", BlockedBy: "rule-1", Weight: 5,
+		APIVersion: "v2", BlockedBy: "rule-1", Weight: 5, OwnTrace: true,
 		RedactionPolicy: "abc123", RedactionCount: 2,
 		RedactionRules: []string{"deny:a", "pattern:card"}, RedactionDecisions: []string{"mask query a deny:a"},
 		RedactionUpstream: exchange.Redaction{Policies: []string{"def456"}, Count: 3, Rules: []string{"deny:b"}},

@@ -7,7 +7,40 @@ import (
 	"math"
 	"strconv"
 	"strings"
+
+	"go.opentelemetry.io/collector/pdata/ptrace"
+
+	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/exchange"
 )
+
+// maxStated is the largest weight that a span may state, by its tracestate or by itself:
+// nobody samples more thinly than one in a million, and one span must not outweigh all
+// others of a month.
+const maxStated = 1_000_000
+
+// readWeight reads how many exchanges the span stands for. ours is false if a caller may
+// have chosen trace id and tracestate.
+func (r *Reader) readWeight(ex *exchange.Exchange, span ptrace.Span, ours bool) {
+	ex.OwnTrace = ours || r.TrustCallers
+	ex.Weight = 1
+	if n, ok := r.integer(fieldWeight); ok {
+		ex.Weight = n
+	}
+	if state := span.TraceState().AsRaw(); state != "" {
+		th, rv := sampling(state)
+		n, ok := countFromThreshold(th)
+		switch {
+		case ex.OwnTrace:
+			ex.Randomness = rv
+			if ok {
+				ex.Weight = n
+			}
+		case ok && n > 1:
+			ex.WeightIgnored = true
+		}
+	}
+	ex.Weight = min(max(1, ex.Weight), maxStated)
+}
 
 // thresholdDigits is the size of a sampling threshold in hexadecimal digits
 // (https://opentelemetry.io/docs/specs/otel/trace/tracestate-probability-sampling/).
