@@ -49,6 +49,7 @@ func backendConfig(t testing.TB, name, endpoint string) *Config {
 	if err != nil {
 		t.Fatal(err)
 	}
+	cfg.ClientConfig.Timeout = time.Minute // what a busy machine is late with is not sent twice
 	withoutQueue(cfg)
 	return cfg
 }

@@ -13,7 +13,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -24,15 +23,13 @@ import (
 
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend"
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/payload"
+	"github.com/apispan/apispan/internal/keyfetch"
 )
 
 // This file sends one request and says what the answer means, in one place for all
 // backends and transports: sender.judge. What then becomes of the events is deliver.go's.
 
 const (
-	// maxRetryAfter caps what a backend may ask for: a consumer of the queue
-	// sleeps for that long.
-	maxRetryAfter = 5 * time.Minute
 	// onceIdleTimeout is how long a connection may be idle where a request that may
 	// have been taken is not sent again: less than servers wait (Node's 5 s is
 	// the shortest default in use) before they close it, perhaps just as the next
@@ -92,7 +89,7 @@ func newSender(c choice, client confighttp.ClientConfig, enc backend.Endpoint, t
 	}
 	spec := enc.Spec()
 	s := &sender{
-		client: client, enc: enc, spec: spec, tel: tel, maxRetryAfter: maxRetryAfter, now: now,
+		client: client, enc: enc, spec: spec, tel: tel, maxRetryAfter: keyfetch.MaxRetryAfter, now: now,
 		frame: payload.Frame{
 			Prefix: spec.Prefix, Separator: spec.Separator, Suffix: spec.Suffix,
 			MaxItems: spec.MaxItems, MaxBytes: spec.MaxRequestBytes,
@@ -181,7 +178,7 @@ func (s *sender) judge(r backend.Reply, events int) answer {
 		if class == backend.Outage {
 			a.outcome = outcomeOutage
 		}
-		if d, ok := retryAfter(r.Header, s.now()); ok {
+		if d, ok := keyfetch.RetryAfter(r.Header, s.now()); ok {
 			a.wait = min(d, s.maxRetryAfter)
 		}
 		return a
@@ -244,38 +241,4 @@ func newNoAnswer(name string, events int, err error) *sendError {
 		e.kind = "connection closed by the other side"
 	}
 	return e
-}
-
-// retryAfter reads the Retry-After header (RFC 9110 section 10.2.3): seconds or a
-// date. A date is compared with the answer's own Date, since our clock may differ
-// from the backend's.
-func retryAfter(h http.Header, now time.Time) (time.Duration, bool) {
-	v := strings.TrimSpace(h.Get("Retry-After"))
-	if v == "" {
-		return 0, false
-	}
-	if isDigits(v) {
-		seconds, err := strconv.ParseInt(v, 10, 64)
-		if err != nil || seconds > int64(maxRetryAfter/time.Second) {
-			return maxRetryAfter, true // more than we would wait anyway
-		}
-		return time.Duration(seconds) * time.Second, true
-	}
-	at, err := http.ParseTime(v)
-	if err != nil {
-		return 0, false
-	}
-	if date, err := http.ParseTime(h.Get("Date")); err == nil {
-		now = date
-	}
-	return max(0, at.Sub(now)), true
-}
-
-func isDigits(s string) bool {
-	for i := range len(s) {
-		if s[i] < '0' || s[i] > '9' {
-			return false
-		}
-	}
-	return s != ""
 }

@@ -12,7 +12,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -33,7 +32,6 @@ const (
 	attemptTimeout = 5 * time.Second
 	firstBackoff   = 500 * time.Millisecond
 	maxBackoff     = time.Minute
-	maxRetryAfter  = 5 * time.Minute
 	maxAnswerBytes = 64 << 10
 	maxKeyBytes    = 4096
 )
@@ -238,13 +236,14 @@ func (s *Source) fetch(ctx context.Context, client *http.Client) (key string, wa
 	switch {
 	case resp.StatusCode != http.StatusOK:
 		hint := ""
+		wait, _ := RetryAfter(resp.Header, time.Now())
 		switch resp.StatusCode {
 		case http.StatusUnauthorized, http.StatusForbidden:
 			hint = "; check the token"
 		case http.StatusNotFound:
 			hint = "; check the address"
 		}
-		return "", retryAfter(resp.Header), fmt.Errorf(errFetch+"the answer is %d%s", resp.StatusCode, hint)
+		return "", wait, fmt.Errorf(errFetch+"the answer is %d%s", resp.StatusCode, hint)
 	case err != nil:
 		return "", 0, errors.New(errFetch + "the answer broke off")
 	case len(body) > maxAnswerBytes:
@@ -260,13 +259,4 @@ func (s *Source) fetch(ctx context.Context, client *http.Client) (key string, wa
 		return "", 0, fmt.Errorf(errFetch+"the answer holds a key of %d bytes; 1 to %d are expected", n, maxKeyBytes)
 	}
 	return answer.SecretKey, 0, nil
-}
-
-// retryAfter reads the header of that name in its form of seconds.
-func retryAfter(h http.Header) time.Duration {
-	n, err := strconv.ParseUint(strings.TrimSpace(h.Get("Retry-After")), 10, 31)
-	if err != nil {
-		return 0
-	}
-	return min(time.Duration(n)*time.Second, maxRetryAfter)
 }
