@@ -42,7 +42,9 @@ type Config struct {
 	// stamped. Default true.
 	RequireRedaction bool `mapstructure:"require_redaction"`
 
-	// DryRun translates, queues and counts, and sends nothing. Default false.
+	// DryRun translates, queues (in memory) and counts, and sends nothing. What
+	// sending_queue::storage holds stays there and is sent once this is false
+	// again. Default false.
 	DryRun bool `mapstructure:"dry_run"`
 	// DryRunFile is a file to which a dry run appends each request that it would
 	// have sent, without credentials, up to 64 MiB. It holds captured content: it
@@ -171,6 +173,7 @@ func (cfg *Config) Validate() error {
 	}
 	errs = append(errs, cfg.validateSampling()...)
 	errs = append(errs, cfg.Calls.validate()...)
+	errs = append(errs, confkeys.Durations(cfg)...)
 	if cfg.ClientConfig.Timeout <= 0 {
 		errs = append(errs, fmt.Errorf("`timeout` is %v: write a positive duration such as 10s, or a backend that never answers would hold the queue for ever", cfg.ClientConfig.Timeout))
 	}

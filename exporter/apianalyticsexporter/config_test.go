@@ -294,3 +294,43 @@ func TestClearText(t *testing.T) {
 		}
 	}
 }
+
+// TestDurationsHaveUnits: a number means nanoseconds, whatever key it is written for.
+func TestDurationsHaveUnits(t *testing.T) {
+	t.Parallel()
+	for _, key := range []string{
+		"timeout", "http2_read_idle_timeout", "http2_ping_timeout", "idle_conn_timeout", "tls::reload_interval",
+		"retry_on_failure::initial_interval", "retry_on_failure::max_interval", "retry_on_failure::max_elapsed_time",
+		"sending_queue::batch::flush_timeout", "cerberus::secret_key_refresh",
+	} {
+		for value, want := range map[any]string{
+			15:      "`" + key + "` is 15 nanoseconds",
+			30000:   "`" + key + "` is 30µs",
+			"500us": "`" + key + "` is 500µs",
+			"15s":   "",
+		} {
+			conf := map[string]any{
+				"retry_on_failure": map[string]any{"max_elapsed_time": 0},
+				"cerberus":         map[string]any{"token": "t", "secret_key": strings.Repeat("k", 32), "endpoint": "https://cerberus.example.com"},
+			}
+			at := conf
+			path := strings.Split(key, "::")
+			for _, block := range path[:len(path)-1] {
+				if at[block] == nil {
+					at[block] = map[string]any{}
+				}
+				at = at[block].(map[string]any)
+			}
+			at[path[len(path)-1]] = value
+			_, err := load(t, confmap.NewFromStringMap(conf))
+			switch {
+			case want == "" && err != nil && !strings.HasSuffix(path[len(path)-1], "_interval") && key != "retry_on_failure::max_elapsed_time":
+				t.Errorf("%s: %v: %v", key, value, err)
+			case want == "" && err != nil && strings.Contains(err.Error(), "nanoseconds"):
+				t.Errorf("%s: %v: %v", key, value, err)
+			case want != "" && (err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "write the unit")):
+				t.Errorf("%s: %v: %v", key, value, err)
+			}
+		}
+	}
+}

@@ -16,6 +16,10 @@ import (
 	"strings"
 	"sync"
 
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/config/configoptional"
+	"go.opentelemetry.io/collector/exporter/exporterhelper"
+	"go.opentelemetry.io/collector/extension/xextension/storage"
 	"go.uber.org/zap"
 
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/payload"
@@ -42,6 +46,34 @@ type rehearsal struct {
 	file  *os.File // nil without a file, or when it is full
 	left  int64    // bytes that may still be written
 	limit int64
+}
+
+// startRehearsal is startSenders for a dry run.
+func (e *core) startRehearsal(host component.Host) error {
+	e.set.Logger.Warn("dry_run is true: events are translated and counted, and not sent; what the storage of the queue holds stays there", zap.String("backend", e.choice.name))
+	if id := e.unused; id != nil {
+		if _, ok := host.GetExtensions()[*id].(storage.Extension); !ok {
+			return fmt.Errorf("api_analytics: `sending_queue::storage` names %s, which is no storage extension among `service::extensions`", *id)
+		}
+	}
+	if e.cfg.DryRunFile == "" {
+		return nil
+	}
+	return e.rehearsal.open(e.cfg.DryRunFile)
+}
+
+// withoutStorage returns cfg with a queue in memory: a dry run leaves alone what is
+// stored, which is to be delivered once it is over. What a dry run gets is counted at
+// once, so the queue need not be as large as one on disk.
+func withoutStorage(cfg *Config) *Config {
+	own := *cfg
+	queue := *cfg.QueueConfig.Get()
+	queue.StorageID = nil
+	if queue.Sizer == exporterhelper.RequestSizerTypeBytes {
+		queue.QueueSize = min(queue.QueueSize, defaultQueueBytes)
+	}
+	own.QueueConfig = configoptional.Some(queue)
+	return &own
 }
 
 // open opens the file for appending. It holds captured content, so nobody else

@@ -4,10 +4,12 @@
 package apianalyticsexporter
 
 import (
+	"bytes"
 	"compress/gzip"
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -18,11 +20,15 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/component/componenttest"
 	"go.opentelemetry.io/collector/config/configopaque"
 	"go.opentelemetry.io/collector/config/configoptional"
 
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend"
+	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/backendtest"
+	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/moesif/moesiftest"
+	"github.com/apispan/apispan/internal/queueguard/storagetest"
 )
 
 // captured is a request as it arrived, its content coding undone.
@@ -235,6 +241,57 @@ func TestShownURL(t *testing.T) {
 		if got := shownURL(in); got != want {
 			t.Errorf("%s: %s", in, got)
 		}
+	}
+}
+
+// TestDryRunLeavesTheStorage: what an exporter has stored is neither sent nor dropped by
+// a dry run in between, even if its queue is full, and is delivered afterwards.
+func TestDryRunLeavesTheStorage(t *testing.T) {
+	t.Parallel()
+	fake := moesiftest.Vendor.New(backendtest.Settings{Credential: appID})
+	fake.Script(backendtest.Fault{Status: 503, Count: -1})
+	srv := httptest.NewServer(fake)
+	defer srv.Close()
+	store := storagetest.New(nil)
+	small := func(cfg *Config) {
+		cfg.QueueConfig.Get().Sizer, cfg.QueueConfig.Get().QueueSize = itemsSizer, 100
+	}
+
+	before := durableRig(t, srv.URL, store, func(cfg *Config) { slowRetry(cfg); small(cfg) })
+	for i := range 10 {
+		if err := before.exp.ConsumeTraces(context.Background(), traces(10*i, 10)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	before.shutdown()
+	held := store.Data()
+
+	dry := durableRig(t, srv.URL, store, func(cfg *Config) { cfg.DryRun = true; small(cfg) })
+	if err := dry.exp.ConsumeTraces(context.Background(), traces(1000, 10)); err != nil {
+		t.Fatal(err)
+	}
+	dry.shutdown()
+	if c := dry.checkBooks(); c.Dropped["dry_run"] != 10 || c.droppedAll() != 10 {
+		t.Errorf("dry run: counts %+v", c)
+	}
+	if !maps.EqualFunc(held, store.Data(), bytes.Equal) {
+		t.Error("the dry run changed the storage")
+	}
+
+	fake.Heal()
+	after := durableRig(t, srv.URL, store, small)
+	waitFor(t, "all are delivered", func() bool { return after.counts().Sent == 100 })
+}
+
+// TestDryRunFindsTheStorage: a storage that is not there is found by a rehearsal, too.
+func TestDryRunFindsTheStorage(t *testing.T) {
+	t.Parallel()
+	cfg := testConfig("https://moesif.example.com")
+	id := component.MustNewID("not_there")
+	cfg.DryRun, cfg.QueueConfig.Get().StorageID = true, &id
+	err := newRig(t, cfg).exp.Start(context.Background(), &testHost{})
+	if err == nil || !strings.Contains(err.Error(), "`sending_queue::storage` names not_there") {
+		t.Errorf("got %v", err)
 	}
 }
 

@@ -40,6 +40,8 @@ type core struct {
 	sync bool
 	// persistent: the queue outlives the process.
 	persistent bool
+	// unused is the storage that a dry run leaves alone; nil without one.
+	unused *component.ID
 	// pending is how many events wait in the queue in memory or are being sent.
 	pending atomic.Int64
 
@@ -64,6 +66,12 @@ func newCore(set exporter.Settings, cfg *Config, c choice, enc backend.Encoder) 
 	if err != nil {
 		return nil, err
 	}
+	persistent := cfg.QueueConfig.HasValue() && cfg.QueueConfig.Get().StorageID != nil
+	var unused *component.ID
+	if persistent && cfg.DryRun {
+		unused = cfg.QueueConfig.Get().StorageID
+		cfg, persistent = withoutStorage(cfg), false
+	}
 	e := &core{
 		cfg:        cfg,
 		set:        set,
@@ -71,7 +79,8 @@ func newCore(set exporter.Settings, cfg *Config, c choice, enc backend.Encoder) 
 		tel:        tel,
 		sender:     newSender(c, cfg.ClientConfig, enc, tel),
 		sync:       !cfg.QueueConfig.HasValue() || cfg.QueueConfig.Get().WaitForResult,
-		persistent: cfg.QueueConfig.HasValue() && cfg.QueueConfig.Get().StorageID != nil,
+		persistent: persistent,
+		unused:     unused,
 	}
 	e.keyed, _ = enc.(backend.Keyed)
 	e.senders = map[backend.Stream]*sender{backend.Events: e.sender}
@@ -128,11 +137,7 @@ func (e *core) start(ctx context.Context, host component.Host, helper component.
 func (e *core) startSenders(ctx context.Context, host component.Host) error {
 	e.host = host
 	if e.cfg.DryRun {
-		e.set.Logger.Warn("dry_run is true: events are translated and counted, and not sent", zap.String("backend", e.choice.name))
-		if e.cfg.DryRunFile != "" {
-			return e.rehearsal.open(e.cfg.DryRunFile)
-		}
-		return nil
+		return e.startRehearsal(host)
 	}
 	if keyfetch.ClearText(e.sender.client.Endpoint) {
 		e.set.Logger.Warn("`endpoint` begins with http:// or ws://: the credential and the events travel unencrypted", zap.String("backend", e.choice.name))

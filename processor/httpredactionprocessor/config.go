@@ -166,6 +166,7 @@ func (c *Config) Validate() error {
 	if c.KeyReloadInterval < 0 {
 		errs = append(errs, fmt.Errorf("key_reload_interval: %v is negative; use 0 to switch reloading off", c.KeyReloadInterval))
 	}
+	errs = append(errs, confkeys.Durations(c)...)
 	for i, name := range c.ApplyTo {
 		if _, ok := vocabularies[name]; !ok {
 			errs = append(errs, fmt.Errorf("apply_to[%d]: %q is unknown; use one of %s", i, name, strings.Join(vocabularyNames(), ", ")))

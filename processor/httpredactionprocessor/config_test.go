@@ -180,3 +180,21 @@ func golden(t *testing.T, path, got string) {
 		t.Errorf("%s (-want +got):\n%s", path, diff)
 	}
 }
+
+// TestDurationsHaveUnits: a number means nanoseconds, whatever key it is written for.
+func TestDurationsHaveUnits(t *testing.T) {
+	t.Parallel()
+	for key, conf := range map[string]map[string]any{
+		"key_reload_interval":       {"key_reload_interval": 60},
+		"key_sources::cer::refresh": {"key_sources": map[string]any{"cer": map[string]any{"refresh": 60}}},
+	} {
+		conf["preset"] = "default"
+		cfg := createDefaultConfig().(*Config)
+		if err := confmap.NewFromStringMap(conf).Unmarshal(cfg); err != nil {
+			t.Fatal(err)
+		}
+		if err := cfg.Validate(); err == nil || !strings.Contains(err.Error(), "`"+key+"` is 60 nanoseconds") {
+			t.Errorf("%s: %v", key, err)
+		}
+	}
+}

@@ -6,6 +6,7 @@ package check
 import (
 	"maps"
 	"net/url"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -219,12 +220,28 @@ func scalar(kind string, v any, literal bool) string {
 		if _, ok := v.(bool); ok {
 			return "is no duration: write a number with its unit, such as 30s or 5m"
 		}
+		if bareNumber(v) {
+			return "has no unit, and so counts nanoseconds: write the unit, such as 30s or 5m"
+		}
 	case "string", "secret", "id":
 		if !isText && literal {
 			return "is no text for YAML: put it in quotes"
 		}
 	}
 	return ""
+}
+
+// bareNumber reports whether v is a number other than 0.
+func bareNumber(v any) bool {
+	switch n := reflect.ValueOf(v); {
+	case n.CanInt():
+		return n.Int() != 0
+	case n.CanUint():
+		return n.Uint() != 0
+	case n.CanFloat():
+		return n.Float() != 0
+	}
+	return false
 }
 
 // rules checks what the validation of one of our components asks for.
