@@ -49,7 +49,7 @@ type cached struct {
 type longEntry struct {
 	key []byte
 	tag uint64
-	val cached
+	val packed
 }
 
 // nameEntry remembers that a value was tested as the name of a sibling. It holds
@@ -75,27 +75,39 @@ func shortSlot(k0, k1, tag uint64) uint64 {
 
 // lookup returns the verdict of the rules for a decoded key.
 func (s *Scratch) lookup(pl place, st pathState, key []byte) (verdict, pathState) {
+	return s.lookupKey(pl, st, key).unpack()
+}
+
+func (s *Scratch) lookupKey(pl place, st pathState, key []byte) packed {
 	if len(key) <= 16 {
 		k0, k1 := words(key)
-		return s.lookupShort(pl, st, k0, k1, len(key), key).unpack()
-	}
-	if len(key) > maxLongKey {
-		return s.decide(pl, st, key)
+		return s.lookupShort(pl, st, k0, k1, len(key), key)
 	}
 	tag := cacheTag(len(key), s.env(pl), st)
 	set := &s.long[longHash(key, tag)%longSets]
 	if e := &set[0]; e.tag == tag && string(e.key) == string(key) {
-		return e.val.v, e.val.state
+		return e.val
 	}
+	return s.lookupLong(set, tag, key, pl, st, (*Scratch).decide)
+}
+
+// lookupLong looks for a long key in the second way of its set, and remembers it.
+func (s *Scratch) lookupLong(set *[2]longEntry, tag uint64, key []byte, pl place, st pathState,
+	decide func(*Scratch, place, pathState, []byte) (verdict, pathState),
+) packed {
 	if e := &set[1]; e.tag == tag && string(e.key) == string(key) {
-		return e.val.v, e.val.state
+		return e.val
 	}
-	v, to := s.decide(pl, st, key)
+	v, to := decide(s, pl, st, key)
+	val := cached{v, to}.pack()
+	if len(key) > maxLongKey {
+		return val
+	}
 	set[0], set[1] = set[1], set[0]
 	e := &set[0]
 	e.key = append(e.key[:0], key...)
-	e.tag, e.val = tag, cached{v, to}
-	return v, to
+	e.tag, e.val = tag, val
+	return val
 }
 
 // phraseTag tells a phrase from a key of the same bytes.
@@ -105,23 +117,12 @@ const phraseTag = 1 << 15
 // two words, and so on: words have one blank between them. The answer is
 // remembered for the phrase as a whole.
 func (s *Scratch) lookupPhrase(pl place, st pathState, phrase []byte) (verdict, pathState) {
-	if len(phrase) > maxLongKey {
-		return s.decidePhrase(pl, st, phrase)
-	}
 	tag := cacheTag(len(phrase), s.env(pl), st) | phraseTag
 	set := &s.long[longHash(phrase, tag)%longSets]
 	if e := &set[0]; e.tag == tag && string(e.key) == string(phrase) {
-		return e.val.v, e.val.state
+		return e.val.unpack()
 	}
-	if e := &set[1]; e.tag == tag && string(e.key) == string(phrase) {
-		return e.val.v, e.val.state
-	}
-	v, to := s.decidePhrase(pl, st, phrase)
-	set[0], set[1] = set[1], set[0]
-	e := &set[0]
-	e.key = append(e.key[:0], phrase...)
-	e.tag, e.val = tag, cached{v, to}
-	return v, to
+	return s.lookupLong(set, tag, phrase, pl, st, (*Scratch).decidePhrase).unpack()
 }
 
 func (s *Scratch) decidePhrase(pl place, st pathState, phrase []byte) (verdict, pathState) {
@@ -177,14 +178,16 @@ func words(key []byte) (k0, k1 uint64) {
 
 func longHash(key []byte, tag uint64) uint64 {
 	h := tag
-	for len(key) >= 8 {
-		h = (h ^ binary.LittleEndian.Uint64(key)) * 0x9E3779B97F4A7C15
-		h ^= h >> 32
-		key = key[8:]
+	n := len(key)
+	if n < 8 {
+		k0, _ := words(key)
+		return (h ^ k0) * 0xC2B2AE3D27D4EB4F >> 32
 	}
-	k0, _ := words(key)
-	h = (h ^ k0) * 0xC2B2AE3D27D4EB4F
-	return h >> 32
+	for i := 0; i+8 < n; i += 8 {
+		h = (h ^ binary.LittleEndian.Uint64(key[i:])) * 0x9E3779B97F4A7C15
+		h ^= h >> 32
+	}
+	return (h ^ binary.LittleEndian.Uint64(key[n-8:])) * 0xC2B2AE3D27D4EB4F >> 32
 }
 
 // nameVerdict tests a string value as the name of another value: the "password"

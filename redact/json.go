@@ -107,401 +107,516 @@ func (s *Scratch) jsonValue(src []byte, i int, c ctx) (int, bool) {
 	return end, ok
 }
 
+// jsonWalk is one walk over a document. What it reads most, members and elements
+// that nothing is said about, it reads in loops of their own (members, elements);
+// all else goes through value and after, one step at a time.
+type jsonWalk struct {
+	s   *Scratch
+	src []byte
+	c   ctx // of the document, but for cut
+	// cut is set if the end of the document may be where the capture stopped.
+	cut    bool
+	plain  bool // no detectors
+	frames []frame
+	base   int // Scratch.frameBase of the document
+	d      int // how many containers are open
+	f      *frame
+	// v and st belong to the value that is read next; keyStart is where its key
+	// starts, or the element itself.
+	v        verdict
+	st       pathState
+	keyStart int
+}
+
+// jsonStep is what stands at the current offset.
+type jsonStep uint8
+
+const (
+	stepValue   jsonStep = iota // a value, maybe behind blanks
+	stepKey                     // the quote of a key
+	stepElement                 // an element of an array
+	stepAfter                   // what is behind a value
+	stepDone                    // the document has ended
+	stepStopped                 // the input has ended, or could not be read on
+)
+
 func (s *Scratch) jsonScan(src []byte, i int, c ctx) (int, bool) {
+	w := jsonWalk{s: s, src: src, c: c, cut: c.cut, plain: s.p.det == nil, base: s.frameBase, v: c.v, st: c.state, keyStart: i}
+	w.c.cut = false
+	w.frames = s.frames[w.base:]
+	step := stepValue
+	for {
+		switch step {
+		case stepValue:
+			i, step = w.value(i)
+		case stepKey:
+			i, step = w.members(i)
+		case stepElement:
+			i, step = w.elements(i)
+		case stepAfter:
+			i, step = w.after(i)
+		case stepDone:
+			return i, true
+		default:
+			w.stopped()
+			return len(src), false
+		}
+	}
+}
+
+// ctx is the context of the value that is read next.
+func (w *jsonWalk) ctx() ctx {
+	return ctx{v: w.v, state: w.st, place: w.c.place, nest: w.c.nest}
+}
+
+// members reads keys, and values as long as nothing is said about them.
+func (w *jsonWalk) members(i int) (int, jsonStep) {
+	s, src, f := w.s, w.src, w.f
 	n := len(src)
-	d := 0
-	top := c
-	c.cut = false
-	plain := s.p.det == nil
-	base := s.frameBase
-	frames := s.frames[base:]
-	var f *frame
-	v, st := c.v, c.state
-	keyStart := i
-	depth := len(frames) - 1
-
-value:
-	if i < n && src[i] <= ' ' {
-		i = skipSpace(src, i)
-	}
-	if i >= n {
-		goto stopped
-	}
-	switch src[i] {
-	case '"':
-		a := i + 1
-		var b int
-		var fl stringFlags
-		if a+8 <= n {
-			w := binary.LittleEndian.Uint64(src[a:])
-			if m := quoteMask(w); m != 0 {
-				k := uint(bits.TrailingZeros64(m) >> 3)
-				b = a + int(k)
-				if src[b] == '"' {
-					if keyMask(w)&(1<<(8*k)-1) != 0 {
-						fl = stringKeyed
-					}
-				} else {
-					b, fl = scanString(src, a)
-				}
-			} else {
-				b, fl = scanString(src, a)
-			}
-		} else {
-			b, fl = scanString(src, a)
-		}
-		if b < 0 {
-			s.jsonBroken(src, i, c, v, markTruncated)
-			goto stopped
-		}
-		if fl == 0 && v.act == actNone && v.flags == 0 && !nestFirst[src[a]] && f != nil && (f.flags&frameObject != 0 || f.idx&1 == 0 && f.flags&frameNames == 0) &&
-			(plain || b-a < s.p.detMin || !s.detects(src[a:b])) {
-			f.flags |= frameKept
-			i = b + 1
-			goto after
-		}
-		s.frameBase = base + d
-		end := s.jsonString(src, a, b, fl&stringEscaped != 0, ctx{v: v, state: st, place: c.place, nest: c.nest}, f, keyStart)
-		s.frameBase = base
-		i = b + 1
-		if end > 0 {
-			i = end
-		}
-		goto after
-
-	case '{', '[':
-		if v.flags&flagSoft != 0 && s.guarded(v) == guardKeySet { // its members are strings
-			v.act, v.flags = actNone, v.flags&^ruleFlags
-		}
-		if v.act.whole() && !s.opens(v) || d >= depth {
-			end, ok := skipJSON(src, i)
-			if d >= depth && !v.act.whole() {
-				s.overLimit(i, end, c, `"`)
-			} else {
-				end = s.jsonReplaceWhole(src, i, end, ctx{v: v, place: c.place}, f, keyStart, ok)
-			}
-			if !ok {
-				goto stopped
-			}
-			i = end
-			goto after
-		}
-		d++
-		nf := &frames[d]
-		nf.v = v
-		nf.v.flags = v.flags & (flagsInherited | cookieBits)
-		nf.kv = verdict{}
-		nf.state = st
-		nf.start = int32(i)
-		nf.idx = 0
-		nf.comma = 0
-		nf.pend = int32(len(s.pend))
-		nf.flags = 0
-		if f != nil && f.flags&frameObject != 0 && v.flags&flagValueKey != 0 {
-			nf.flags = frameValue
-			if v.flags&flagValueOnly != 0 {
-				nf.flags |= frameNameless
-			}
-		}
-		if f != nil && f.flags&frameObject != 0 && v.flags&flagNameKey != 0 && src[i] == '[' {
-			nf.flags |= frameNames
-		}
-		f = nf
-		if src[i] == '{' {
-			f.flags |= frameObject
-			i++
-			for i < n && jsonSpace[src[i]] {
-				i++
-			}
-			if i < n && src[i] == '}' {
-				goto closeContainer
-			}
-			goto key
-		}
+	neutral := f.neutral()
+	tag0 := cacheTag(0, s.env(w.c.place), f.state)
+	for {
+		keyStart := i
 		i++
-		for i < n && jsonSpace[src[i]] {
-			i++
-		}
-		if i < n && src[i] == ']' {
-			goto closeContainer
-		}
-		goto element
-
-	case '-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9':
-		end := i + 1
-		var st2 numberState
-		for end < n && src[end]-'0' < 10 {
-			end++
-		}
-		if end < n && (src[end] == ',' || src[end] == '}') && src[i] > '0' {
-			st2 = numberOK // an integer
-		} else {
-			end, st2 = numberEnd(src, i)
-		}
-		if st2 == numberCut && d == 0 && !top.cut {
-			st2 = numberOK
-		}
-		switch st2 {
-		case numberBad:
-			s.jsonBroken(src, i, c, v, markMalformed)
-			goto stopped
-		case numberCut:
-			s.jsonBroken(src, i, c, v, markTruncated)
-			goto stopped
-		}
-		if v.act == actNone && (plain || end-i < 9) && v.flags&flagValueKey == 0 {
-			keep(f)
-			i = end
-			goto after
-		}
-		i = s.jsonScalar(src, i, end, kindNumber, ctx{v: v, state: st, place: c.place, nest: c.nest}, f, keyStart)
-		goto after
-
-	case 't', 'f', 'n':
-		lit, k := "true", kindLiteral
-		switch src[i] {
-		case 'f':
-			lit = "false"
-		case 'n':
-			lit, k = "null", kindNull
-		}
-		if n-i < len(lit) && string(src[i:]) == lit[:n-i] {
-			s.jsonBroken(src, i, c, v, markTruncated)
-			goto stopped
-		}
-		if n-i < len(lit) || string(src[i:i+len(lit)]) != lit {
-			s.jsonBroken(src, i, c, v, markMalformed)
-			goto stopped
-		}
-		if v.act == actNone && v.flags&flagValueKey == 0 {
-			keep(f)
-			i += len(lit)
-			goto after
-		}
-		i = s.jsonScalar(src, i, i+len(lit), k, ctx{v: v, state: st, place: c.place, nest: c.nest}, f, keyStart)
-		goto after
-	}
-	s.jsonBroken(src, i, c, v, markMalformed)
-	goto stopped
-
-key:
-	if i >= n {
-		goto stopped
-	}
-	if src[i] != '"' {
-		s.malformed(src, i, c, `"`)
-		goto stopped
-	}
-
-keyQuote:
-	keyStart = i
-	i++
-	{
-		var own verdict
 		var val packed
-		var end int
-		var esc bool
+		end, from := -1, i
 		if i+16 <= n {
 			w0 := binary.LittleEndian.Uint64(src[i:])
 			if m := quoteMask(w0); m != 0 {
 				kn := bits.TrailingZeros64(m) >> 3
-				end = i + kn
-				if src[end] == '"' {
+				if src[i+kn] == '"' {
+					end = i + kn
 					k0 := w0 & (1<<(8*uint(kn)) - 1)
-					tag := cacheTag(kn, s.scopeID<<4|uint16(c.place), f.state)
+					tag := tag0 | uint64(kn)<<1
 					if e := &s.short[shortSlot(k0, 0, tag)][0]; e.k0 == k0 && e.k1 == 0 && e.tag == tag {
 						val = e.val
 					} else {
-						val = s.lookupShort(c.place, f.state, k0, 0, kn, src[i:end])
+						val = s.lookupShort(w.c.place, f.state, k0, 0, kn, src[i:end])
 					}
-					goto haveKey
 				}
 			} else {
 				w1 := binary.LittleEndian.Uint64(src[i+8:])
 				if m := quoteMask(w1); m != 0 {
-					kn := bits.TrailingZeros64(m) >> 3
-					end = i + 8 + kn
-					if src[end] == '"' {
-						k1 := w1 & (1<<(8*uint(kn)) - 1)
-						tag := cacheTag(8+kn, s.scopeID<<4|uint16(c.place), f.state)
+					kn := 8 + bits.TrailingZeros64(m)>>3
+					if src[i+kn] == '"' {
+						end = i + kn
+						k1 := w1 & (1<<(8*uint(kn-8)) - 1)
+						tag := tag0 | uint64(kn)<<1
 						if e := &s.short[shortSlot(w0, k1, tag)][0]; e.k0 == w0 && e.k1 == k1 && e.tag == tag {
 							val = e.val
 						} else {
-							val = s.lookupShort(c.place, f.state, w0, k1, 8+kn, src[i:end])
+							val = s.lookupShort(w.c.place, f.state, w0, k1, kn, src[i:end])
 						}
-						goto haveKey
 					}
+				} else {
+					from = i + 16
 				}
 			}
 		}
-		end, esc = stringEnd(src, i)
 		if end < 0 {
-			s.truncated(src, keyStart, c, `"`)
-			goto stopped
-		}
-		val = s.jsonKey(src[i:end], esc, c.place, f.state)
-	haveKey:
-		i = end + 1
-		if val == 0 && f.neutral() {
-			v, st = verdict{}, stateNone
-			// The usual case: a key and a string that nothing is said about, with no
-			// blanks between them.
-			if i+10 > n || src[i] != ':' || src[i+1] != '"' {
-				goto colon
+			var esc bool
+			if end, esc = stringEnd(src, from); end < 0 {
+				s.truncated(src, keyStart, w.c, `"`)
+				return n, stepStopped
 			}
-			a := i + 2
-			var b int
-			var keyed bool
-			w := binary.LittleEndian.Uint64(src[a:])
-			if m := quoteMask(w); m != 0 {
-				k := uint(bits.TrailingZeros64(m) >> 3)
-				b = a + int(k)
-				if src[b] != '"' {
-					i++
-					goto value
-				}
-				keyed = keyMask(w)&(1<<(8*k)-1) != 0
+			if esc {
+				val = s.escapedKey(src[i:end], w.c.place, f.state)
 			} else {
-				var fl stringFlags
-				b, fl = scanString(src, a)
-				if b < 0 {
-					i++
-					goto value
-				}
-				keyed = fl != 0
-			}
-			if keyed || nestFirst[src[a]] || !plain && b-a >= s.p.detMin && s.detects(src[a:b]) {
-				i++
-				goto value
-			}
-			f.flags |= frameKept
-			i = b + 1
-			goto after
-		}
-		own, st = val.unpack()
-		v = own
-		if own != (verdict{}) || !f.neutral() {
-			if own.flags&flagKeyHit != 0 {
-				s.count(c.place, own.rule, actMask, outcomeRule)
-				s.replace(keyStart, i, s.p.maskJSON)
-			}
-			v = strongest(f.v, own)
-			if own.flags&flagValueKey != 0 && f.kv.says() && (f.kv.flags&flagPointer == 0 || own.flags&flagValueOnly != 0) {
-				v = strongest(v, f.kv)
-				v.flags |= own.flags & (flagValueKey | flagValueOnly)
+				val = s.lookupKey(w.c.place, f.state, src[i:end])
 			}
 		}
-	}
-colon:
-	if i < n && src[i] == ':' {
+		i = end + 1
+		if val != 0 || !neutral {
+			w.keyed(keyStart, i, val)
+			return w.colon(i)
+		}
+		if i+10 > n || src[i] != ':' {
+			w.v, w.st, w.keyStart = verdict{}, stateNone, keyStart
+			return w.colon(i)
+		}
 		i++
-		goto value
-	}
-	for i < n && jsonSpace[src[i]] {
+		if src[i] == ' ' {
+			i++
+		}
+		e := w.scalar(i)
+		if e == 0 {
+			w.v, w.st, w.keyStart = verdict{}, stateNone, keyStart
+			if src[i] == '{' || src[i] == '[' {
+				return w.open(i)
+			}
+			return w.value(i)
+		}
+		i = e
+		f.flags |= frameKept
+		if i+1 >= n || src[i] != ',' {
+			return w.after(i)
+		}
+		f.comma = int32(i)
 		i++
+		if src[i] <= ' ' {
+			i = skipSpace(src, i)
+		}
+		if i >= n || src[i] != '"' {
+			return w.key(i)
+		}
 	}
-	if i >= n {
-		goto stopped
-	}
-	if src[i] != ':' {
-		s.malformed(src, i, c, `"`)
-		goto stopped
-	}
-	i++
-	goto value
+}
 
-element:
-	v, st = f.v, f.state
-	if st != stateNone {
-		ec := s.elem(ctx{v: v, state: st, place: c.place}, int(f.idx))
-		v, st = ec.v, ec.state
+// scalar returns the end of the value at i if it is one that cannot hold anything,
+// else 0. No rule selects it.
+func (w *jsonWalk) scalar(i int) int {
+	src := w.src
+	switch b := src[i]; {
+	case b == '"':
+		var acc uint64
+		for e := i + 1; e+8 <= len(src); e += 8 {
+			x := binary.LittleEndian.Uint64(src[e:])
+			m := quoteMask(x)
+			if m == 0 {
+				acc |= keyMask(x)
+				continue
+			}
+			k := uint(bits.TrailingZeros64(m) >> 3)
+			e += int(k)
+			if src[e] != '"' || acc|keyMask(x)&(1<<(8*k)-1) != 0 || nestFirst[src[i+1]] ||
+				!w.plain && e-i-1 >= w.s.p.detMin && w.s.detects(src[i+1:e]) {
+				return 0
+			}
+			return e + 1
+		}
+	case b-'0' < 10:
+		end := i + 1
+		for end < len(src) && src[end]-'0' < 10 {
+			end++
+		}
+		whole := end
+		if end+1 < len(src) && src[end] == '.' && src[end+1]-'0' < 10 {
+			for end += 2; end < len(src) && src[end]-'0' < 10; {
+				end++
+			}
+		}
+		if end < len(src) && (b > '0' || whole == i+1) && (src[end] == ',' || src[end] == '}' || src[end] == ']') && (w.plain || end-i < 9) {
+			return end
+		}
+	case b == 't' && i+4 < len(src) && string(src[i:i+4]) == "true", b == 'n' && i+4 < len(src) && string(src[i:i+4]) == "null":
+		return i + 4
+	}
+	return 0
+}
+
+// keyed takes in what the rules say about a key that ends at i.
+func (w *jsonWalk) keyed(keyStart, i int, val packed) {
+	w.keyStart = keyStart
+	own, st := val.unpack()
+	w.v, w.st = own, st
+	if own == (verdict{}) && w.f.neutral() {
+		return
+	}
+	if own.flags&flagKeyHit != 0 {
+		w.s.count(w.c.place, own.rule, actMask, outcomeRule)
+		w.s.replace(keyStart, i, w.s.p.maskJSON)
+	}
+	w.v = strongest(w.f.v, own)
+	if kv := w.f.kv; own.flags&flagValueKey != 0 && kv.says() && (kv.flags&flagPointer == 0 || own.flags&flagValueOnly != 0) {
+		w.v = strongest(w.v, kv)
+		w.v.flags |= own.flags & (flagValueKey | flagValueOnly)
+	}
+}
+
+// key expects a key at i.
+func (w *jsonWalk) key(i int) (int, jsonStep) {
+	switch {
+	case i >= len(w.src):
+		return i, stepStopped
+	case w.src[i] != '"':
+		w.s.malformed(w.src, i, w.c, `"`)
+		return i, stepStopped
+	}
+	return i, stepKey
+}
+
+// colon expects what is behind a key, and reads the value.
+func (w *jsonWalk) colon(i int) (int, jsonStep) {
+	i = skipSpace(w.src, i)
+	switch {
+	case i >= len(w.src):
+		return i, stepStopped
+	case w.src[i] != ':':
+		w.s.malformed(w.src, i, w.c, `"`)
+		return i, stepStopped
+	}
+	return w.value(i + 1)
+}
+
+// elements reads the elements of an array, in a loop as long as they are scalars
+// that nothing is said about.
+func (w *jsonWalk) elements(i int) (int, jsonStep) {
+	src, f := w.src, w.f
+	if f.state == stateNone && f.neutral() {
+		for i+10 < len(src) {
+			// A string at an odd place may name the one behind it.
+			if src[i] == '"' && (f.idx&1 == 0 || f.flags&frameNames != 0) {
+				break
+			}
+			end := w.scalar(i)
+			if end == 0 {
+				break
+			}
+			f.idx++
+			f.flags |= frameKept
+			if i = end; i == len(src) || src[i] != ',' {
+				return w.after(i)
+			}
+			f.comma = int32(i)
+			if i++; i < len(src) && src[i] <= ' ' {
+				i = skipSpace(src, i)
+			}
+		}
+		if i >= len(src) {
+			return i, stepStopped
+		}
+	}
+	w.v, w.st = f.v, f.state
+	if w.st != stateNone {
+		ec := w.s.elem(ctx{v: w.v, state: w.st, place: w.c.place}, int(f.idx))
+		w.v, w.st = ec.v, ec.state
 	}
 	if f.kv.says() && f.flags&frameNames == 0 { // the element before named a denied field
-		v = strongest(v, f.kv)
+		w.v = strongest(w.v, f.kv)
 		f.kv = verdict{}
 	}
 	f.idx++
-	keyStart = i
-	goto value
-
-closeContainer:
-	{
-		closed := f
-		s.pend = s.pend[:closed.pend]
-		d--
-		i++
-		if d == 0 {
-			return i, true
-		}
-		f = &frames[d]
-		f.flags |= frameKept
-		if closed.flags&frameNames != 0 && closed.kv.says() {
-			s.jsonNamed(src, f, closed.kv, c)
-			closed.kv = verdict{}
-		}
-		if closed.flags&frameValue != 0 && !f.kv.says() {
-			s.pend = append(s.pend, span{closed.start, int32(i), closed.flags&frameNameless != 0})
-		}
-	}
-
-after:
-	if d == 0 {
-		return i, true
-	}
-	if i+1 < n && src[i] == ',' && src[i+1] == '"' && f.flags&frameObject != 0 {
-		f.comma = int32(i)
-		i++
-		goto keyQuote
-	}
-	if i < n && src[i] <= ' ' {
-		i = skipSpace(src, i)
-	}
-	if i >= n {
-		goto stopped
-	}
-	switch b := src[i]; {
-	case b == ',':
-		f.comma = int32(i)
-		i++
-		if i < n && src[i] <= ' ' {
-			i = skipSpace(src, i)
-		}
-		if i >= n {
-			goto stopped
-		}
-		if f.flags&frameObject != 0 {
-			goto key
-		}
-		goto element
-	case b == '}' && f.flags&frameObject != 0, b == ']' && f.flags&frameObject == 0:
-		goto closeContainer
-	}
-	s.malformed(src, i, c, `"`)
-	goto stopped
-
-stopped:
-	// The name that an open value belongs to may have been cut off.
-	for k := 1; k <= d; k++ {
-		if fk := &frames[k]; fk.flags&frameNames != 0 {
-			s.jsonNamed(src, &frames[k-1], strongest(fk.kv, verdict{act: actMask}), c)
-		}
-		if fk := &frames[k]; fk.flags&(frameNameless|frameObject) == frameNameless|frameObject && n-int(fk.start) <= maxNameless {
-			s.count(c.place, ruleNone, actMask, outcomeTruncated)
-			s.replace(int(frames[k].start), n, s.p.maskJSON)
-			break
-		}
-	}
-	return n, false
+	w.keyStart = i
+	return w.value(i)
 }
 
-// jsonKey is the slow path for keys: long, escaped, or near the end of src.
-func (s *Scratch) jsonKey(raw []byte, esc bool, pl place, st pathState) packed {
-	m := s.mark()
-	if esc {
-		s.arena = appendUnescaped(s.arena, raw)
-		raw = s.arena[m:]
+// value reads the value at i.
+func (w *jsonWalk) value(i int) (int, jsonStep) {
+	src := w.src
+	if i < len(src) && src[i] <= ' ' {
+		i = skipSpace(src, i)
 	}
-	v, to := s.lookup(pl, st, raw)
+	if i >= len(src) {
+		return i, stepStopped
+	}
+	switch src[i] {
+	case '"':
+		return w.stringValue(i)
+	case '{', '[':
+		return w.open(i)
+	case '-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9':
+		return w.number(i)
+	case 't', 'f', 'n':
+		return w.literal(i)
+	}
+	w.s.jsonBroken(src, i, w.c, w.v, markMalformed)
+	return i, stepStopped
+}
+
+func (w *jsonWalk) stringValue(i int) (int, jsonStep) {
+	s, src, f := w.s, w.src, w.f
+	a := i + 1
+	b, fl := scanString(src, a)
+	if b < 0 {
+		s.jsonBroken(src, i, w.c, w.v, markTruncated)
+		return i, stepStopped
+	}
+	if fl == 0 && w.v.act == actNone && w.v.flags == 0 && !nestFirst[src[a]] && f != nil && (f.flags&frameObject != 0 || f.idx&1 == 0 && f.flags&frameNames == 0) &&
+		(w.plain || b-a < s.p.detMin || !s.detects(src[a:b])) {
+		f.flags |= frameKept
+		return b + 1, stepAfter
+	}
+	s.frameBase = w.base + w.d
+	end := s.jsonString(src, a, b, fl&stringEscaped != 0, w.ctx(), f, w.keyStart)
+	s.frameBase = w.base
+	if end == 0 {
+		end = b + 1
+	}
+	return end, stepAfter
+}
+
+// open enters the container at i, or passes over it if it goes as a whole.
+func (w *jsonWalk) open(i int) (int, jsonStep) {
+	s, src := w.s, w.src
+	if w.v.flags&flagSoft != 0 && s.guarded(w.v) == guardKeySet { // its members are strings
+		w.v.act, w.v.flags = actNone, w.v.flags&^ruleFlags
+	}
+	v := w.v
+	if v.act.whole() && !s.opens(v) || w.d >= len(w.frames)-1 {
+		end, ok := skipJSON(src, i)
+		if !v.act.whole() {
+			s.overLimit(i, end, w.c, `"`)
+		} else {
+			end = s.jsonReplaceWhole(src, i, end, ctx{v: v, place: w.c.place}, w.f, w.keyStart, ok)
+		}
+		if !ok {
+			return end, stepStopped
+		}
+		return end, stepAfter
+	}
+	parent := w.f
+	w.d++
+	f := &w.frames[w.d]
+	w.f = f
+	f.v = v
+	f.v.flags = v.flags & (flagsInherited | cookieBits)
+	f.kv = verdict{}
+	f.state = w.st
+	f.start = int32(i)
+	f.idx = 0
+	f.comma = 0
+	f.pend = int32(len(s.pend))
+	f.flags = 0
+	if v.flags&flagValueKey != 0 && parent != nil && parent.flags&frameObject != 0 {
+		f.flags = frameValue
+		if v.flags&flagValueOnly != 0 {
+			f.flags |= frameNameless
+		}
+	}
+	object := src[i] == '{'
+	if !object && parent != nil && parent.flags&frameObject != 0 && v.flags&flagNameKey != 0 {
+		f.flags |= frameNames
+	}
+	i++
+	if i < len(src) && src[i] <= ' ' {
+		i = skipSpace(src, i)
+	}
+	if object {
+		f.flags |= frameObject
+		if i < len(src) && src[i] == '}' {
+			return i, stepAfter
+		}
+		return w.key(i)
+	}
+	if i < len(src) && src[i] == ']' {
+		return i, stepAfter
+	}
+	return i, stepElement
+}
+
+func (w *jsonWalk) number(i int) (int, jsonStep) {
+	src := w.src
+	end, st := numberEnd(src, i)
+	if st == numberCut && w.d == 0 && !w.cut {
+		st = numberOK
+	}
+	switch st {
+	case numberBad:
+		w.s.jsonBroken(src, i, w.c, w.v, markMalformed)
+		return i, stepStopped
+	case numberCut:
+		w.s.jsonBroken(src, i, w.c, w.v, markTruncated)
+		return i, stepStopped
+	}
+	if w.v.act == actNone && (w.plain || end-i < 9) && w.v.flags&flagValueKey == 0 {
+		keep(w.f)
+		return end, stepAfter
+	}
+	return w.s.jsonScalar(src, i, end, kindNumber, w.ctx(), w.f, w.keyStart), stepAfter
+}
+
+func (w *jsonWalk) literal(i int) (int, jsonStep) {
+	src := w.src
+	lit, k := "true", kindLiteral
+	switch src[i] {
+	case 'f':
+		lit = "false"
+	case 'n':
+		lit, k = "null", kindNull
+	}
+	if rest := src[i:]; len(rest) < len(lit) || string(rest[:len(lit)]) != lit {
+		mark := markMalformed
+		if len(rest) < len(lit) && string(rest) == lit[:len(rest)] {
+			mark = markTruncated
+		}
+		w.s.jsonBroken(src, i, w.c, w.v, mark)
+		return i, stepStopped
+	}
+	if w.v.act == actNone && w.v.flags&flagValueKey == 0 {
+		keep(w.f)
+		return i + len(lit), stepAfter
+	}
+	return w.s.jsonScalar(src, i, i+len(lit), k, w.ctx(), w.f, w.keyStart), stepAfter
+}
+
+// close leaves the container that ends before i.
+func (w *jsonWalk) close(i int) {
+	s, closed := w.s, w.f
+	s.pend = s.pend[:closed.pend]
+	w.d--
+	if w.d == 0 {
+		w.f = nil
+		return
+	}
+	f := &w.frames[w.d]
+	w.f = f
+	f.flags |= frameKept
+	if closed.flags&frameNames != 0 && closed.kv.says() {
+		s.jsonNamed(w.src, f, closed.kv, w.c)
+		closed.kv = verdict{}
+	}
+	if closed.flags&frameValue != 0 && !f.kv.says() {
+		s.pend = append(s.pend, span{closed.start, int32(i), closed.flags&frameNameless != 0})
+	}
+}
+
+// after reads what is behind a value.
+func (w *jsonWalk) after(i int) (int, jsonStep) {
+	src := w.src
+	for f := w.f; f != nil; f = w.f {
+		if i < len(src) && src[i] <= ' ' {
+			i = skipSpace(src, i)
+		}
+		if i >= len(src) {
+			return i, stepStopped
+		}
+		object := f.flags&frameObject != 0
+		switch b := src[i]; {
+		case b == ',':
+			f.comma = int32(i)
+			i++
+			if i < len(src) && src[i] <= ' ' {
+				i = skipSpace(src, i)
+			}
+			if object {
+				return w.key(i)
+			}
+			if i >= len(src) {
+				return i, stepStopped
+			}
+			return i, stepElement
+		case b == '}' && object, b == ']' && !object:
+			i++
+			w.close(i)
+			continue
+		}
+		w.s.malformed(src, i, w.c, `"`)
+		return i, stepStopped
+	}
+	return i, stepDone
+}
+
+// stopped is the end of a document that was not read to its end: the name that an
+// open value belongs to may have been cut off.
+func (w *jsonWalk) stopped() {
+	n := len(w.src)
+	for k := 1; k <= w.d; k++ {
+		if fk := &w.frames[k]; fk.flags&frameNames != 0 {
+			w.s.jsonNamed(w.src, &w.frames[k-1], strongest(fk.kv, verdict{act: actMask}), w.c)
+		}
+		if fk := &w.frames[k]; fk.flags&(frameNameless|frameObject) == frameNameless|frameObject && n-int(fk.start) <= maxNameless {
+			w.s.count(w.c.place, ruleNone, actMask, outcomeTruncated)
+			w.s.replace(int(fk.start), n, w.s.p.maskJSON)
+			return
+		}
+	}
+}
+
+// escapedKey is lookupKey for a key with escapes.
+func (s *Scratch) escapedKey(raw []byte, pl place, st pathState) packed {
+	m := s.mark()
+	s.arena = appendUnescaped(s.arena, raw)
+	val := s.lookupKey(pl, st, s.arena[m:])
 	s.arena = s.arena[:m]
-	return cached{v, to}.pack()
+	return val
 }
