@@ -106,7 +106,8 @@ func TestPlaces(t *testing.T) {
 		{"response_body", "password=x", "password=[REDACTED]"},
 		{"query", "password=x", "password=[REDACTED]"},
 		{"path", "/token/abcdefgh12345", "/token/[REDACTED]"},
-		{"url", "https://u:p@h.test/a?sig=1", "https://[REDACTED]@h.test/a?sig=[REDACTED]"},
+		{"url", "https://u:p@h.test/a?sig=1", "https://[REDACTED]@h.test/a?sig=1"}, // a count signs nothing
+		{"url", "https://u:p@h.test/a?sig=3q2-7wEv", "https://[REDACTED]@h.test/a?sig=[REDACTED]"},
 		{"cookie", "sid=1; theme=dark", "sid=[REDACTED]; theme=[REDACTED]"},
 		{"cookie", "Set-Cookie: sid=1; Path=/", "sid=[REDACTED]; Path=/"},
 		{"header", "Authorization: x\r\nAccept: */*", "Authorization: [REDACTED]\r\nAccept: */*\r\n"},
