@@ -203,7 +203,8 @@ func (rec *record) finish(o *outcome) {
 // among them, the status too, and before header fields. Of two of the same key the later
 // counts, and otelhttp's come last.
 func (rec *record) set(attrs []attribute.KeyValue, o *outcome) []attribute.KeyValue {
-	if o.status > 0 && !o.failed {
+	// Alongside, the status may have another name; then only if it might be evicted.
+	if o.status > 0 && !o.failed && (!rec.cfg.alongside || len(attrs) > looksAt) {
 		attrs = append(attrs, attribute.Int(httpattr.ResponseStatusCode, o.status))
 	}
 	attrs = o.served.responseAttributes(headersLast(attrs))
