@@ -137,20 +137,27 @@ func TestCerberusFirewall(t *testing.T) {
 }
 
 // TestCerberusAttackAlone: an event that is refused alone, while nothing else is
-// sent, does not look like a refused token.
+// sent, does not look like a refused token. It is kept until another one is taken.
 func TestCerberusAttackAlone(t *testing.T) {
 	t.Parallel()
 	_, srv := newCerberus(t)
 	cfg := cerberusConfig(srv.URL)
-	withoutQueue(cfg)
 	r := newRig(t, cfg).start()
 	td := traces(0, 1)
 	spanAt(td, 0).Attributes().PutEmptySlice("http.request.header.referer").AppendEmpty().SetStr(cerberustest.Attack)
 	if err := r.exp.ConsumeTraces(context.Background(), td); err != nil {
 		t.Fatal(err)
 	}
+	waitFor(t, "it is tried again", func() bool { return r.counts().Retried > 0 })
+	if c := r.counts(); c.droppedAll() != 0 {
+		t.Errorf("dropped %v", c.Dropped)
+	}
+	if err := r.exp.ConsumeTraces(context.Background(), traces(1, 1)); err != nil {
+		t.Fatal(err)
+	}
+	waitFor(t, "it is dropped", func() bool { return r.counts().Dropped["rejected_degraded"] == 1 })
 	r.shutdown()
-	if c := r.checkBooks(); c.Dropped["rejected_degraded"] != 1 {
+	if c := r.checkBooks(); c.Sent != 1 {
 		t.Errorf("%+v", c)
 	}
 }

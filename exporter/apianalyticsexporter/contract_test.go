@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"net"
 	"net/http"
+	"sync"
 	"testing"
 	"time"
 
@@ -59,6 +60,25 @@ func TestConsumeContract(t *testing.T) {
 type contractExporter struct{ exporter.Traces }
 
 func (e contractExporter) ConsumeTraces(ctx context.Context, td ptrace.Traces) error {
+	done := make(chan struct{})
+	defer close(done)
+	go func() {
+		other := ptrace.NewTraces()
+		span := other.ResourceSpans().AppendEmpty().ScopeSpans().AppendEmpty().Spans().AppendEmpty()
+		span.Attributes().PutStr("test_id", vouch)
+		for {
+			select {
+			case <-done:
+				return
+			case <-time.After(10 * time.Millisecond):
+				_ = e.consume(ctx, other)
+			}
+		}
+	}()
+	return e.consume(ctx, td)
+}
+
+func (e contractExporter) consume(ctx context.Context, td ptrace.Traces) error {
 	for _, rs := range td.ResourceSpans().All() {
 		for _, ss := range rs.ScopeSpans().All() {
 			for _, s := range ss.Spans().All() {
@@ -77,7 +97,14 @@ type contractReceiver struct {
 	addr string
 	next consumer.Traces
 	srv  *http.Server
+	// refused are the events for which the check wanted a permanent error: a verdict
+	// about an event, which is the same when the event comes again.
+	refused sync.Map
 }
+
+// vouch is an event that the receiver takes and the check does not see: an event that
+// is refused is dropped only when another one is taken.
+const vouch = "vouch"
 
 func (r *contractReceiver) Start(context.Context, component.Host) error {
 	l, err := net.Listen("tcp", r.addr)
@@ -101,6 +128,14 @@ func (r *contractReceiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		http.Error(w, "", http.StatusTeapot)
 		return
 	}
+	if events[0].Metadata.TestID == vouch {
+		w.WriteHeader(http.StatusCreated)
+		return
+	}
+	if _, again := r.refused.Load(events[0].Metadata.TestID); again && len(events) == 1 {
+		w.WriteHeader(http.StatusBadRequest)
+		return
+	}
 	td := ptrace.NewTraces()
 	spans := td.ResourceSpans().AppendEmpty().ScopeSpans().AppendEmpty().Spans()
 	for _, e := range events {
@@ -110,6 +145,7 @@ func (r *contractReceiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	case err == nil:
 		w.WriteHeader(http.StatusCreated)
 	case consumererror.IsPermanent(err):
+		r.refused.Store(events[0].Metadata.TestID, true)
 		w.WriteHeader(http.StatusBadRequest)
 	default:
 		w.WriteHeader(http.StatusServiceUnavailable)

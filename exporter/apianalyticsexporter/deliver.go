@@ -77,8 +77,8 @@ func (e *core) deliver(ctx context.Context, req *request, stream backend.Stream)
 		return nil, answer{}
 	}
 	d := &delivery{core: e, sender: s, ctx: ctx, req: req}
-	rest = d.finish(payload.Deliver(s.frame, req.items, d.send, d.refused))
-	e.rejected.warn(e.set.Logger, "dropped events that the backend refuses to take; the others of their requests are delivered",
+	rest = d.run()
+	e.rejected.warn(e.set.Logger, "dropped events that the backend refuses alone, again and again, while it takes others",
 		d.rejected, zap.String("backend", e.choice.name), zap.Int("status", d.refusal))
 	return rest, d.last
 }
@@ -131,14 +131,16 @@ func (e *core) settle(req *request, lo, hi int) {
 
 // delivery is one attempt to deliver one request of the queue.
 //
-// An event that is refused alone with 401 or 403 raises the question whether it
-// is the event that is refused, or our key. A probe answers it at once (see
-// backend.Spec.EmptyProbe). Without one, such events are held until the end of the
-// attempt: if no event was taken, it is the key, so all are kept and the circuit
-// opens. If the key is taken, they are sent alone once more, since it may have
-// become so only after they were refused; who is refused even then is refused for
-// what it holds, and degraded or dropped. So a key that was refused for a while
-// costs no event and no content.
+// An answer that refuses an event may be a verdict about the event, about our key, or
+// about everything that we send (a firewall, a wrong path, an incident at the vendor).
+// So an event that is refused alone is held, and refused for what it holds only if the
+// backend has taken another one since, and then refuses it alone once more. It is
+// degraded then, or dropped. What nobody vouches for is kept: a few events are tried
+// again with the usual backoff; if everything is refused, the circuit opens.
+//
+// If the status speaks of our key (401, 403), a probe answers that question before all
+// others (see backend.Spec.EmptyProbe). So neither a key that was refused for a while
+// nor an incident costs an event or its content.
 type delivery struct {
 	*core
 
@@ -148,16 +150,26 @@ type delivery struct {
 
 	last    answer
 	taken   bool  // the backend takes our key, since it took an event or answered the probe
-	held    []int // refused with 401 or 403 and not settled
-	auth    int   // the last such status
-	outage  bool  // our key is refused
+	took    bool  // an event was taken in this attempt
+	held    []int // refused alone and not settled
+	status  int   // the last refusal of a held one
+	streak  int   // refused alone since an event was taken
+	outage  bool  // nothing is taken
 	stopped bool  // last says why
 
 	rejected, refusal int // events refused for good, and the last status
 }
 
+// maxStreak is how many events may be refused alone, one after the other, before
+// that is taken for an outage.
+const maxStreak = 3
+
 // send implements payload.Deliver's callback.
 func (d *delivery) send(lo, hi int) payload.Verdict {
+	if a, open := d.circuit.open(d.sender.now()); open { // since another consumer tripped it
+		d.last, d.stopped = a, true
+		return payload.Stopped
+	}
 	d.last = d.sender.send(d.ctx, d.req.items[lo:hi])
 	switch d.last.outcome {
 	case outcomeDelivered:
@@ -180,7 +192,8 @@ func (d *delivery) send(lo, hi int) payload.Verdict {
 
 // delivered books events that the backend took.
 func (d *delivery) delivered(lo, hi int) {
-	d.taken = true
+	d.taken, d.took, d.streak = true, true, 0
+	d.sender.takes.Add(1)
 	d.report(answer{outcome: outcomeDelivered})
 	d.tel.sent(d.ctx, hi-lo)
 	d.tel.left(d.ctx, d.last.skipped)
@@ -189,18 +202,31 @@ func (d *delivery) delivered(lo, hi int) {
 
 // refused implements payload.Deliver's callback: item i was refused alone.
 func (d *delivery) refused(i int) bool {
-	if status := d.last.status; isAuth(status) && !d.taken {
-		if !d.sender.spec.EmptyProbe {
-			d.held, d.auth = append(d.held, i), status
-			return true
-		}
-		return d.probe() && d.retrial(i)
+	status := d.last.status
+	if isAuth(status) && !d.taken && d.sender.spec.EmptyProbe && !d.probe() {
+		return false
 	}
-	return d.unwanted(i)
+	d.status = status
+	takes := d.sender.takes.Load()
+	d.suspects.add(d.req.items[i], suspicion{takes: takes, after: d.took})
+	if d.streak++; d.streak >= maxStreak && takes == d.sender.takes.Load() {
+		d.outage = true
+		return false
+	}
+	d.held = append(d.held, i)
+	return true
 }
 
-// retrial sends item i once more, alone, now that our key is known to be taken: it
-// may have been refused before because the key was.
+// vouched reports whether the backend has taken another event since item i was
+// refused alone, or did so before, in the request that both stood in, and i is the
+// only one that was refused.
+func (d *delivery) vouched(i int) bool {
+	s, ok := d.suspects.get(d.req.items[i])
+	return ok && (d.sender.takes.Load() > s.takes || s.again && s.after && len(d.held) == 1 && !d.core.outage.Load())
+}
+
+// retrial sends item i once more, alone. It reports false if what becomes of it cannot
+// be decided now.
 func (d *delivery) retrial(i int) bool {
 	switch d.send(i, i+1) {
 	case payload.Refused:
@@ -212,9 +238,11 @@ func (d *delivery) retrial(i int) bool {
 	}
 }
 
-// unwanted deals with item i, which was refused for what it holds: it is degraded
-// or dropped. It reports false if that cannot be done now.
+// unwanted deals with item i, which was refused alone twice: it is degraded, or
+// dropped if another event vouches for the backend. It reports false if that cannot
+// be done now.
 func (d *delivery) unwanted(i int) bool {
+	vouched := d.vouched(i)
 	status, reason := d.last.status, reasonRejected
 	if dg, ok := d.sender.enc.(backend.Degrader); ok {
 		if item, ok := dg.Degrade(nil, d.req.items[i]); ok {
@@ -235,6 +263,9 @@ func (d *delivery) unwanted(i int) bool {
 			status, reason = d.last.status, reasonDegraded
 		}
 	}
+	if !vouched {
+		return false
+	}
 	d.rejected++
 	d.refusal = status
 	d.drop(d.ctx, d.req, i, i+1, reason)
@@ -247,7 +278,7 @@ func (d *delivery) probe() bool {
 	a := d.sender.send(d.ctx, nil)
 	switch {
 	case isAuth(a.status):
-		d.outage, d.auth = true, a.status
+		d.outage, d.status = true, a.status
 	case a.outcome == outcomeDelivered || a.outcome == outcomeReject:
 		d.taken = true
 		return true
@@ -259,38 +290,82 @@ func (d *delivery) probe() bool {
 	return false
 }
 
-// finish decides about the held events and returns what must be sent again, or
-// nil. done is payload.Deliver's result.
-func (d *delivery) finish(done int) *request {
+// run makes the attempt and returns what must be sent again, or nil. Events that were
+// refused alone before come last, since the others may vouch for the backend.
+func (d *delivery) run() *request {
+	fresh := d.suspects.last(d.req)
 	n := len(d.req.items)
+	done := payload.Deliver(d.sender.frame, d.req.items[:fresh], d.send, d.refused)
 	if d.stopped {
 		done += d.last.taken
 	}
-	switch {
-	case d.stopped:
-	case d.taken:
-		for len(d.held) > 0 && d.retrial(d.held[0]) {
-			d.held = d.held[1:]
+	if done == fresh {
+		for i := fresh; i < n; i++ {
+			d.held = append(d.held, i)
+			d.suspects.seenAgain(d.req.items[i])
 		}
-	case len(d.held) > 0:
-		d.outage = true
+		done = n
 	}
-	if d.outage {
-		err := &sendError{backend: d.sender.spec.Name, status: d.auth, events: n}
-		d.last = answer{outcome: outcomeOutage, status: d.auth, err: err, wait: d.circuit.wait}
-		d.circuit.trip(d.sender.now(), d.last)
-		d.report(d.last)
-	}
-	if done == n && len(d.held) == 0 {
-		return nil
-	}
+	d.judgeHeld(fresh == 0)
 	rest := d.req.part(done, n)
 	for k := len(d.held) - 1; k >= 0; k-- {
 		i := d.held[k]
 		rest = merge(d.req.part(i, i+1), rest)
 	}
+	d.concludeRefusals(len(rest.items))
+	if len(rest.items) == 0 {
+		return nil
+	}
 	rest.firstTry = d.req.firstTry
 	return rest
+}
+
+// judgeHeld decides about held events as long as one more of them can be decided. If
+// there was nothing else to send, the first of them is tried: it may be taken now.
+func (d *delivery) judgeHeld(try bool) {
+	degrades := false
+	if _, ok := d.sender.enc.(backend.Degrader); ok {
+		degrades = !isAuth(d.status) || d.taken
+	}
+	var settled []int
+	for again := true; again && !d.stopped && !d.outage; {
+		again = false
+		held := d.held
+		d.held = d.held[:0:0]
+		for k, i := range held {
+			d.held = append(d.held, held[k:]...) // vouched counts them
+			ask := d.vouched(i) || try || degrades
+			d.held = d.held[:len(d.held)-len(held[k:])]
+			if ask && !d.stopped {
+				try = false
+				if d.retrial(i) {
+					settled = append(settled, i)
+					again = true
+					continue
+				}
+			}
+			d.held = append(d.held, i)
+		}
+		degrades = false
+	}
+	for _, i := range settled {
+		d.suspects.forget(d.req.items[i])
+	}
+}
+
+// concludeRefusals says what is left: an outage that stops all others, or a few events
+// for which nobody vouches yet.
+func (d *delivery) concludeRefusals(left int) {
+	if d.stopped || !d.outage && len(d.held) == 0 {
+		return
+	}
+	err := &sendError{backend: d.sender.spec.Name, status: d.status, events: left}
+	d.last = answer{outcome: outcomeOutage, status: d.status, err: err, wait: d.sender.spec.MinBackoff}
+	if d.outage || isAuth(d.status) && !d.taken {
+		d.last.wait = d.circuit.wait
+		d.circuit.trip(d.sender.now(), d.last)
+	}
+	d.report(d.last)
 }
 
 func isAuth(status int) bool {

@@ -157,7 +157,7 @@ func TestRefusedContent(t *testing.T) {
 			name: "dropped though first", enc: wordEncoder{}, in: []string{"attack", "attack", "a", "b"},
 			taken: []string{"a", "b"}, dropped: map[string]int64{"rejected": 2},
 		},
-		{name: "degraded", enc: degradingEncoder{}, in: []string{"a", "b+attack", "c"}, taken: []string{"a", "b", "c"}, dropped: map[string]int64{}},
+		{name: "degraded", enc: degradingEncoder{}, in: []string{"a", "b+attack", "c"}, taken: []string{"a", "c", "b"}, dropped: map[string]int64{}},
 		{
 			name: "degraded alone, and the probe is taken", enc: degradingEncoder{wordEncoder{probe: true}},
 			in: []string{"b+attack"}, taken: []string{"b"}, dropped: map[string]int64{}, empty: 1,
@@ -169,14 +169,6 @@ func TestRefusedContent(t *testing.T) {
 		{
 			name: "degraded in vain", enc: degradingEncoder{}, in: []string{"a", "attack+x", "c"},
 			taken: []string{"a", "c"}, dropped: map[string]int64{"rejected_degraded": 1},
-		},
-		{
-			name: "alone, and the probe is taken", enc: wordEncoder{probe: true}, in: []string{"attack"},
-			dropped: map[string]int64{"rejected": 1}, empty: 1,
-		},
-		{
-			name: "one probe is enough", enc: wordEncoder{probe: true}, in: []string{"attack", "attack", "attack"},
-			dropped: map[string]int64{"rejected": 3}, empty: 1,
 		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -206,6 +198,105 @@ func TestRefusedContent(t *testing.T) {
 				t.Errorf("component status %v", r.host.reported())
 			}
 		})
+	}
+}
+
+// TestRefusedAlone: an event that is refused is held until the backend has taken
+// another one, also of another request, and is dropped then.
+func TestRefusedAlone(t *testing.T) {
+	t.Parallel()
+	for name, enc := range map[string]backend.Encoder{"probe": wordEncoder{probe: true}, "no probe": wordEncoder{}} {
+		for _, n := range []int{1, 2, 5} {
+			t.Run(fmt.Sprint(name, n), func(t *testing.T) {
+				t.Parallel()
+				ws := &wordServer{}
+				srv := httptest.NewServer(ws)
+				defer srv.Close()
+				r := wordRig(t, enc, srv.URL, nil)
+				errs := make(chan error, 1)
+				go func() { errs <- r.words(slices.Repeat([]string{"attack"}, n)...) }()
+				waitFor(t, "it is tried again", func() bool { return r.counts().Retried >= 2*int64(n) })
+				if c := r.counts(); c.droppedAll() != 0 {
+					t.Errorf("dropped %v before another event was taken", c.Dropped)
+				}
+				if !slices.Contains(r.host.reported(), componentstatus.StatusRecoverableError) {
+					t.Error("nobody is told")
+				}
+				stop := make(chan struct{})
+				var others sync.WaitGroup
+				others.Add(1)
+				go func() {
+					defer others.Done()
+					for i := 0; ; i++ {
+						select {
+						case <-stop:
+							return
+						case <-time.After(time.Millisecond):
+							_ = r.words(fmt.Sprint("good", i))
+						}
+					}
+				}()
+				if err := <-errs; err != nil {
+					t.Error(err)
+				}
+				close(stop)
+				others.Wait()
+				if c := r.checkBooks(); c.Dropped["rejected"] != int64(n) || len(c.Dropped) != 1 {
+					t.Errorf("dropped %v, want %d rejected", c.Dropped, n)
+				}
+			})
+		}
+	}
+}
+
+// TestRefuseAll: a backend that refuses everything for a while, with any status, costs
+// no event, and is not asked about each.
+func TestRefuseAll(t *testing.T) {
+	t.Parallel()
+	words := make([]string, 300)
+	for i := range words {
+		words[i] = fmt.Sprintf("w%03d+x", i)
+	}
+	for _, enc := range []backend.Encoder{wordEncoder{}, degradingEncoder{}, degradingEncoder{wordEncoder{probe: true}}} {
+		for status := 400; status < 500; status++ {
+			t.Run(fmt.Sprintf("%T%v/%d", enc, enc.Spec().EmptyProbe, status), func(t *testing.T) {
+				t.Parallel()
+				ws := &wordServer{}
+				refuse := true
+				// The incident begins and ends somewhere within a request.
+				n := 0
+				ws.script = func(words []string) int {
+					n++
+					if refuse && n > 1 && len(words) > 0 {
+						return status
+					}
+					return 0
+				}
+				srv := httptest.NewServer(ws)
+				defer srv.Close()
+				r := wordRig(t, enc, srv.URL, nil)
+				errs := make(chan error, 1)
+				go func() { errs <- r.words(words...) }()
+				waitFor(t, "it is tried again", func() bool { return r.counts().Retried >= 400 })
+				if _, requests, _ := ws.seen(); requests > 100 {
+					t.Errorf("%d requests", requests)
+				}
+				ws.mu.Lock()
+				refuse = false
+				ws.mu.Unlock()
+				if err := <-errs; err != nil {
+					t.Fatal(err)
+				}
+				taken, _, _ := ws.seen()
+				slices.Sort(taken)
+				if d := cmp.Diff(words, taken); d != "" {
+					t.Errorf("taken (-want +got)\n%s", d)
+				}
+				if c := r.checkBooks(); c.droppedAll() != 0 || c.Degraded != 0 || c.Sent != 300 {
+					t.Errorf("counts %+v", c)
+				}
+			})
+		}
 	}
 }
 
@@ -267,7 +358,7 @@ func TestKeyHealsWithinAnAttempt(t *testing.T) {
 		"degrader": degradingEncoder{wordEncoder{probe: true}}, "degrader, no probe": degradingEncoder{},
 	} {
 		// The key is taken after that many events were refused alone.
-		for refusals := 1; refusals < len(words); refusals++ {
+		for refusals := 1; refusals < maxStreak; refusals++ { // more are an outage
 			if refusals > 1 && enc.Spec().EmptyProbe {
 				break // the probe would have found it out
 			}

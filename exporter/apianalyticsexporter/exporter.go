@@ -57,6 +57,7 @@ type core struct {
 	outage   atomic.Bool
 	keyless  atomic.Bool // reported that there is no HMAC key
 	circuit  circuit
+	suspects suspects
 	started  atomic.Bool // the queue may be used
 	stopping atomic.Bool
 }

@@ -100,8 +100,8 @@ var faults = []fault{
 		},
 	},
 	{
-		name: "400 for everything", script: status(400, -1), outcomes: []string{"reject"},
-		dropped: map[string]int64{"rejected": 30},
+		name: "400 for everything, for a while", script: status(400, 40), outcomes: []string{"reject"}, outage: true,
+		adjust: func(e *tracesExporter) { e.circuit.wait = 20 * time.Millisecond },
 	},
 	{name: "reset before", script: []backendtest.Fault{{Reset: true, Count: 4}}, outcomes: []string{"no_answer"}},
 	{

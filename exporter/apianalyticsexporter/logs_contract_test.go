@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"net"
 	"net/http"
+	"sync"
 	"testing"
 	"time"
 
@@ -57,6 +58,25 @@ func TestLogsConsumeContract(t *testing.T) {
 type logsContractExporter struct{ exporter.Logs }
 
 func (e logsContractExporter) ConsumeLogs(ctx context.Context, ld plog.Logs) error {
+	done := make(chan struct{})
+	defer close(done)
+	go func() {
+		other := plog.NewLogs()
+		rec := other.ResourceLogs().AppendEmpty().ScopeLogs().AppendEmpty().LogRecords().AppendEmpty()
+		rec.Attributes().PutStr("test_id", vouch)
+		for {
+			select {
+			case <-done:
+				return
+			case <-time.After(10 * time.Millisecond):
+				_ = e.consume(ctx, other)
+			}
+		}
+	}()
+	return e.consume(ctx, ld)
+}
+
+func (e logsContractExporter) consume(ctx context.Context, ld plog.Logs) error {
 	for _, rl := range ld.ResourceLogs().All() {
 		for _, sl := range rl.ScopeLogs().All() {
 			for _, rec := range sl.LogRecords().All() {
@@ -75,6 +95,8 @@ type logsContractReceiver struct {
 	addr string
 	next consumer.Logs
 	srv  *http.Server
+	// refused is as in contractReceiver.
+	refused sync.Map
 }
 
 func (r *logsContractReceiver) Start(context.Context, component.Host) error {
@@ -97,6 +119,14 @@ func (r *logsContractReceiver) ServeHTTP(w http.ResponseWriter, req *http.Reques
 		http.Error(w, "", http.StatusTeapot)
 		return
 	}
+	if users[0].UserID == vouch {
+		w.WriteHeader(http.StatusCreated)
+		return
+	}
+	if _, again := r.refused.Load(users[0].UserID); again && len(users) == 1 {
+		w.WriteHeader(http.StatusBadRequest)
+		return
+	}
 	ld := plog.NewLogs()
 	records := ld.ResourceLogs().AppendEmpty().ScopeLogs().AppendEmpty().LogRecords()
 	for _, u := range users {
@@ -106,6 +136,7 @@ func (r *logsContractReceiver) ServeHTTP(w http.ResponseWriter, req *http.Reques
 	case err == nil:
 		w.WriteHeader(http.StatusCreated)
 	case consumererror.IsPermanent(err):
+		r.refused.Store(users[0].UserID, true)
 		w.WriteHeader(http.StatusBadRequest)
 	default:
 		w.WriteHeader(http.StatusServiceUnavailable)

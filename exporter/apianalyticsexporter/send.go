@@ -14,6 +14,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -43,8 +44,7 @@ const (
 // now is time.Now; it is a function of its own for the places that take a clock.
 func now() time.Time { return time.Now() }
 
-// sender sends requests to one endpoint of a backend and judges the replies. It
-// holds no state between requests.
+// sender sends requests to one endpoint of a backend and judges the replies.
 type sender struct {
 	transport backend.Transport
 	client    confighttp.ClientConfig // as it is used
@@ -57,6 +57,8 @@ type sender struct {
 	// maxRetryAfter and now are set by tests.
 	maxRetryAfter time.Duration
 	now           func() time.Time
+	// takes counts the requests that the backend took.
+	takes atomic.Uint64
 }
 
 // answer is what became of one request.
@@ -204,6 +206,8 @@ func (e *sendError) Error() string {
 	switch e.status {
 	case http.StatusUnauthorized, http.StatusForbidden:
 		hint = "; check the credential in the block `" + e.backend + "`"
+	case http.StatusBadRequest, http.StatusUnprocessableEntity, http.StatusRequestEntityTooLarge:
+		hint = "; nothing is dropped as long as it takes no other event: check `endpoint`, and proxies and firewalls before it"
 	case http.StatusPaymentRequired:
 		hint = "; check the subscription of the account"
 	case http.StatusNotFound, http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther,
