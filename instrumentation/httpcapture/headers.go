@@ -58,6 +58,9 @@ type headerName struct {
 	// send the same thing again cost no allocation. Never used for credentials.
 	last   atomic.Pointer[cachedValue]
 	misses atomic.Uint32
+	// skipped counts values that were not cached. The table is shared, so a field that
+	// varies in one wrapper must not be given up for all.
+	skipped atomic.Uint32
 }
 
 type cachedValue struct {
@@ -361,8 +364,10 @@ func (s *headerSet) attr(n *headerName, vs []string) attribute.KeyValue {
 		return n.key.StringSlice([]string{clean})
 	}
 	kv := n.key.StringSlice(vs)
-	if n.misses.Load() < maxCacheMisses {
-		n.misses.Add(1)
+	if n.misses.Load() < maxCacheMisses || n.skipped.Add(1)%1000 == 0 { // and again now and then
+		if n.misses.Load() < maxCacheMisses {
+			n.misses.Add(1)
+		}
 		v = strings.Clone(v)
 		n.last.Store(&cachedValue{value: v, kv: n.key.StringSlice([]string{v})})
 	}
