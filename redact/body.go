@@ -54,6 +54,17 @@ func (s *Scratch) dispatch(src []byte, c ctx, contentType string) {
 	if o == len(src) {
 		return
 	}
+	switch h { // syntaxes in which any bytes are values
+	case hintForm, hintCSV, hintHTML, hintSSE:
+		if src[o] != '<' && hasControl(src[:min(len(src), 512)]) {
+			s.unsupported(src, c)
+			return
+		}
+	}
+	if opaqueStart(src[o:]) {
+		s.unsupported(src, c)
+		return
+	}
 	if h == hintOpaque {
 		// The type may lie, but only about JSON, which has a strict grammar.
 		if !looksJSON(src[o:]) {
@@ -184,6 +195,17 @@ func (s *Scratch) unsupported(src []byte, c ctx) {
 // wideCharset reports a UTF-16 or UTF-32 byte order mark.
 func wideCharset(b []byte) bool {
 	return len(b) >= 2 && (b[0] == 0xFE && b[1] == 0xFF || b[0] == 0xFF && b[1] == 0xFE)
+}
+
+// opaqueStart reports the first bytes of formats that begin like text.
+func opaqueStart(b []byte) bool {
+	switch b[0] {
+	case '%':
+		return bytes.HasPrefix(b, str("%PDF-")) || bytes.HasPrefix(b, str("%!PS"))
+	case 'G':
+		return bytes.HasPrefix(b, str("GIF87a")) || bytes.HasPrefix(b, str("GIF89a"))
+	}
+	return false
 }
 
 // validButCut reports whether b is valid UTF-8 up to an unfinished last character.

@@ -327,7 +327,7 @@ func (s *Scratch) decide(pl place, st pathState, key []byte) (verdict, pathState
 			}
 			fl := s.candidate(seg, pl, pt, &best)
 			if next == nil {
-				best.flags |= fl & cookieBits
+				best.flags |= fl & (cookieBits | flagValueOnly)
 			}
 			seg, rest = next, after
 		}

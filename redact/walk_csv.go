@@ -19,11 +19,14 @@ const maxColumns = 1024
 // not trusted to be aligned: if any column is denied all its cells go. A first
 // cell that names a field makes the rest of its record that field's value.
 func (s *Scratch) walkCSV(src []byte, c ctx) {
-	delim, n := textkv.Delimiter(src)
+	src = s.lineFeeds(src)
+	pos := textkv.Preamble(src)
+	delim, n := textkv.Delimiter(src[pos:])
+	s.inPlace(0, src[:pos], withoutCut(c))
 	base := len(s.columns)
 	defer func() { s.columns = s.columns[:base] }()
 	var worst ctx
-	pos, last := 0, false
+	last := false
 	for !last && pos < len(src) {
 		cell := textkv.ReadCell(src, pos, delim)
 		vc := s.child(c, bytes.TrimSpace(src[cell.Start:cell.End]))
@@ -56,6 +59,22 @@ func (s *Scratch) walkCSV(src []byte, c ctx) {
 		}
 		pos = s.record(src, pos, delim, c, s.columns[base:], n, worst)
 	}
+}
+
+// lineFeeds is src with LF where lines end with CR alone. Offsets stay what they are.
+func (s *Scratch) lineFeeds(src []byte) []byte {
+	if bytes.IndexByte(src, '\n') >= 0 || bytes.IndexByte(src, '\r') < 0 {
+		return src
+	}
+	m := s.mark()
+	s.arena = append(s.arena, src...)
+	dec := s.arena[m:len(s.arena):len(s.arena)]
+	for i, b := range dec {
+		if b == '\r' {
+			dec[i] = '\n'
+		}
+	}
+	return dec
 }
 
 // columnName remembers the last first cell that names no field.

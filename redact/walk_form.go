@@ -4,6 +4,7 @@
 package redact
 
 import (
+	"bytes"
 	"encoding/binary"
 	"math/bits"
 
@@ -23,6 +24,7 @@ func (s *Scratch) walkForm(src []byte, c ctx) {
 			sc.SkipTo(i - 1)
 		}
 	}
+	paired := false
 	for sc.Next() {
 		if p.End == p.Start {
 			continue
@@ -41,13 +43,17 @@ func (s *Scratch) walkForm(src []byte, c ctx) {
 			vc = s.encodedChild(c, key, true)
 		} else {
 			own, st := s.lookup(c.place, c.state, key)
-			if fast && own.act == actNone && own.flags&flagKeyHit == 0 && plainValue(src[p.Val:p.End], p.ValEsc) {
+			if fast && own.act == actNone && own.flags&(flagKeyHit|flagValueOnly) == 0 && plainValue(src[p.Val:p.End], p.ValEsc) {
 				if i := s.plainPairs(src, p.End+1, c.place); i > p.End+1 {
 					sc.SkipTo(i - 1)
 				}
 				continue
 			}
 			vc.v, vc.state = strongest(c.v, own), st
+		}
+		if vc.v.flags&flagValueOnly != 0 && !paired {
+			paired = true
+			s.formPairs(src, c)
 		}
 		if vc.v.flags&flagKeyHit != 0 {
 			s.replace(p.Start, p.Eq, s.maskText())
@@ -96,7 +102,7 @@ func (s *Scratch) plainPairs(src []byte, start int, pl place) int {
 		} else {
 			val = s.lookupShort(pl, stateNone, k0, k1, n, src[start:eq])
 		}
-		if val&(0xFF|packed(flagKeyHit)<<8) != 0 {
+		if val&(0xFF|packed(flagKeyHit|flagValueOnly)<<8) != 0 {
 			return start
 		}
 		for end := false; !end; {
@@ -171,6 +177,9 @@ func plainValue(b []byte, escaped bool) bool {
 // formValue decides over src[p.Val:end].
 func (s *Scratch) formValue(src []byte, p *form.Pair, end int, vc ctx) {
 	raw := src[p.Val:end]
+	if len(raw) > 0 && !vc.v.strong() && s.covered(p.Val, end) {
+		return // found by the name in another pair
+	}
 	if vc.cut = vc.cut && end == len(src); vc.cut {
 		if vc.v.act == actNone || vc.v.act == actAllow {
 			s.truncated(src, p.Val, vc, "")
@@ -212,4 +221,50 @@ func (s *Scratch) formBare(src []byte, p *form.Pair, c ctx) {
 		s.arena = form.Escape(s.arena, rep, true)
 		s.replaceFrom(p.Start, p.End, m)
 	}
+}
+
+// formPairs sees to name=password&value=x, in both orders, and to the same under a
+// common prefix: field[0][name]=password&field[0][value]=x.
+func (s *Scratch) formPairs(src []byte, c ctx) {
+	var named verdict // of the last name
+	var group, valGroup []byte
+	var val form.Pair // a value whose name may follow
+	nameFirst := false
+	sc := form.Scan(src)
+	for p := &sc.Pair; sc.Next(); {
+		if !p.HasValue() {
+			continue
+		}
+		prefix, last := lastSegment(s.unescape(src[p.Start:p.Eq], true))
+		own, _ := s.lookup(c.place, stateNone, last)
+		switch {
+		case own.flags&flagNameKey != 0:
+			named, group = s.nameVerdict(c, s.unescape(src[p.Val:p.End], true)), prefix
+			if named.strong() && val.End > val.Val && !nameFirst && bytes.Equal(valGroup, prefix) {
+				s.formNamed(src, &val, c, named)
+			}
+			nameFirst = nameFirst || val.End == 0
+			val = form.Pair{}
+		case own.flags&flagValueOnly == 0:
+		case named.strong() && bytes.Equal(group, prefix):
+			s.formNamed(src, p, c, named)
+			named = verdict{}
+		default:
+			val, valGroup = *p, prefix
+		}
+	}
+}
+
+func (s *Scratch) formNamed(src []byte, p *form.Pair, c ctx, v verdict) {
+	c.v = strongest(c.v, v)
+	s.formValue(src, p, p.End, c)
+}
+
+// lastSegment splits "a[0][name]" and "a.name" before the last name.
+func lastSegment(key []byte) (prefix, last []byte) {
+	key = bytes.TrimRight(key, "]")
+	if i := bytes.LastIndexAny(key, "[."); i >= 0 {
+		return key[:i], key[i+1:]
+	}
+	return nil, key
 }

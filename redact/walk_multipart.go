@@ -16,6 +16,7 @@ import (
 // walkMultipart reads multipart/*. boundary is a hint and may be "": a boundary
 // that the body does not have is looked for in the body.
 func (s *Scratch) walkMultipart(src []byte, c ctx, boundary string) {
+	src = s.lineFeeds(src)
 	sc, first, ok := multipart.Open(src, str(boundary))
 	if !ok {
 		s.malformed(src, 0, c, "")

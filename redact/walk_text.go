@@ -288,6 +288,9 @@ func indexFrom(b []byte, i int, c byte) int {
 // csvLike reports whether the first two lines have the same number of cells, more
 // than one, and the first looks like names.
 func csvLike(src []byte) bool {
+	if len(src) > 0 && (src[0] == '#' || src[0] == 's') {
+		src = src[textkv.Preamble(src):]
+	}
 	i := bytes.IndexByte(src, '\n')
 	if i < 3 || i > 4096 || i+1 >= len(src) {
 		return false
@@ -311,6 +314,7 @@ func csvLike(src []byte) bool {
 
 // headerDenied reports whether a cell of the first line is a denied key.
 func (s *Scratch) headerDenied(src []byte, c ctx) bool {
+	src = src[textkv.Preamble(src):]
 	delim, _ := textkv.Delimiter(src)
 	for pos, last := 0, false; !last; {
 		cell := textkv.ReadCell(src, pos, delim)

@@ -24,6 +24,9 @@ type element struct {
 	// later name child may be about; prevEnd is 0 if there is none.
 	prev, prevEnd int32
 	prevCtx       ctx
+	// key and keyEnd are the tag of the first name child if no value came before it:
+	// then values follow their names, as in a property list.
+	key, keyEnd int32
 }
 
 // markupWalk is the state of one walk over XML or HTML.
@@ -248,6 +251,13 @@ func (s *Scratch) nameSibling(w *markupWalk, name []byte) {
 	parent := &w.root
 	if n := len(s.elements) - 1; n > w.base {
 		parent = &s.elements[n-1]
+	}
+	me := s.top(w)
+	switch tag := w.src[me.name:me.nameEnd]; {
+	case parent.keyEnd == 0 && parent.prevEnd == 0:
+		parent.key, parent.keyEnd = me.name, me.nameEnd
+	case parent.keyEnd > parent.key && bytes.Equal(tag, w.src[parent.key:parent.keyEnd]):
+		parent.prevEnd = 0 // the value of the name before
 	}
 	parent.pair = s.nameVerdict(parent.c, name)
 	if !parent.pair.strong() && parent.pair.cookie() == 0 {

@@ -76,7 +76,7 @@ func naive(key string) string {
 	}
 	var out []byte
 	// Package norm leaves characters after an invalid byte composed.
-	for _, r := range norm.NFKD.String(strings.ToValidUTF8(key, "")) {
+	for _, r := range norm.NFKD.String(strings.ToValidUTF8(shortest(key), "")) {
 		if r < 0x80 {
 			out = AppendKey(out, []byte{byte(r)})
 		} else {
@@ -86,8 +86,37 @@ func naive(key string) string {
 	return string(out)
 }
 
+// shortest writes characters in more bytes than UTF-8 allows as they should be.
+func shortest(key string) string {
+	var out []byte
+	for i := 0; i < len(key); {
+		end := i + 1
+		for end < len(key) && key[end]&0xC0 == 0x80 {
+			end++
+		}
+		var v int
+		switch n := end - i; {
+		case n >= 2 && key[i]&0xFE == 0xC0:
+			end, v = i+2, int(key[i]&1)<<6|int(key[i+1]&0x3F)
+		case n >= 3 && key[i] == 0xE0 && key[i+1] < 0xA0:
+			end, v = i+3, int(key[i+1]&0x3F)<<6|int(key[i+2]&0x3F)
+		case n >= 4 && key[i] == 0xF0 && key[i+1] < 0x90:
+			end, v = i+4, int(key[i+1]&0x3F)<<12|int(key[i+2]&0x3F)<<6|int(key[i+3]&0x3F)
+		default:
+			out = append(out, key[i:end]...)
+			i = end
+			continue
+		}
+		if utf8.ValidRune(rune(v)) {
+			out = utf8.AppendRune(out, rune(v))
+		}
+		i = end
+	}
+	return string(out)
+}
+
 func FuzzKey(f *testing.F) {
-	for _, s := range []string{"", "user[password]", "ａ．ｂ", "Api-Key", "\xff\xc0\xa2", "e\u0301\u200d", "İſK"} {
+	for _, s := range []string{"", "user[password]", "ａ．ｂ", "Api-Key", "\xff\xc0\xa2", "p\xe0\x81\xa1\xc1\xb3\xf0\x80\x81\xb3", "e\u0301\u200d", "İſK"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) { checkKey(t, s) })

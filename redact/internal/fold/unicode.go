@@ -27,6 +27,9 @@ func appendUnicode(dst, key []byte) []byte {
 			continue
 		}
 		r, n := utf8.DecodeRune(key)
+		if n == 1 {
+			r, n = overlong(key)
+		}
 		if r < maxPaged {
 			p := pages[r/pageRunes].Load()
 			if p == nil {
@@ -40,6 +43,29 @@ func appendUnicode(dst, key []byte) []byte {
 		key = key[n:]
 	}
 	return dst
+}
+
+// overlong reads a character that is written with more bytes than UTF-8 allows, as
+// lenient decoders do ("p\xC1\xA1ssword"). What is none is one invalid byte.
+func overlong(b []byte) (r rune, n int) {
+	switch c := b[0]; {
+	case c == 0xC0 || c == 0xC1:
+		n, r = 2, rune(c&1)
+	case c == 0xE0:
+		n = 3
+	case c == 0xF0:
+		n = 4
+	}
+	if n == 0 || len(b) < n {
+		return utf8.RuneError, 1
+	}
+	for _, c := range b[1:n] {
+		if c&0xC0 != 0x80 {
+			return utf8.RuneError, 1
+		}
+		r = r<<6 | rune(c&0x3F)
+	}
+	return r, n
 }
 
 // Folded forms are kept by pages, made when the first rune of one is met: a client
@@ -143,6 +169,9 @@ func simpleFold(r rune) rune {
 // lookalike returns the Latin letter that a folded Cyrillic, Greek or other
 // letter is drawn like, or 0.
 func lookalike(r rune) byte {
+	if c, ok := smallCapitals[r]; ok {
+		return c
+	}
 	switch r {
 	case 'а', 'α', 'ɑ':
 		return 'a'
@@ -194,4 +223,10 @@ func lookalike(r rune) byte {
 		return 'z'
 	}
 	return 0
+}
+
+// smallCapitals are letters of their own in Unicode, without a decomposition.
+var smallCapitals = map[rune]byte{
+	'ᴀ': 'a', 'ʙ': 'b', 'ᴄ': 'c', 'ᴅ': 'd', 'ᴇ': 'e', 'ꜰ': 'f', 'ɢ': 'g', 'ʜ': 'h', 'ɪ': 'i', 'ᴊ': 'j', 'ᴋ': 'k', 'ʟ': 'l', 'ᴍ': 'm',
+	'ɴ': 'n', 'ᴏ': 'o', 'ᴘ': 'p', 'ꞯ': 'q', 'ʀ': 'r', 'ꜱ': 's', 'ᴛ': 't', 'ᴜ': 'u', 'ᴠ': 'v', 'ᴡ': 'w', 'ʏ': 'y', 'ᴢ': 'z',
 }

@@ -87,3 +87,26 @@ func Delimiter(src []byte) (delim byte, n int) {
 	}
 	return delim, n
 }
+
+// Preamble is the length of lines before the header of a CSV: "sep=;" as
+// spreadsheets write it, and comments. A comment has not as many cells as the line
+// behind it; "#id,name" is a header.
+func Preamble(src []byte) int {
+	pos := 0
+	for pos < len(src) && (src[pos] == '#' || len(src)-pos > 4 && bytes.EqualFold(src[pos:pos+4], []byte("sep="))) {
+		n := bytes.IndexByte(src[pos:], '\n') + 1
+		if n == 0 || pos+n == len(src) {
+			break
+		}
+		if src[pos] == '#' {
+			delim, cells := Delimiter(src[pos+n:])
+			if d, k := Delimiter(src[pos:]); src[pos+n] != '#' && d == delim && k == cells {
+				break
+			}
+		} else if n > len("sep=;\r\n") {
+			break
+		}
+		pos += n
+	}
+	return pos
+}
