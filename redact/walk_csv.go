@@ -8,6 +8,7 @@ import (
 	"encoding/binary"
 	"math/bits"
 
+	"github.com/apispan/apispan/redact/internal/field"
 	"github.com/apispan/apispan/redact/internal/textkv"
 )
 
@@ -22,7 +23,11 @@ func (s *Scratch) walkCSV(src []byte, c ctx) {
 	src = s.lineFeeds(src)
 	pos := textkv.Preamble(src)
 	delim, n := textkv.Delimiter(src[pos:])
-	s.inPlace(0, src[:pos], withoutCut(c))
+	aside := pos
+	if pos < len(src) && src[pos] == '#' { // maybe a comment
+		aside, _ = field.EndOfLine(src, pos)
+	}
+	s.inPlace(0, src[:aside], withoutCut(c))
 	base := len(s.columns)
 	defer func() { s.columns = s.columns[:base] }()
 	var worst ctx

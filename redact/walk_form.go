@@ -240,6 +240,9 @@ func (s *Scratch) formPairs(src []byte, c ctx) {
 		switch {
 		case own.flags&flagNameKey != 0:
 			named, group = s.nameVerdict(c, s.unescape(src[p.Val:p.End], true)), prefix
+			if c.cut && p.End == len(src) && !named.strong() {
+				break // maybe the beginning of another name
+			}
 			if named.strong() && val.End > val.Val && !nameFirst && bytes.Equal(valGroup, prefix) {
 				s.formNamed(src, &val, c, named)
 			}
@@ -252,6 +255,9 @@ func (s *Scratch) formPairs(src []byte, c ctx) {
 		default:
 			val, valGroup = *p, prefix
 		}
+	}
+	if c.cut && !nameFirst && val.End > val.Val {
+		s.formNamed(src, &val, c, verdict{act: actMask}) // its name was cut off
 	}
 }
 

@@ -25,6 +25,8 @@ var lateNames = map[string]bool{
 	"url-x-userinfo-only-user": true,
 	"url-x-proxy-path":         true,
 	"b-val-echo-before":        true,
+	"nt-form-pair-rev":         true,
+	"nt-plist-rev":             true,
 }
 
 // TestEveryPrefix cuts every case at every byte: the part of a secret that is left

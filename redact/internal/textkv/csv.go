@@ -100,7 +100,7 @@ func Preamble(src []byte) int {
 		}
 		if src[pos] == '#' {
 			delim, cells := Delimiter(src[pos+n:])
-			if d, k := Delimiter(src[pos:]); src[pos+n] != '#' && d == delim && k == cells {
+			if d, k := Delimiter(src[pos:]); src[pos+n] != '#' && d == delim && k == cells && (k > 1 || bytes.IndexByte(src[pos:pos+n], ' ') < 0) {
 				break
 			}
 		} else if n > len("sep=;\r\n") {
