@@ -4,6 +4,7 @@
 package fromspan
 
 import (
+	"net/netip"
 	"strings"
 
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/exchange"
@@ -75,16 +76,40 @@ func (r *Reader) readPeers(ex *exchange.Exchange) {
 	ex.PeerPort = r.port(fieldPeerPort)
 	ex.LocalAddress = bareAddress(r.text(fieldLocalAddress))
 	ex.LocalPort = r.port(fieldLocalPort)
-	ex.ClientAddress = bareAddress(r.text(fieldClientAddress))
+	ex.ClientAddress = clientAddress(r.text(fieldClientAddress))
 	ex.ClientPort = r.port(fieldClientPort)
 	if ex.PeerPort == 0 {
 		ex.PeerPort = r.port(fieldNetPeerPort)
 	}
 	if ex.Direction == exchange.Incoming && ex.ClientAddress == "" {
 		// The socket's peer is the client, or the last proxy before us.
-		ex.ClientAddress = ex.PeerAddress
+		ex.ClientAddress = clientAddress(ex.PeerAddress)
 		if ex.ClientPort == 0 {
 			ex.ClientPort = ex.PeerPort
 		}
 	}
+}
+
+// clientAddress is the first address of a list, as X-Forwarded-For has it, without port
+// and zone. What is neither an address nor what redaction leaves of one is none: a word
+// such as "unknown" would be one caller for all whom nobody knows.
+func clientAddress(s string) string {
+	s, _, _ = strings.Cut(s, ",")
+	s = strings.Trim(strings.TrimSpace(s), `"`)
+	for _, mark := range [...]string{"hmac:", "enc:", "[REDACTED", "***"} {
+		if strings.HasPrefix(s, mark) {
+			return s
+		}
+	}
+	s = bareAddress(s)
+	if addr, err := netip.ParseAddr(s); err == nil {
+		if addr.Zone() != "" {
+			s, _, _ = strings.Cut(s, "%")
+		}
+		return s
+	}
+	if len(s) == 64 && strings.Trim(s, "0123456789abcdef") == "" { // a digest
+		return s
+	}
+	return ""
 }

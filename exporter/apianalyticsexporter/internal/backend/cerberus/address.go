@@ -57,7 +57,75 @@ func (s *scratch) appendRemoteAddr(dst []byte, ex *exchange.Exchange, key string
 	case wire.IsToken(addr):
 		return s.hash.appendHMAC(dst, key, addr)
 	}
+	if !isAddress(addr) { // "unknown", a host, a socket's path: one hash for all of the kind
+		return append(dst, "null"...)
+	}
 	return s.hash.appendHMAC(dst, key, normalizeIP(stripPort(addr)))
+}
+
+// isAddress reports whether s is an IP address, with or without a port.
+func isAddress(s string) bool {
+	text, _, _ := strings.Cut(stripPort(strings.TrimSpace(s)), "%")
+	_, err := netip.ParseAddr(text)
+	return err == nil
+}
+
+// addressFields are header fields that say who called.
+var addressFields = map[string]bool{
+	"cf-connecting-ip": true, "cf-connecting-ipv6": true, "cf-pseudo-ipv4": true, "client-ip": true, "do-connecting-ip": true,
+	"fastly-client-ip": true, "fly-client-ip": true, "forwarded": true, "forwarded-for": true, "remote-addr": true,
+	"true-client-ip": true, "x-appengine-user-ip": true, "x-azure-clientip": true, "x-azure-socketip": true, "x-client-ip": true,
+	"x-cluster-client-ip": true, "x-envoy-external-address": true, "x-forwarded": true, "x-forwarded-for": true,
+	"x-nf-client-connection-ip": true, "x-original-forwarded-for": true, "x-originating-ip": true, "x-real-ip": true,
+	"x-remote-addr": true, "x-remote-ip": true, "x-vercel-forwarded-for": true,
+}
+
+// appendAddresses appends a header field as a JSON string if it holds addresses: by its
+// name, or because it is a list of nothing else. Each is hashed like remote_addr; without
+// a key, and what is none, is masked.
+func (s *scratch) appendAddresses(dst []byte, fields []exchange.Header, key string) (out []byte, ok bool) {
+	named := addressFields[fields[0].Name]
+	if fields[0].Name == "host" { // the server's
+		return dst, false
+	}
+	start := len(dst)
+	dst = append(dst, '"')
+	n := 0
+	for i := range fields {
+		for _, value := range fields[i].Values {
+			for one := range strings.SplitSeq(value, ",") {
+				one = strings.TrimSpace(one)
+				if one == "" && !named {
+					return dst[:start], false
+				}
+				if n > 0 {
+					dst = append(dst, ", "...)
+				}
+				n++
+				switch {
+				case isAddress(one) && strings.ContainsAny(one, ".:"):
+					if key == "" {
+						dst = append(dst, redacted...)
+						continue
+					}
+					at := len(dst)
+					dst = s.hash.appendHMAC(dst, key, normalizeIP(stripPort(one)))
+					copy(dst[at:], dst[at+1:len(dst)-1]) // without quotation marks
+					dst = dst[:len(dst)-2]
+				case !named:
+					return dst[:start], false
+				case wire.IsToken(one), isDigest(one):
+					dst = wire.AppendEscaped(dst, one)
+				default:
+					dst = append(dst, redacted...)
+				}
+			}
+		}
+	}
+	if n == 0 {
+		return dst[:start], false
+	}
+	return append(dst, '"'), true
 }
 
 // isDigest reports whether s is what appendHMAC makes.

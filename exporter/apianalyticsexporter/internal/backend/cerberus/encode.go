@@ -197,6 +197,9 @@ func (s *scratch) appendHeaderValue(dst []byte, fields []exchange.Header, key st
 	case "authorization":
 		return s.appendAuthorization(dst, fields, key)
 	}
+	if out, ok := s.appendAddresses(dst, fields, key); ok {
+		return out
+	}
 	dst = append(dst, '"')
 	first := true
 	for i := range fields {

@@ -12,6 +12,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"unicode"
 	"time"
 
 	"go.opentelemetry.io/collector/config/configopaque"
@@ -39,7 +40,9 @@ type Config struct {
 	// (the default) for named environments not in ProductionEnvironments.
 	Development Switch `mapstructure:"development"`
 	// ProductionEnvironments are the values of deployment.environment.name that
-	// are production, compared without case. Default "production" and "prod".
+	// are production, compared without case, alone or as a word of the value
+	// ("prod-eu", "production-1") beside none that denies it ("non-prod", "prod-test").
+	// Default "production", "prod", "prd" and "live".
 	ProductionEnvironments []string `mapstructure:"production_environments"`
 	// SDK presents events as those of one of ReadMe's SDKs: "dotnet", "node",
 	// "php", "python" or "ruby" is named in log.creator, and with "php" the names
@@ -137,7 +140,7 @@ func (c *Config) NewEncoder(b backend.Build) (backend.Encoder, error) {
 	}
 	production := slices.Clone(c.ProductionEnvironments)
 	if production == nil {
-		production = []string{"production", "prod"}
+		production = []string{"production", "prod", "prd", "live"}
 	}
 	creator := append([]byte(nil), `{"name":"readme-metrics (`...)
 	creator = append(creator, cmp.Or(c.SDK, "apispan")...)
@@ -196,5 +199,58 @@ func (e *Encoder) isDevelopment(environment string) bool {
 			return false
 		}
 	}
+	words := wordsOf(environment)
+	if slices.ContainsFunc(words, func(w string) bool { return notProduction[w] }) {
+		return true
+	}
+	for _, p := range e.production {
+		if want := wordsOf(p); len(want) > 0 && containsWords(words, want) {
+			return false
+		}
+	}
 	return true
+}
+
+// notProduction are words beside which another such as "prod" is no production.
+var notProduction = map[string]bool{
+	"non": true, "not": true, "no": true, "pre": true, "post": true, "like": true, "dev": true, "devel": true, "develop": true,
+	"development": true, "test": true, "tests": true, "testing": true, "qa": true, "uat": true, "stage": true, "staging": true,
+	"stg": true, "sandbox": true, "local": true, "demo": true, "preview": true, "mock": true, "fake": true, "shadow": true,
+	"load": true, "perf": true, "ci": true, "copy": true, "clone": true, "mirror": true,
+}
+
+// wordsOf returns the words of a name in lower case: runs of letters or of digits.
+func wordsOf(name string) (words []string) {
+	kind := func(r rune) int {
+		switch {
+		case unicode.IsLetter(r):
+			return 1
+		case unicode.IsDigit(r):
+			return 2
+		}
+		return 0
+	}
+	start, last := 0, 0
+	name = strings.ToLower(name)
+	for i, r := range name + " " {
+		k := kind(r)
+		if k == last {
+			continue
+		}
+		if last != 0 {
+			words = append(words, name[start:i])
+		}
+		start, last = i, k
+	}
+	return words
+}
+
+// containsWords reports whether want stands in words, in one piece.
+func containsWords(words, want []string) bool {
+	for i := 0; i+len(want) <= len(words); i++ {
+		if slices.Equal(words[i:i+len(want)], want) {
+			return true
+		}
+	}
+	return false
 }
