@@ -130,9 +130,19 @@ func FieldIn(text string, n Name) []string {
 			folded = append(folded, value)
 		}
 	}
+	EachField(text, take)
+	if len(exact) > 0 {
+		return exact
+	}
+	return folded
+}
+
+// EachField calls take for each field of a header in one text, in the shapes that FieldIn
+// reads.
+func EachField(text string, take func(name, value string)) {
 	text = strings.TrimSpace(text)
 	if text == "" {
-		return nil
+		return
 	}
 	switch text[0] {
 	case '{':
@@ -150,10 +160,6 @@ func FieldIn(text string, n Name) []string {
 			lineIn(line, take)
 		}
 	}
-	if len(exact) > 0 {
-		return exact
-	}
-	return folded
 }
 
 // eachScalar is a JSON value that is one or an array of some.

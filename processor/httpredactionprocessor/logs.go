@@ -10,6 +10,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/plog"
 
 	"github.com/apispan/apispan/internal/httpattr"
+	"github.com/apispan/apispan/redact"
 )
 
 func (r *redactor) processLogs(ctx context.Context, ld plog.Logs) (plog.Logs, error) {
@@ -113,6 +114,6 @@ func (w *walker) content(v pcommon.Value) (remove bool) {
 		out, ef := w.text(placeLogBody, v.Str())
 		return apply(v, out, ef)
 	default:
-		return w.tree(placeLogBody, w.bodyNode(placeLogBody), v, 0)
+		return w.tree(placeLogBody, w.bodyNode(placeLogBody, redact.Request), v, 0)
 	}
 }

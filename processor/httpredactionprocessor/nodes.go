@@ -3,7 +3,10 @@
 
 package httpredactionprocessor
 
-import "github.com/apispan/apispan/redact"
+import (
+	"github.com/apispan/apispan/internal/httpattr"
+	"github.com/apispan/apispan/redact"
+)
 
 // node is a position in a structured value. failed is set if the engine panicked
 // on the way to it: the value must go.
@@ -87,6 +90,17 @@ func (w *walker) leafBytes(p place, n node, value []byte) (out []byte, ef redact
 	return []byte(text), ef
 }
 
-func (w *walker) bodyNode(p place) node {
-	return w.step(p, func() redact.Node { return w.e.BodyNode(redact.Request) })
+func (w *walker) bodyNode(p place, side redact.Side) node {
+	return w.step(p, func() redact.Node { return w.e.BodyNode(side) })
+}
+
+// bodySide says whose body the value of a key is, and false if it is none.
+func (ki *keyInfo) bodySide() (side redact.Side, ok bool) {
+	switch ki.canonical {
+	case httpattr.RequestBody:
+		return redact.Request, true
+	case httpattr.ResponseBody:
+		return redact.Response, true
+	}
+	return 0, false
 }

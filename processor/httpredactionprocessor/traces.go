@@ -114,6 +114,7 @@ func (w *walker) span(span ptrace.Span) (ok bool) {
 	for _, ev := range span.Events().All() {
 		w.setText(placeEvent, ev.Name(), ev.SetName)
 		w.gather(ev.Attributes())
+		w.payload(ev)
 		w.attributes(ev.Attributes(), placeEvent)
 	}
 	for _, l := range span.Links().All() {
@@ -126,6 +127,30 @@ func (w *walker) span(span ptrace.Span) (ok bool) {
 	w.end()
 	w.tally.items++
 	return true
+}
+
+// What the body of a payload event is, by its phase.
+var (
+	payloadRequest  = newVocabulary(nil, aliases{httpattr.PayloadBody: httpattr.RequestBody}).info(httpattr.PayloadBody)
+	payloadResponse = newVocabulary(nil, aliases{httpattr.PayloadBody: httpattr.ResponseBody}).info(httpattr.PayloadBody)
+)
+
+// payload has the body of a payload event read as one. The infos are shared, so they must
+// remember nothing; a body's never does.
+func (w *walker) payload(ev ptrace.SpanEvent) {
+	if ev.Name() != httpattr.PayloadEvent {
+		return
+	}
+	for i, ki := range w.infos {
+		if ki.key != httpattr.PayloadBody {
+			continue
+		}
+		info := *payloadRequest
+		if phase, ok := ev.Attributes().Get(httpattr.PayloadPhase); ok && httpattr.IsResponsePhase(phase.AsString()) {
+			info = *payloadResponse
+		}
+		w.infos[i] = &info
+	}
 }
 
 // spanName redacts a span name. Names of the form "GET /orders/1?x=y", which some

@@ -6,6 +6,7 @@ package httpredactionprocessor
 import (
 	"math"
 	"strconv"
+	"strings"
 	"unsafe"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
@@ -29,9 +30,16 @@ func (w *walker) value(p place, key string, ki *keyInfo, v pcommon.Value) (remov
 		if ki.fields != "" {
 			return w.fields(p, ki.fields, v.Map())
 		}
+		if side, ok := ki.bodySide(); ok {
+			return w.tree(p, w.bodyNode(p, side), v, 0)
+		}
 		return w.tree(p, w.node(p, key), v, 0)
 	case pcommon.ValueTypeSlice:
-		if !ki.each {
+		// A list of texts is a list of values; one of structures is a parsed document.
+		if side, ok := ki.bodySide(); ok && structured(v.Slice()) {
+			return w.tree(p, w.bodyNode(p, side), v, 0)
+		}
+		if !ki.each && (ki.fields == "" || !areLines(v.Slice())) {
 			return w.tree(p, w.node(p, key), v, 0)
 		}
 		return w.list(p, key, ki, v.Slice())
@@ -39,6 +47,28 @@ func (w *walker) value(p place, key string, ki *keyInfo, v pcommon.Value) (remov
 		out, ef := w.attribute(p, ki, w.scalar(v))
 		return apply(v, out, ef)
 	}
+}
+
+// structured reports whether a list has structures in it.
+func structured(s pcommon.Slice) bool {
+	for _, e := range s.All() {
+		if t := e.Type(); t == pcommon.ValueTypeMap || t == pcommon.ValueTypeSlice {
+			return true
+		}
+	}
+	return false
+}
+
+// areLines reports whether all elements of a list are lines "name: value". In a list in
+// which names and values take turns, as Node's rawHeaders, names have no colon.
+func areLines(s pcommon.Slice) bool {
+	for _, e := range s.All() {
+		name, _, ok := strings.Cut(e.Str(), ":")
+		if !ok || name == "" || strings.ContainsAny(name, " \t\"{[") {
+			return false
+		}
+	}
+	return true
 }
 
 func (w *walker) textValue(p place, ki *keyInfo, v pcommon.Value) (remove bool) {

@@ -47,6 +47,9 @@ type Exchange struct {
 	Path   string // begins with "/", still percent-encoded
 	Query  string // raw, without "?"
 	Route  string // template such as "/users/{id}"
+	// Operation is what a path does that serves many: "tools/call get_user" (MCP,
+	// JSON-RPC), "mutation AddUser" (GraphQL). Empty for others.
+	Operation string
 
 	// Status is the response status code; 0 means no response was received.
 	Status int

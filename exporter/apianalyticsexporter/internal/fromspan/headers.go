@@ -5,12 +5,14 @@ package fromspan
 
 import (
 	"cmp"
+	"encoding/json"
 	"slices"
 	"strings"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/exchange"
+	"github.com/apispan/apispan/internal/caller"
 )
 
 // rawHeader is a header before sorting. rewritten is true if the name had to be changed
@@ -19,6 +21,7 @@ type rawHeader struct {
 	exchange.Header
 
 	rewritten bool
+	text      bool // it came in one text with others
 }
 
 // headerSet collects one side's headers; it is reused from span to span.
@@ -45,12 +48,68 @@ func (r *Reader) addHeaders(a alias, v pcommon.Value) {
 	case readResponseHeaders:
 		set = &r.response
 	}
-	if v.Type() == pcommon.ValueTypeMap {
+	switch v.Type() {
+	case pcommon.ValueTypeMap:
 		for name, value := range v.Map().All() {
+			r.addHeader(set, name, value, true)
+		}
+	case pcommon.ValueTypeStr: // JSON, or the lines of HTTP
+		r.addFields(set, v.Str())
+	case pcommon.ValueTypeSlice:
+		for _, e := range v.Slice().All() {
+			r.addElement(set, e)
+		}
+	}
+}
+
+// addElement files an element of a list of fields: a line "name: value", a pair, or a map
+// of name (or key) and value, or of one field.
+func (r *Reader) addElement(set *headerSet, e pcommon.Value) {
+	switch e.Type() {
+	case pcommon.ValueTypeStr:
+		r.addFields(set, e.Str())
+	case pcommon.ValueTypeSlice:
+		if s := e.Slice(); s.Len() >= 2 {
+			r.addHeader(set, scalar(s.At(0)), s.At(1), true)
+		}
+	case pcommon.ValueTypeMap:
+		m := e.Map()
+		for _, key := range [...]string{"name", "key"} {
+			name, ok := m.Get(key)
+			value, has := m.Get("value")
+			if ok && has {
+				r.addHeader(set, scalar(name), value, true)
+				return
+			}
+		}
+		for name, value := range m.All() {
 			r.addHeader(set, name, value, true)
 		}
 	}
 }
+
+// addFields files the fields of a header in one text. Lines of one name are one field.
+func (r *Reader) addFields(set *headerSet, text string) {
+	caller.EachField(text, func(name, value string) {
+		name, _, ok := headerName(name)
+		if !ok {
+			return
+		}
+		value = validUTF8(value)
+		for i := range set.raw {
+			if h := &set.raw[i]; h.text && h.Name == name {
+				h.Values = append(h.Values, value)
+				return
+			}
+		}
+		if len(set.raw) < maxFields {
+			set.raw = append(set.raw, rawHeader{Header: exchange.Header{Name: name, Values: []string{value}}, rewritten: true, text: true})
+		}
+	})
+}
+
+// maxFields bounds the fields that come in one text.
+const maxFields = 256
 
 // addHeader files a header field. other is set if it came under another key than the
 // current one, which wins over it.
@@ -72,7 +131,7 @@ func (r *Reader) addHeader(set *headerSet, name string, v pcommon.Value, other b
 		}
 	case pcommon.ValueTypeMap, pcommon.ValueTypeEmpty:
 	default:
-		r.values = append(r.values, scalar(v))
+		r.values = appendLines(r.values, scalar(v))
 	}
 	if len(r.values) == start {
 		return
@@ -81,6 +140,17 @@ func (r *Reader) addHeader(set *headerSet, name string, v pcommon.Value, other b
 		Header:    exchange.Header{Name: name, Values: r.values[start:len(r.values):len(r.values)]},
 		rewritten: rewritten,
 	})
+}
+
+// appendLines appends a field value; an array of texts in JSON is its lines.
+func appendLines(values []string, s string) []string {
+	if strings.HasPrefix(s, `["`) && strings.HasSuffix(s, `"]`) {
+		var lines []string
+		if json.Unmarshal([]byte(s), &lines) == nil && len(lines) > 0 {
+			return append(values, lines...)
+		}
+	}
+	return append(values, s)
 }
 
 // sorted returns the headers in name order, one entry a name.

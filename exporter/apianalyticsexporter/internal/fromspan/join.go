@@ -80,6 +80,37 @@ func (r *Reader) join(part *Part) {
 	}
 }
 
+// events reads what a producer has put into events of the span: "http.request" and
+// "http.response" with the keys of spans, or "payload" with the body of one phase.
+func (r *Reader) events(span ptrace.Span) {
+	for _, e := range span.Events().All() {
+		switch e.Name() {
+		case "http.request", "http.response":
+			more := new(Reader)
+			more.collect(e.Attributes())
+			for f := range fieldUserID {
+				if r.have[f] == 0 && more.have[f] != 0 {
+					r.have[f], r.attr[f] = more.have[f], more.attr[f]
+				}
+			}
+			r.request.add(&more.request)
+			r.response.add(&more.response)
+		case httpattr.PayloadEvent:
+			body, ok := e.Attributes().Get(httpattr.PayloadBody)
+			if !ok {
+				continue
+			}
+			f := fieldReqBody
+			if phase, _ := e.Attributes().Get(httpattr.PayloadPhase); httpattr.IsResponsePhase(phase.AsString()) {
+				f = fieldRespBody
+			}
+			if r.have[f] == 0 && !isUnset(body, f) {
+				r.have[f], r.attr[f] = 1, body
+			}
+		}
+	}
+}
+
 // read reads the attributes of a further span of the call, or returns nil if they must
 // not be used.
 func (r *Reader) read(attrs pcommon.Map) *Reader {

@@ -106,6 +106,7 @@ func (r *Reader) ReadPart(span ptrace.Span, part *Part) (*exchange.Exchange, Ski
 	}
 	r.reset()
 	r.collect(span.Attributes())
+	r.events(span)
 
 	method := r.method()
 	if method != "" && part.Skip == Taken {
@@ -178,6 +179,7 @@ func (r *Reader) ReadPart(span ptrace.Span, part *Part) (*exchange.Exchange, Ski
 	r.readURL(ex)
 	r.addHost(ex)
 	r.readPeers(ex)
+	r.readOperation(ex)
 	r.readMetadata(ex)
 
 	r.readWeight(ex, span, part.Ours)
@@ -213,6 +215,10 @@ func (r *Reader) collect(attrs pcommon.Map) {
 			}
 			continue
 		}
+		if isOperationKey(key) {
+			r.addOperation(key, v)
+			continue
+		}
 		e, name := httpattr.Below(key)
 		if e == nil {
 			continue
@@ -238,8 +244,9 @@ func isUnset(v pcommon.Value, f field) bool {
 		return true
 	case pcommon.ValueTypeStr:
 		return v.Str() == "" && f != fieldReqBody && f != fieldRespBody
-	case pcommon.ValueTypeMap:
-		return true // no field is a structure
+	case pcommon.ValueTypeMap, pcommon.ValueTypeSlice:
+		// Only a body is a structure, and only of some fields the first of a list counts.
+		return v.Type() == pcommon.ValueTypeMap && f != fieldReqBody && f != fieldRespBody
 	default:
 		return false
 	}
@@ -339,8 +346,8 @@ func (r *Reader) readBody(b *exchange.Body, content, size, truncated, incomplete
 	case pcommon.ValueTypeBytes:
 		b.Data = string(v.Bytes().AsRaw())
 		b.Binary = true
-	case pcommon.ValueTypeSlice:
-		return // the convention forbids parsed structures
+	case pcommon.ValueTypeSlice, pcommon.ValueTypeMap:
+		b.Data = string(appendJSON(nil, v, 0)) // a body that the producer has parsed
 	default:
 		b.Data = scalar(v)
 	}

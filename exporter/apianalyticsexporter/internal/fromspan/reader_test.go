@@ -315,7 +315,7 @@ func TestReadAliases(t *testing.T) {
 			name: "empty body is captured", kind: ptrace.SpanKindServer,
 			attrs: map[string]any{"http.request.method": "GET", "http.request.body.content": "", "http.response.body.content": map[string]any{"parsed": 1}},
 			check: func(e *exchange.Exchange) (any, any) {
-				return []any{e.Request.Body, e.Response.Body}, []any{exchange.Body{Captured: true, Size: -1}, exchange.Body{Size: -1}}
+				return []any{e.Request.Body, e.Response.Body}, []any{exchange.Body{Captured: true, Size: -1}, exchange.Body{Data: `{"parsed":1}`, Captured: true, Size: -1}}
 			},
 		},
 	} {

@@ -4,6 +4,7 @@
 package fromspan
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"io"
@@ -209,4 +210,56 @@ func plain(x any, depth int) (any, bool) {
 		return v, true
 	}
 	return x, true
+}
+
+// appendJSON appends a structure as JSON, in its own order.
+func appendJSON(dst []byte, v pcommon.Value, depth int) []byte {
+	switch v.Type() {
+	case pcommon.ValueTypeMap:
+		if depth > 2*maxDepth {
+			return append(dst, "null"...)
+		}
+		dst = append(dst, '{')
+		n := 0
+		for k, e := range v.Map().All() {
+			if n++; n > 1 {
+				dst = append(dst, ',')
+			}
+			dst = append(appendJSONText(dst, k), ':')
+			dst = appendJSON(dst, e, depth+1)
+		}
+		return append(dst, '}')
+	case pcommon.ValueTypeSlice:
+		if depth > 2*maxDepth {
+			return append(dst, "null"...)
+		}
+		dst = append(dst, '[')
+		for i, e := range v.Slice().All() {
+			if i > 0 {
+				dst = append(dst, ',')
+			}
+			dst = appendJSON(dst, e, depth+1)
+		}
+		return append(dst, ']')
+	case pcommon.ValueTypeInt, pcommon.ValueTypeBool:
+		return append(dst, scalar(v)...)
+	case pcommon.ValueTypeDouble:
+		b, err := json.Marshal(v.Double())
+		if err != nil { // no number
+			return append(dst, "null"...)
+		}
+		return append(dst, b...)
+	case pcommon.ValueTypeEmpty:
+		return append(dst, "null"...)
+	default:
+		return appendJSONText(dst, scalar(v))
+	}
+}
+
+func appendJSONText(dst []byte, s string) []byte {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	_ = enc.Encode(validUTF8(s)) // a text always can be
+	return append(dst, bytes.TrimRight(b.Bytes(), "\n")...)
 }

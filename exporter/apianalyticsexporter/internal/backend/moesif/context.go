@@ -5,6 +5,7 @@ package moesif
 
 import (
 	"strconv"
+	"strings"
 
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/wire"
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/exchange"
@@ -14,16 +15,24 @@ import (
 // for. An application's metadata of that name is left out.
 const ownMetadata = "apispan"
 
-// appendActionName appends "METHOD /route", which has few different values, or
-// the span's name where no route is known.
+// appendActionName appends "METHOD /route", which has few different values, with the
+// operation of a path that has many, or the span's name where no route is known.
 func appendActionName(dst []byte, ex *exchange.Exchange) []byte {
 	if ex.Route == "" {
-		return appendText(dst, `,"action_name":`, ex.SpanName)
+		name := ex.SpanName
+		if ex.Operation != "" && !strings.Contains(name, ex.Operation) {
+			name = strings.TrimSpace(name + " " + ex.Operation)
+		}
+		return appendText(dst, `,"action_name":`, name)
 	}
 	dst = append(dst, `,"action_name":"`...)
 	dst = wire.AppendEscaped(dst, ex.Method)
 	dst = append(dst, ' ')
 	dst = wire.AppendEscaped(dst, ex.Route)
+	if ex.Operation != "" {
+		dst = append(dst, ' ')
+		dst = wire.AppendEscaped(dst, ex.Operation)
+	}
 	return append(dst, '"')
 }
 

@@ -5,6 +5,7 @@ package readme
 
 import (
 	"net/http"
+	"net/url"
 	"strconv"
 	"time"
 
@@ -127,6 +128,10 @@ func (e *Encoder) appendEntry(dst []byte, ex *exchange.Exchange) []byte {
 		dst = wire.AppendRoute(dst, ex.Route)
 	} else {
 		dst = wire.AppendPath(dst, ex.Path)
+	}
+	if ex.Operation != "" { // of a path that serves many
+		dst = append(dst, '#')
+		dst = append(dst, url.PathEscape(ex.Operation)...)
 	}
 	dst = append(dst, `","startedDateTime":`...)
 	dst = wire.AppendTime(dst, ex.Start)
