@@ -304,9 +304,12 @@ func (e *core) report(a answer) {
 		return
 	}
 	if a.outcome == outcomeOutage && !e.outage.Swap(true) {
+		e.set.Logger.Warn("the backend refuses us, not the events: nothing is dropped, they wait in the queue until it takes one",
+			zap.String("backend", e.choice.name), zap.Int("status", a.status), zap.Error(a.err))
 		componentstatus.ReportStatus(e.host, componentstatus.NewRecoverableErrorEvent(a.err))
 	}
 	if a.outcome == outcomeDelivered && e.outage.Load() && e.outage.Swap(false) {
+		e.set.Logger.Info("the backend takes events again", zap.String("backend", e.choice.name))
 		e.reportWell()
 	}
 }

@@ -6,8 +6,6 @@ package apianalyticsexporter
 import (
 	"cmp"
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -224,10 +222,6 @@ func newNoAnswer(name string, events int, err error) *sendError {
 	e := &sendError{backend: name, events: events, kind: "the connection failed"}
 	var (
 		dns      *net.DNSError
-		verify   *tls.CertificateVerificationError
-		record   tls.RecordHeaderError
-		alert    tls.AlertError
-		unknown  x509.UnknownAuthorityError
 		netError net.Error
 	)
 	switch {
@@ -237,8 +231,8 @@ func newNoAnswer(name string, events int, err error) *sendError {
 		e.kind, e.cause = "timeout", context.DeadlineExceeded
 	case errors.As(err, &dns):
 		e.kind = "the host name could not be resolved"
-	case errors.As(err, &verify), errors.As(err, &unknown), errors.As(err, &record), errors.As(err, &alert):
-		e.kind = "TLS handshake failed"
+	case tlsFailure(err) != "":
+		e.kind = tlsFailure(err)
 	case errors.Is(err, syscall.ECONNREFUSED):
 		e.kind = "connection refused"
 	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):

@@ -6,6 +6,7 @@ package apianalyticsexporter
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 
 	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.uber.org/zap"
@@ -26,6 +27,7 @@ type translator struct {
 	tel              *telemetry
 	logger           *zap.Logger
 	unredacted       limitedLog
+	hinted           [len(dropHints)]atomic.Bool
 	ignored          limitedLog
 	sampler          *sampler // nil keeps everything
 	calls            fromspan.Options
@@ -113,6 +115,24 @@ func (t *translator) translate(ctx context.Context, td ptrace.Traces) *request {
 	return newRequest(t.name, items)
 }
 
+// dropHints are reasons that are usually a mistake of the configuration: an event lacks
+// what its backend requires. They are said once.
+var dropHints = [...]struct {
+	reason backend.Drop
+	text   string
+}{
+	{backend.DropNoIdentity, "dropped events without a consumer, which this backend requires: set `identity` in http_redaction or WithIdentity in the application so that spans have apispan.consumer.id, user.id or enduser.id, and let the policy keep it or make it an HMAC token, since a masked one is none; this is said once, further ones are counted in events_dropped as no_identity"},
+	{backend.DropNoStatus, "dropped events without a response status, which this backend requires: spans need http.response.status_code, or the calls ended before there was a response; this is said once, further ones are counted in events_dropped as no_status"},
+}
+
+func (t *translator) hint(drops map[string]int) {
+	for i, h := range dropHints {
+		if n := drops[string(h.reason)]; n > 0 && !t.hinted[i].Swap(true) {
+			t.logger.Warn(h.text, zap.String("backend", t.name), zap.Int("events", n))
+		}
+	}
+}
+
 // missingKey says what events lack without the key, or is nil.
 func missingKey(k backend.Keyed) error {
 	if k == nil {
@@ -131,6 +151,7 @@ func (t *translator) report(ctx context.Context, n *tally) {
 	for reason, k := range n.skips {
 		t.tel.skipped(ctx, reason, k)
 	}
+	t.hint(n.drops)
 	t.unredacted.warn(t.logger,
 		"dropped events that the http_redaction processor has not stamped: put the processor into this pipeline, or set require_redaction to false",
 		n.drops[reasonUnredacted])

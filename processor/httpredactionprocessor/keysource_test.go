@@ -14,6 +14,8 @@ import (
 
 	"go.opentelemetry.io/collector/component/componentstatus"
 	"go.opentelemetry.io/collector/component/componenttest"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 )
 
 const sourcePolicy = `
@@ -111,10 +113,16 @@ func TestKeySourceShortKey(t *testing.T) {
 	srv, key := keyService(t)
 	key.Store("short-key")
 	r := redactorFor(t, fmt.Sprintf(sourcePolicy, srv.URL), componenttest.NewTelemetry())
+	core, logs := observer.New(zap.ErrorLevel)
+	r.logger = zap.New(core)
 	if err := r.start(t.Context(), componenttest.NewNopHost()); err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = r.shutdown(t.Context()) }()
+	said := logs.FilterMessageSnippet("An HMAC key is missing").FilterField(zap.Strings("keys", []string{"c1"}))
+	if said.Len() == 0 {
+		t.Errorf("the log does not name the key: %v", logs.All())
+	}
 	if user, address := userToken(t, r); user != "[REDACTED]" || address != "[REDACTED]" {
 		t.Errorf("%q, %q", user, address)
 	}

@@ -217,16 +217,16 @@ func (r *redactor) reloadKeys(ctx context.Context, host component.Host) (ready b
 // return as OK, once per change.
 func (r *redactor) checkKeys(ctx context.Context, host component.Host, first bool) (ready bool) {
 	was := !r.toldMissing
-	var missing int64
+	var missing []string
 	for _, k := range r.policy.Keys() {
 		if !k.Loaded {
-			missing++
+			missing = append(missing, k.ID)
 		}
 	}
 	if r.sessions.missing() {
-		missing++
+		missing = append(missing, "session_key")
 	}
-	r.telemetry.keysMissing(ctx, missing)
+	r.telemetry.keysMissing(ctx, int64(len(missing)))
 	r.ready.Store(r.policy.Ready())
 	ready = r.policy.Ready() && !r.sessions.missing()
 	r.toldMissing = !ready
@@ -235,7 +235,9 @@ func (r *redactor) checkKeys(ctx context.Context, host component.Host, first boo
 		r.logger.Info("All HMAC keys are loaded")
 		componentstatus.ReportStatus(host, componentstatus.NewEvent(componentstatus.StatusOK))
 	case !ready && (was || first):
-		r.logger.Error("An HMAC key is missing: values are masked instead of being turned into tokens, and spans get no session key if it is that of session_key")
+		r.logger.Error("An HMAC key is missing: values are masked instead of being turned into tokens, and spans get no session key if it is that of session_key. "+
+			"Each needs at least 32 bytes where the policy says, readable for this process; files and sources are read again",
+			zap.Strings("keys", missing))
 		componentstatus.ReportStatus(host, componentstatus.NewRecoverableErrorEvent(errKeyMissing))
 	}
 	return ready

@@ -48,6 +48,12 @@ var behaviours = []struct {
   otelcol_exporter_api_analytics_events_dropped{EXPORTER, reason="health_check"} 0+5x40`, false},
 	{"another alert's", "ApispanEventsDropped", `
   otelcol_exporter_api_analytics_events_dropped{EXPORTER, reason="unredacted"} 0+5x40`, false},
+	{"everybody is masked", "ApispanEventsLack", `
+  otelcol_exporter_api_analytics_events_translated{EXPORTER} 0+60x40
+  otelcol_exporter_api_analytics_events_dropped{EXPORTER, reason="no_identity"} 0+60x40`, true},
+	{"a few break off", "ApispanEventsLack", `
+  otelcol_exporter_api_analytics_events_translated{EXPORTER} 0+60x40
+  otelcol_exporter_api_analytics_events_dropped{EXPORTER, reason="no_status"} 0+3x40`, false},
 	{"unredacted", "ApispanUnredacted", `
   otelcol_exporter_api_analytics_events_dropped{EXPORTER, reason="unredacted"} _x25 3x15`, true},
 	{"first unreadable request", "ApispanStoredRequestUnreadable", `
