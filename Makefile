@@ -69,8 +69,21 @@ NEWEST_BETA ?= v0.164.0
 NEWEST_STABLE ?= v1.70.0
 COMPONENTS = $(filter processor/%processor/go.mod exporter/%exporter/go.mod extension/%extension/go.mod internal/queueguard/go.mod,$(NESTED))
 
+# The same for what services import: otelhttp, and OpenTelemetry's modules that are 1.0.
+NEWEST_OTELHTTP ?= v0.72.0
+NEWEST_OTEL ?= v1.47.0
+NEWEST_LOG_EXPORTER ?= v0.23.0
+
+.PHONY: newest-instrumentation
+newest-instrumentation: ## Vet and test the instrumentation with the newest otelhttp and OpenTelemetry (NEWEST_OTELHTTP=v0.72.0 NEWEST_OTEL=v1.47.0)
+	@mkdir -p .tmp/newest; to=$(CURDIR)/.tmp/newest/instrumentation; echo "== instrumentation with otelhttp $(NEWEST_OTELHTTP)"; \
+	sed -E 's#(/otelhttp) v[0-9.]+#\1 $(NEWEST_OTELHTTP)#; s#(/otlploghttp) v[0-9.]+#\1 $(NEWEST_LOG_EXPORTER)#; s#(go\.opentelemetry\.io/otel(/sdk/metric|/sdk/log|/[a-z]+|/exporters/otlp/otlptrace[^ ]*)?) v[0-9.]+#\1 $(NEWEST_OTEL)#' \
+		go.mod > $$to.mod && cp go.sum $$to.sum && \
+	go vet -mod=mod -modfile=$$to.mod $(INSTRUMENTATION) && go test -mod=mod -modfile=$$to.mod -timeout 30m $(INSTRUMENTATION)
+INSTRUMENTATION = ./instrumentation/httpcapture/... ./instrumentation/captureexport/...
+
 .PHONY: newest
-newest: ## Vet and test the components with the newest Collector, too (NEWEST_BETA=v0.164.0 NEWEST_STABLE=v1.70.0)
+newest: newest-instrumentation ## Vet and test the components with the newest Collector, too (NEWEST_BETA=v0.164.0 NEWEST_STABLE=v1.70.0)
 	@mkdir -p .tmp/newest; set -e; for mod in $(COMPONENTS); do \
 		dir=$$(dirname $$mod); to=$(CURDIR)/.tmp/newest/$$(basename $$dir); echo "== $$dir with Collector $(NEWEST_BETA)"; \
 		sed -E 's#(go\.opentelemetry\.io/collector/[^ ]+) v0\.[0-9.]+#\1 $(NEWEST_BETA)#; s#(go\.opentelemetry\.io/collector/[^ ]+) v1\.[0-9.]+#\1 $(NEWEST_STABLE)#' \

@@ -104,18 +104,24 @@ func endpoint(exporter any) (where string) {
 			where = ""
 		}
 	}()
+	told := exporter
 	for range 2 {
-		m, ok := exporter.(interface{ MarshalLog() any })
+		m, ok := told.(interface{ MarshalLog() any })
 		if !ok {
-			return ""
+			break
 		}
 		v := reflect.ValueOf(m.MarshalLog())
 		if f := v.FieldByName("Endpoint"); f.IsValid() {
 			return f.String()
 		}
-		exporter = v.FieldByName("Client").Interface()
+		told = v.FieldByName("Client").Interface()
 	}
-	return ""
+	// As of 1.47 they do not tell; what they were told is still in them.
+	client := reflect.ValueOf(exporter).Elem().FieldByName("client").Elem().Elem()
+	if f := client.FieldByName("endpoint"); f.IsValid() {
+		return f.String()
+	}
+	return client.FieldByName("cfg").FieldByName("Endpoint").String()
 }
 
 // local is the text of an error that was made on this side, else its type.

@@ -205,6 +205,7 @@ type clientExchange struct {
 	small   []byte // the body of the request, if it is sent in one piece with the header
 	attempt atomic.Int32
 	sent    atomic.Int64 // bytes of the body of the last attempt
+	metrics measuring
 
 	header     http.Header
 	resSize    int64         // as announced
@@ -241,12 +242,14 @@ func (ex *clientExchange) captureRequest(base http.RoundTripper, given *http.Req
 			if err != nil && ex.tracing != nil {
 				ex.attempt.Add(1) // the last attempt will have sent nothing
 				ex.sent.Store(0)
+				ex.sentClosed(true)
 			}
 			if err != nil || b == nil || b == http.NoBody {
 				return b, err
 			}
 			n := ex.attempt.Add(1)
 			ex.sent.Store(0)
+			ex.sentClosed(false)
 			ex.req.restart()
 			return &sentBody{ReadCloser: b, ex: ex, attempt: n}, nil
 		}
@@ -354,6 +357,17 @@ func (b *sentBody) Read(p []byte) (int, error) {
 		b.ex.sent.Add(int64(n))
 	}
 	return n, err
+}
+
+// Close lets the metrics go first: the underlying Close may block.
+func (b *sentBody) Close() error {
+	if b.ex.tracing != nil {
+		if b.attempt == b.ex.attempt.Load() {
+			b.ex.sentClosed(true)
+		}
+		b.ex.measure()
+	}
+	return b.ReadCloser.Close()
 }
 
 // response takes the header of the response and arranges for its body.

@@ -33,7 +33,7 @@ func (t *spanTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if span.IsRecording() || t.tracing.measures(ctx) {
 		return t.roundTrip(ctx, r, span, began)
 	}
-	n := &node{Context: ctx}
+	n := &node{Context: ctx, sends: true}
 	n.provideLabeler()
 	res, err := t.base.RoundTrip(t.tracing.outgoing(n, r))
 	span.End()
@@ -56,6 +56,7 @@ func (t *spanTransport) roundTrip(ctx context.Context, r *http.Request, span tra
 	ex := &clientExchange{tracing: t.tracing}
 	ex.span = span
 	ex.node.Context = ctx //nolint:fatcontext // one node per exchange, not a growing chain
+	ex.node.sends = true
 	ex.node.provideLabeler()
 	given := r
 	r = t.tracing.outgoing(&ex.node, r)
@@ -89,7 +90,7 @@ func (t *spanTransport) roundTrip(ctx context.Context, r *http.Request, span tra
 		return nil, nil //nolint:nilnil // as the base did
 	}
 	if t.tracing.measures(&ex.node) {
-		t.tracing.measure(&ex.node, r, began, ex.sent.Load(), res, err)
+		ex.publish(time.Since(began), t.tracing.metricSet(&ex.node, r, res, err))
 	}
 	if err != nil {
 		if ex.cfg != nil {

@@ -44,12 +44,14 @@ func (pipe) Close() error                  { return errors.New("close failed") }
 type far struct {
 	rnd  *rand.Rand
 	seen []string
+	open []io.Closer // bodies of requests, to close after the round trip
 }
 
 func (f *far) RoundTrip(r *http.Request) (*http.Response, error) {
 	rnd := f.rnd
-	_, labeled := otelhttp.LabelerFromContext(r.Context())
-	f.seen = append(f.seen, fmt.Sprint(r.Header, r.URL, labeled, httptrace.ContextClientTrace(r.Context()) != nil,
+	_, served := otelhttp.LabelerFromContext(r.Context())
+	_, labeled := httpcapture.ClientLabelerFromContext(r.Context())
+	f.seen = append(f.seen, fmt.Sprint(r.Header, r.URL, served, labeled, httptrace.ContextClientTrace(r.Context()) != nil,
 		r.Body == nil, r.Body == http.NoBody, trace.SpanFromContext(r.Context()).SpanContext()))
 	attempt := func(b io.ReadCloser) {
 		switch {
@@ -59,6 +61,13 @@ func (f *far) RoundTrip(r *http.Request) (*http.Response, error) {
 		default:
 			_, _ = io.Copy(io.Discard, b)
 		}
+		switch {
+		case b == nil:
+		case chance(rnd, 3):
+			f.open = append(f.open, b)
+		default:
+			_ = b.Close()
+		}
 	}
 	attempt(r.Body)
 	for r.GetBody != nil && chance(rnd, 3) {
@@ -67,7 +76,7 @@ func (f *far) RoundTrip(r *http.Request) (*http.Response, error) {
 		}
 	}
 	if chance(rnd, 5) {
-		l, _ := otelhttp.LabelerFromContext(r.Context())
+		l, _ := httpcapture.ClientLabelerFromContext(r.Context())
 		l.Add(attribute.Int("label", rnd.IntN(3)))
 	}
 	if chance(rnd, 5) {
@@ -152,6 +161,10 @@ func (l *lab) roundTrip(t *testing.T, seed uint64, wrap transport, opts []otelht
 			s.Wire = append(s.Wire, fmt.Sprint(len(b), err))
 		}
 		s.Wire = append(s.Wire, fmt.Sprint(res.Body.Close(), res.Body.Close()))
+	}
+	for _, b := range base.open {
+		_, _ = b.(io.Reader).Read(make([]byte, 1000))
+		_ = b.Close()
 	}
 	end()
 	s.Wire = append(s.Wire, base.seen...)

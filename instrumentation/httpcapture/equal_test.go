@@ -259,8 +259,11 @@ func (l *lab) metrics(t *testing.T) map[string][]string {
 			case metricdata.Histogram[int64]:
 				for _, p := range d.DataPoints {
 					text := fmt.Sprint(p.Attributes.Encoded(attribute.DefaultEncoder()), d.Temporality, p.Count, p.Sum, p.Bounds, p.BucketCounts)
-					for _, e := range p.Exemplars {
-						text += fmt.Sprintf(" %d %x %v", e.Value, e.SpanID, e.FilteredAttributes)
+					for _, e := range p.Exemplars { // of several in a bucket the SDK takes one by chance
+						i, _ := slices.BinarySearch(p.Bounds, float64(e.Value))
+						if p.BucketCounts[i] == 1 {
+							text += fmt.Sprintf(" %d %x %v", e.Value, e.SpanID, e.FilteredAttributes)
+						}
 					}
 					out[name] = append(out[name], text)
 				}

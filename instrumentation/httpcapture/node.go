@@ -5,10 +5,16 @@ package httpcapture
 
 import (
 	"context"
+	"io"
 	"net/http"
+	"net/url"
+	"reflect"
 
 	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
+	metricnoop "go.opentelemetry.io/otel/metric/noop"
+	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/trace"
+	tracenoop "go.opentelemetry.io/otel/trace/noop"
 )
 
 // Exchange is a request and its response as callbacks see them.
@@ -49,6 +55,7 @@ type node struct {
 	shield  *serverExchange
 	span    trace.Span // of the context outside a transport
 	labeler *otelhttp.Labeler
+	sends   bool            // the labeler is a client's
 	rec     *record         // nil while nothing is captured
 	client  *clientExchange // of a transport
 
@@ -57,18 +64,25 @@ type node struct {
 
 type nodeKey struct{}
 
-// labelerKey is the key under which otelhttp looks for a Labeler. It has an
-// unexported type; the way to learn it is to be asked for it.
-var labelerKey = learnLabelerKey()
+// labelerKey and clientLabelerKey are the keys under which otelhttp looks for a Labeler.
+// They have an unexported type; the way to learn them is to be asked for them. Before 0.72
+// a client uses that of servers.
+var (
+	labelerKey       = learnLabelerKey()
+	clientLabelerKey = learnClientLabelerKey()
+)
 
 type askedContext struct {
 	context.Context
 
-	key any
+	like reflect.Type // of the keys to remember; nil: all
+	key  any
 }
 
 func (a *askedContext) Value(key any) any {
-	a.key = key
+	if a.like == nil || reflect.TypeOf(key) == a.like {
+		a.key = key
+	}
 	return nil
 }
 
@@ -78,23 +92,47 @@ func learnLabelerKey() any {
 	return a.key
 }
 
+// nowhere is a RoundTripper that sends nothing.
+type nowhere struct{}
+
+func (nowhere) RoundTrip(*http.Request) (*http.Response, error) { return nil, io.EOF }
+
+func learnClientLabelerKey() any {
+	a := &askedContext{Context: context.Background(), like: reflect.TypeOf(labelerKey)}
+	r := (&http.Request{Method: http.MethodGet, URL: &url.URL{}, Header: http.Header{}}).WithContext(a)
+	t := otelhttp.NewTransport(nowhere{}, otelhttp.WithTracerProvider(tracenoop.NewTracerProvider()),
+		otelhttp.WithMeterProvider(metricnoop.NewMeterProvider()), otelhttp.WithPropagators(propagation.TraceContext{}))
+	_, _ = t.RoundTrip(r) //nolint:bodyclose // there is no response
+	if a.key == nil {
+		return labelerKey
+	}
+	return a.key
+}
+
 func (n *node) Value(key any) any {
 	switch key {
 	case nodeKey{}:
 		return n
 	case n.owner:
 		return n
-	case labelerKey:
-		if n.labeler != nil {
+	case labelerKey, clientLabelerKey:
+		if n.labeler != nil && key == n.labelerKey() {
 			return n.labeler
 		}
 	}
 	return n.Context.Value(key)
 }
 
+func (n *node) labelerKey() any {
+	if n.sends {
+		return clientLabelerKey
+	}
+	return labelerKey
+}
+
 // provideLabeler makes the node carry a Labeler, unless an outer context has one.
 func (n *node) provideLabeler() {
-	if labelerKey != nil && n.Context.Value(labelerKey) == nil {
+	if key := n.labelerKey(); key != nil && n.Context.Value(key) == nil {
 		n.labeler = &n.ownLabeler
 	}
 }

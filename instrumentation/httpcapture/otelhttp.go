@@ -62,6 +62,26 @@ func LabelerFromContext(ctx context.Context) (*Labeler, bool) {
 	return otelhttp.LabelerFromContext(ctx)
 }
 
+// ContextWithClientLabeler is otelhttp's, as of 0.72: the attributes of the Labeler go to
+// the metrics of requests that are sent under the context. With an otelhttp before that,
+// servers and clients share one, and it is ContextWithLabeler.
+func ContextWithClientLabeler(parent context.Context, l *Labeler) context.Context {
+	if clientLabelerKey == nil { // otelhttp did not ask for one
+		return ContextWithLabeler(parent, l)
+	}
+	return context.WithValue(parent, clientLabelerKey, l)
+}
+
+// ClientLabelerFromContext is otelhttp's, as of 0.72: the Labeler of the requests that are
+// sent under the context. If there is none it returns a new one and false.
+func ClientLabelerFromContext(ctx context.Context) (*Labeler, bool) {
+	l, ok := ctx.Value(clientLabelerKey).(*Labeler)
+	if !ok {
+		l = &Labeler{}
+	}
+	return l, ok
+}
+
 // ContextWithStartTime forwards to otelhttp.
 func ContextWithStartTime(parent context.Context, start time.Time) context.Context {
 	return otelhttp.ContextWithStartTime(parent, start)

@@ -84,8 +84,7 @@ func (t *tracing) tracerFor(ctx context.Context) trace.Tracer {
 }
 
 // labels are what the application adds to the metrics of a request.
-func (t *tracing) labels(ctx context.Context, r *http.Request) []attribute.KeyValue {
-	labeler, _ := LabelerFromContext(ctx)
+func (t *tracing) labels(labeler *Labeler, r *http.Request) []attribute.KeyValue {
 	attrs := labeler.Get()
 	if t.metricAttributes != nil {
 		attrs = append(attrs, t.metricAttributes(r)...)
@@ -171,7 +170,8 @@ func spanStatus(code, from int) (codes.Code, string) {
 
 // measure records the metrics of one exchange.
 func (s *serverTracing) measure(ctx context.Context, r *http.Request, arrived time.Time, v served) {
-	set := metric.WithAttributeSet(attribute.NewSet(s.metricSet(s.labels(ctx, r), r, v.status)...))
+	labeler, _ := LabelerFromContext(ctx)
+	set := metric.WithAttributeSet(attribute.NewSet(s.metricSet(s.labels(labeler, r), r, v.status)...))
 	s.requestSize.Record(ctx, v.read, set)
 	s.responseSize.Record(ctx, v.written, set)
 	s.duration.Record(ctx, time.Since(arrived).Seconds(), set)

@@ -9,6 +9,7 @@ import (
 	"net/http/httptrace"
 	"reflect"
 	"strings"
+	"sync"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -104,16 +105,18 @@ func (c *clientTracing) measures(ctx context.Context) bool {
 	return c.duration.Enabled(ctx) || c.requestSize.Enabled(ctx)
 }
 
-// measure records the metrics of a request when its response begins, or has
-// failed to: then status is 0.
-func (c *clientTracing) measure(ctx context.Context, r *http.Request, began time.Time, sent int64, res *http.Response, err error) {
+// metricSet is what the metrics of a request say of it when its response begins, or has
+// failed to: then there is no status.
+func (c *clientTracing) metricSet(ctx context.Context, r *http.Request, res *http.Response, err error) metric.MeasurementOption {
 	status, proto := 0, r.Proto
 	if res != nil && err == nil {
-		if status = res.StatusCode; fromResponse && res.Proto != "" {
-			proto = res.Proto
-		}
+		status = res.StatusCode
 	}
-	attrs := c.labels(ctx, r)
+	if res != nil && fromResponse && res.Proto != "" {
+		proto = res.Proto
+	}
+	labeler, _ := ClientLabelerFromContext(ctx)
+	attrs := c.labels(labeler, r)
 	method, _ := methodAttributes(strings.ToUpper(r.Method))
 	host, port := peer(r)
 	attrs = append(attrs, method, semconv.ServerAddress(host), clientScheme(r))
@@ -133,9 +136,52 @@ func (c *clientTracing) measure(ctx context.Context, r *http.Request, began time
 	if status == 0 && err != nil {
 		attrs = append(attrs, semconv.ErrorTypeKey.String(errorTypeName(err)))
 	}
-	set := metric.WithAttributeSet(attribute.NewSet(attrs...))
-	c.requestSize.Record(ctx, sent, set)
-	c.duration.Record(ctx, time.Since(began).Seconds(), set)
+	return metric.WithAttributeSet(attribute.NewSet(attrs...))
+}
+
+// measuring holds the metrics of a request until they can be recorded: when the response
+// begins and, where atClose, the body of the request was closed, since a transport may read
+// on after the response has begun.
+type measuring struct {
+	mu        sync.Mutex
+	closed    bool // the body of the last attempt, or there is none
+	published bool
+	recorded  bool
+
+	took time.Duration
+	set  metric.MeasurementOption
+}
+
+// publish says what the metrics are, and records them if they are complete.
+func (ex *clientExchange) publish(took time.Duration, set metric.MeasurementOption) {
+	m := &ex.metrics
+	m.mu.Lock()
+	m.took, m.set, m.published = took, set, true
+	if !atClose || ex.reqBody.ex == nil {
+		m.closed = true
+	}
+	m.mu.Unlock()
+	ex.measure()
+}
+
+func (ex *clientExchange) sentClosed(closed bool) {
+	ex.metrics.mu.Lock()
+	ex.metrics.closed = closed
+	ex.metrics.mu.Unlock()
+}
+
+// measure records the metrics, once and when they are complete.
+func (ex *clientExchange) measure() {
+	m := &ex.metrics
+	m.mu.Lock()
+	now := m.published && m.closed && !m.recorded
+	m.recorded = m.recorded || now
+	m.mu.Unlock()
+	if !now {
+		return
+	}
+	ex.tracing.requestSize.Record(&ex.node, ex.sent.Load(), m.set)
+	ex.tracing.duration.Record(&ex.node, m.took.Seconds(), m.set)
 }
 
 func clientScheme(r *http.Request) attribute.KeyValue {

@@ -68,6 +68,16 @@ func LabelerFromContext(ctx context.Context) (*Labeler, bool) {
 	return httpcapture.LabelerFromContext(ctx)
 }
 
+// ContextWithClientLabeler is httpcapture.ContextWithClientLabeler.
+func ContextWithClientLabeler(parent context.Context, l *Labeler) context.Context {
+	return httpcapture.ContextWithClientLabeler(parent, l)
+}
+
+// ClientLabelerFromContext is httpcapture.ClientLabelerFromContext.
+func ClientLabelerFromContext(ctx context.Context) (*Labeler, bool) {
+	return httpcapture.ClientLabelerFromContext(ctx)
+}
+
 // ContextWithStartTime is otelhttp's.
 func ContextWithStartTime(parent context.Context, start time.Time) context.Context {
 	return httpcapture.ContextWithStartTime(parent, start)
