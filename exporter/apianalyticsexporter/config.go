@@ -17,6 +17,7 @@ import (
 	"go.opentelemetry.io/collector/exporter/exporterhelper"
 
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend"
+	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/fromlog"
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/fromspan"
 	"github.com/apispan/apispan/internal/confkeys"
 )
@@ -57,6 +58,10 @@ type Config struct {
 
 	// Calls says which spans are one call. Default: nested SERVER spans of a process are.
 	Calls CallsConfig `mapstructure:"calls"`
+
+	// FromLog are mappings by which a logs pipeline makes exchanges of access logs; the
+	// first that fits a record is used. Default none.
+	FromLog []fromlog.Mapping `mapstructure:"from_log"`
 
 	// Backends has the blocks of the backends, one of which is written.
 	Backends `mapstructure:",squash"`
@@ -173,6 +178,9 @@ func (cfg *Config) Validate() error {
 	}
 	errs = append(errs, cfg.validateSampling()...)
 	errs = append(errs, cfg.Calls.validate()...)
+	if _, err := cfg.mappings(); err != nil {
+		errs = append(errs, err)
+	}
 	errs = append(errs, confkeys.Durations(cfg)...)
 	if cfg.ClientConfig.Timeout <= 0 {
 		errs = append(errs, fmt.Errorf("`timeout` is %v: write a positive duration such as 10s, or a backend that never answers would hold the queue for ever", cfg.ClientConfig.Timeout))

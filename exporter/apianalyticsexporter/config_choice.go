@@ -11,6 +11,7 @@ import (
 	"go.opentelemetry.io/collector/config/configopaque"
 
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend"
+	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/fromlog"
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/fromspan"
 )
 
@@ -118,4 +119,14 @@ func (cfg *Config) validateSampling() (errs []error) {
 		errs = append(errs, fmt.Errorf("`sampling::percent` is %v: write a number from 0 to 100", s.Percent))
 	}
 	return errs
+}
+
+// mappings are those of FromLog, complete.
+func (cfg *Config) mappings() (list []fromlog.Mapping, err error) {
+	var errs []error
+	for i, m := range cfg.FromLog {
+		full, e := m.Compile(fmt.Sprintf("from_log[%d]", i))
+		list, errs = append(list, full), append(errs, e...)
+	}
+	return list, errors.Join(errs...)
 }

@@ -14,11 +14,13 @@ import (
 	"go.opentelemetry.io/collector/exporter/exporterhelper/xexporterhelper"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.uber.org/zap"
 
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend"
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/entity"
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/fromlog"
+	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/fromspan"
 )
 
 // logsExporter makes updates of users, companies and subscriptions, and actions,
@@ -41,8 +43,8 @@ func newLogsExporter(ctx context.Context, set exporter.Settings, cfg *Config) (*
 		return nil, err
 	}
 	entities, ok := enc.(backend.EntityBackend)
-	if !ok {
-		return nil, fmt.Errorf("api_analytics: the backend %s has no users, companies, subscriptions or actions: take this exporter out of the logs pipelines (traces pipelines are not affected)", c.name)
+	if !ok && len(cfg.FromLog) == 0 {
+		return nil, fmt.Errorf("api_analytics: the backend %s has no users, companies, subscriptions or actions: take this exporter out of the logs pipelines (traces pipelines are not affected), or write `from_log` to make exchanges of access logs", c.name)
 	}
 	own := *cfg
 	if own.QueueConfig.HasValue() {
@@ -54,11 +56,20 @@ func newLogsExporter(ctx context.Context, set exporter.Settings, cfg *Config) (*
 	if err != nil {
 		return nil, err
 	}
-	encoders := entities.Entities()
+	var encoders map[entity.Kind]backend.EntityEncoder
+	if ok {
+		encoders = entities.Entities()
+	}
 	for kind, enc := range encoders {
 		base.senders[backend.StreamOf(kind)] = newSender(c, own.ClientConfig, enc, base.tel)
 	}
 	e := &logsExporter{core: base, translator: newEntityTranslator(c.name, encoders, cfg.RequireRedaction, base.tel, set.Logger)}
+	if e.translator.mappings, err = cfg.mappings(); err != nil {
+		return nil, err
+	}
+	events := newTranslator(enc, c, cfg.RequireRedaction, base.tel, set.Logger)
+	events.sampler, events.calls, events.trustCallers = newSampler(cfg.Sampling), fromspan.Options{}, cfg.Sampling.TrustCallers
+	e.translator.events = events
 	e.Logs, err = xexporterhelper.NewLogsRequest(ctx, set, fromHandoff[plog.Logs], e.push, e.options()...)
 	if err != nil {
 		return nil, err
@@ -97,6 +108,9 @@ type entityTranslator struct {
 	tel              *telemetry
 	logger           *zap.Logger
 	unredacted       limitedLog
+	// mappings read access logs, of which events makes events.
+	mappings []fromlog.Mapping
+	events   *translator
 }
 
 // skipEventName is why a log record is no update.
@@ -125,12 +139,21 @@ type entityTally struct {
 func (t *entityTranslator) translate(ctx context.Context, ld plog.Logs) *request {
 	req := &request{backend: t.name, streams: []backend.Stream{}}
 	var n entityTally
+	access := ptrace.NewTraces()
 	for _, rl := range ld.ResourceLogs().All() {
 		for _, sl := range rl.ScopeLogs().All() {
 			for _, rec := range sl.LogRecords().All() {
-				t.record(req, rl.Resource(), rec, &n)
+				if !t.access(access, rl.Resource(), rec) {
+					t.record(req, rl.Resource(), rec, &n)
+				}
 			}
 		}
+	}
+	if access.ResourceSpans().Len() > 0 {
+		events := t.events.translate(ctx, access)
+		req.items = append(req.items, events.items...)
+		req.streams = append(req.streams, make([]backend.Stream, len(events.items))...)
+		req.size += events.size
 	}
 	t.tel.translated(ctx, n.translated)
 	t.tel.recordsSkipped(ctx, skipEventName, n.skipped)
@@ -141,6 +164,32 @@ func (t *entityTranslator) translate(ctx context.Context, ld plog.Logs) *request
 		"dropped updates that the http_redaction processor has not stamped: put the processor into this logs pipeline, or set require_redaction to false",
 		n.drops[reasonUnredacted])
 	return req
+}
+
+// access adds the exchange that a record of an access log tells to td, as a span.
+func (t *entityTranslator) access(td ptrace.Traces, res pcommon.Resource, rec plog.LogRecord) (ok bool) {
+	if len(t.mappings) == 0 {
+		return false
+	}
+	if _, is := fromlog.KindOf(rec); is {
+		return false
+	}
+	defer func() {
+		if recover() != nil { // the record is counted as one that tells nothing
+			ok = false
+		}
+	}()
+	for i := range t.mappings {
+		span := ptrace.NewSpan()
+		if !t.mappings[i].Span(rec, span) {
+			continue
+		}
+		rs := td.ResourceSpans().AppendEmpty()
+		res.CopyTo(rs.Resource())
+		span.MoveTo(rs.ScopeSpans().AppendEmpty().Spans().AppendEmpty())
+		return true
+	}
+	return false
 }
 
 // record appends the record's update to req, or counts why there is none.
