@@ -3,7 +3,11 @@
 
 package redact
 
-import "github.com/apispan/apispan/redact/internal/token"
+import (
+	"bytes"
+
+	"github.com/apispan/apispan/redact/internal/token"
+)
 
 // walkAddresses walks a client address, or a list of them as X-Forwarded-For and
 // Forwarded (RFC 7239) have it. Under a client_ip rule every element that is not
@@ -49,6 +53,7 @@ func (s *Scratch) address(src []byte, a, b int, c ctx) {
 		}
 		if name := src[a:i]; hasFold(name, "proto") || hasFold(name, "host") {
 			if len(name) <= 5 {
+				s.hostUser(src, i+1, b, c)
 				return
 			}
 		}
@@ -66,5 +71,18 @@ func (s *Scratch) address(src []byte, a, b int, c ctx) {
 	}
 	if rep, ef := s.leaf(c, src[a:b], kindString); ef != Unchanged {
 		s.replace(a, b, rep)
+	}
+}
+
+// hostUser takes user information in front of a host.
+func (s *Scratch) hostUser(src []byte, a, b int, c ctx) {
+	for a < b && src[a] == '"' {
+		a++
+	}
+	if i := bytes.LastIndexByte(src[a:b], '@'); i > 0 {
+		c.v.act = actMask
+		if rep, ef := s.leaf(c, src[a:a+i], kindString); ef != Unchanged {
+			s.replace(a, a+i, rep)
+		}
 	}
 }

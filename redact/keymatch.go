@@ -340,12 +340,30 @@ func (s *Scratch) decide(pl place, st pathState, key []byte) (verdict, pathState
 			}
 		}
 	}
+	if len(key) > 12 && bytes.IndexByte(key, '?') > 0 && looksURL(key) && s.secretQuery(key) {
+		best.flags |= flagKeyHit
+	}
 	if best.flags&flagSoft != 0 && pl == placeAttribute && bytes.HasPrefix(key, str(httpattr.OwnPrefix)) {
 		best.flags &^= flagSoft // what is ours has a form of its own; anything else was forged
 	}
 	s.foldBuf = s.foldBuf[:m]
 	s.settle(&best)
 	return best, st
+}
+
+// secretQuery reports whether a key that is a URL has a denied name in its query.
+func (s *Scratch) secretQuery(key []byte) bool {
+	_, query, _ := bytes.Cut(key, []byte("?"))
+	for len(query) > 0 {
+		var pair []byte
+		pair, query, _ = bytes.Cut(query, []byte("&"))
+		name, value, _ := bytes.Cut(pair, []byte("="))
+		var v verdict
+		if s.candidate(name, placeQuery, partWhole, &v); v.strong() && len(value) >= 6 {
+			return true
+		}
+	}
+	return false
 }
 
 func (s *Scratch) candidate(key []byte, pl place, pt part, best *verdict) verdictFlags {

@@ -18,7 +18,7 @@ func (s *Scratch) walkForm(src []byte, c ctx) {
 	// Not in the for clause: there the scanner would be copied for each pair.
 	sc := form.Scan(src)
 	p := &sc.Pair
-	fast := plainPlace && s.p.det == nil
+	fast := plainPlace && s.p.det == nil && !(c.place == placeQuery && bytes.Contains(src, str("ilter=")))
 	if fast {
 		if i := s.plainPairs(src, 0, c.place); i > 0 {
 			sc.SkipTo(i - 1)

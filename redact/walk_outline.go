@@ -24,6 +24,17 @@ type outline struct {
 	c      ctx // of the whole text
 	levels [maxOutline]outlineLevel
 	n      int
+	secret bool // the document is a Secret of Kubernetes
+}
+
+// secretDocument reports whether a YAML document is a Secret of Kubernetes.
+func secretDocument(doc []byte) bool {
+	i := bytes.Index(doc, []byte("kind: Secret"))
+	if i < 0 {
+		return false
+	}
+	i += len("kind: Secret")
+	return i == len(doc) || doc[i] == '\n' || doc[i] == '\r' || doc[i] == ' ' || bytes.HasPrefix(doc[i:], []byte("List"))
 }
 
 // outlineLevel is a mapping or a sequence that is open.
@@ -43,12 +54,13 @@ func (s *Scratch) outlined(src []byte, c ctx) bool {
 	if bytes.IndexByte(src, '\n') < 0 && c.state == stateNone {
 		return false
 	}
-	return c.state != stateNone || bytes.Contains(src, []byte("value:")) || bytes.Contains(src, []byte("Value:"))
+	return c.state != stateNone || bytes.Contains(src, []byte("value:")) || bytes.Contains(src, []byte("Value:")) || secretDocument(src)
 }
 
 func (s *Scratch) walkOutline(src []byte, c ctx) {
 	o := outline{src: src, c: c, n: 1}
 	o.levels[0] = outlineLevel{column: -1, c: c}
+	o.secret = secretDocument(firstDocument(src))
 	for pos := 0; pos < len(src); {
 		end, next := field.EndOfLine(src, pos)
 		if next == pos {
@@ -56,6 +68,14 @@ func (s *Scratch) walkOutline(src []byte, c ctx) {
 		}
 		pos = s.outlineLine(&o, pos, end, next)
 	}
+}
+
+// firstDocument is a text up to the mark before another YAML document.
+func firstDocument(b []byte) []byte {
+	if i := bytes.Index(b, []byte("\n---")); i > 0 {
+		return b[:i]
+	}
+	return b
 }
 
 // outlineLine reads one line and returns where the next one starts.
@@ -67,6 +87,9 @@ func (s *Scratch) outlineLine(o *outline, start, end, next int) int {
 	}
 	switch {
 	case i == end || src[i] == '#' || src[i] == ';' || bytes.HasPrefix(src[i:end], []byte("---")):
+		if i < end && src[i] == '-' {
+			o.secret = secretDocument(firstDocument(src[end:]))
+		}
 		return next
 	case src[i] == '[' && i == start:
 		if j := bytes.LastIndexByte(src[i:end], ']'); j > 1 {
@@ -100,6 +123,9 @@ func (s *Scratch) outlineLine(o *outline, start, end, next int) int {
 	}
 	m := s.outlineMapping(o, column)
 	vc := s.child(m.c, key)
+	if o.secret && (string(key) == "data" || string(key) == "stringData") {
+		vc.v = strongest(vc.v, s.child(m.c, []byte("string_data")).v)
+	}
 	val += i
 	for val < end && (src[val] == ' ' || src[val] == '\t') {
 		val++

@@ -26,6 +26,8 @@ var lateNames = map[string]bool{
 	"url-x-proxy-path":         true,
 	"b-val-echo-before":        true,
 	"nt-form-pair-rev":         true,
+	"nt-forwarded-user":        true,
+	"nt-k8s-secret":            true,
 	"nt-plist-rev":             true,
 }
 

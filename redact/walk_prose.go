@@ -41,6 +41,9 @@ func proseValue(key, value []byte) bool {
 // wordy is the filter in front of walkWords: a text or attribute, not a string in a
 // document, that may be a command line, a statement or a table.
 func wordy(b []byte, c ctx) bool {
+	if c.place == placeQuery && len(b) >= 8 && c.v.act != actMiss { // a filter: password eq 'x'
+		return bytes.Contains(b, str(" '")) || bytes.Contains(b, str(" \""))
+	}
 	if c.nest > 0 || c.place != placeText && c.place != placeAttribute || len(b) < 8 || c.v.act == actMiss {
 		return false
 	}
@@ -110,7 +113,7 @@ func (s *Scratch) walkWords(src []byte, c ctx) {
 func wordGap(b byte) bool { return b == ' ' || b == '\t' || b == '|' || b == '\n' || b == '\r' }
 
 // sqlWords stand between a column and a text.
-var sqlWords = [...]string{"like ", "ilike ", "in (", "is ", "as ", "by "}
+var sqlWords = [...]string{"eq ", "ne ", "like ", "ilike ", "in (", "is ", "as ", "by "}
 
 // wordValue decides over the value at pos behind a name. how is the mark between
 // them.

@@ -7,8 +7,10 @@ import (
 	"bytes"
 	"unicode/utf8"
 
+	"github.com/apispan/apispan/redact/internal/field"
 	"github.com/apispan/apispan/redact/internal/form"
 	"github.com/apispan/apispan/redact/internal/markup"
+	"github.com/apispan/apispan/redact/internal/textkv"
 )
 
 // Text may hold parts that say more when they are decoded: a URL with another one
@@ -35,6 +37,9 @@ var referenceCoding = coding{'&', func(raw []byte) (int, int) {
 func (s *Scratch) otherReadings(src []byte, c ctx) {
 	if s.outlined(src, c) {
 		s.walkOutline(src, c)
+	}
+	if bytes.Contains(src, str("variable \"")) {
+		s.namedBlocks(src, c)
 	}
 	if bytes.IndexByte(src, '%') >= 0 {
 		s.percentWords(src, c)
@@ -200,4 +205,45 @@ func tagEnd(src []byte, i int) (end, pairs int) {
 		}
 	}
 	return i + len(b), 0
+}
+
+// namedBlocks reads Terraform's variable "password" { default = "x" }.
+func (s *Scratch) namedBlocks(src []byte, c ctx) {
+	mark := str("variable \"")
+	for pos := 0; pos < len(src); {
+		i := bytes.Index(src[pos:], mark)
+		if i < 0 {
+			return
+		}
+		pos += i + len(mark)
+		n := bytes.IndexByte(src[pos:], '"')
+		if n < 0 || n > 64 {
+			continue
+		}
+		vc := c
+		vc.v = strongest(c.v, s.nameVerdict(c, src[pos:pos+n]))
+		pos += n + 1
+		open := bytes.IndexByte(src[pos:min(len(src), pos+4)], '{')
+		if !vc.v.strong() || open < 0 {
+			continue
+		}
+		end := textkv.Skip(src, pos+open)
+		k := bytes.Index(src[pos:end], str("default"))
+		if k >= 0 {
+			at := pos + k + len("default")
+			for at < end && (src[at] == ' ' || src[at] == '\t' || src[at] == '=') {
+				at++
+			}
+			stop, _ := field.EndOfLine(src[:end], at)
+			if at < stop && src[at] == '"' {
+				if e, _ := stringEnd(src[:end], at+1); e > 0 {
+					at, stop = at+1, e
+				}
+			}
+			if at < stop && !s.covered(at, stop) {
+				s.textValue(src, at, stop, vc)
+			}
+		}
+		pos = end
+	}
 }

@@ -6,8 +6,10 @@ package redact
 import (
 	"bytes"
 
+	"github.com/apispan/apispan/redact/internal/field"
 	"github.com/apispan/apispan/redact/internal/form"
 	"github.com/apispan/apispan/redact/internal/markup"
+	"github.com/apispan/apispan/redact/internal/shape"
 	"github.com/apispan/apispan/redact/internal/textkv"
 )
 
@@ -20,11 +22,37 @@ func (s *Scratch) walkText(src []byte, c ctx) {
 		s.allowedText(src, c)
 		return
 	}
+	src = s.withoutColors(src)
 	if s.base64Text(src, c) {
 		return
 	}
 	s.textFields(src, c)
 	s.otherReadings(src, c)
+}
+
+// withoutColors is src with blanks for the escape sequences of terminals, which may
+// stand between a name and its mark. Offsets stay what they are.
+func (s *Scratch) withoutColors(src []byte) []byte {
+	if bytes.IndexByte(src, 0x1B) < 0 {
+		return src
+	}
+	m := s.mark()
+	s.arena = append(s.arena, src...)
+	dec := s.arena[m:len(s.arena):len(s.arena)]
+	for i := 0; i+1 < len(dec); i++ {
+		if dec[i] != 0x1B || dec[i+1] != '[' {
+			continue
+		}
+		end := i + 2
+		for end < len(dec) && (dec[end]-'0' < 10 || dec[end] == ';') {
+			end++
+		}
+		for ; i < len(dec) && i <= end; i++ {
+			dec[i] = ' '
+		}
+		i--
+	}
+	return dec
 }
 
 // textFields takes the values behind keys.
@@ -95,6 +123,10 @@ func (s *Scratch) textFields(src []byte, c ctx) {
 			cand.Password()
 		}
 		start, end, next := cand.Value(src)
+		if start == end && cand.Sep == ':' {
+			start, end = secretLine(src, start)
+			next = max(next, end)
+		}
 		if cand.Sep == ':' && vc.v.flags&flagSoft != 0 && proseValue(src[cand.Key:cand.KeyEnd], src[start:end]) {
 			continue // "INFO auth: user logged in"; the value may have keys of its own
 		}
@@ -324,4 +356,19 @@ func (s *Scratch) headerDenied(src []byte, c ctx) bool {
 		pos, last = cell.Next, cell.Last
 	}
 	return false
+}
+
+// secretLine is the line behind an empty "key:" if it is one word of letters and
+// digits, as in mails that tell a password.
+func secretLine(src []byte, i int) (start, end int) {
+	start = i
+	for start < len(src) && start-i < 4 && (src[start] == '\r' || src[start] == '\n') {
+		start++
+	}
+	end, _ = field.EndOfLine(src, start)
+	word := src[start:end]
+	if start == i || len(word) < 6 || len(word) > maxSecretBytes || bytes.ContainsAny(word, " \t:=") || !shape.Mixed(word) {
+		return i, i
+	}
+	return start, end
 }

@@ -3,6 +3,8 @@
 
 package detect
 
+import "bytes"
+
 // digitAt decodes a digit at p: ASCII, or full-width (U+FF10 to U+FF19). n is its
 // length, 0 if there is none.
 func digitAt(src []byte, p int) (d uint8, n int) {
@@ -142,13 +144,30 @@ func (f *finder) digits(i int) (next int) {
 	if f.s.has(detIP) {
 		f.add(f.ip4(p))
 	}
-	if f.s.has(detSSN) && f.runEnd-p == 3 {
-		f.add(f.ssn(p))
+	if f.s.has(detSSN) {
+		switch f.runEnd - p {
+		case 3:
+			f.add(f.ssn(p))
+		case 9:
+			f.add(f.bareSSN(p))
+		}
 	}
 	if f.s.has(detPhone) {
 		f.add(f.phone(p))
 	}
 	return f.runEnd
+}
+
+// bareSSN takes nine digits behind a word that says what they are.
+func (f *finder) bareSSN(p int) span {
+	before := bytes.ToLower(f.src[max(0, p-24):p])
+	if i := bytes.LastIndexAny(before, ",;\n{}0123456789"); i >= 0 {
+		before = before[i+1:]
+	}
+	if !bytes.Contains(before, []byte("ssn")) && !bytes.Contains(before, []byte("social security")) {
+		return none
+	}
+	return span{p, p + 9, detSSN}
 }
 
 // ssn looks for AAA-GG-SSSS at p, under the rules for valid numbers of the Social

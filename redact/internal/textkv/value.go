@@ -211,6 +211,10 @@ func (c *Candidate) bare(src []byte, i int) int {
 				return i
 			}
 		case '\\':
+			if k := c.continued(src, i); k > i {
+				i = k - 1
+				continue
+			}
 			if i+1 < len(src) && (src[i+1] == '"' || src[i+1] == '\'') && !c.wide() {
 				return i
 			}
@@ -229,6 +233,19 @@ func (c *Candidate) bare(src []byte, i int) int {
 		}
 	}
 	return trim(src, start, len(src))
+}
+
+// continued returns where a properties line goes on that ends with the backslash
+// at i, else i. In a shell a blank stands before it.
+func (c *Candidate) continued(src []byte, i int) int {
+	k := i + 1
+	if k < len(src) && src[k] == '\r' {
+		k++
+	}
+	if !c.first || c.Sep != '=' && c.Sep != ':' || i == 0 || blank(src[i-1]) || k >= len(src) || src[k] != '\n' {
+		return i
+	}
+	return skipBlank(src, k+1)
 }
 
 // wide reports whether the value takes the whole line: a header, YAML or
