@@ -126,7 +126,7 @@ func (c *capture) keep(p []byte) {
 	default:
 		c.sb.Write(p)
 	}
-	if c.len() >= c.limit || have == 0 && len(p) >= want {
+	if c.len() >= c.limit {
 		c.state = captureFull
 	}
 }
@@ -253,9 +253,9 @@ func (c *capture) finish(keep bool) captured {
 	if c.state == captureDone {
 		return captured{}
 	}
-	if r.complete = c.eof && !c.fail; c.size >= 0 {
-		r.complete = c.seen >= c.size
-	}
+	// Middleware that unpacks leaves the announced length of the packed body behind, so
+	// the end that was seen counts more.
+	r.complete = c.eof && !c.fail || c.seen == c.size
 	if keep && r.on {
 		r.content = c.str
 		if c.sb.Len() > 0 {
@@ -321,10 +321,11 @@ func (c *capture) count(n int64, err error) {
 	}
 }
 
-// ended notes that whoever produces the body has come to its end.
+// ended notes that whoever produces the body has come to its end, unless he has
+// announced more.
 func (c *capture) ended() {
 	c.mu.Lock()
-	c.eof = true
+	c.eof = c.eof || c.seen >= c.size
 	c.mu.Unlock()
 }
 

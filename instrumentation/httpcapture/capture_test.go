@@ -42,12 +42,17 @@ func TestCapture(t *testing.T) {
 						clear(p) // the caller may use its buffer again
 						rest = rest[n:]
 					}
-					c.add(nil, io.EOF)
+					// Of two ends, the reader's is certain, whatever was announced: net/http
+					// says ErrUnexpectedEOF where something is missing.
+					read := piece%2 == 0
+					if c.ended(); read {
+						c.add(nil, io.EOF)
+					}
 					got := c.finish(true)
 					if got.content != string(data[:min(size, limit)]) {
 						t.Fatalf("limit %d, size %d, piece %d, announced %d: %d bytes kept", limit, size, piece, announced, len(got.content))
 					}
-					if got.truncated != (size > limit) || got.seen != int64(size) || got.complete != (announced <= int64(size)) {
+					if got.truncated != (size > limit) || got.seen != int64(size) || got.complete != (read || announced <= int64(size)) {
 						t.Fatalf("limit %d, size %d, piece %d, announced %d: %+v", limit, size, piece, announced, got.seen)
 					}
 					if c.held != 0 {
