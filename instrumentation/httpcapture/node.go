@@ -13,6 +13,7 @@ import (
 	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
 	metricnoop "go.opentelemetry.io/otel/metric/noop"
 	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/sdk/instrumentation"
 	"go.opentelemetry.io/otel/trace"
 	tracenoop "go.opentelemetry.io/otel/trace/noop"
 )
@@ -179,4 +180,14 @@ func captureOutside(ctx context.Context, sd side, r *http.Request) *record {
 func spanKindIs(s trace.Span, want trace.SpanKind) bool {
 	k, ok := s.(interface{ SpanKind() trace.SpanKind })
 	return !ok || k.SpanKind() == want
+}
+
+// scopeOf is the name of the instrumentation that made a span, or "".
+func scopeOf(s trace.Span) string {
+	if i, ok := s.(interface {
+		InstrumentationScope() instrumentation.Scope
+	}); ok {
+		return i.InstrumentationScope().Name
+	}
+	return ""
 }

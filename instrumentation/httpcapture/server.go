@@ -157,7 +157,7 @@ func (h *inner) serve(w http.ResponseWriter, r *http.Request, span trace.Span, n
 		c.orig, c.shield = n.orig, n.shield
 	}
 	n.rec = &c.record
-	c.r, c.guest = r, !h.dropIn
+	c.r, c.guest = r, !h.dropIn && scopeOf(span) != ScopeName
 	c.capture(h.cfg, span)
 	if r.Body != nil && r.Body != http.NoBody {
 		c.body = r.Body

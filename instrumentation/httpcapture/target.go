@@ -51,7 +51,7 @@ func (c *config) appendMended(dst []attribute.KeyValue, r *http.Request, raw boo
 // every server span has do not say it: the path with its escapes where decoding has
 // changed its meaning ("/a%2Fb" is not "/a/b"), behind a trusted proxy the scheme and
 // host that the client used, and on a span of somebody else's the host: otelgin,
-// otelecho and others put the name of the service there.
+// otelecho and others put the name of the service there, otelhttp does not.
 func (c *config) appendTarget(dst []attribute.KeyValue, r *http.Request, guest bool) []attribute.KeyValue {
 	if u := r.URL; u != nil {
 		if u.RawPath != "" || strings.ContainsAny(u.Path, "?#%") {
