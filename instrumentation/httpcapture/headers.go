@@ -345,22 +345,18 @@ func (s *headerSet) attr(n *headerName, vs []string) attribute.KeyValue {
 	if !s.raw && (n.credential || s.masksName(n.canon)) {
 		return n.masked
 	}
-	if n.url && !s.raw {
-		masked := make([]string, min(len(vs), maxHeaderValues))
-		for i := range masked {
-			masked[i] = cleanValue(maskURLField(n.canon, vs[i]), false)
-		}
-		return n.key.StringSlice(masked)
-	}
 	if len(vs) != 1 {
-		return n.key.StringSlice(cleanValues(vs, s.raw))
+		return n.key.StringSlice(s.cleanValues(n, vs))
 	}
 	v := vs[0]
 	last := n.last.Load()
 	if last != nil && last.value == v {
 		return last.kv
 	}
-	if clean := cleanValue(v, s.raw); clean != v || n.credential || len(v) > maxCachedValue {
+	// The table is shared with wrappers that mask here: a URL that was not looked at is
+	// not for them.
+	unmasked := n.url && s.raw
+	if clean := s.clean(n, v); clean != v || n.credential || unmasked || len(v) > maxCachedValue {
 		return n.key.StringSlice([]string{clean})
 	}
 	kv := n.key.StringSlice(vs)
@@ -374,12 +370,21 @@ func (s *headerSet) attr(n *headerName, vs []string) attribute.KeyValue {
 	return kv
 }
 
-func cleanValues(vs []string, raw bool) []string {
+func (s *headerSet) cleanValues(n *headerName, vs []string) []string {
 	out := make([]string, min(len(vs), maxHeaderValues))
 	for i := range out {
-		out[i] = cleanValue(vs[i], raw)
+		out[i] = s.clean(n, vs[i])
 	}
 	return out
+}
+
+// clean is what may be recorded of one line of a field that is no credential, or the
+// whole if a policy follows.
+func (s *headerSet) clean(n *headerName, v string) string {
+	if n.url && !s.raw {
+		v = maskURLField(n.canon, v)
+	}
+	return cleanValue(v, s.raw)
 }
 
 // cleanValue makes a value fit to be a string attribute. HTTP allows bytes that

@@ -57,8 +57,8 @@ func (rec *record) redact(attrs []attribute.KeyValue, o *outcome) []attribute.Ke
 	}
 	clean := true // the keys are
 	for _, kv := range there {
-		if own[kv.Key] || httpattr.IsRedactionStamp(string(kv.Key)) {
-			continue
+		if own[kv.Key] || rec.stamped && httpattr.IsRedactionStamp(string(kv.Key)) {
+			continue // the stamp is ours; before, somebody else has written it
 		}
 		switch kv, effect := redactAttr(s, kv); effect {
 		case redact.Changed:
@@ -71,6 +71,7 @@ func (rec *record) redact(attrs []attribute.KeyValue, o *outcome) []attribute.Ke
 	if !clean {
 		return out
 	}
+	rec.stamped = true
 	return c.stamp(out, s)
 }
 

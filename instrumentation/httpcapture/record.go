@@ -27,7 +27,8 @@ type record struct {
 	finished bool
 	skip     bool
 	answered bool // the round trip of a client has come back
-	guest    bool // on a server span that somebody else made
+	stamped  bool // the policy was applied once; the rest of a late body may follow
+	guest    bool // on a server span that neither we nor otelhttp made: its host may be a name
 	status   int  // of the final response, 0 while there is none
 	inside   *inside
 	attrs    *[]attribute.KeyValue // pooled: request headers, then response headers
@@ -50,7 +51,7 @@ type record struct {
 	// optionsCall is an OPTIONS request that is left out if it is answered as one.
 	optionsCall, optionsAnswer bool
 
-	where  where       // if there are rules for routes
+	where  *where      // if there are rules for routes
 	route  string      // that SetRoute stated
 	stated atomic.Bool // it has
 
@@ -83,6 +84,7 @@ func (rec *record) begin(cfg *config, span trace.Span, r *http.Request) {
 	rec.nReq = len(*rec.attrs)
 	cfg.drops.add(reasonHeaderLimit, dropped)
 	if len(cfg.routes) > 0 {
+		rec.where = new(where)
 		rec.where.note(r)
 	}
 	if cfg.anyBodies {

@@ -203,7 +203,7 @@ func (rec *record) planFor(r *http.Request) *plan {
 			p = &rule.plan
 			break
 		}
-		if rule.less.any() && rule.mayMean(r, &rec.where, template, client) {
+		if rule.less.any() && rule.mayMean(r, rec.where, template, client) {
 			less = append(less, &rule.less)
 		}
 	}
@@ -241,7 +241,7 @@ func (rec *record) mayWant(r *http.Request, request bool) (limit int, want bool)
 	}
 	try(&c.plan)
 	for i := range c.routes {
-		if rule := &c.routes[i]; rule.isMeant(r, template, false) || rule.mayMean(r, &rec.where, template, false) {
+		if rule := &c.routes[i]; rule.isMeant(r, template, false) || rule.mayMean(r, rec.where, template, false) {
 			try(&rule.plan)
 		}
 	}
