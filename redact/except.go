@@ -15,6 +15,8 @@ package redact
 // Of two globs the one is stronger that matches a part of what the other does.
 // docs/policy.md has the table, TestExceptTable holds it.
 
+import "strings"
+
 // strength is that of a rule; what the user has not written is weaker than all.
 type strength uint8
 
@@ -95,11 +97,12 @@ func (x *rule) beats(r *rule) bool {
 // covers reports whether g matches all that o matches.
 func (g *glob) covers(o *glob) bool {
 	const any = "\xFF" // in no key: only a star of g matches it
-	text := o.head + any
+	var text strings.Builder
+	text.WriteString(o.head + any)
 	for _, m := range o.mid {
-		text += m + any
+		text.WriteString(m + any)
 	}
-	return g.match([]byte(text + o.tail))
+	return g.match([]byte(text.String() + o.tail))
 }
 
 // pathLevel is the strength of a path: that of its last step if the steps before it

@@ -58,7 +58,7 @@ func (p *Policy) scopesOf(ex Exchange) (set scopeSet) {
 	facts := ex.facts()
 	for i, m := range p.scopes {
 		bit := uint64(1) << uint(i)
-		for side := when.Either; side < when.Sides; side++ {
+		for side := range when.Sides {
 			a := m.Match(&facts, side)
 			if a == when.No {
 				continue

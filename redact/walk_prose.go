@@ -67,7 +67,7 @@ var wordFirst = func() (t [256]bool) {
 // "token LIKE 'S'", "PASS S" as protocols have it. The name must be a built-in or
 // denied one; a value must look like one unless a mark says that it is.
 func (s *Scratch) walkWords(src []byte, c ctx) {
-	if len(src) > 64<<10 || bytes.IndexAny(src, " \t|") < 0 {
+	if len(src) > 64<<10 || !bytes.ContainsAny(src, " \t|") {
 		return
 	}
 	netrc := bytes.Contains(src, str("machine ")) || bytes.Contains(src, str("login "))

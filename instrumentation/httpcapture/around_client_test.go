@@ -178,7 +178,7 @@ func TestPoorRoundTrippers(t *testing.T) {
 						}
 						return &out, nil
 					})
-					req, _ := http.NewRequest("GET", "http://x.example", nil) //nolint:noctx // never sent
+					req, _ := http.NewRequest(http.MethodGet, "http://x.example", nil) //nolint:noctx // never sent
 					got, err := rt(base).RoundTrip(req)
 					if err != nil || got == nil {
 						return "none", "none"

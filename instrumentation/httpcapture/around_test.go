@@ -282,29 +282,38 @@ func (l *lines) String() string {
 func TestLogNamesTheCaller(t *testing.T) {
 	t.Parallel()
 	handlers := map[string]http.HandlerFunc{
-		"superfluous": func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(201); w.WriteHeader(202) },
-		"after write": func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "x"); w.WriteHeader(202) },
+		"superfluous": func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusCreated)
+			w.WriteHeader(http.StatusAccepted)
+		},
+		"after write": func(w http.ResponseWriter, _ *http.Request) {
+			_, _ = io.WriteString(w, "x")
+			w.WriteHeader(http.StatusAccepted)
+		},
 		"after flush": func(w http.ResponseWriter, _ *http.Request) {
 			_ = http.NewResponseController(w).Flush()
-			w.WriteHeader(204)
+			w.WriteHeader(http.StatusNoContent)
 		},
 		"after copy": func(w http.ResponseWriter, _ *http.Request) {
 			_, _ = io.Copy(w, strings.NewReader("x"))
-			w.WriteHeader(202)
+			w.WriteHeader(http.StatusAccepted)
 		},
 		"empty copy": func(w http.ResponseWriter, _ *http.Request) {
 			_, _ = io.Copy(w, strings.NewReader(""))
-			w.WriteHeader(202)
+			w.WriteHeader(http.StatusAccepted)
 		},
 		"informational": func(w http.ResponseWriter, _ *http.Request) {
-			w.WriteHeader(103)
-			w.WriteHeader(200)
-			w.WriteHeader(103)
+			w.WriteHeader(http.StatusEarlyHints)
+			w.WriteHeader(http.StatusOK)
+			w.WriteHeader(http.StatusEarlyHints)
 		},
-		"http.Error twice": func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "a", 400); http.Error(w, "b", 500) },
+		"http.Error twice": func(w http.ResponseWriter, _ *http.Request) {
+			http.Error(w, "a", http.StatusBadRequest)
+			http.Error(w, "b", http.StatusInternalServerError)
+		},
 		"hijacked": func(w http.ResponseWriter, _ *http.Request) {
 			conn, _, _ := http.NewResponseController(w).Hijack()
-			w.WriteHeader(200)
+			w.WriteHeader(http.StatusOK)
 			_, _ = w.Write([]byte("x"))
 			_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
 			_ = conn.Close()
@@ -352,7 +361,7 @@ func TestEventHeaderOnce(t *testing.T) {
 	target, _ := url.Parse(backend.URL)
 	for which, h := range map[string]http.Handler{
 		"ReverseProxy": httputil.NewSingleHostReverseProxy(target),
-		"cleared":      http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { clear(w.Header()); w.WriteHeader(204) }),
+		"cleared":      http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { clear(w.Header()); w.WriteHeader(http.StatusNoContent) }),
 		"added": http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Add(name, "another")
 			_, _ = io.Copy(w, strings.NewReader("x"))

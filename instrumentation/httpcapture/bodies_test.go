@@ -116,7 +116,7 @@ func TestMetadataValues(t *testing.T) {
 				"large": large, "list": []any{strings.Repeat("l", 3000), strings.Repeat("m", 3000)}, "nested": map[string]any{"a": map[string]any{"b": 1}}, "ok": 1,
 			}
 		})))
-		if res, _ := do(t, s.Client(), newRequest(t, "GET", s.URL, "")); res.StatusCode != 200 {
+		if res, _ := do(t, s.Client(), newRequest(t, "GET", s.URL, "")); res.StatusCode != http.StatusOK {
 			t.Fatal(res.Status)
 		}
 		got := c.attrs(t)

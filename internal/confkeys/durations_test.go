@@ -33,13 +33,14 @@ type squashed struct {
 
 type waits struct {
 	squashed `mapstructure:",squash"` // not exported: not ours to read
-	Squashed squashed                 `mapstructure:",squash"`
-	Optional maybe[nested]            `mapstructure:"optional"`
-	Off      maybe[nested]            `mapstructure:"off"`
-	Pointer  *nested                  `mapstructure:"pointer"`
-	Map      map[string]nested        `mapstructure:"map"`
-	List     []nested                 `mapstructure:"list"`
-	Any      any                      `mapstructure:"any"`
+
+	Squashed squashed          `mapstructure:",squash"`
+	Optional maybe[nested]     `mapstructure:"optional"`
+	Off      maybe[nested]     `mapstructure:"off"`
+	Pointer  *nested           `mapstructure:"pointer"`
+	Map      map[string]nested `mapstructure:"map"`
+	List     []nested          `mapstructure:"list"`
+	Any      any               `mapstructure:"any"`
 	Untagged time.Duration
 	Skipped  time.Duration `mapstructure:"-"`
 }

@@ -108,7 +108,7 @@ func TestPasses(t *testing.T) {
 	var l List
 	const n = 1 << 16
 	for pass := range int32(4) {
-		for i := int32(0); i < n; i++ {
+		for i := range int32(n) {
 			l.Put(Edit{8*i + pass, 8*i + pass + 1, 0, 1})
 		}
 	}
