@@ -13,7 +13,7 @@ func Credentials() *Policy { return credentials() }
 var credentials = sync.OnceValue(func() *Policy {
 	p, err := CompileConfig(Config{Version: 1, Defaults: true, Except: []string{"client_ip"}})
 	if err != nil {
-		panic("redact: the built-in lists: " + err.Error()) // TestCredentials compiles them
+		panic("redact: the built-in lists: " + err.Error()) //nolint:forbidigo // constants, which TestCredentials compiles
 	}
 	return p
 })

@@ -53,7 +53,7 @@ var defaultGroups = []nameGroup{
 	{guardSecret, []string{
 		"*passphrase*", "*passcode*", "*_pwd", "pswd", "passwrd", "passkey", "passwort", "kennwort", "senha", "contraseña",
 		"clave_acceso", "mot_de_passe", "motdepasse", "mdp", "wachtwoord", "hasło", "lösenord", "adgangskode", "passord", "salasana",
-		"jelszó", "heslo", "parola", "şifre", "lozinka", "пароль", "密码", "密碼", "パスワード", "비밀번호", "clave",
+		"jelszó", "heslo", "parola", "şifre", "lozinka", "пароль", "密码", "密碼", "パスワード", "비밀번호", "clave", //nolint:gosmopolitan // names of the world
 		"token_value", "*credential", "*credentials", "authentication", "psk", "*pre_shared_key", "snmp_community", "community_string",
 		"kubeconfig", "private_pem", "pem_key", "pkcs12", "pfx", "keystore", "service_account_json",
 	}},

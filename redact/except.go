@@ -96,11 +96,11 @@ func (x *rule) beats(r *rule) bool {
 
 // covers reports whether g matches all that o matches.
 func (g *glob) covers(o *glob) bool {
-	const any = "\xFF" // in no key: only a star of g matches it
+	const other = "\xFF" // in no key: only a star of g matches it
 	var text strings.Builder
-	text.WriteString(o.head + any)
+	text.WriteString(o.head + other)
 	for _, m := range o.mid {
-		text.WriteString(m + any)
+		text.WriteString(m + other)
 	}
 	return g.match([]byte(text.String() + o.tail))
 }

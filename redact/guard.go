@@ -5,6 +5,7 @@ package redact
 
 import (
 	"bytes"
+	"strings"
 
 	"github.com/apispan/apispan/redact/internal/fold"
 	"github.com/apispan/apispan/redact/internal/shape"
@@ -226,7 +227,7 @@ func hasParameter(b []byte, name string) bool {
 			return false
 		}
 		i += j + len(name)
-		if j = i - len(name); j == 0 || bytes.IndexByte([]byte("?&#;"), b[j-1]) >= 0 {
+		if j = i - len(name); j == 0 || strings.IndexByte("?&#;", b[j-1]) >= 0 {
 			return true
 		}
 	}

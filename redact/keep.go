@@ -43,7 +43,7 @@ func (s *Scratch) maskContent(c ctx, content []byte, sound bool) (rep []byte, ef
 	if s.partlyMasked(content, k) {
 		return content, Changed
 	}
-	rep, ef = s.maskOf(c)
+	_, ef = s.maskOf(c)
 	return s.partly(content, k), ef
 }
 

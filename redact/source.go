@@ -123,7 +123,7 @@ func isWord(c byte) bool { return 'a' <= c && c <= 'z' || '0' <= c && c <= '9' }
 var builtInPolicy = sync.OnceValue(func() *Policy {
 	p, err := CompileConfig(Config{Version: 1, Defaults: true})
 	if err != nil {
-		panic(err) // a test compiles it
+		panic(err) //nolint:forbidigo // constants, which a test compiles
 	}
 	return p
 })
@@ -147,7 +147,7 @@ var credentialForms = sync.OnceValue(func() *detect.Set {
 	}
 	set, err := detect.Compile(specs)
 	if err != nil {
-		panic(err) // a test compiles it
+		panic(err) //nolint:forbidigo // constants, which a test compiles
 	}
 	return set
 })

@@ -117,9 +117,6 @@ func (s *Scratch) outlineLine(o *outline, start, end, next int) int {
 		return next
 	}
 	if top.column == column && !top.list {
-		o.n-- // a sibling: the mapping was opened by an earlier key
-		top = &o.levels[o.n-1]
-		o.n++
 	}
 	m := s.outlineMapping(o, column)
 	vc := s.child(m.c, key)
@@ -278,42 +275,42 @@ func (s *Scratch) outlineValue(o *outline, start, end int, vc ctx) {
 func (s *Scratch) outlineFlow(o *outline, start, end int, c ctx, depth int) {
 	src := o.src
 	object := src[start] == '{'
-	close := textkv.Skip(src[:end], start)
-	for i, n := start+1, 0; i < close; n++ {
-		vc := c
-		for i < close && (src[i] == ' ' || src[i] == ',') {
+	stop := textkv.Skip(src[:end], start)
+	for i, n := start+1, 0; i < stop; n++ {
+		var vc ctx
+		for i < stop && (src[i] == ' ' || src[i] == ',') {
 			i++
 		}
 		if object {
-			key, val, ok := outlineKey(src[i:close])
+			key, val, ok := outlineKey(src[i:stop])
 			if !ok {
 				return
 			}
 			vc = s.child(c, bytes.Trim(key, `"'`))
-			for i += val; i < close && src[i] == ' '; {
+			for i += val; i < stop && src[i] == ' '; {
 				i++
 			}
 		} else {
 			vc = s.elem(c, n)
 		}
-		if i >= close {
+		if i >= stop {
 			return
 		}
 		e := i
 		switch src[i] {
 		case '{', '[':
-			e = textkv.Skip(src[:close], i)
+			e = textkv.Skip(src[:stop], i)
 			if !vc.v.strong() && depth < maxOutline {
 				s.outlineFlow(o, i, e, vc, depth+1)
 			}
 		case '"', '\'':
-			if j := bytes.IndexByte(src[i+1:close], src[i]); j >= 0 {
+			if j := bytes.IndexByte(src[i+1:stop], src[i]); j >= 0 {
 				e = i + j + 2
 			} else {
-				e = close
+				e = stop
 			}
 		}
-		for e < close && src[e] != ',' && src[e] != '}' && src[e] != ']' {
+		for e < stop && src[e] != ',' && src[e] != '}' && src[e] != ']' {
 			e++
 		}
 		if vc.v.strong() {

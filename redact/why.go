@@ -11,6 +11,8 @@ import (
 
 // Decision says why values were redacted: by which rule, and where they stood.
 type Decision struct {
+	pending
+
 	// Rule, Place, Action and Outcome are those of Count.
 	Rule, Place, Action, Outcome string
 	// Path is the key of the value: $.user.password in a body, the name of a field, a
@@ -18,8 +20,6 @@ type Decision struct {
 	// "[*]", and it is cut after maxWhyPath bytes. Empty if the value has no key.
 	Path string
 	N    int
-
-	pending
 }
 
 func (d *Decision) String() string {

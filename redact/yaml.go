@@ -355,6 +355,7 @@ func (d *decoder) scoped(n *yaml.Node, path string, dst *[]ScopedRules) {
 	}
 }
 
+//nolint:dupl // another list of other fields; a table of pointers would say less
 func (d *decoder) patterns(n *yaml.Node, path string, c *Config) {
 	if c.Patterns == nil {
 		c.Patterns = map[string]string{}
@@ -410,6 +411,7 @@ func (d *decoder) patterns(n *yaml.Node, path string, c *Config) {
 	})
 }
 
+//nolint:dupl // see patterns
 func (d *decoder) hmac(n *yaml.Node, path string, h *HMAC) {
 	h.line = n.Line
 	d.mapping(n, path, fields{

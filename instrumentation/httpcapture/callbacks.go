@@ -66,13 +66,3 @@ func (c *config) callMetadata(ex Exchange, meta []attribute.KeyValue) (_ []attri
 	}
 	return meta, over
 }
-
-func unescape(name string) string {
-	if strings.IndexByte(name, '%') < 0 {
-		return name
-	}
-	if u, err := url.QueryUnescape(name); err == nil {
-		return u
-	}
-	return name
-}

@@ -80,7 +80,7 @@ type config struct {
 }
 
 // plan is how one route is captured.
-type plan struct {
+type plan struct { //nolint:recvcheck // small questions by value, changes by pointer
 	enabled        bool
 	bodies         BodyMode
 	reqMax, resMax int

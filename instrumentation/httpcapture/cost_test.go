@@ -21,7 +21,7 @@ func TestHandlerCost(t *testing.T) {
 		t.Skip("the race detector allocates")
 	}
 	next := http.NotFoundHandler()
-	for name, make := range map[string]func() any{
+	for name, wrap := range map[string]func() any{
 		"NewHandler": func() any { return httpcapture.NewHandler(next, "op", httpcapture.WithBodies(httpcapture.BodiesAll)) },
 		"NewHandler, a MeterProvider": func() any {
 			return httpcapture.NewHandler(next, "op", httpcapture.WithBodies(httpcapture.BodiesAll), httpcapture.WithMeterProvider(meters))
@@ -35,7 +35,7 @@ func TestHandlerCost(t *testing.T) {
 		},
 	} {
 		var last any
-		n, bytes := allocations(func() { last = make() })
+		n, bytes := allocations(func() { last = wrap() })
 		runtime.KeepAlive(last)
 		t.Logf("%s: %.0f allocations, %.0f bytes", name, n, bytes)
 		if name == "delegating" {

@@ -19,7 +19,7 @@ func notCoded(content string, codings []string) bool {
 	if i := strings.LastIndexByte(last, ','); i >= 0 {
 		last = strings.TrimSpace(last[i+1:])
 	}
-	magic := ""
+	var magic string
 	switch last {
 	case "gzip", "x-gzip": // RFC 1952
 		magic = "\x1f\x8b"

@@ -35,8 +35,8 @@ type clientInstruments struct {
 var lastCounters atomic.Pointer[counters]
 
 func countersOf(p metric.MeterProvider) *counters {
-	comparable := reflect.TypeOf(p).Comparable()
-	if c := lastCounters.Load(); c != nil && comparable && c.provider == p {
+	sameable := reflect.TypeOf(p).Comparable()
+	if c := lastCounters.Load(); c != nil && sameable && c.provider == p {
 		return c
 	}
 	c := &counters{
@@ -45,7 +45,7 @@ func countersOf(p metric.MeterProvider) *counters {
 		server:   sync.OnceValue(func() *serverInstruments { return newServerInstruments(p) }),
 		client:   sync.OnceValue(func() *clientInstruments { return newClientInstruments(p) }),
 	}
-	if comparable {
+	if sameable {
 		lastCounters.Store(c)
 	}
 	return c

@@ -28,7 +28,7 @@ func (c *serverCore) late(method string) bool {
 	if server == nil || !onServer(c.w) {
 		return false
 	}
-	printf := log.Printf
+	printf := log.Printf //nolint:forbidigo // this is net/http's own line, with the caller that net/http cannot see
 	if server.ErrorLog != nil {
 		printf = server.ErrorLog.Printf
 	}

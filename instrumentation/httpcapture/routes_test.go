@@ -128,7 +128,7 @@ func TestWithholdingPaths(t *testing.T) {
 	t.Parallel()
 	protocols(t, func(t *testing.T, start func(http.Handler) *httptest.Server) {
 		both(t, func(t *testing.T, wr wrapping) {
-			anything := copying(http.HandlerFunc(echo))
+			anything := copying(echo)
 			for _, h := range []http.Handler{anything, under("/", anything), under("/{rest...}", echo), under("/{x}/{y}/{z...}", echo)} {
 				c := newCollector(t)
 				s := start(wr.wrap(c, h, withheld("")...))

@@ -234,7 +234,7 @@ func (c *serverCore) end() {
 		c.w.WriteHeader(status) // to otelhttp, and no further
 	}
 	if thrown != nil {
-		panic(thrown)
+		panic(thrown) //nolint:forbidigo // the handler's own, on its way
 	}
 }
 

@@ -24,7 +24,7 @@ func Compile(c Config) (*Matcher, []Problem) {
 
 type compiler struct{ problems []Problem }
 
-func (k *compiler) problem(field, format string, args ...any) {
+func (k *compiler) problemf(field, format string, args ...any) {
 	k.problems = append(k.problems, Problem{field, fmt.Sprintf(format, args...)})
 }
 
@@ -40,7 +40,7 @@ func (k *compiler) matcher(c Config, at string, inNot bool) *Matcher {
 		case "client", "outbound", "out", "egress":
 			hint = "; write outgoing for exchanges that the service asks for"
 		}
-		k.problem(at+"direction", "%q is not known%s; write incoming or outgoing", c.Direction, hint)
+		k.problemf(at+"direction", "%q is not known%s; write incoming or outgoing", c.Direction, hint)
 	}
 	k.each(c.Host, at, "host", func(f, v string) { m.hosts = append(m.hosts, k.host(f, v)) })
 	k.each(c.Route, at, "route", func(f, v string) { k.route(f, v); m.routes = append(m.routes, compileRoute(v)) })
@@ -53,9 +53,9 @@ func (k *compiler) matcher(c Config, at string, inNot bool) *Matcher {
 		f := fmt.Sprintf("%snot[%d]", at, i)
 		switch {
 		case n.Empty():
-			k.problem(f, "is empty and selects nothing; write what is not meant, such as not: {route: /health}")
+			k.problemf(f, "is empty and selects nothing; write what is not meant, such as not: {route: /health}")
 		case inNot:
-			k.problem(f, "stands under another not; write what is meant without both")
+			k.problemf(f, "stands under another not; write what is meant without both")
 		default:
 			m.not = append(m.not, k.matcher(n, f+".", true))
 		}
@@ -73,11 +73,11 @@ func (k *compiler) each(list []string, at, name string, use func(field, v string
 		short := strings.TrimSpace(v)
 		switch {
 		case short == "":
-			k.problem(f, "has an empty entry; remove it")
+			k.problemf(f, "has an empty entry; remove it")
 		case strings.HasPrefix(short, "!"):
-			k.problem(f, "%q: ! is no negation here, so it can never match; write not: {%s: %q}", v, name, strings.TrimSpace(short[1:]))
+			k.problemf(f, "%q: ! is no negation here, so it can never match; write not: {%s: %q}", v, name, strings.TrimSpace(short[1:]))
 		case name != "status" && name != "tenant" && (looksRegex(short) || name == "route" && strings.Contains(short, ".*")):
-			k.problem(f, "%q looks like a regular expression, which can never match; * stands for any characters: write %q", v, Plain(short))
+			k.problemf(f, "%q looks like a regular expression, which can never match; * stands for any characters: write %q", v, Plain(short))
 		default:
 			use(f, short)
 		}
@@ -119,19 +119,19 @@ func Plain(v string) string {
 func (k *compiler) host(f, v string) string {
 	if _, rest, ok := strings.Cut(v, "://"); ok {
 		h, _, _ := strings.Cut(rest, "/")
-		k.problem(f, "%q is a URL, which can never match; write the host: %q", v, h)
+		k.problemf(f, "%q is a URL, which can never match; write the host: %q", v, h)
 		return v
 	}
 	if h, _, ok := strings.Cut(v, "/"); ok {
-		k.problem(f, "%q has a path, so it can never match; write host: %q and the path under route", v, h)
+		k.problemf(f, "%q has a path, so it can never match; write host: %q and the path under route", v, h)
 		return v
 	}
 	if strings.HasPrefix(v, ".") {
-		k.problem(f, "%q can never match; write %q for all hosts below", v, "*"+v)
+		k.problemf(f, "%q can never match; write %q for all hosts below", v, "*"+v)
 		return v
 	}
 	if h, port, ok := strings.Cut(v, ":"); ok && !strings.Contains(port, ":") && !strings.HasPrefix(v, "[") {
-		k.problem(f, "%q: hosts are compared without their port, so it can never match; write %q", v, h)
+		k.problemf(f, "%q: hosts are compared without their port, so it can never match; write %q", v, h)
 		return v
 	}
 	h, _ := Host(v)
@@ -142,21 +142,21 @@ func (k *compiler) route(f, v string) {
 	method, rest, ok := strings.Cut(v, " ")
 	switch {
 	case ok && method == strings.ToUpper(method) && strings.HasPrefix(strings.TrimSpace(rest), "/"):
-		k.problem(f, "%q can never match: a route has no method; write route: %q and method: %s", v, strings.TrimSpace(rest), method)
+		k.problemf(f, "%q can never match: a route has no method; write route: %q and method: %s", v, strings.TrimSpace(rest), method)
 	case strings.Contains(v, "://"):
-		k.problem(f, "%q is a URL, which can never match; write the path under route and the host under host", v)
+		k.problemf(f, "%q is a URL, which can never match; write the path under route and the host under host", v)
 	case strings.ContainsAny(v, "?#"):
 		p, _, _ := strings.Cut(v, "?")
-		k.problem(f, "%q can never match: a route has no query; write %q", v, p)
+		k.problemf(f, "%q can never match: a route has no query; write %q", v, p)
 	case !strings.HasPrefix(v, "/") && !strings.HasPrefix(v, "*"):
-		k.problem(f, "%q can never match: routes begin with /; write %q", v, "/"+v)
+		k.problemf(f, "%q can never match: routes begin with /; write %q", v, "/"+v)
 	}
 }
 
 func (k *compiler) method(f, v string) string {
 	for _, c := range v {
 		if c <= ' ' || strings.ContainsRune("()<>@,;:\\\"/[]?={}*|", c) {
-			k.problem(f, "%q is no method, so it can never match; write one method an entry: [GET, POST]", v)
+			k.problemf(f, "%q is no method, so it can never match; write one method an entry: [GET, POST]", v)
 			break
 		}
 	}
@@ -168,7 +168,7 @@ type statusRange struct{ lo, hi int }
 // status reads 404, 5xx, 500-599, >=500, <400.
 func (k *compiler) status(f, v string) statusRange {
 	bad := func() statusRange {
-		k.problem(f, "%q is no status; write 404, 5xx, 500-599, \">=500\" or a list of them", v)
+		k.problemf(f, "%q is no status; write 404, 5xx, 500-599, \">=500\" or a list of them", v)
 		return statusRange{1, 0}
 	}
 	number := func(s string) (int, bool) {
@@ -219,9 +219,9 @@ func (k *compiler) contentType(f, v string) string {
 	t, _, params := strings.Cut(v, ";")
 	switch {
 	case params:
-		k.problem(f, "%q: content types are compared without parameters, so it can never match; write %q", v, strings.TrimSpace(t))
+		k.problemf(f, "%q: content types are compared without parameters, so it can never match; write %q", v, strings.TrimSpace(t))
 	case strings.Count(v, "/") != 1 && !strings.Contains(v, "*"):
-		k.problem(f, "%q is no media type, so it can never match; write %q or %q", v, "application/"+strings.TrimPrefix(v, "."), "*"+strings.TrimPrefix(v, "."))
+		k.problemf(f, "%q is no media type, so it can never match; write %q or %q", v, "application/"+strings.TrimPrefix(v, "."), "*"+strings.TrimPrefix(v, "."))
 	}
 	return v
 }
@@ -231,10 +231,10 @@ func (k *compiler) fields(all map[string][]string, at, name string, side Side) (
 		f := at + name + "." + n
 		fd := field{side: side, name: strings.ToLower(strings.TrimSpace(n))}
 		if fd.name == "" || strings.ContainsAny(fd.name, " \t:*()<>@,;\\\"/[]?={}!") {
-			k.problem(f, "%q is no name of a header field, so it can never match; write one such as x-tenant", n)
+			k.problemf(f, "%q is no name of a header field, so it can never match; write one such as x-tenant", n)
 		}
 		if len(all[n]) == 0 {
-			k.problem(f, "has no value; write a value, or \"*\" for any")
+			k.problemf(f, "has no value; write a value, or \"*\" for any")
 		}
 		k.each(all[n], at+name+".", n, func(_, v string) { fd.patterns = append(fd.patterns, strings.ToLower(v)) })
 		out = append(out, fd)

@@ -14,6 +14,7 @@ package shape
 import (
 	"bytes"
 	"encoding/binary"
+	"strings"
 )
 
 // classes of bytes in a value.
@@ -256,7 +257,7 @@ func TypeName(b []byte) bool {
 				return false
 			}
 			i = j
-		case bytes.IndexByte([]byte("!?[]|() ,<>{};"), c) >= 0 || class[c]&isDigit != 0 && found:
+		case strings.IndexByte("!?[]|() ,<>{};", c) >= 0 || class[c]&isDigit != 0 && found:
 			i++
 		default:
 			return false

@@ -84,39 +84,39 @@ func join(path, key string) string {
 func (w *walker) value(path, kind string, v any) { w.at(path, path, kind, v) }
 
 // at is value for a place whose real path may have items and names in it.
-func (w *walker) at(path, real, kind string, v any) {
+func (w *walker) at(path, place, kind string, v any) {
 	if v == nil || v == elsewhere || kind == "any" {
 		return
 	}
 	m, isMap := v.(map[string]any)
 	list, isList := v.([]any)
-	key := "`" + real + "`"
+	key := "`" + place + "`"
 	switch kind {
 	case "block", "map":
 		if !isMap {
-			w.r.addf(17, Fail, w.about(real), "%s is no block of keys: write `%s:` and its keys indented below", key, last(real))
+			w.r.addf(17, Fail, w.about(place), "%s is no block of keys: write `%s:` and its keys indented below", key, last(place))
 			return
 		}
 		for _, k := range ids(m) {
-			w.member(path, real, kind, k, m)
+			w.member(path, place, kind, k, m)
 		}
 	case "list":
 		if isMap {
-			w.r.addf(17, Fail, w.about(real), "%s is a list: write `- ` before each item", key)
+			w.r.addf(17, Fail, w.about(place), "%s is a list: write `- ` before each item", key)
 		}
 		item := w.itemKind(path)
 		for i, x := range list {
-			w.at(join(path, "[]"), join(real, strconv.Itoa(i)), item, x)
+			w.at(join(path, "[]"), join(place, strconv.Itoa(i)), item, x)
 		}
 	default:
 		if isMap || isList {
-			w.r.addf(17, Fail, w.about(real), "%s takes one value, not a block: write it behind the colon", key)
+			w.r.addf(17, Fail, w.about(place), "%s takes one value, not a block: write it behind the colon", key)
 			return
 		}
-		if problem := scalar(kind, v, w.t.literal[w.about(real)]); problem != "" {
-			w.r.addf(17, Fail, w.about(real), "%s %s", key, problem)
+		if problem := scalar(kind, v, w.t.literal[w.about(place)]); problem != "" {
+			w.r.addf(17, Fail, w.about(place), "%s %s", key, problem)
 		}
-		w.t.refer(kind, w.about(real), v)
+		w.t.refer(kind, w.about(place), v)
 	}
 }
 
@@ -131,13 +131,13 @@ func (w *walker) itemKind(path string) string {
 	return "any"
 }
 
-func (w *walker) member(path, real, kind, k string, m map[string]any) {
+func (w *walker) member(path, place, kind, k string, m map[string]any) {
 	if kind == "map" {
-		w.at(join(path, "*"), join(real, k), w.mapKind(path), m[k])
+		w.at(join(path, "*"), join(place, k), w.mapKind(path), m[k])
 		return
 	}
 	if sub, ok := w.c.keys[join(path, k)]; ok {
-		w.at(join(path, k), join(real, k), sub, m[k])
+		w.at(join(path, k), join(place, k), sub, m[k])
 		return
 	}
 	if w.c.open[path] || path != "" && k == "enabled" {
@@ -145,7 +145,7 @@ func (w *walker) member(path, real, kind, k string, m map[string]any) {
 	}
 	level, owner := Fail, "this "+strings.TrimSuffix(w.c.section, "s")
 	known := w.known(path)
-	hint := guess(k, real, known)
+	hint := guess(k, place, known)
 	switch {
 	case !w.c.own() && confkeys.Nearest(k, known) == "":
 		// Other versions of it may have the key.
@@ -153,9 +153,9 @@ func (w *walker) member(path, real, kind, k string, m map[string]any) {
 	case !w.c.own():
 		owner = "`" + w.c.typ + "`"
 	case confkeys.Nearest(k, known) == "" && path != "" && w.c.keys[k] != "":
-		hint = "it stands beside `" + real + "`, not in it"
+		hint = "it stands beside `" + place + "`, not in it"
 	}
-	w.r.addf(17, level, w.about(join(real, k)), "`%s` is no key of %s: %s", join(real, k), owner, hint)
+	w.r.addf(17, level, w.about(join(place, k)), "`%s` is no key of %s: %s", join(place, k), owner, hint)
 }
 
 func (w *walker) mapKind(path string) string {
