@@ -6,9 +6,7 @@ package httpcapture
 import (
 	"cmp"
 	"maps"
-	"net/url"
 	"slices"
-	"strings"
 
 	"go.opentelemetry.io/otel/attribute"
 )
