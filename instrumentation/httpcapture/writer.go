@@ -43,7 +43,6 @@ type serverCore struct {
 	// does that writes the status by hand; we tell it to otelhttp, and shut the shield,
 	// because the server must not hear of it.
 	shield *serverExchange
-	shut   bool
 	body   io.ReadCloser // of the request
 
 	// Of a span of our own.
@@ -51,6 +50,7 @@ type serverCore struct {
 	arrived time.Time
 	written atomic.Int64 // bytes that went through Write
 
+	shut     bool        // of the shield
 	wrote    atomic.Bool // the final header was sent
 	sized    atomic.Bool // with a Content-Length
 	planned  atomic.Bool // the request body is decided on

@@ -89,8 +89,17 @@ func optional(v reflect.Value) (inner reflect.Value, ok bool) {
 }
 
 func errDuration(path string, d time.Duration) error {
-	if d < time.Microsecond { // nobody writes "15ns": it was a number
-		return fmt.Errorf("`%s` is %d nanoseconds, which is what a number without a unit means: write the unit, such as %ds or %dms", path, d, d, d)
+	return fmt.Errorf("`%s` %s", path, ShortDuration(d))
+}
+
+// ShortDuration says what is wrong with a duration that is less than a millisecond, to
+// stand behind the name of its key; "" if nothing is.
+func ShortDuration(d time.Duration) string {
+	switch {
+	case d <= 0 || d >= shortest:
+		return ""
+	case d < time.Microsecond: // nobody writes "15ns": it was a number
+		return fmt.Sprintf("is %d nanoseconds, which is what a number without a unit means: write the unit, such as %ds or %dms", d, d, d)
 	}
-	return fmt.Errorf("`%s` is %v, less than 1ms: a number without a unit means nanoseconds; write the unit, such as 10s or 500ms", path, d)
+	return fmt.Sprintf("is %v, less than 1ms: a number without a unit means nanoseconds; write the unit, such as 10s or 500ms", d)
 }

@@ -4,6 +4,7 @@
 package check
 
 import (
+	"fmt"
 	"maps"
 	"net/url"
 	"reflect"
@@ -219,6 +220,11 @@ func scalar(kind string, v any, literal bool) string {
 		}
 		if _, ok := v.(bool); ok {
 			return "is no duration: write a number with its unit, such as 30s or 5m"
+		}
+		if n, err := strconv.ParseFloat(fmt.Sprint(v), 64); err == nil {
+			if problem := confkeys.ShortDuration(time.Duration(n)); problem != "" {
+				return problem
+			}
 		}
 		if bareNumber(v) {
 			return "has no unit, and so counts nanoseconds: write the unit, such as 30s or 5m"
