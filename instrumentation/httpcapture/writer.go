@@ -349,8 +349,12 @@ type requestBody serverCore
 func (b *requestBody) Read(p []byte) (int, error) {
 	c := (*serverCore)(b)
 	n, err := c.body.Read(p)
-	if err == io.EOF && c.orig != nil && c.r.Trailer == nil {
-		c.r.Trailer = c.orig.Trailer // net/http puts there what was not announced
+	if err == io.EOF && c.orig != nil {
+		c.mu.Lock() // the body may be read by several goroutines
+		if c.r.Trailer == nil {
+			c.r.Trailer = c.orig.Trailer // net/http puts there what was not announced
+		}
+		c.mu.Unlock()
 	}
 	c.planRequest()
 	c.req.add(p[:max(0, min(n, len(p)))], err)
