@@ -17,6 +17,10 @@ import (
 
 const module = "github.com/apispan/apispan"
 
+// scopeType is one struct without dependencies, which every recording span answers with
+// and which cannot be named otherwise: it forces no version of the SDK on anybody.
+const scopeType = "go.opentelemetry.io/otel/sdk/instrumentation"
+
 // importRule forbids a package (and all below it, unless exact) to reach others.
 type importRule struct {
 	from  string
@@ -151,7 +155,7 @@ func TestImportsPointDown(t *testing.T) {
 						continue
 					}
 					for _, bad := range rule.never {
-						if strings.HasPrefix(dep, bad) {
+						if strings.HasPrefix(dep, bad) && dep != scopeType {
 							t.Errorf("%s reaches %s: %s", p.ImportPath, dep, rule.why)
 						}
 					}
