@@ -84,7 +84,7 @@ func documentedAliases(t *testing.T) []string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, table, ok := strings.Cut(string(text), "| Current key | Aliases |")
+	_, table, ok := strings.Cut(string(text), "| Current key | Place | Aliases |")
 	if !ok {
 		t.Fatal("docs/attributes.md has no alias table")
 	}

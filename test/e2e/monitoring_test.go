@@ -414,7 +414,7 @@ func TestLogLinesExist(t *testing.T) {
 	}
 	table, _, _ = strings.Cut(table, "\n\n")
 	var code strings.Builder
-	for _, pattern := range []string{"exporter/apianalyticsexporter/*.go", "processor/httpredactionprocessor/*.go"} {
+	for _, pattern := range []string{"exporter/apianalyticsexporter/*.go", "exporter/apianalyticsexporter/internal/backend/*/*.go", "processor/httpredactionprocessor/*.go"} {
 		files, err := filepath.Glob(filepath.Join(repoRoot(t), pattern))
 		if err != nil {
 			t.Fatal(err)
