@@ -149,13 +149,13 @@ type delivery struct {
 	req    *request
 
 	last    answer
-	taken   bool  // the backend takes our key, since it took an event or answered the probe
-	took    bool  // an event was taken in this attempt
-	held    []int // refused alone and not settled
-	status  int   // the last refusal of a held one
-	streak  int   // refused alone since an event was taken
-	outage  bool  // nothing is taken
-	stopped bool  // last says why
+	taken   bool   // the backend takes our key, since it took an event or answered the probe
+	held    []int  // refused alone and not settled
+	status  int    // the last refusal of a held one
+	streak  int    // refused alone since an event was taken
+	since   uint64 // what the backend had taken when the streak began
+	outage  bool   // nothing is taken
+	stopped bool   // last says why
 
 	rejected, refusal int // events refused for good, and the last status
 }
@@ -192,7 +192,7 @@ func (d *delivery) send(lo, hi int) payload.Verdict {
 
 // delivered books events that the backend took.
 func (d *delivery) delivered(lo, hi int) {
-	d.taken, d.took, d.streak = true, true, 0
+	d.taken, d.streak = true, 0
 	d.sender.takes.Add(1)
 	d.report(answer{outcome: outcomeDelivered})
 	d.tel.sent(d.ctx, hi-lo)
@@ -208,8 +208,11 @@ func (d *delivery) refused(i int) bool {
 	}
 	d.status = status
 	takes := d.sender.takes.Load()
-	d.suspects.add(d.req.items[i], suspicion{takes: takes, after: d.took})
-	if d.streak++; d.streak >= maxStreak && takes == d.sender.takes.Load() {
+	d.suspects.add(d.req.items[i], takes)
+	if d.streak == 0 {
+		d.since = takes
+	}
+	if d.streak++; d.streak >= maxStreak && takes == d.since {
 		d.outage = true
 		return false
 	}
@@ -218,11 +221,10 @@ func (d *delivery) refused(i int) bool {
 }
 
 // vouched reports whether the backend has taken another event since item i was
-// refused alone, or did so before, in the request that both stood in, and i is the
-// only one that was refused.
+// refused alone.
 func (d *delivery) vouched(i int) bool {
-	s, ok := d.suspects.get(d.req.items[i])
-	return ok && (d.sender.takes.Load() > s.takes || s.again && s.after && len(d.held) == 1 && !d.core.outage.Load())
+	takes, ok := d.suspects.get(d.req.items[i])
+	return ok && d.sender.takes.Load() > takes
 }
 
 // retrial sends item i once more, alone. It reports false if what becomes of it cannot
@@ -302,7 +304,6 @@ func (d *delivery) run() *request {
 	if done == fresh {
 		for i := fresh; i < n; i++ {
 			d.held = append(d.held, i)
-			d.suspects.seenAgain(d.req.items[i])
 		}
 		done = n
 	}
@@ -332,11 +333,8 @@ func (d *delivery) judgeHeld(try bool) {
 		again = false
 		held := d.held
 		d.held = d.held[:0:0]
-		for k, i := range held {
-			d.held = append(d.held, held[k:]...) // vouched counts them
-			ask := d.vouched(i) || try || degrades
-			d.held = d.held[:len(d.held)-len(held[k:])]
-			if ask && !d.stopped {
+		for _, i := range held {
+			if !d.stopped && (try || degrades || d.vouched(i)) {
 				try = false
 				if d.retrial(i) {
 					settled = append(settled, i)

@@ -12,33 +12,23 @@ import (
 // forgotten is only asked about once more.
 const maxSuspects = 4096
 
-// suspicion is what is remembered of an event that was refused alone.
-type suspicion struct {
-	// takes is how many requests the backend had taken when it refused the event.
-	takes uint64
-	// after: another event of the same request had been taken before.
-	after bool
-	// again: this is a later attempt.
-	again bool
-}
-
 // suspects remembers events that were refused alone, over attempts, by a hash of what
-// was sent. The zero value is empty.
+// was sent, with how many requests the backend had taken then. The zero value is empty.
 type suspects struct {
 	mu   sync.Mutex
 	seed maphash.Seed
-	seen map[uint64]suspicion
+	seen map[uint64]uint64
 }
 
 func (s *suspects) key(item []byte) uint64 {
 	if s.seen == nil {
-		s.seed, s.seen = maphash.MakeSeed(), map[uint64]suspicion{}
+		s.seed, s.seen = maphash.MakeSeed(), map[uint64]uint64{}
 	}
 	return maphash.Bytes(s.seed, item)
 }
 
 // add remembers an event that was refused alone, if it is not known.
-func (s *suspects) add(item []byte, why suspicion) {
+func (s *suspects) add(item []byte, takes uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	k := s.key(item)
@@ -51,28 +41,17 @@ func (s *suspects) add(item []byte, why suspicion) {
 			break
 		}
 	}
-	s.seen[k] = why
+	s.seen[k] = takes
 }
 
-func (s *suspects) get(item []byte) (suspicion, bool) {
+func (s *suspects) get(item []byte) (takes uint64, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.seen) == 0 {
-		return suspicion{}, false
+		return 0, false
 	}
-	why, ok := s.seen[s.key(item)]
-	return why, ok
-}
-
-// seenAgain marks an event whose next attempt has come.
-func (s *suspects) seenAgain(item []byte) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	k := s.key(item)
-	if why, ok := s.seen[k]; ok {
-		why.again = true
-		s.seen[k] = why
-	}
+	takes, ok = s.seen[s.key(item)]
+	return takes, ok
 }
 
 func (s *suspects) forget(item []byte) {

@@ -67,7 +67,7 @@ func moduleDirs(t *testing.T) []string {
 	modules, _ := released(t)
 	dirs := []string{"examples", "test"}
 	for _, path := range modules {
-		dirs = append(dirs, "."+strings.TrimPrefix(path, module))
+		dirs = append(dirs, moduleDir(path))
 	}
 	return dirs
 }
