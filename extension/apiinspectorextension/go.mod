@@ -1,0 +1,3 @@
+module github.com/apispan/apispan/extension/apiinspectorextension
+
+go 1.25.0
