@@ -140,7 +140,7 @@ func (c *Client) emit(ctx context.Context, event string, at time.Time, attribute
 	r.SetTimestamp(at)
 	r.SetObservedTimestamp(now)
 	r.SetSeverity(otellog.SeverityInfo)
-	r.AddAttributes(a.list...)
+	setAttributes(&r, a.list)
 	c.logger.Emit(ctx, r)
 	return nil
 }

@@ -34,5 +34,9 @@
 // Update on sign-up and when something changes. Records of one entity that are
 // emitted concurrently have no order.
 //
+// It compiles with otel/log v0.20 and with later versions, whose values are of another
+// type, because go.opentelemetry.io/contrib/bridges/otelslog makes them. Upgrade otel/log
+// and otelslog together; the README has which version goes with which.
+//
 // The attributes are described in docs/attributes.md.
 package entities

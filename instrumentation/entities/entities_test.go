@@ -64,42 +64,6 @@ func newTestClient() (*Client, *recorder) {
 	return c, r
 }
 
-// attributesOf returns the attributes as plain Go values.
-func attributesOf(rec log.Record) map[string]any {
-	m := map[string]any{}
-	rec.WalkAttributes(func(kv log.KeyValue) bool {
-		m[kv.Key] = plain(kv.Value)
-		return true
-	})
-	return m
-}
-
-func plain(v log.Value) any {
-	switch v.Kind() {
-	case log.KindBool:
-		return v.AsBool()
-	case log.KindInt64:
-		return v.AsInt64()
-	case log.KindFloat64:
-		return v.AsFloat64()
-	case log.KindString:
-		return v.AsString()
-	case log.KindSlice:
-		list := []any{}
-		for _, e := range v.AsSlice() {
-			list = append(list, plain(e))
-		}
-		return list
-	case log.KindMap:
-		m := map[string]any{}
-		for _, kv := range v.AsMap() {
-			m[kv.Key] = plain(kv.Value)
-		}
-		return m
-	}
-	return nil
-}
-
 func TestUpdates(t *testing.T) {
 	t.Parallel()
 	campaign := Campaign{
@@ -215,7 +179,7 @@ func TestUpdates(t *testing.T) {
 			if rec.EventName() != tc.event || !rec.Timestamp().Equal(tc.at) || !rec.ObservedTimestamp().Equal(testTime) || rec.Severity() != log.SeverityInfo {
 				t.Errorf("%s at %v, observed %v, severity %v", rec.EventName(), rec.Timestamp(), rec.ObservedTimestamp(), rec.Severity())
 			}
-			if d := cmp.Diff(tc.want, attributesOf(rec)); d != "" {
+			if d := cmp.Diff(tc.want, attributesOf(t, rec)); d != "" {
 				t.Errorf("(-want +got)\n%s", d)
 			}
 		})
@@ -229,7 +193,7 @@ func TestActionsGetIDs(t *testing.T) {
 	if err := c.RecordActions(context.Background(), []Action{a, a}); err != nil {
 		t.Fatal(err)
 	}
-	first, second := attributesOf(r.records[0])["apispan.event.id"].(string), attributesOf(r.records[1])["apispan.event.id"].(string)
+	first, second := attributesOf(t, r.records[0])["apispan.event.id"].(string), attributesOf(t, r.records[1])["apispan.event.id"].(string)
 	if !isUUID(first) || first == second || first[14] != '4' || !strings.ContainsAny(first[19:20], "89ab") {
 		t.Errorf("ids %q and %q", first, second)
 	}
@@ -273,7 +237,7 @@ func TestMetadata(t *testing.T) {
 		"bools": []any{true}, "floats": []any{1.5}, "int64s": []any{int64(3)}, "number": int64(12),
 	}
 	got := map[string]any{}
-	for k, v := range attributesOf(r.records[0]) {
+	for k, v := range attributesOf(t, r.records[0]) {
 		if name, ok := strings.CutPrefix(k, "apispan.metadata."); ok {
 			got[name] = v
 		}
@@ -395,7 +359,7 @@ func TestBatch(t *testing.T) {
 	}
 	var got []string
 	for _, rec := range r.records {
-		a := attributesOf(rec)
+		a := attributesOf(t, rec)
 		got = append(got, fmt.Sprint(rec.EventName(), a["user.id"], a["apispan.company.id"]))
 	}
 	if d := cmp.Diff([]string{"apispan.user.updatea<nil>", "apispan.user.updateb<nil>", "apispan.company.update<nil>c", "apispan.subscription.update<nil>c"}, got); d != "" {
@@ -420,6 +384,35 @@ func TestNeverPanics(t *testing.T) {
 	}
 	if err := New().UpdateUser(context.Background(), User{ID: "u"}); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestEmptyValues: what is empty and not nil is kept, and nothing else is in a record.
+func TestEmptyValues(t *testing.T) {
+	t.Parallel()
+	c, r := newTestClient()
+	given := map[string]any{"list": []any{map[string]any{}, []any{}, []any{nil}}, "map": map[string]any{}}
+	if err := c.UpdateUser(context.Background(), User{ID: "u", Metadata: Metadata{
+		"text": "", "false": false, "zero": 0, "list": []any{}, "map": map[string]any{}, "bytes": []byte{1, 2}, "in": given,
+		"date": json.Number("1e3"), "duration": time.Second, "array": [2]int8{1, 2},
+	}}); err != nil {
+		t.Fatal(err)
+	}
+	given["list"].([]any)[0] = "changed later"
+	want := map[string]any{
+		"user.id": "u", "apispan.metadata.text": "", "apispan.metadata.false": false, "apispan.metadata.zero": int64(0),
+		"apispan.metadata.list": []any{}, "apispan.metadata.map": map[string]any{}, "apispan.metadata.bytes": "AQI=",
+		"apispan.metadata.in": map[string]any{
+			"list": []any{map[string]any{}, []any{}, []any{nil}}, "map": map[string]any{},
+		},
+		"apispan.metadata.date": 1000.0, "apispan.metadata.duration": "1s", "apispan.metadata.array": []any{int64(1), int64(2)},
+	}
+	if d := cmp.Diff(want, attributesOf(t, r.records[0])); d != "" {
+		t.Errorf("(-want +got)\n%s", d)
+	}
+	rec := onWire(t, r.records[0])
+	if rec.GetBody().GetValue() != nil || rec.GetSeverityText() != "" || rec.GetEventName() != "apispan.user.update" || rec.GetSeverityNumber() != 9 {
+		t.Errorf("record on the wire: %v", rec)
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"go.opentelemetry.io/otel/log/global"
+	"go.opentelemetry.io/otel/log/noop"
 )
 
 // early is made before a global provider is set, which counts once in a process.
@@ -50,5 +51,17 @@ func TestGlobal(t *testing.T) {
 	}
 	if err := UpdateUser(ctx, User{}); !errors.Is(err, ErrInvalid) {
 		t.Errorf("no id: %v", err)
+	}
+}
+
+// BenchmarkUpdateUser: go test -run '^$' -bench . -benchmem ./instrumentation/entities
+func BenchmarkUpdateUser(b *testing.B) {
+	client := New(WithLoggerProvider(noop.NewLoggerProvider()))
+	u := User{ID: "12345", CompanyID: "67890", Email: "ada@example.com", Metadata: Metadata{"plan": "pro", "seats": 12, "tags": []string{"a", "b"}}}
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := client.UpdateUser(b.Context(), u); err != nil {
+			b.Fatal(err)
+		}
 	}
 }

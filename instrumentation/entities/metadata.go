@@ -8,15 +8,12 @@ import (
 	"encoding"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"math"
 	"reflect"
 	"slices"
 	"time"
 	"unicode/utf8"
-
-	otellog "go.opentelemetry.io/otel/log"
-
-	"github.com/apispan/apispan/internal/httpattr"
 )
 
 const (
@@ -28,8 +25,8 @@ const (
 	maxDepth = 8
 )
 
-// metadata adds the values in key order.
-func (a *attrs) metadata(field string, m Metadata) {
+// metadata adds the values in key order, the keys behind the prefix.
+func (a *attrs) metadata(field, prefix string, m Metadata) {
 	if len(m) > maxMetadata {
 		a.fail(field, fmt.Sprintf("has more than %d keys", maxMetadata))
 		return
@@ -50,8 +47,8 @@ func (a *attrs) metadata(field string, m Metadata) {
 			a.fail(fmt.Sprintf("%s[%q]", field, k), c.problem)
 			return
 		}
-		if !v.Empty() {
-			a.list = append(a.list, otellog.KeyValue{Key: httpattr.MetadataPrefix + k, Value: v})
+		if v != nil {
+			a.list = append(a.list, slog.Any(prefix+k, v))
 		}
 	}
 }
@@ -70,22 +67,23 @@ func keyProblem(k string) string {
 	return ""
 }
 
-// converter turns one metadata value into a log value.
+// converter turns one metadata value into a tree of what the bridge takes as it is: string,
+// bool, int64, float64, []any and map[string]any; nil is an empty value.
 type converter struct {
 	nodes   int
 	problem string
 }
 
-func (c *converter) fail(problem string) otellog.Value {
+func (c *converter) fail(problem string) any {
 	if c.problem == "" {
 		c.problem = problem
 	}
-	return otellog.Value{}
+	return nil
 }
 
 // safe runs code of the application (String, MarshalText, MarshalJSON), so a panic
 // is caught.
-func (c *converter) safe(value any) (v otellog.Value) {
+func (c *converter) safe(value any) (v any) {
 	defer func() {
 		if recover() != nil {
 			v = c.fail("panicked while it was converted")
@@ -94,24 +92,24 @@ func (c *converter) safe(value any) (v otellog.Value) {
 	return c.value(value, 0)
 }
 
-func (c *converter) text(s string) otellog.Value {
+func (c *converter) text(s string) any {
 	switch {
 	case len(s) > maxMetadataValue:
 		return c.fail(fmt.Sprintf("is longer than %d bytes", maxMetadataValue))
 	case !utf8.ValidString(s):
 		return c.fail("is not valid UTF-8")
 	}
-	return otellog.StringValue(s)
+	return s
 }
 
-func (c *converter) float(f float64) otellog.Value {
+func (c *converter) float(f float64) any {
 	if math.IsNaN(f) || math.IsInf(f, 0) {
 		return c.fail("is not a finite number")
 	}
-	return otellog.Float64Value(f)
+	return f
 }
 
-func (c *converter) value(value any, depth int) otellog.Value {
+func (c *converter) value(value any, depth int) any {
 	if c.nodes++; c.nodes > maxNodes {
 		return c.fail(fmt.Sprintf("has more than %d values", maxNodes))
 	}
@@ -121,7 +119,7 @@ func (c *converter) value(value any, depth int) otellog.Value {
 	switch r := reflect.ValueOf(value); r.Kind() {
 	case reflect.Pointer, reflect.Interface, reflect.Map, reflect.Slice, reflect.Invalid:
 		if r.Kind() == reflect.Invalid || r.IsNil() {
-			return otellog.Value{}
+			return nil
 		}
 	}
 	switch v := value.(type) {
@@ -147,7 +145,7 @@ func (c *converter) value(value any, depth int) otellog.Value {
 		if y := v.Year(); y < 1 || y > maxYear {
 			return c.fail("is a time outside the years 1 to 9999")
 		}
-		return otellog.StringValue(v.Format(time.RFC3339Nano))
+		return v.Format(time.RFC3339Nano)
 	case error:
 		return c.text(v.Error())
 	case fmt.Stringer:
@@ -163,14 +161,14 @@ func (c *converter) value(value any, depth int) otellog.Value {
 	case reflect.String:
 		return c.text(r.String())
 	case reflect.Bool:
-		return otellog.BoolValue(r.Bool())
+		return r.Bool()
 	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
-		return otellog.Int64Value(r.Int())
+		return r.Int()
 	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64, reflect.Uintptr:
 		if u := r.Uint(); u <= math.MaxInt64 {
-			return otellog.Int64Value(int64(u))
+			return int64(u)
 		}
-		return otellog.StringValue(fmt.Sprint(r.Uint()))
+		return fmt.Sprint(r.Uint())
 	case reflect.Float32, reflect.Float64:
 		return c.float(r.Float())
 	}
@@ -178,7 +176,7 @@ func (c *converter) value(value any, depth int) otellog.Value {
 }
 
 // viaJSON converts a value of any other type by its JSON form.
-func (c *converter) viaJSON(value any, depth int) otellog.Value {
+func (c *converter) viaJSON(value any, depth int) any {
 	b, err := json.Marshal(value)
 	if err != nil {
 		return c.fail("cannot be converted to JSON")
@@ -196,9 +194,9 @@ func (c *converter) viaJSON(value any, depth int) otellog.Value {
 }
 
 // number keeps integers exact.
-func (c *converter) number(n json.Number) otellog.Value {
+func (c *converter) number(n json.Number) any {
 	if i, err := n.Int64(); err == nil {
-		return otellog.Int64Value(i)
+		return i
 	}
 	f, err := n.Float64()
 	if err != nil {
@@ -207,34 +205,34 @@ func (c *converter) number(n json.Number) otellog.Value {
 	return c.float(f)
 }
 
-func (c *converter) object(m map[string]any, depth int) otellog.Value {
+func (c *converter) object(m map[string]any, depth int) any {
 	keys := make([]string, 0, len(m))
 	for k := range m {
 		keys = append(keys, k)
 	}
 	slices.Sort(keys)
-	kvs := make([]otellog.KeyValue, 0, len(m))
+	out := make(map[string]any, len(m))
 	for _, k := range keys {
 		if problem := keyProblem(k); problem != "" {
 			return c.fail("has a key that " + problem)
 		}
-		if v := c.value(m[k], depth+1); !v.Empty() {
-			kvs = append(kvs, otellog.KeyValue{Key: k, Value: v})
+		if v := c.value(m[k], depth+1); v != nil {
+			out[k] = v
 		}
 		if c.problem != "" {
-			return otellog.Value{}
+			return nil
 		}
 	}
-	return otellog.MapValue(kvs...)
+	return out
 }
 
-func list[T any](c *converter, in []T, depth int) otellog.Value {
-	out := make([]otellog.Value, 0, len(in))
+func list[T any](c *converter, in []T, depth int) any {
+	out := make([]any, 0, len(in))
 	for _, e := range in {
 		out = append(out, c.value(e, depth+1))
 		if c.problem != "" {
-			return otellog.Value{}
+			return nil
 		}
 	}
-	return otellog.SliceValue(out...)
+	return out
 }

@@ -7,12 +7,11 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"fmt"
+	"log/slog"
 	"net/netip"
 	"net/url"
 	"time"
 	"unicode/utf8"
-
-	otellog "go.opentelemetry.io/otel/log"
 
 	"github.com/apispan/apispan/internal/httpattr"
 )
@@ -27,7 +26,7 @@ const (
 
 // attrs collects the attributes of one record, or the first error.
 type attrs struct {
-	list []otellog.KeyValue
+	list []slog.Attr
 	err  error
 }
 
@@ -55,7 +54,7 @@ func (a *attrs) ok(field, value string, limit int) bool {
 
 func (a *attrs) text(field, key, value string, limit int) {
 	if a.ok(field, value, limit) {
-		a.list = append(a.list, otellog.String(key, value))
+		a.list = append(a.list, slog.String(key, value))
 	}
 }
 
@@ -76,7 +75,7 @@ func (a *attrs) address(field, value string) {
 		a.fail(field, "is no IP address; leave out port and brackets")
 		return
 	}
-	a.list = append(a.list, otellog.String(httpattr.ClientAddress, addr.Unmap().WithZone("").String()))
+	a.list = append(a.list, slog.String(httpattr.ClientAddress, addr.Unmap().WithZone("").String()))
 }
 
 // maxYear is the last that RFC 3339 can write.
@@ -87,7 +86,7 @@ func (a *attrs) time(field, key string, t time.Time) {
 		return
 	}
 	if s, ok := a.timeText(field, t); ok {
-		a.list = append(a.list, otellog.String(key, s))
+		a.list = append(a.list, slog.String(key, s))
 	}
 }
 
@@ -120,7 +119,7 @@ func (u *User) attributes(a *attrs) {
 	a.address("User.ClientAddress", u.ClientAddress)
 	a.text("User.UserAgent", httpattr.UserAgent, u.UserAgent, maxURL)
 	a.campaign(&u.Campaign)
-	a.metadata("User.Metadata", u.Metadata)
+	a.metadata("User.Metadata", httpattr.MetadataPrefix, u.Metadata)
 	a.modified("User.ModifiedAt", u.ModifiedAt)
 }
 
@@ -130,7 +129,7 @@ func (c *Company) attributes(a *attrs) {
 	a.text("Company.SessionID", httpattr.SessionID, c.SessionID, maxID)
 	a.address("Company.ClientAddress", c.ClientAddress)
 	a.campaign(&c.Campaign)
-	a.metadata("Company.Metadata", c.Metadata)
+	a.metadata("Company.Metadata", httpattr.MetadataPrefix, c.Metadata)
 	a.modified("Company.ModifiedAt", c.ModifiedAt)
 }
 
@@ -139,7 +138,7 @@ func (s *Subscription) attributes(a *attrs) {
 	a.required("Subscription.CompanyID", httpattr.CompanyID, s.CompanyID, maxID)
 	switch s.Status {
 	case StatusActive, StatusCancelled, StatusPaused, StatusTrialing, StatusPending, StatusDraft, StatusFuture:
-		a.list = append(a.list, otellog.String(httpattr.SubscriptionStatus, string(s.Status)))
+		a.list = append(a.list, slog.String(httpattr.SubscriptionStatus, string(s.Status)))
 	default:
 		a.fail("Subscription.Status", "is not one of the Status constants")
 	}
@@ -149,7 +148,7 @@ func (s *Subscription) attributes(a *attrs) {
 		a.fail("Subscription.PeriodEnd", "is before PeriodStart")
 	}
 	a.items(s.Items)
-	a.metadata("Subscription.Metadata", s.Metadata)
+	a.metadata("Subscription.Metadata", httpattr.MetadataPrefix, s.Metadata)
 	a.modified("Subscription.ModifiedAt", s.ModifiedAt)
 }
 
@@ -161,7 +160,7 @@ func (a *attrs) items(items []SubscriptionItem) {
 	if len(items) == 0 {
 		return
 	}
-	list := make([]otellog.Value, len(items))
+	list := make([]any, len(items))
 	for i := range items {
 		it := &items[i]
 		field := fmt.Sprintf("Subscription.Items[%d].", i)
@@ -172,20 +171,17 @@ func (a *attrs) items(items []SubscriptionItem) {
 		m.text(field+"UnitOfMeasure", httpattr.ItemUnit, it.UnitOfMeasure, maxText)
 		m.time(field+"CreatedAt", httpattr.ItemCreatedAt, it.CreatedAt)
 		var meta attrs
-		if meta.metadata(field+"Metadata", it.Metadata); len(meta.list) > 0 {
-			for j := range meta.list {
-				meta.list[j].Key = meta.list[j].Key[len(httpattr.MetadataPrefix):]
-			}
-			m.list = append(m.list, otellog.Map(httpattr.ItemMetadata, meta.list...))
+		if meta.metadata(field+"Metadata", "", it.Metadata); len(meta.list) > 0 {
+			m.list = append(m.list, slog.Any(httpattr.ItemMetadata, tree(meta.list)))
 		}
 		for _, err := range []error{m.err, meta.err} {
 			if a.err == nil {
 				a.err = err
 			}
 		}
-		list[i] = otellog.MapValue(m.list...)
+		list[i] = tree(m.list)
 	}
-	a.list = append(a.list, otellog.Slice(httpattr.SubscriptionItems, list...))
+	a.list = append(a.list, slog.Any(httpattr.SubscriptionItems, list))
 }
 
 func (x *Action) attributes(a *attrs) {
@@ -208,7 +204,7 @@ func (x *Action) attributes(a *attrs) {
 		a.fail("Action.ID", "is not a UUID of 36 characters; leave it empty for a new one")
 	}
 	a.text("Action.ID", httpattr.EventID, id, maxID)
-	a.metadata("Action.Metadata", x.Metadata)
+	a.metadata("Action.Metadata", httpattr.MetadataPrefix, x.Metadata)
 	a.modified("Action.Time", x.Time)
 }
 
