@@ -97,7 +97,7 @@ func (b block) get() backend.Config {
 // defaultBackends has every block as it is where no key is written.
 func defaultBackends() (b Backends) {
 	for _, block := range b.blocks() {
-		def := reflect.Zero(block.typ).Interface().(interface{ Default() any })
+		def := reflect.New(block.typ).Interface().(interface{ Default() any })
 		block.field.Set(reflect.ValueOf(def.Default()))
 	}
 	return b

@@ -64,7 +64,7 @@ type Config struct {
 	FromLog []fromlog.Mapping `mapstructure:"from_log"`
 
 	// Backends has the blocks of the backends, one of which is written.
-	Backends `mapstructure:",squash"`
+	Backends `mapstructure:",squash"` //nolint:embeddedstructfieldcheck // in the order of the documentation
 }
 
 var _ confmap.Unmarshaler = (*Config)(nil)

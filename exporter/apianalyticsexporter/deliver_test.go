@@ -224,9 +224,7 @@ func TestRefusedAlone(t *testing.T) {
 				}
 				stop := make(chan struct{})
 				var others sync.WaitGroup
-				others.Add(1)
-				go func() {
-					defer others.Done()
+				others.Go(func() {
 					for i := 0; ; i++ {
 						select {
 						case <-stop:
@@ -235,7 +233,7 @@ func TestRefusedAlone(t *testing.T) {
 							_ = r.words(fmt.Sprint("good", i))
 						}
 					}
-				}()
+				})
 				if err := <-errs; err != nil {
 					t.Error(err)
 				}

@@ -48,7 +48,7 @@ func (l limits) protobuf(b []byte, root *message) verdict {
 			return malformed
 		}
 		i += n
-		size := 0
+		var size int
 		switch tag & 7 {
 		case 0:
 			if _, size = binary.Uvarint(b[i:at.end]); size <= 0 {

@@ -159,7 +159,8 @@ func TestCosts(t *testing.T) {
 		"exemplars":    {"metrics", in(many(n, field(5)), 1, 2, 2, 7, 1)},
 	} {
 		t.Run(name, func(t *testing.T) {
-			before, after := heap(), uint64(0)
+			before := heap()
+			var after uint64
 			var err error
 			switch tt.signal {
 			case "traces":

@@ -31,6 +31,7 @@ const imageName = "ghcr.io/apispan/otelcol-apispan"
 
 type imageInput struct {
 	platform
+
 	binary string
 }
 

@@ -18,7 +18,7 @@ import (
 // The struct (not the pointer) has one method more, which the registry calls:
 //
 //	// Default returns the block as it is where no key is written.
-//	func (Config) Default() any { return configoptional.Default(Config{…}) }
+//	func (*Config) Default() any { return configoptional.Default(Config{…}) }
 type Config interface {
 	// Facts returns what the exporter needs to know before there is an encoder.
 	Facts() Facts

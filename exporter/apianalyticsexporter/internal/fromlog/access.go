@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math"
 	"regexp"
 	"slices"
@@ -114,7 +115,7 @@ func Presets() []string {
 
 // Compile completes the mapping and says what is wrong with it; key is its key in the
 // configuration.
-func (m Mapping) Compile(key string) (out Mapping, errs []error) {
+func (m *Mapping) Compile(key string) (out Mapping, errs []error) {
 	if m.Preset != "" {
 		p, ok := presets[m.Preset]
 		if !ok {
@@ -125,9 +126,7 @@ func (m Mapping) Compile(key string) (out Mapping, errs []error) {
 	}
 	fields := map[string]string{}
 	for _, from := range []map[string]string{out.Fields, m.Fields} {
-		for k, v := range from {
-			fields[k] = v
-		}
+		maps.Copy(fields, from)
 	}
 	out.Fields = fields
 	for k, source := range m.Fields {

@@ -58,7 +58,7 @@ func TestAccessLogs(t *testing.T) {
 			"latencies": map[string]any{"request": 250}, "client_ip": "203.0.113.7", "started_at": 1767323045000, "consumer": map[string]any{"id": "c-1", "username": "ada"},
 		}, nil},
 	} {
-		m, errs := Mapping{Preset: tc.preset}.Compile("from_log[0]")
+		m, errs := (&Mapping{Preset: tc.preset}).Compile("from_log[0]")
 		if errs != nil {
 			t.Fatal(errs)
 		}
@@ -88,12 +88,12 @@ func TestAccessLogs(t *testing.T) {
 			t.Errorf("%s: another attempt has another id", name)
 		}
 		for other := range presets {
-			if m, _ := (Mapping{Preset: other}).Compile("x"); other != tc.preset && m.Span(rec, ptrace.NewSpan()) && other+tc.preset != "kongcaddy" && other+tc.preset != "caddykong" {
+			if m, _ := (&Mapping{Preset: other}).Compile("x"); other != tc.preset && m.Span(rec, ptrace.NewSpan()) && other+tc.preset != "kongcaddy" && other+tc.preset != "caddykong" {
 				t.Errorf("%s is taken for %s", name, other)
 			}
 		}
 	}
-	m, _ := Mapping{Preset: "kong"}.Compile("x")
+	m, _ := (&Mapping{Preset: "kong"}).Compile("x")
 	for _, body := range []any{"", "hello", "{", `{"request":"x"}`, 7, []any{"x"}, map[string]any{"request": map[string]any{"method": 7, "uri": "/"}}, strings.Repeat("{", 100_000)} {
 		if m.Span(accessRecord(t, body, nil), ptrace.NewSpan()) {
 			t.Errorf("%.20v is an exchange", body)
@@ -116,7 +116,7 @@ func TestMappingErrors(t *testing.T) {
 			t.Errorf("%v lacks %s", errs, want)
 		}
 	}
-	m, errs := Mapping{Preset: "nginx", Fields: map[string]string{"user.id": "uid"}, Unit: "ms"}.Compile("x")
+	m, errs := (&Mapping{Preset: "nginx", Fields: map[string]string{"user.id": "uid"}, Unit: "ms"}).Compile("x")
 	if errs != nil || m.Fields["user.id"] != "uid" || m.Unit != "ms" || presets["nginx"].Fields["user.id"] != "" {
 		t.Errorf("%+v %v", m, errs)
 	}

@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/json"
+	"slices"
 	"strings"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
@@ -302,12 +303,7 @@ func (b *Batch) choose(o *Options) {
 
 func (o *Options) passesOn(gateway, service *node) bool {
 	if len(o.Gateways) > 0 {
-		for _, g := range o.Gateways {
-			if gateway.process.service == g {
-				return true
-			}
-		}
-		return false
+		return slices.Contains(o.Gateways, gateway.process.service)
 	}
 	var r Reader
 	a, skip := r.Read(gateway.span)
@@ -325,6 +321,7 @@ func (o *Options) passesOn(gateway, service *node) bool {
 func (b *Batch) tellTwins() {
 	type key struct {
 		spanID
+
 		kind ptrace.SpanKind
 	}
 	groups := map[key][]int32{}

@@ -5,6 +5,7 @@ package fromspan
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -79,9 +80,7 @@ func told(t testing.TB, td ptrace.Traces, o Options, r *Reader) (out []string) {
 
 func with(m map[string]any, more ...any) map[string]any {
 	out := map[string]any{"http.request.method": "GET", "url.path": "/u/1"}
-	for k, v := range m {
-		out[k] = v
-	}
+	maps.Copy(out, m)
 	for i := 0; i < len(more); i += 2 {
 		out[more[i].(string)] = more[i+1]
 	}

@@ -4,6 +4,7 @@
 package fromspan
 
 import (
+	"net/http"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -62,7 +63,7 @@ func (r *Reader) readOperation(ex *exchange.Exchange) {
 		}
 		return ""
 	}
-	op := ""
+	var op string
 	switch {
 	case said("mcp.method.name") != "":
 		op = join2(said("mcp.method.name"), firstOf(said("gen_ai.tool.name"), said("gen_ai.prompt.name")))
@@ -87,7 +88,7 @@ func (r *Reader) readOperation(ex *exchange.Exchange) {
 func operationIn(ex *exchange.Exchange) string {
 	b := &ex.Request.Body
 	doc := strings.TrimLeft(b.Data, " \t\r\n")
-	if b.Binary || doc == "" || ex.Method != "POST" {
+	if b.Binary || doc == "" || ex.Method != http.MethodPost {
 		return ""
 	}
 	if doc[0] == '[' { // a batch

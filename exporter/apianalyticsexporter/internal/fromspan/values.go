@@ -180,7 +180,7 @@ func plain(x any, depth int) (any, bool) {
 	if depth > maxDepth {
 		return nil, false
 	}
-	ok := true
+	var ok bool
 	switch v := x.(type) {
 	case json.Number:
 		if n, err := v.Int64(); err == nil {

@@ -75,7 +75,7 @@ type Config struct {
 }
 
 // Default returns the block as it is where no key is written.
-func (Config) Default() any {
+func (*Config) Default() any {
 	return configoptional.Default(Config{
 		SecretKeyRefresh: keyfetch.DefaultRefresh,
 		MaxBatchEvents:   defaultMaxItems,
@@ -97,12 +97,13 @@ func (c *Config) token() string { return strings.TrimSpace(string(c.Token)) }
 
 // Encoder implements [backend.Encoder] for Cerberus.
 type Encoder struct {
+	keySource
+
 	config    Config
 	token     string
 	userAgent string
 	wholeURL  bool // the endpoint ends with path already
 	webSocket bool // one event a frame instead of batches
-	keySource
 
 	scratch sync.Pool // *scratch
 }

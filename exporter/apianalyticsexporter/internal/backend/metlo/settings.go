@@ -67,7 +67,7 @@ type Config struct {
 }
 
 // Default returns the block as it is where no key is written.
-func (Config) Default() any {
+func (*Config) Default() any {
 	gates := backend.DefaultGates()
 	gates.MaxBodySize = defaultMaxBodyBytes
 	return configoptional.Default(Config{API: V1, Environment: "production", Gates: gates})

@@ -54,7 +54,7 @@ type Config struct {
 }
 
 // Default returns the block as it is where no key is written.
-func (Config) Default() any {
+func (*Config) Default() any {
 	return configoptional.Default(Config{Development: DevelopmentAuto, Gates: backend.DefaultGates()})
 }
 

@@ -46,7 +46,7 @@ type Config struct {
 }
 
 // Default returns the block as it is where no key is written.
-func (Config) Default() any {
+func (*Config) Default() any {
 	return configoptional.Default(Config{Format: FormatNDJSON, Gates: backend.DefaultGates()})
 }
 
