@@ -195,3 +195,49 @@ func (b *body) attr(key attribute.Key) attribute.KeyValue {
 	}
 	return key.ByteSlice([]byte(b.content))
 }
+
+type bodyKeys struct{ content, truncated, incomplete attribute.Key }
+
+var (
+	reqKeys = bodyKeys{httpattr.RequestBody, httpattr.RequestBodyTruncated, httpattr.RequestBodyIncomplete}
+	resKeys = bodyKeys{httpattr.ResponseBody, httpattr.ResponseBodyTruncated, httpattr.ResponseBodyIncomplete}
+)
+
+func appendBody(dst []attribute.KeyValue, b *body, k bodyKeys) []attribute.KeyValue {
+	if b.set {
+		dst = append(dst, b.attr(k.content))
+	}
+	if b.truncated {
+		dst = append(dst, k.truncated.Bool(true))
+	}
+	if b.incomplete {
+		dst = append(dst, k.incomplete.Bool(true))
+	}
+	return dst
+}
+
+// setBody records the body of the response of an exchange that was finished early: all
+// of it, or what there is so far. The rest is on the span already.
+func (rec *record) setBody(o *outcome, take func(keep bool) captured) {
+	defer func() {
+		if recover() != nil {
+			rec.cfg.drops.add(reasonInternal, 1)
+		}
+	}()
+	c := rec.cfg
+	p := rec.planFor(o.r)
+	keep := p.bodies == BodiesAll || p.bodies == BodiesOnError && o.isError()
+	cp := take(keep)
+	if !keep {
+		return
+	}
+	res := c.makeBody(cp, rec.resType, rec.resKnown, rec.resCodings, p, p.resMax)
+	attrs := appendBody(nil, &res, resKeys)
+	if res.set && !res.incomplete {
+		attrs = append(attrs, attribute.Bool(httpattr.ResponseBodyIncomplete, false)) // it may have been said before
+	}
+	if c.policy != nil && len(attrs) > 0 {
+		attrs = rec.redact(attrs, o)
+	}
+	rec.span.SetAttributes(attrs...)
+}

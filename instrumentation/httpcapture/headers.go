@@ -10,7 +10,6 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"unicode/utf8"
 
 	"go.opentelemetry.io/otel/attribute"
 
@@ -385,29 +384,4 @@ func (s *headerSet) clean(n *headerName, v string) string {
 		v = maskURLField(n.canon, v)
 	}
 	return cleanValue(v, s.raw)
-}
-
-// cleanValue makes a value fit to be a string attribute. HTTP allows bytes that
-// are not UTF-8 (obs-text), OTLP does not, and one such value would cost the whole
-// batch: they become U+FFFD. The length is not cut yet if a policy follows, which
-// must see the whole.
-func cleanValue(v string, raw bool) string {
-	if !utf8.ValidString(v) {
-		v = strings.ToValidUTF8(v, "\uFFFD")
-	}
-	if !raw {
-		v = cutString(v, maxHeaderValue)
-	}
-	return v
-}
-
-// cutString cuts valid UTF-8 at a character boundary.
-func cutString(s string, limit int) string {
-	if len(s) <= limit {
-		return s
-	}
-	for limit > 0 && !utf8.RuneStart(s[limit]) {
-		limit--
-	}
-	return s[:limit]
 }

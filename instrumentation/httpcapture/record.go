@@ -5,8 +5,6 @@ package httpcapture
 
 import (
 	"net/http"
-	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -355,77 +353,6 @@ func (rec *record) assemble(o *outcome, attrs []attribute.KeyValue, skip bool) [
 	return rec.set(marked(attrs), o)
 }
 
-// looksAt is how many attributes of ours it takes before those on the span are
-// counted, which costs an allocation.
-const looksAt = 40
-
-// fit takes away what there is no room for, so that the SDK, which drops what comes
-// last, has nothing to drop: header fields first, those of the request, which a client
-// may send by the hundred, before those of the response; then what stands last.
-func (rec *record) fit(attrs []attribute.KeyValue, nHeaders int, o *outcome) []attribute.KeyValue {
-	c := rec.cfg
-	need := len(attrs) + c.policyAttrs() + len(rec.session) + 1 // the status
-	room := c.maxAttrs
-	if need > looksAt {
-		if s, ok := rec.span.(interface{ Attributes() []attribute.KeyValue }); ok {
-			room = min(room, c.maxAttrs+reservedAttributes-len(s.Attributes())-lateAttributes)
-		}
-	}
-	if o.early {
-		room -= lateBody
-	}
-	over := need - room
-	if over <= 0 {
-		return attrs
-	}
-	c.drops.add(reasonAttributeLimit, min(over, len(attrs)))
-	requests := nHeaders
-	for requests > 0 && !strings.HasPrefix(string(attrs[requests-1].Key), httpattr.RequestHeaderPrefix) {
-		requests--
-	}
-	for range 3 {
-		end := requests
-		switch {
-		case requests > 0:
-		case nHeaders > 0: // of the response
-			end = nHeaders
-		default:
-			end = len(attrs)
-		}
-		cut := min(over, end)
-		attrs = slices.Delete(attrs, end-cut, end)
-		over -= cut
-		requests, nHeaders = max(requests-cut, 0), max(nHeaders-cut, 0)
-	}
-	return attrs
-}
-
-// headersLast puts header fields behind all else, those of the request last. If there
-// are more attributes than is known here (limits in code, attributes set later), the
-// SDK drops the end.
-func headersLast(attrs []attribute.KeyValue) []attribute.KeyValue {
-	n := 0
-	for n < len(attrs) && httpattr.IsHeader(string(attrs[n].Key)) {
-		n++
-	}
-	if n == 0 || n == len(attrs) {
-		return attrs
-	}
-	pooled := attrPool.Get().(*[]attribute.KeyValue)
-	head := append(*pooled, attrs[:n]...)
-	to := copy(attrs, attrs[n:])
-	for _, prefix := range [...]string{httpattr.ResponseHeaderPrefix, httpattr.RequestHeaderPrefix} {
-		for i := range head {
-			if strings.HasPrefix(string(head[i].Key), prefix) {
-				attrs[to] = head[i]
-				to++
-			}
-		}
-	}
-	putAttrs(pooled, head)
-	return attrs
-}
-
 // marked sees to it that the span can be told from one that is only traced:
 // captureexport looks for that.
 func marked(attrs []attribute.KeyValue) []attribute.KeyValue {
@@ -435,32 +362,6 @@ func marked(attrs []attribute.KeyValue) []attribute.KeyValue {
 		}
 	}
 	return append(attrs, attribute.Bool(httpattr.Captured, true))
-}
-
-// setBody records the body of the response of an exchange that was finished early: all
-// of it, or what there is so far. The rest is on the span already.
-func (rec *record) setBody(o *outcome, take func(keep bool) captured) {
-	defer func() {
-		if recover() != nil {
-			rec.cfg.drops.add(reasonInternal, 1)
-		}
-	}()
-	c := rec.cfg
-	p := rec.planFor(o.r)
-	keep := p.bodies == BodiesAll || p.bodies == BodiesOnError && o.isError()
-	cp := take(keep)
-	if !keep {
-		return
-	}
-	res := c.makeBody(cp, rec.resType, rec.resKnown, rec.resCodings, p, p.resMax)
-	attrs := appendBody(nil, &res, resKeys)
-	if res.set && !res.incomplete {
-		attrs = append(attrs, attribute.Bool(httpattr.ResponseBodyIncomplete, false)) // it may have been said before
-	}
-	if c.policy != nil && len(attrs) > 0 {
-		attrs = rec.redact(attrs, o)
-	}
-	rec.span.SetAttributes(attrs...)
 }
 
 // onlySelected leaves the headers that the plan of the route wants.
@@ -477,26 +378,6 @@ func (rec *record) onlySelected(attrs []attribute.KeyValue, p *plan) []attribute
 	}
 	clear(attrs[len(out):])
 	return out
-}
-
-type bodyKeys struct{ content, truncated, incomplete attribute.Key }
-
-var (
-	reqKeys = bodyKeys{httpattr.RequestBody, httpattr.RequestBodyTruncated, httpattr.RequestBodyIncomplete}
-	resKeys = bodyKeys{httpattr.ResponseBody, httpattr.ResponseBodyTruncated, httpattr.ResponseBodyIncomplete}
-)
-
-func appendBody(dst []attribute.KeyValue, b *body, k bodyKeys) []attribute.KeyValue {
-	if b.set {
-		dst = append(dst, b.attr(k.content))
-	}
-	if b.truncated {
-		dst = append(dst, k.truncated.Bool(true))
-	}
-	if b.incomplete {
-		dst = append(dst, k.incomplete.Bool(true))
-	}
-	return dst
 }
 
 // query is the query string with the values of credential parameters masked, or

@@ -6,6 +6,8 @@ package httpcapture
 import (
 	"math"
 	"strconv"
+	"strings"
+	"unicode/utf8"
 
 	"go.opentelemetry.io/otel/attribute"
 
@@ -66,4 +68,29 @@ func valuesOf[T any](in []T, f func(T) attribute.Value) []attribute.Value {
 		out[i] = f(e)
 	}
 	return out
+}
+
+// cleanValue makes a value fit to be a string attribute. HTTP allows bytes that
+// are not UTF-8 (obs-text), OTLP does not, and one such value would cost the whole
+// batch: they become U+FFFD. The length is not cut yet if a policy follows, which
+// must see the whole.
+func cleanValue(v string, raw bool) string {
+	if !utf8.ValidString(v) {
+		v = strings.ToValidUTF8(v, "\uFFFD")
+	}
+	if !raw {
+		v = cutString(v, maxHeaderValue)
+	}
+	return v
+}
+
+// cutString cuts valid UTF-8 at a character boundary.
+func cutString(s string, limit int) string {
+	if len(s) <= limit {
+		return s
+	}
+	for limit > 0 && !utf8.RuneStart(s[limit]) {
+		limit--
+	}
+	return s[:limit]
 }
