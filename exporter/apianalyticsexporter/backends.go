@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net/url"
 	"reflect"
 	"slices"
 	"strings"
@@ -21,6 +20,7 @@ import (
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/moesif"
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/readme"
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/webhook"
+	"github.com/apispan/apispan/internal/confkeys"
 )
 
 // Backends is the registry: one field for each backend, whose key is the backend's
@@ -197,22 +197,15 @@ func (c *choice) validateEndpoint(key, endpoint string) error {
 	if endpoint == "" {
 		return nil // the backend's own, or another key's
 	}
-	const hint = "write an absolute URL such as https://api.example.com"
-	schemes := append([]string{"http", "https"}, slices.Sorted(maps.Keys(c.Transports))...)
-	u, err := url.Parse(endpoint)
-	switch {
-	case err != nil:
-		return errors.New(key + " is no URL: " + hint)
-	case !slices.Contains(schemes, u.Scheme):
-		return errors.New(key + " does not begin with " + strings.Join(schemes, ":// or ") + "://: " + hint)
-	case u.Hostname() == "":
-		return errors.New(key + " has no host: " + hint)
-	case u.User != nil:
-		return errors.New(key + " holds a user or password: remove it; use `auth` or `headers` for credentials")
-	case c.WholeURL && u.Fragment != "":
-		return errors.New(key + " holds a fragment, which is never sent: remove it")
-	case !c.WholeURL && (u.RawQuery != "" || u.Fragment != "" || u.ForceQuery):
-		return errors.New(key + " holds a query or a fragment: remove it; the backend's path is appended to the endpoint")
+	err := confkeys.URL{
+		Example:     "https://api.example.com",
+		Schemes:     slices.Sorted(maps.Keys(c.Transports)),
+		Credentials: "; use `auth` or `headers` for credentials",
+		Appended:    "; the backend's path is appended to the endpoint",
+		Whole:       c.WholeURL,
+	}.Check(endpoint)
+	if err != nil {
+		return fmt.Errorf("%s %w", key, err)
 	}
 	return nil
 }

@@ -23,7 +23,7 @@ import (
 	"go.opentelemetry.io/collector/exporter/exportertest"
 
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/metadata"
-	"github.com/apispan/apispan/internal/keyfetch"
+	"github.com/apispan/apispan/internal/confkeys"
 )
 
 // load reads one exporter's configuration as the Collector does.
@@ -285,7 +285,7 @@ func TestClearText(t *testing.T) {
 		"http://127.0.0.1:9500/x":   false,
 		"http://[::1]:9500/x":       false,
 	} {
-		if got := keyfetch.ClearText(in); got != want {
+		if got := confkeys.ClearText(in); got != want {
 			t.Errorf("%s: %v", in, got)
 		}
 		r := newRig(t, testConfig(strings.TrimSuffix(in, "/x"))).start()

@@ -20,7 +20,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend"
-	"github.com/apispan/apispan/internal/keyfetch"
+	"github.com/apispan/apispan/internal/confkeys"
 	"github.com/apispan/apispan/internal/queueguard"
 )
 
@@ -140,7 +140,7 @@ func (e *core) startSenders(ctx context.Context, host component.Host) error {
 	if e.cfg.DryRun {
 		return e.startRehearsal(host)
 	}
-	if keyfetch.ClearText(e.sender.client.Endpoint) {
+	if confkeys.ClearText(e.sender.client.Endpoint) {
 		e.set.Logger.Warn("`endpoint` begins with http:// or ws://: the credential and the events travel unencrypted", zap.String("backend", e.choice.name))
 	}
 	if e.keyed != nil {

@@ -2,7 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package confkeys finds keys of a configuration that nobody reads, and guesses
-// what was meant. The decoders' own messages name neither the full key nor a fix.
+// what was meant; durations without a unit; and URLs that are none. The decoders' own
+// messages name neither the full key nor a fix.
 //
 // It imports only the standard library.
 package confkeys

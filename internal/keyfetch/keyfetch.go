@@ -9,13 +9,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
-	"net/url"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/apispan/apispan/internal/confkeys"
 )
 
 // Path is appended to the base URL.
@@ -76,7 +76,7 @@ type Source struct {
 // New returns a source without a key, which Start lets run. The error names no
 // key of a configuration, since two components have different ones.
 func New(cfg Config) (*Source, error) {
-	if err := CheckURL(cfg.BaseURL); err != nil {
+	if err := URL.Check(cfg.BaseURL); err != nil {
 		return nil, err
 	}
 	switch {
@@ -94,36 +94,8 @@ func New(cfg Config) (*Source, error) {
 	return &Source{cfg: cfg, url: strings.TrimRight(cfg.BaseURL, "/") + Path, tried: make(chan struct{})}, nil
 }
 
-// CheckURL says what is wrong with a base URL, without the URL, which may hold a
-// password.
-func CheckURL(base string) error {
-	const hint = "write an absolute URL such as https://cerberus.example.com"
-	u, err := url.Parse(base)
-	switch {
-	case err != nil:
-		return errors.New("is no URL: " + hint)
-	case u.Scheme != "http" && u.Scheme != "https":
-		return errors.New("does not begin with http:// or https://: " + hint)
-	case u.Hostname() == "":
-		return errors.New("has no host: " + hint)
-	case u.User != nil:
-		return errors.New("holds a user or password: remove it")
-	case u.RawQuery != "" || u.Fragment != "" || u.ForceQuery:
-		return errors.New("holds a query or a fragment: remove it")
-	}
-	return nil
-}
-
-// ClearText reports whether requests to a URL of scheme http or ws leave the
-// machine unencrypted.
-func ClearText(rawURL string) bool {
-	u, err := url.Parse(rawURL)
-	if err != nil || u.Scheme != "http" && u.Scheme != "ws" {
-		return false
-	}
-	ip := net.ParseIP(u.Hostname())
-	return u.Hostname() != "localhost" && (ip == nil || !ip.IsLoopback())
-}
+// URL is what the base URL has to be.
+var URL = confkeys.URL{Example: "https://cerberus.example.com"}
 
 // Key returns the key in use, or "" while there is none.
 func (s *Source) Key() string {

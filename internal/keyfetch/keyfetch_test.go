@@ -238,15 +238,3 @@ func TestNewRefuses(t *testing.T) {
 	var s Source
 	s.Stop() // never started
 }
-
-func TestClearText(t *testing.T) {
-	t.Parallel()
-	for u, want := range map[string]bool{
-		"http://h": true, "ws://h/x": true, "https://h": false, "wss://h": false, "http://localhost:1": false,
-		"ws://127.0.0.1": false, "http://[::1]:8": false, "http://10.0.0.1": true, "\x00": false,
-	} {
-		if got := ClearText(u); got != want {
-			t.Errorf("%s: %v", u, got)
-		}
-	}
-}

@@ -15,6 +15,7 @@ import (
 	"go.opentelemetry.io/collector/config/configopaque"
 	"go.uber.org/zap"
 
+	"github.com/apispan/apispan/internal/confkeys"
 	"github.com/apispan/apispan/internal/keyfetch"
 	"github.com/apispan/apispan/redact"
 )
@@ -53,12 +54,12 @@ func validateKeySources(sources map[string]KeySourceConfig, keys []redact.HMACKe
 		if !used[name] {
 			errs = append(errs, fmt.Errorf("%s: no key of the policy uses it; add hmac.keys: [{id: k1, source: %s}] to the policy, or remove it", where, name))
 		}
-		switch err := keyfetch.CheckURL(s.URL); {
+		switch err := keyfetch.URL.Check(s.URL); {
 		case s.URL == "":
 			errs = append(errs, fmt.Errorf("%s.url: is empty; write the service's base URL", where))
 		case err != nil:
 			errs = append(errs, fmt.Errorf("%s.url: %w", where, err))
-		case keyfetch.ClearText(s.URL) && !s.AllowInsecure:
+		case confkeys.ClearText(s.URL) && !s.AllowInsecure:
 			errs = append(errs, fmt.Errorf("%s.url: begins with http://; write https://, or set allow_insecure: true to fetch the key unencrypted", where))
 		}
 		if s.Token == "" {

@@ -12,7 +12,6 @@ import (
 
 	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/rulefmt"
-	"github.com/prometheus/prometheus/promql"
 	"github.com/prometheus/prometheus/promql/parser"
 	"github.com/prometheus/prometheus/promql/promqltest"
 )
@@ -147,7 +146,7 @@ func TestBehaviour(t *testing.T) {
 				t.Fatal(err)
 			}
 			if got := len(v) > 0; got != b.want {
-				t.Errorf("fires: %v, want %v: %v", got, b.want, promql.Vector(v))
+				t.Errorf("fires: %v, want %v: %v", got, b.want, v)
 			}
 		})
 	}

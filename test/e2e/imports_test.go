@@ -50,7 +50,7 @@ var importRules = []importRule{
 	},
 	{
 		from:  "internal/keyfetch",
-		never: []string{"go.opentelemetry.io/", "google.golang.org/", module},
+		never: []string{"go.opentelemetry.io/", "google.golang.org/", module + "/redact", module + "/internal/httpattr"},
 		why:   "exporter and processor share it, and share nothing else",
 	},
 	{

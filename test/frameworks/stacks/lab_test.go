@@ -55,19 +55,6 @@ var ways = map[string]func(p *sdktrace.TracerProvider, opts ...httpcapture.Optio
 	},
 }
 
-// clientWays are the same for clients.
-var clientWays = map[string]func(base http.RoundTripper, p *sdktrace.TracerProvider, opts ...httpcapture.Option) http.RoundTripper{
-	own: func(base http.RoundTripper, p *sdktrace.TracerProvider, opts ...httpcapture.Option) http.RoundTripper {
-		return httpcapture.NewTransport(base, append(opts, httpcapture.WithTracerProvider(p))...)
-	},
-	delegating: func(base http.RoundTripper, p *sdktrace.TracerProvider, opts ...httpcapture.Option) http.RoundTripper {
-		return httpcapture.NewTransport(base, append(opts, httpcapture.WithTracerProvider(p), httpcapture.WithOtelhttpSpans())...)
-	},
-	alongside: func(base http.RoundTripper, p *sdktrace.TracerProvider, opts ...httpcapture.Option) http.RoundTripper {
-		return otelhttp.NewTransport(httpcapture.Transport(base, opts...), otelhttp.WithTracerProvider(p))
-	},
-}
-
 // spans is a provider whose spans of one kind can be waited for.
 type spans struct {
 	*sdktrace.TracerProvider
@@ -225,12 +212,4 @@ func run(t *testing.T, probes []probe) {
 			}
 		}
 	}
-}
-
-// text answers with a text.
-func text(body string) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "text/plain")
-		_, _ = io.WriteString(w, body)
-	})
 }

@@ -19,6 +19,7 @@ import (
 
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend"
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/wire"
+	"github.com/apispan/apispan/internal/confkeys"
 	"github.com/apispan/apispan/internal/keyfetch"
 )
 
@@ -144,17 +145,17 @@ func isWebSocket(endpoint string) bool {
 
 func (e *Encoder) validate(endpoint string) (errs []error) {
 	c := &e.config
-	if e.webSocket && keyfetch.ClearText(endpoint) && !c.AllowInsecure {
+	if e.webSocket && confkeys.ClearText(endpoint) && !c.AllowInsecure {
 		errs = append(errs, errors.New("the endpoint of `cerberus` begins with ws://: write wss://, or set `cerberus::allow_insecure: true` to send the token and the events unencrypted"))
 	}
 	if c.SecretKey != "" && c.BackendURL != "" {
 		errs = append(errs, errors.New("`cerberus::secret_key` and `cerberus::backend_url` are set together: keep one of them"))
 	}
 	if c.BackendURL != "" {
-		switch err := keyfetch.CheckURL(c.BackendURL); {
+		switch err := keyfetch.URL.Check(c.BackendURL); {
 		case err != nil:
 			errs = append(errs, fmt.Errorf("`cerberus::backend_url` %w", err))
-		case keyfetch.ClearText(c.BackendURL) && !c.AllowInsecure:
+		case confkeys.ClearText(c.BackendURL) && !c.AllowInsecure:
 			errs = append(errs, errors.New("`cerberus::backend_url` begins with http://: write https://, or set `cerberus::allow_insecure: true` to fetch the HMAC key unencrypted"))
 		}
 		if c.SecretKeyRefresh < time.Second {
