@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -70,6 +71,60 @@ func moduleDirs(t *testing.T) []string {
 		dirs = append(dirs, moduleDir(path))
 	}
 	return dirs
+}
+
+// TestArchitecture: the table of ARCHITECTURE.md names every module and every folder of
+// a kind, and nothing that does not exist.
+func TestArchitecture(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile(filepath.Join(repoRoot(t), "ARCHITECTURE.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(string(text), "\n"); n > 150 {
+		t.Errorf("ARCHITECTURE.md has %d lines: at most 150", n)
+	}
+	named := map[string]bool{".": true} // the root module is the whole
+	for line := range strings.Lines(string(text)) {
+		if !strings.HasPrefix(line, "| `") {
+			continue
+		}
+		for i, word := range strings.Split(strings.Split(line, "|")[1], "`") {
+			if word = strings.ReplaceAll(word, "…", "exporter/apianalyticsexporter"); i%2 == 0 || strings.Contains(word, "<") {
+				continue
+			}
+			dirs := []string{word}
+			if before, rest, ok := strings.Cut(word, "{"); ok {
+				list, after, _ := strings.Cut(rest, "}")
+				dirs = nil
+				for _, one := range strings.Split(list, ",") {
+					dirs = append(dirs, before+one+after)
+				}
+			}
+			for _, dir := range dirs {
+				named[dir] = true
+				if info, err := os.Stat(filepath.Join(repoRoot(t), dir)); err != nil || !info.IsDir() {
+					t.Errorf("ARCHITECTURE.md has `%s`, which is no folder: correct the row", dir)
+				}
+			}
+		}
+	}
+	seen := map[string]bool{}
+	for _, name := range trackedFiles(t) {
+		dir, base := filepath.ToSlash(filepath.Dir(name)), filepath.Base(name)
+		if parts := strings.Split(dir, "/"); base != "go.mod" {
+			if len(parts) < 2 || !slices.Contains([]string{"extension", "instrumentation", "internal", "test"}, parts[0]) || parts[1] == "testdata" {
+				continue
+			}
+			dir = strings.Join(parts[:2], "/")
+		} else if strings.Contains(dir, "testdata") {
+			continue
+		}
+		if !seen[dir] && !named[dir] {
+			t.Errorf("ARCHITECTURE.md does not name `%s`: add a row to the table that says what it is and what it may import", dir)
+		}
+		seen[dir] = true
+	}
 }
 
 // TestGoFilesHaveHeader keeps the two-line licence header in every Go file, so
