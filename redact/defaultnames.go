@@ -47,7 +47,7 @@ var defaultGroups = []nameGroup{
 	}},
 	{guardSecret, []string{"dsn", "connection_string"}},
 	{guardWord, []string{"auth"}},
-	{guardWord, []string{"salt"}},
+	{guardWord, []string{"salt", "pepper"}},
 
 	// More credentials: other spellings and languages.
 	{guardSecret, []string{
@@ -56,14 +56,32 @@ var defaultGroups = []nameGroup{
 		"jelszó", "heslo", "parola", "şifre", "lozinka", "пароль", "密码", "密碼", "パスワード", "비밀번호", "clave", //nolint:gosmopolitan // names of the world
 		"token_value", "*credential", "*credentials", "authentication", "psk", "*pre_shared_key", "snmp_community", "community_string",
 		"kubeconfig", "private_pem", "pem_key", "pkcs12", "pfx", "keystore", "service_account_json",
+		"creds", "basic_auth", "*connection_strings", "*_dsn", "*shared_access_signature", "*private*key*pem", "pem",
 	}},
+	// A pass is a ticket, too: the word before it tells.
+	{guardSecret, []string{
+		"*user*pass", "*login*pass", "*account*pass", "*admin*pass", "*root*pass", "*db*pass", "*sql*pass", "*pg*pass", "*postgres*pass",
+		"*mongo*pass", "*redis*pass", "*rabbit*pass", "*smtp*pass", "*mail*pass", "*ftp*pass", "*ssh*pass", "*ldap*pass", "*bind*pass",
+		"*proxy*pass", "*auth*pass", "*wifi*pass", "*key*pass", "*store*pass", "*cert*pass", "*new*pass", "*old*pass", "*confirm*pass",
+		"*current*pass", "*service*pass", "*http*pass",
+	}},
+	{guardWord, []string{"auth_header", "hmac", "*_signature", "*_nonce", "p12", "dek", "wif"}},
+	{guardQuestion, []string{"*security*question*", "*recovery*question*", "*secret*question*"}},
+	{guardSecret, []string{"recovery_answer", "security_answers"}},
 	// Keys.
 	{guardSecret, []string{
 		"*encryption*key", "*decryption*key", "*signing*key", "*session*key", "*license*key", "*licence*key", "*consumer*key", "*master*key",
 		"*shared*key", "*storage*key", "*tls*key", "*ssl*key", "*ssh*key", "*rsa*key", "*hmac*key", "*aes*key", "*client*key",
 		"*client*key*data", "*auth*key", "*write*key", "*server*key", "*deploy*key", "*subscription*key", "*recovery*key",
 		"*wallet*key", "*webhook*key", "*merchant*key", "*symmetric*key", "*application*key", "*unlock*key", "*activation*key",
-		"*ingest*key", "*insert*key", "*function*key", "*functions*key",
+		"*ingest*key", "*insert*key", "*function*key", "*functions*key", "*unseal*key", "*unseal*keys", "priv_key", "*_priv_key", "xprv",
+	}},
+	// Keys by who gave them.
+	{guardWord, []string{
+		"*stripe*key", "*sendgrid*key", "*mailgun*key", "*twilio*key", "*openai*key", "*anthropic*key", "*gemini*key", "*mistral*key",
+		"*groq*key", "*cohere*key", "*replicate*key", "*hugging*face*key", "*github*key", "*gitlab*key", "*slack*key", "*datadog*key",
+		"*new*relic*key", "*sentry*key", "*algolia*key", "*segment*key", "*cloudinary*key", "*paypal*key", "*square*key", "*supabase*key",
+		"*firebase*key", "*google*key", "*maps*key", "*azure*key", "*gpg*key", "*pgp*key",
 	}},
 	{guardWord, []string{"*api*keys", "*account*key", "*service*key", "*admin*key", "*integration*key", "*root*key", "*app*key", "rsa", "*tokens"}},
 	// One-time codes and what replaces them.
@@ -71,7 +89,7 @@ var defaultGroups = []nameGroup{
 		"security_code", "*recovery*code", "*recovery*codes", "*backup*code", "*backup*codes", "*scratch*codes", "*unlock*code",
 		"*verification*code", "*confirmation*code", "*activation*code", "one_time_code", "*otp", "*otp_code", "sms_code",
 		"2fa*code", "tfa*code", "two_factor*code", "*auth*code", "*login*code", "*access*code", "*reset*code", "pin_block",
-		"*seed_phrase*", "*recovery_phrase*", "*mnemonic*", "magic_link", "magic_token",
+		"oob_code", "binding_code", "*mfa*code", "*sms*code", "*totp*code", "*wallet*seed", "*card*security*code", "*seed_phrase*", "*recovery_phrase*", "*mnemonic*", "magic_link", "magic_token",
 	}},
 	{guardWord, []string{"nonce", "g-recaptcha-response", "h-captcha-response", "*captcha*response", "registration_id", "card_pin", "user_pin", "atm_pin", "new_pin", "old_pin", "current_pin", "confirm_pin", "security_pin", "access_pin", "login_pin", "signatures"}},
 	// OAuth 2.0, OpenID Connect and SAML.
@@ -85,7 +103,7 @@ var defaultGroups = []nameGroup{
 	{guardWord, []string{"*session_id", "*session_token", "*session_cookie", "sessid"}},
 	// Payment.
 	{guardPersonal, []string{
-		"cvv2", "cvc2", "cvn", "cid_code", "card_verification*", "card_no", "card_num", "cc_number", "ccnum", "cc_num", "card_pan", "debit*card*number",
+		"cvv2", "cvc2", "cvn", "*_cvv", "*_cvc", "cid_code", "card_verification*", "card_no", "card_num", "cc_number", "ccnum", "cc_num", "card_pan", "debit*card*number",
 		"track1*", "track2*", "track_data", "magstripe", "bank_account", "bank_account_number", "bank_account_no", "account_no", "acct_no", "acct_number",
 		"acct_num", "sort_code", "routing_no", "aba_number",
 	}},
@@ -94,8 +112,9 @@ var defaultGroups = []nameGroup{
 		"*_ssn", "ssn_*", "ssn*number", "sin_number", "social_insurance*", "national_id*", "national_insurance*", "nino", "nin", "aadhaar*", "aadhar*", "cpf",
 		"cnpj", "nhs_number", "nric", "dni", "pesel", "bsn", "personnummer", "steuer_id", "codice_fiscale", "curp", "tax_number", "tin",
 		"itin", "medicare*number", "driving_licence*", "driving_license*", "driver*licen*number", "birth_date", "birthdate", "birthday", "*maiden_name", "biometric*",
-		"geburtsdatum",
+		"geburtsdatum", "driver_licen*e",
 	}},
+	{guardNumber, []string{"pin_code"}},
 }
 
 // defaultQueryGroups hold in query strings only: as body fields these names are
@@ -111,6 +130,11 @@ var defaultBodyGroups = []nameGroup{
 	{guardCode, []string{"code"}},
 	{guardKeySet, []string{"d", "p", "q", "dp", "dq", "qi", "oth", "k"}},
 	{guardSecret, []string{"string_data"}},
+	// The rest of what is printed on a card.
+	{guardCard, []string{
+		"expiry", "expiration", "expiry_date", "expiration_date", "exp_date", "exp", "valid_thru", "valid_until", "expires", "*card_exp*", "cc_exp*",
+		"exp_month", "exp_year", "expiry_month", "expiry_year", "expiration_month", "expiration_year",
+	}},
 }
 
 // defaultHeaderGroups hold in header fields only.
@@ -118,7 +142,7 @@ var defaultHeaderGroups = []nameGroup{
 	{guardSecret, []string{
 		"*authorization*", "*authentication-info", "*auth", "*key", "*api-key*", "*signature*", "*hmac*", "*token*", "*passw*", "*credential*",
 		"*session*", "*jwt*", "*client*cert*", "*assertion*", "*saml*", "*otp*", "x-pin", "*userinfo*", "x-amzn-oidc-*", "x-wsse",
-		"x-sid", "*csrf*", "*xsrf*", "*access-code", "*verification-code", "x-2fa*",
+		"x-sid", "*csrf*", "*xsrf*", "*access-code", "*verification-code", "x-2fa*", "*crumb", "*-sig", "*-sign", "x-jfrog-art-api", "x-honeycomb-team",
 	}},
 }
 

@@ -170,6 +170,8 @@ const (
 	// flagPointer: a name under a key that has other uses too (path, type): only a
 	// sibling whose key says nothing is meant.
 	flagPointer
+	// flagVariables: the value has the variables of a GraphQL operation.
+	flagVariables
 
 	cookieBits = flagCookie | flagSetCookie
 	// ruleFlags belong to the rule.

@@ -42,7 +42,7 @@ func (s *Scratch) apply(src []byte, c ctx, w walker) (out []byte, ef Effect) {
 	s.frameBase, s.runs = 0, 0
 	s.nestLeft = nestFactor*len(src) + nestSlack
 	s.lv = level{src: src}
-	s.doc, s.docKeys = src, unknown
+	s.doc, s.docs = src, 0
 	head := src
 	if limit := s.p.cfg.Limits.Body; len(src) > limit {
 		head = src[:limit]
@@ -57,6 +57,8 @@ func (s *Scratch) apply(src []byte, c ctx, w walker) (out []byte, ef Effect) {
 	s.explained(head)
 	out, ef = s.finish(src)
 	s.lv, s.doc = level{}, nil
+	clear(s.bound)
+	s.bound = s.bound[:0]
 	if n := cap(s.arena); n > s.dirty {
 		s.dirty = n
 	}

@@ -40,12 +40,16 @@ const (
 	guardKeySet
 	// guardCode: all but what looks like a part of an OAuth exchange ("code", "state").
 	guardCode
+	// guardQuestion: questions ("security_question"); what stands beside them goes.
+	guardQuestion
+	// guardCard: dates that do not stand beside a card number ("expiry").
+	guardCard
 )
 
 // opens reports whether a container under a built-in rule is entered, so that its
 // members are judged one by one, instead of being replaced as a whole.
 func (g guard) opens() bool {
-	return g == guardSecret || g == guardWord || g == guardNumber || g == guardKeySet || g == guardCode
+	return g != guardNone && g != guardPersonal
 }
 
 // opens reports whether a container under v is entered all the same.
@@ -72,6 +76,12 @@ func (s *Scratch) spares(c *ctx, dec []byte, k kind) bool {
 	case kindNull, kindLiteral:
 		return true
 	case kindNumber:
+		switch g {
+		case guardCode:
+			return !s.oneTime(c, dec)
+		case guardCard:
+			return !s.card()
+		}
 		return sparesNumber(g, c.v.flags, dec)
 	}
 	if g == guardKeySet {
@@ -106,20 +116,20 @@ func sparesNumber(g guard, flags verdictFlags, dec []byte) bool {
 		return shape.Few(dec, 4)
 	case g == guardKeySet:
 		return true
-	case g == guardWord || g == guardCode:
+	case g == guardWord:
 		return shape.Few(dec, 8)
 	}
 	return shape.Few(dec, 4)
 }
 
 func (s *Scratch) sparesText(g guard, c *ctx, dec []byte) bool {
-	if f := c.v.flags; f&flagValueKey != 0 && f&flagValueOnly == 0 && shape.Prose(dec) {
+	if f := c.v.flags; f&flagValueKey != 0 && f&flagValueOnly == 0 && g != guardQuestion && shape.Prose(dec) {
 		return true // {"id": "password", "text": "Enter your password"}
 	}
 	if g == guardPersonal {
 		return shape.Flag(dec) || c.v.flags&flagDescribes != 0 && describing(dec)
 	}
-	if shape.Flag(dec) || shape.TypeName(dec) || shape.Message(dec) {
+	if shape.Flag(dec) || shape.TypeName(dec) || shape.Message(dec) || g != guardCard && shape.Sentence(dec) {
 		return true
 	}
 	if c.v.flags&flagDescribes != 0 {
@@ -127,7 +137,7 @@ func (s *Scratch) sparesText(g guard, c *ctx, dec []byte) bool {
 	}
 	switch g {
 	case guardSecret:
-		return dec[0] == ' ' && shape.Words(dec) || shape.DateTime(dec) || shape.Symbol(dec) || shape.Public(dec)
+		return dec[0] == ' ' && shape.Words(dec) || shape.DateTime(dec) || shape.Symbol(dec) || shape.Public(dec) || s.label(c, dec)
 	case guardWord:
 		if bytes.IndexByte(dec, '=') >= 0 && !shape.URL(dec) {
 			return false // pairs: cookies, a signature
@@ -136,9 +146,35 @@ func (s *Scratch) sparesText(g guard, c *ctx, dec []byte) bool {
 	case guardNumber:
 		return shape.Words(dec) || shape.Few(dec, 4) || shape.Prose(dec)
 	case guardCode:
-		return !s.oauthValue(c, dec)
+		return !s.oauthValue(c, dec) && !s.oneTime(c, dec)
+	case guardQuestion:
+		return dec[len(dec)-1] == '?'
+	case guardCard:
+		return !s.card() && !shape.Random(dec)
 	}
 	return false
+}
+
+// label reports whether a value under a name for a secret is a word of a language
+// model or of an interface: the token beside its probability, the label of a field.
+func (s *Scratch) label(c *ctx, dec []byte) bool {
+	if len(dec) > 64 || c.place != placeResponseBody && c.place != placeRequestBody {
+		return false
+	}
+	if shape.HasBlank(dec) && dec[len(dec)-1] == '?' {
+		for _, w := range [...]string{"assword", "PIN", "token", "secret"} { // "Forgot password?"
+			if bytes.Contains(dec, str(w)) {
+				return true
+			}
+		}
+	}
+	return len(dec) < 24 && s.document(docWords, `"logprob`, `"lemma"`, `"pos_tag"`)
+}
+
+// card reports whether the document has the number of a card.
+func (s *Scratch) card() bool {
+	return s.document(docCard, `cvv"`, `cvc"`, `cvv2"`, `cvc2"`, "cvv=", "cvc=", "[cvc]", "cvv>", "cvc>", "CVV", "CVC", "card_number", "cardNumber", "cardnumber", "CardNumber", "card_no", "card[number]",
+		"ccnum", "cc_number", "ccNumber", `"pan"`, "pan=", "securityCode", "security_code", "Pan>")
 }
 
 // describing reports whether a value describes a secret rather than being one.
@@ -165,58 +201,70 @@ func secretURL(u []byte) bool {
 	return false
 }
 
-// keySet reports whether the document is a JSON Web Key or a set of them (RFC 7517).
-// It is found out once for a document.
-func (s *Scratch) keySet() bool {
-	if s.docKeys == unknown {
-		s.docKeys = no
-		if bytes.Contains(s.doc, str(`"kty"`)) {
-			s.docKeys = yes
-		}
-	}
-	return s.docKeys == yes
-}
-
-// answer is one that is remembered.
-type answer uint8
-
+// Questions about the document as a whole, each asked once; see Scratch.docs.
 const (
-	unknown answer = iota
-	yes
-	no
+	docKeySet = 2 * iota
+	docWords
+	docCard
+	docOneTime
+	docOAuth
+	docCallback
+	docCodeGrant
+	docVariables
+	docBound // the variables were looked for
 )
 
-// oauthNames are members and parameters that only a request or an answer of OAuth
-// 2.0 or OpenID Connect has next to "code" and "state".
-var oauthNames = [...]string{
-	"grant_type", "redirect_uri", "response_type", "client_id", "client_secret", "code_verifier", "code_challenge", "session_state",
-	"iss=", "authuser=",
+// document reports whether the document has one of some texts.
+func (s *Scratch) document(question uint8, texts ...string) bool {
+	switch s.docs >> question & 3 {
+	case 1:
+		return false
+	case 2:
+		return true
+	}
+	for _, t := range texts {
+		if bytes.Contains(s.doc, str(t)) {
+			s.docs |= 2 << question
+			return true
+		}
+	}
+	s.docs |= 1 << question
+	return false
 }
 
-// oauthValue reports whether a value under "code" or "state" is one of OAuth: by
-// its form, or because the document or query around it is.
+// keySet reports whether the document is a JSON Web Key or a set of them (RFC 7517).
+func (s *Scratch) keySet() bool { return s.document(docKeySet, `"kty"`) }
+
+// oauthValue reports whether a value under "code" or "state" is one of OAuth 2.0 or
+// OpenID Connect: by its form, or because the document or query around it has
+// members and parameters that only such a request or answer has.
 func (s *Scratch) oauthValue(c *ctx, dec []byte) bool {
 	if c.place == placeQuery || c.place == placePath {
 		if len(dec) >= 16 && !shape.HasBlank(dec) || shape.Random(dec) {
 			return true
 		}
-	} else if len(dec) < 6 || shape.HasBlank(dec) || shape.Time(dec) {
+	} else if shape.HasBlank(dec) || shape.Time(dec) || len(dec) < 6 && !s.document(docCodeGrant, "authorization_code") {
 		return false
 	}
-	for _, n := range oauthNames {
-		if bytes.Contains(s.doc, str(n)) {
-			return true
-		}
+	if len(dec) < 4 && shape.Symbol(dec) {
+		return false // ?code=US&state=CA
 	}
-	if c.place != placeQuery {
+	if s.document(docOAuth, "grant_type", "redirect_uri", "response_type", "client_id", "client_secret", "code_verifier", "code_challenge",
+		"session_state", "iss=", "authuser=", "id_token") {
+		return true
+	}
+	return c.place == placeQuery && (s.document(docCallback, "callback", "oauth", "oidc", "/auth", "/sso", "signin") ||
+		hasParameter(s.doc, "code=") && hasParameter(s.doc, "state="))
+}
+
+// oneTime reports whether a value under "code" is one that a person was sent: six
+// digits in a request that says where they were sent or what they are for.
+func (s *Scratch) oneTime(c *ctx, dec []byte) bool {
+	if c.place != placeRequestBody || len(dec) != 6 || !shape.Digits(dec) {
 		return false
 	}
-	for _, n := range [...]string{"callback", "oauth", "oidc", "/auth", "/sso", "signin"} {
-		if bytes.Contains(s.doc, str(n)) {
-			return true
-		}
-	}
-	return hasParameter(s.doc, "code=") && hasParameter(s.doc, "state=")
+	return s.document(docOneTime, "phone", "Phone", "email", "Email", "To=", `"to"`, "mfa", "Mfa", "MFA", "otp", "OTP", "verif", "Verif",
+		"challenge", "login", "user")
 }
 
 // hasParameter reports whether a query, or a URL with one, has a parameter.
@@ -297,12 +345,18 @@ var (
 	tokenWord = wordSet("token", "tokens")
 
 	// keyKinds are words in front of "key" for keys that open nothing.
-	keyKinds = wordSet("public", "pub", "idempotency", "surrogate", "cache", "routing", "partition", "sort", "dedup", "deduplication",
+	keyKinds = wordSet("public", "pub", "publishable", "idempotency", "surrogate", "cache", "routing", "partition", "sort", "dedup", "deduplication",
 		"primary", "foreign", "object", "trace", "ratelimit", "shard", "websocket", "socket", "row", "index", "sorting", "translation")
 
 	// strangers are words that a glob of the list meets by chance.
 	strangers = wordSet("secretary", "secretaries", "secretariat", "secretion", "secretions", "ratelimit", "remaining",
-		"monkey", "donkey", "turkey", "hockey", "jockey", "whiskey", "hotkey")
+		"monkey", "donkey", "turkey", "hockey", "jockey", "whiskey", "hotkey", "compass", "bypass", "trespass", "surpass", "encompass",
+		"boarding", "season", "render", "ski")
+
+	// memberDescribes are members of an object under a name for a secret that are not
+	// the secret: {"token": {"symbol": "USDC"}}, {"password": {"type": "string"}}.
+	memberDescribes = wordSet("type", "name", "format", "$ref", "symbol", "description", "title", "label", "in", "status", "address",
+		"standard", "decimals", "chain", "network", "logo", "$schema", "pattern", "placeholder", "default_type", "kind", "scheme", "style")
 
 	// firstDescribes are words that a name begins with that asks about a secret.
 	firstDescribes = wordSet("is", "has", "have", "had", "needs", "need", "require", "requires", "required", "must", "can", "may",
@@ -326,7 +380,8 @@ var (
 		"plan", "manager", "store", "engine", "backend", "backends", "scanning", "scanner", "protection", "input", "button",
 		"form", "page", "screen", "event", "visible", "hidden", "visibility", "rotation", "interval", "strategy", "usage",
 		"price", "symbol", "decimals", "supply", "balance", "amount", "id", "ids", "index", "position", "supplies", "config",
-		"settings", "options", "flow", "help", "text", "exp", "month", "year", "support", "stage", "result", "results")
+		"settings", "options", "flow", "help", "text", "exp", "month", "year", "support", "stage", "result", "results", "in", "until",
+		"since", "standard")
 )
 
 // tokenKinds are words in front of "token" that say what kind it is.

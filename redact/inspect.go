@@ -98,6 +98,8 @@ func (s *Scratch) nested(src []byte, c ctx) {
 			return
 		}
 		w = (*Scratch).walkText
+	case bytes.HasPrefix(b, str("arn:aws")) && !hasBlank(b):
+		return // the name of a resource is no pair of a key and a value
 	case looksURL(b):
 		w = (*Scratch).walkURL
 	case looksForm(b):
@@ -112,6 +114,11 @@ func (s *Scratch) nested(src []byte, c ctx) {
 	s.nestLeft -= len(b)
 	c.nest++
 	c.state = s.restart(c.state)
+	if c.v.act == actAllow && !c.v.except() && b[0] == '{' && looksJSON(b) {
+		if r := s.roots[c.place]; r.act == actMiss {
+			c.v = r // the members of a document ask to be allowed by themselves
+		}
+	}
 	s.sub(o, w, b, c)
 }
 
@@ -288,7 +295,7 @@ func maybeBase64(b []byte) bool {
 	case b[0] == 'e' && (b[1] == 'y' || b[1] == 'w' || b[1] == '3' || b[1] == 'g'):
 	case b[0] == 'W' && (b[1] >= 'w' && b[1] <= 'z' || b[1] >= '0' && b[1] <= '3' || b[1] >= 'a' && b[1] <= 'z' || b[1] == 'y'):
 	case b[0] == 'P' && b[1] >= 'A' && b[1] <= 'H':
-	case b[0] == '7' && b[1] == '7':
+	case b[0] == '7' && b[1] == '7', b[0] == '/' && (b[1] == '/' || b[1] == 'v'), b[0] == 'A' && b[1] == 'H':
 	case b[0] == 'I' && (b[1] == 'C' || b[1] == 'n' || b[1] == 'H'):
 	case b[0] == 'C' && (b[1] == 'n' || b[1] == 'g' || b[1] == 'X'):
 	case b[0] == 'D' && b[1] == 'Q':

@@ -25,7 +25,7 @@ type frame struct {
 }
 
 // neutral reports whether nothing is said about the values inside so far.
-func (f *frame) neutral() bool { return !f.v.says() && !f.kv.says() }
+func (f *frame) neutral() bool { return !f.v.says() && !f.kv.says() && f.flags&frameVariables == 0 }
 
 type frameFlags uint8
 
@@ -41,6 +41,9 @@ const (
 	frameNames
 	// frameNameless: and the key says nothing (flagValueOnly).
 	frameNameless
+	// frameVariables: members are variables of a GraphQL operation that gives some of
+	// them to denied arguments.
+	frameVariables
 )
 
 // span is a value whose name may follow. A nameless one has a key that says
@@ -317,6 +320,12 @@ func (w *jsonWalk) keyed(keyStart, i int, val packed) {
 		w.s.replace(keyStart, i, w.s.p.maskJSON)
 	}
 	w.v = strongest(w.f.v, own)
+	if w.f.v.flags&flagSoft != 0 {
+		w.v.describe(own, w.src[keyStart+1:i-1])
+	}
+	if w.f.flags&frameVariables != 0 {
+		w.v = strongest(w.v, w.s.variable(w.src[keyStart+1:i-1]))
+	}
 	if kv := w.f.kv; own.flags&flagValueKey != 0 && kv.says() && (kv.flags&flagPointer == 0 || own.flags&flagValueOnly != 0) {
 		w.v = strongest(w.v, kv)
 		w.v.flags |= own.flags & (flagValueKey | flagValueOnly)
@@ -483,6 +492,9 @@ func (w *jsonWalk) open(i int) (int, jsonStep) {
 	}
 	if object {
 		f.flags |= frameObject
+		if v.flags&flagVariables != 0 && s.variablesOf(w.c) {
+			f.flags |= frameVariables
+		}
 		if i < len(src) && src[i] == '}' {
 			return i, stepAfter
 		}

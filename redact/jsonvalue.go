@@ -13,7 +13,7 @@ import (
 // on if that is not behind the closing quote (a dropped member), else 0.
 func (s *Scratch) jsonString(src []byte, a, b int, esc bool, c ctx, f *frame, keyStart int) int {
 	if f != nil {
-		s.jsonPair(src, a, b, esc, &c, f)
+		s.jsonPair(src, a, b, esc, &c, f, keyStart)
 	}
 	v := c.v
 	if v.flags&flagSoft != 0 && s.jsonSpares(src[a:b], esc, &c) {
@@ -163,7 +163,7 @@ func (s *Scratch) jsonDrop(src []byte, end int, f *frame, keyStart int) int {
 
 // jsonPair sees to key/value pairs: {"name":"password","value":"x"} in both
 // orders, and ["password","x"] as well as flat lists of names and values.
-func (s *Scratch) jsonPair(src []byte, a, b int, esc bool, c *ctx, f *frame) {
+func (s *Scratch) jsonPair(src []byte, a, b int, esc bool, c *ctx, f *frame, keyStart int) {
 	if f.flags&frameNames != 0 {
 		if b-a <= 64*6 {
 			f.kv = s.nameOf(src[a:b], esc, *c)
@@ -180,9 +180,21 @@ func (s *Scratch) jsonPair(src []byte, a, b int, esc bool, c *ctx, f *frame) {
 		return
 	}
 	if c.v.flags&flagNameKey != 0 && b-a <= 64*6 {
-		nv := s.nameOf(src[a:b], esc, *c)
-		nv.flags |= c.v.flags & flagPointer
-		s.jsonNamed(src, f, nv, *c)
+		kind := c.v.flags&flagPointer != 0 && string(src[keyStart:keyStart+6]) == `"kind"`
+		switch name := src[a:b]; {
+		case !kind:
+			nv := s.nameOf(name, esc, *c)
+			nv.flags |= c.v.flags & flagPointer
+			s.jsonNamed(src, f, nv, *c)
+		case string(name) == "Secret": // of Kubernetes: data and stringData go as a whole
+			nv := s.nameOf(name, esc, *c)
+			nv.flags &^= flagSoft
+			s.jsonNamed(src, f, nv, *c)
+		case string(name) == "SecretList": // whose items say nothing of their kind
+			nv := s.nameOf(name, esc, *c)
+			nv.flags &^= flagSoft
+			f.v = strongest(f.v, nv)
+		}
 	}
 	if c.v.flags&flagValueKey != 0 && !f.kv.says() {
 		s.pend = append(s.pend, span{int32(a - 1), int32(b + 1), c.v.flags&flagValueOnly != 0})
@@ -302,6 +314,13 @@ func (s *Scratch) jsonInspect(raw []byte, at int, esc bool, c ctx) {
 		m := s.mark()
 		s.arena = appendUnescaped(s.arena, raw)
 		dec = s.arena[m:len(s.arena):len(s.arena)]
+		if wideText(dec) { // UTF-16 in escapes: what is read is replaced as a whole
+			dec = bytes.ReplaceAll(dec, []byte{0}, nil)
+			if _, changed := s.run((*Scratch).inspect, dec, c); changed {
+				s.replace(at, at+len(raw), s.p.mask)
+			}
+			return
+		}
 	}
 	w := (*Scratch).inspect
 	if c.v.cookie() != 0 {

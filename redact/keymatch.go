@@ -281,9 +281,21 @@ func strongest(inh, own verdict) verdict {
 // the walker writes maskText in place of the key.
 func (s *Scratch) child(c ctx, key []byte) ctx {
 	own, st := s.lookup(c.place, c.state, key)
+	soft := c.v.flags&flagSoft != 0
 	c.v = strongest(c.v, own)
+	if soft {
+		c.v.describe(own, key)
+	}
 	c.state = st
 	return c
+}
+
+// describe notes that a member of a container under a built-in rule says something
+// about the secret and is not the secret.
+func (v *verdict) describe(own verdict, key []byte) {
+	if own.act == actNone && v.flags&flagSoft != 0 && memberDescribes[string(key)] {
+		v.flags |= flagDescribes
+	}
 }
 
 // decide is the slow path of lookup.
@@ -402,10 +414,12 @@ var keyNameFlags = func() map[string]verdictFlags {
 	for _, k := range []string{
 		"value", "val", "v", "values", "content", "data", "stringvalue", "text", "body", "defaultvalue", "default",
 		"currentvalue", "newvalue", "oldvalue", "rawvalue", "valuestring", "answer", "to", "from", "old", "new", "input", "rejectedvalue", "invalidvalue", "attemptedvalue", "submittedvalue", "before", "after", "previous",
-		"oldval", "newval", "was",
+		"oldval", "newval", "was", "stringdata",
 	} {
 		m[k] |= flagValueKey
 	}
+	m["kind"] |= flagNameKey | flagPointer // of an object of Kubernetes, see jsonPair
+	m["variables"] |= flagVariables
 	for _, k := range []string{"value", "val", "v", "stringvalue"} {
 		m[k] |= flagValueOnly
 	}

@@ -46,6 +46,7 @@ type Scratch struct {
 	pend      []span
 	elements  []element // open elements of all running markup walks
 	columns   []ctx     // columns of a CSV
+	table     tableCells
 	secrets   []secretSpan
 	foldBuf   []byte
 	offered   []offer // rules for the key that is looked at
@@ -53,8 +54,10 @@ type Scratch struct {
 	// judgedKey is all of it.
 	judged, judgedKey []byte
 	// doc is the whole value of the running apply.
-	doc     []byte
-	docKeys answer // whether doc is a JSON Web Key
+	doc  []byte
+	docs uint32 // answers to questions about doc, two bits each: 1 no, 2 yes
+	// bound are the variables of GraphQL in doc.
+	bound   []boundVariable
 	matches []detect.Match
 	tokens  *token.Hasher
 	dfa     dfa

@@ -5,6 +5,7 @@ package redact_test
 
 import (
 	"encoding/base64"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -29,6 +30,9 @@ var lateNames = map[string]bool{
 	"nt-forwarded-user":        true,
 	"nt-k8s-secret":            true,
 	"nt-plist-rev":             true,
+	"v-apple-signin":           true,
+	"v-gql-order":              true,
+	"v-k8s-secret-json-rev":    true,
 }
 
 // TestEveryPrefix cuts every case at every byte: the part of a secret that is left
@@ -43,6 +47,10 @@ func TestEveryPrefix(t *testing.T) {
 		// Only a document with an end of its own shows that a pattern was cut; for
 		// the rest it takes the producer's flag.
 		if len(c.Policy.Patterns) > 0 && !httpattr.IsJSON(c.ContentType) && !strings.Contains(c.ID, "-x-") {
+			continue
+		}
+		marked := filepath.Base(c.File) == "vendors.jsonl" && !httpattr.IsJSON(c.ContentType)
+		if marked && !strings.HasSuffix(c.Where, "_body") {
 			continue
 		}
 		in, err := c.Raw()
@@ -65,6 +73,7 @@ func TestEveryPrefix(t *testing.T) {
 			step := 1 + len(in)/2000
 			for n := len(in) - 1; n > 0; n -= step {
 				cut := c
+				cut.Truncated = cut.Truncated || marked
 				cut.Input = "b64:" + base64.StdEncoding.EncodeToString([]byte(in[:n]))
 				out, err := cut.Redact(p)
 				if err != nil {

@@ -13,15 +13,18 @@ import (
 // titles and log lines: several words, none of which may be a secret. Behind a word
 // for password anything is one, since people use sentences for those.
 func proseValue(key, value []byte) bool {
-	for _, w := range [...]string{"password", "passwd", "pwd", "pass", "passphrase", "passcode", "pin", "secret", "phrase", "mnemonic"} {
-		if n := len(key) - len(w); n >= 0 && hasFold(key[n:], w) {
-			return false
-		}
-	}
 	if len(value) > 1024 || bytes.IndexByte(value, '\n') >= 0 || bytes.IndexByte(value, '"') >= 0 {
 		return false
 	}
-	words := 0
+	if shape.Sentence(value) {
+		return true
+	}
+	for _, w := range [...]string{"password", "passwd", "pwd", "pass", "passphrase", "passcode", "phrase", "mnemonic"} {
+		if n := len(key) - len(w); n >= 0 && hasFold(key[n:], w) {
+			return w == "pass" && n == 0 && testResult(value)
+		}
+	}
+	words, plain := 0, 0
 	for len(value) > 0 {
 		i := bytes.IndexByte(value, ' ')
 		if i < 0 {
@@ -29,13 +32,54 @@ func proseValue(key, value []byte) bool {
 		}
 		if w := bytes.Trim(value[:i], ".,;:!?()'"); len(w) > 0 {
 			words++
-			if len(w) >= 24 || shape.Mixed(w) || len(w) >= 4 && shape.Digits(w) || bytes.IndexByte(w, '=') >= 0 {
+			switch n := digitsOf(w); {
+			case n == 0:
+				plain++
+			case n >= 6 && !shape.Time(w), n >= 4 && n == len(w):
+				return false
+			}
+			if len(w) >= 24 || shape.Mixed(w) || bytes.IndexByte(w, '=') >= 0 {
 				return false
 			}
 		}
 		value = bytes.TrimLeft(value[i:], " ")
 	}
-	return words >= 2
+	return words >= 2 && plain > 0
+}
+
+func digitsOf(b []byte) (n int) {
+	for _, c := range b {
+		if c-'0' < 10 {
+			n++
+		}
+	}
+	return n
+}
+
+// testResult reports whether what stands behind "pass:" is a count or the name of a
+// test.
+func testResult(value []byte) bool {
+	for _, w := range [...]string{"Test", "Example", "Benchmark", "test_"} {
+		if bytes.HasPrefix(value, str(w)) {
+			return true
+		}
+	}
+	first, rest, _ := bytes.Cut(value, str(" "))
+	return shape.Few(bytes.TrimRight(first, ","), 5) && len(rest) > 0
+}
+
+// permission reports whether "key:value" is the name of a permission, such as
+// "secrets:read".
+func permission(value []byte) bool {
+	for _, w := range [...]string{
+		"read", "write", "admin", "manage", "create", "delete", "update", "list", "get", "view", "edit", "all", "*", "reset", "rotate",
+		"revoke", "use", "execute", "own", "readonly", "read_only", "readwrite",
+	} {
+		if string(value) == w {
+			return true
+		}
+	}
+	return false
 }
 
 // wordy is the filter in front of walkWords: a text or attribute, not a string in a
@@ -50,7 +94,7 @@ func wordy(b []byte, c ctx) bool {
 	if bytes.IndexByte(b, ' ') < 0 {
 		return bytes.IndexByte(b, '\t') >= 0 || bytes.IndexByte(b, '|') >= 0
 	}
-	return bytes.Contains(b, str("--")) || bytes.HasPrefix(b, str("PASS ")) || bytes.HasPrefix(b, str("AUTH ")) ||
+	return bytes.Contains(b, str("--")) || bytes.Contains(b, str(" -")) || statement(b) || bytes.HasPrefix(b, str("PASS ")) || bytes.HasPrefix(b, str("AUTH ")) ||
 		bytes.Contains(b, str("assw")) || bytes.Contains(b, str("ASSW")) || bytes.Contains(b, str("oken ")) || bytes.Contains(b, str("ecret "))
 }
 
@@ -70,7 +114,11 @@ func (s *Scratch) walkWords(src []byte, c ctx) {
 	if len(src) > 64<<10 || !bytes.ContainsAny(src, " \t|") {
 		return
 	}
+	if statement(src) {
+		s.insertedRows(src, c)
+	}
 	netrc := bytes.Contains(src, str("machine ")) || bytes.Contains(src, str("login "))
+	lineAt := 0
 	for pos, lineStart := 0, true; pos < len(src); {
 		start := pos
 		for pos < len(src) && !wordGap(src[pos]) {
@@ -83,6 +131,9 @@ func (s *Scratch) walkWords(src []byte, c ctx) {
 		}
 		first := lineStart
 		lineStart = false
+		if first {
+			lineAt = start
+		}
 		if pos < len(src) && src[pos] == '|' && len(word) > 0 {
 			s.wordValue(src, word, pos+1, c, '|', first)
 		}
@@ -91,11 +142,14 @@ func (s *Scratch) walkWords(src []byte, c ctx) {
 			pos++
 			continue
 		}
+		if len(word) > 1 && word[0] == '-' && word[1] != '-' {
+			s.passwordOption(src, lineAt, start, gap, c)
+		}
 		if len(word) < 3 || len(word) > 40 || !wordFirst[word[0]] || pos == len(src) || gap == pos {
 			continue
 		}
 		switch flag := bytes.TrimLeft(word, "-"); {
-		case len(flag) == 0:
+		case len(flag) == 0 || len(flag) < len(word) && bytes.IndexByte(flag, '=') >= 0:
 		case len(flag) < len(word):
 			s.wordValue(src, flag, pos, c, '-', first)
 		case src[gap] == '\t':
@@ -104,6 +158,10 @@ func (s *Scratch) walkWords(src []byte, c ctx) {
 			s.wordValue(src, word, pos, c, 'n', first)
 		case first && (string(word) == "PASS" || string(word) == "AUTH"):
 			s.wordValue(src, str("password"), pos, c, 'c', first)
+		case len(word) == len("identified") && hasFold(word, "identified"): // IDENTIFIED BY 'S'
+			s.wordValue(src, str("password"), pos, c, ' ', first)
+		case cardCode(word, src[pos:]):
+			s.wordValue(src, word, pos, c, 'n', first)
 		default:
 			s.wordValue(src, word, pos, c, ' ', first)
 		}
@@ -111,6 +169,18 @@ func (s *Scratch) walkWords(src []byte, c ctx) {
 }
 
 func wordGap(b byte) bool { return b == ' ' || b == '\t' || b == '|' || b == '\n' || b == '\r' }
+
+// cardCode reports whether "cvv 123" stands in a text.
+func cardCode(word, rest []byte) bool {
+	if len(word) < 3 || len(word) > 4 || !hasFold(word, "cvv") && !hasFold(word, "cvc") {
+		return false
+	}
+	n := 0
+	for n < len(rest) && rest[n]-'0' < 10 {
+		n++
+	}
+	return (n == 3 || n == 4) && (n == len(rest) || wordGap(rest[n]) || rest[n] == ',' || rest[n] == '.')
+}
 
 // sqlWords stand between a column and a text.
 var sqlWords = [...]string{"eq ", "ne ", "like ", "ilike ", "in (", "is ", "as ", "by "}

@@ -41,6 +41,9 @@ func (s *Scratch) otherReadings(src []byte, c ctx) {
 	if bytes.Contains(src, str("variable \"")) {
 		s.namedBlocks(src, c)
 	}
+	if bytes.IndexByte(src, '|') >= 0 && bytes.Contains(src, str("---")) {
+		s.barTables(src, c)
+	}
 	if bytes.IndexByte(src, '%') >= 0 {
 		s.percentWords(src, c)
 	}

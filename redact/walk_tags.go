@@ -30,17 +30,31 @@ func (s *Scratch) startElement(w *markupWalk, t *markup.Token) bool {
 		s.malformed(src, t.Start, top.c, "")
 		return false
 	}
+	var pair verdict
 	if top.pair.says() {
-		if cc.v.flags&flagNameKey != 0 {
+		switch {
+		case cc.v.flags&flagNameKey != 0:
 			top.pair = verdict{} // a new pair begins
-		} else {
+		case !w.html:
 			cc.v = strongest(cc.v, top.pair)
+		default: // not the attributes, which describe a control
+			pair = top.pair
+			if len(name) != 2 || name[1]|0x20 != 'd' { // a <label> names what is next, <th> and <dt> all cells
+				top.pair = verdict{}
+			}
 		}
 	}
-	if w.html && htmlName(name) {
-		cc.v.flags |= flagNameKey
+	if w.html && len(name) == 2 {
+		switch {
+		case htmlName(name):
+			cc.v.flags |= flagNameKey
+		case hasFold(name, "tr"):
+			s.table.row()
+		case hasFold(name, "td"):
+			cc.v = strongest(cc.v, s.table.next())
+		}
 	}
-	if !s.attributes(w, t, &cc) {
+	if !s.attributes(w, t, &cc, pair) {
 		return false
 	}
 	closed, bad := w.sc.Closed()
@@ -72,11 +86,10 @@ func (s *Scratch) startElement(w *markupWalk, t *markup.Token) bool {
 
 // attributes decides over the attributes of a start tag. One that names a field,
 // as in <input name="password" value="x">, puts the others and the content under
-// that field.
-func (s *Scratch) attributes(w *markupWalk, t *markup.Token, cc *ctx) bool {
+// that field, and so does a name that stands before the tag.
+func (s *Scratch) attributes(w *markupWalk, t *markup.Token, cc *ctx, named verdict) bool {
 	src := w.src
 	a := &w.sc.A
-	var named verdict
 	for w.sc.Attr() {
 		if a.Cut {
 			s.truncated(src, t.Start, *cc, "")
@@ -95,7 +108,7 @@ func (s *Scratch) attributes(w *markupWalk, t *markup.Token, cc *ctx) bool {
 	cc.v = strongest(cc.v, named)
 	for w.sc.Rewind(); w.sc.Attr(); {
 		ac := s.child(*cc, src[a.Name:a.NameEnd])
-		if a.End == a.Val || ac.v.flags&flagNameKey != 0 || w.html && formAttribute(src[a.Name:a.NameEnd]) {
+		if a.End == a.Val || ac.v.flags&flagNameKey != 0 || w.html && !valueAttribute(src[a.Name:a.NameEnd]) {
 			continue
 		}
 		s.attributeValue(src, a, ac)
@@ -276,13 +289,8 @@ func controlAttribute(name []byte) bool {
 	return len(name) == 4 && hasFold(name, "type") || len(name) == 12 && hasFold(name, "autocomplete")
 }
 
-// formAttribute reports whether an attribute of a form control describes the
-// control and not its content.
-func formAttribute(name []byte) bool {
-	for _, w := range [...]string{"type", "class", "style", "autocomplete", "required", "for"} {
-		if len(name) == len(w) && hasFold(name, w) {
-			return true
-		}
-	}
-	return false
+// valueAttribute reports whether an attribute of an HTML element holds the value of a
+// field and does not describe it.
+func valueAttribute(name []byte) bool {
+	return len(name) == 5 && hasFold(name, "value") || len(name) == 7 && hasFold(name, "content") || hasFold(name, "data")
 }

@@ -130,6 +130,9 @@ func (s *Scratch) textFields(src []byte, c ctx) {
 		if cand.Sep == ':' && vc.v.flags&flagSoft != 0 && proseValue(src[cand.Key:cand.KeyEnd], src[start:end]) {
 			continue // "INFO auth: user logged in"; the value may have keys of its own
 		}
+		if cand.Sep == ':' && cand.KeyEnd+1 == start && vc.v.flags&flagSoft != 0 && permission(src[start:end]) {
+			continue // "secrets:read"
+		}
 		s.textValue(src, start, end, vc)
 		sc.SkipTo(next)
 		for jsonAt >= 0 && jsonAt < next {
@@ -299,6 +302,12 @@ func (f *jsonFinder) next(pos int) (start, end int) {
 			continue
 		}
 		e, ok := textkv.JSONEnd(f.src, i)
+		if ok && f.src[i] == '[' && e-i <= maxLongKey {
+			if k := skipSpace(f.src, e); k < len(f.src) && f.src[k] == '=' { // map["key"] = value
+				i = e - 1
+				continue
+			}
+		}
 		if ok || e == len(f.src) { // whole, or cut
 			f.failed = e
 			return i, e

@@ -51,6 +51,9 @@ func (s *Scratch) walkHTML(src []byte, c ctx) { s.walkTags(src, c, true) }
 func (s *Scratch) walkTags(src []byte, c ctx, html bool) {
 	w := markupWalk{src: src, html: html, sc: markup.Scan(src, html), base: len(s.elements)}
 	w.root.c = c
+	if html {
+		s.table = tableCells{columns: s.table.columns[:0]}
+	}
 	w.plain = c.v.act == actNone && c.state == stateNone && s.p.det == nil
 	for s.markupToken(&w) {
 	}
@@ -126,7 +129,7 @@ func (s *Scratch) plainLeaf(w *markupWalk) bool {
 		return false
 	}
 	name := w.src[t.Name:t.NameEnd]
-	if w.html && (top.c.v.flags&flagNameKey != 0 || htmlName(name)) {
+	if w.html && (top.c.v.flags&flagNameKey != 0 || len(name) == 2 && (htmlName(name) || s.table.denied && hasFold(name, "td"))) {
 		return false
 	}
 	own, st := s.lookup(top.c.place, stateNone, name)
@@ -193,6 +196,9 @@ func (s *Scratch) textNode(w *markupWalk, t *markup.Token) {
 	top := s.top(w)
 	if top.c.v.flags&flagNameKey != 0 {
 		s.nameSibling(w, dec)
+		if n := len(s.elements); w.html && n > w.base && hasFold(w.src[s.elements[n-1].name:s.elements[n-1].nameEnd], "th") {
+			s.table.headCell(s.nameVerdict(top.c, dec))
+		}
 	}
 	rep, ef := s.leaf(top.c, dec, kindString)
 	if ef != Unchanged {

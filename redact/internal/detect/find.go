@@ -30,8 +30,8 @@ type finder struct {
 
 	textAt int // first byte that is no blank, 0 = not known
 
-	jwtEnd, blobEnd, runEnd, tokenEnd, lastAt, hostAt, litEnd int
-	litClass                                                  uint16
+	jwtEnd, blobEnd, runEnd, tokenEnd, lastAt, hostAt, litEnd, besideAt int
+	litClass                                                            uint16
 }
 
 // Find appends the matches in src to dst: sorted, not overlapping. cut says that
@@ -207,6 +207,9 @@ func (f *finder) try(i int, a *action) (next int) {
 	}
 	if a.bits&actColon != 0 {
 		f.add(f.ip6(i))
+	}
+	if a.bits&actDiscord != 0 {
+		f.add(f.discord(back(i, f.src[i] < 'M' || f.src[i] > 'O')))
 	}
 	if a.bits&actDigit != 0 {
 		next = max(i+1, f.digits(i))

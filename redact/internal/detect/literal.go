@@ -20,6 +20,8 @@ type literal struct {
 	word, mixed bool
 	// before: at least so many letters and digits stand before it, and belong to it.
 	before int
+	// dot: a dot stands so many bytes behind the prefix, if not 0.
+	dot int
 }
 
 var literals = []literal{
@@ -95,7 +97,7 @@ var literals = []literal{
 	{det: detVendor, prefix: "key-", class: chHex, min: 32, exact: true, word: true},
 	{det: detVendor, prefix: "pat-na1-", class: chHex | chDash, min: 32}, {det: detVendor, prefix: "pat-na2-", class: chHex | chDash, min: 32},
 	{det: detVendor, prefix: "pat-eu1-", class: chHex | chDash, min: 32},
-	{det: detVendor, prefix: ":AA", class: chB64URL, min: 33, exact: true, before: 8},
+	{det: detVendor, prefix: ":AA", class: chB64URL, min: 32, before: 8},
 	{det: detVendor, prefix: ".atlasv1.", class: chB64URL, min: 50, before: 10},
 	{det: detVendor, prefix: "AKCp", class: chAlnum, min: 50, word: true},
 	{det: detVendor, prefix: "SSWS ", class: chB64URL, min: 30, word: true},
@@ -110,6 +112,19 @@ var literals = []literal{
 	{det: detVendor, prefix: "ATCTT3", class: chB64URL | chB64, min: 40},
 
 	{det: detVendor, prefix: "CFPAT-", class: chB64URL, min: 40},
+	{det: detVendor, prefix: "v1.0-", class: chHex | chDash, min: 100},
+	{det: detVendor, prefix: "pat", class: chAlnum | chDot, min: 79, word: true, dot: 14},
+	{det: detVendor, prefix: "-us", class: chDigit, min: 1, before: 32},
+	{det: detVendor, prefix: "fo1_", class: chB64URL, min: 30, word: true}, {det: detVendor, prefix: "fm2_", class: chAlnum | chB64, min: 60},
+	{det: detVendor, prefix: "EAAG", class: chAlnum, min: 80, word: true}, {det: detVendor, prefix: "EAAB", class: chAlnum, min: 80, word: true},
+	{det: detVendor, prefix: "LTAI", class: chAlnum, min: 16, word: true, mixed: true},
+	{det: detVendor, prefix: "amzn.mws.", class: chHex | chDash, min: 36}, {det: detVendor, prefix: "amzn1.oa2-cs.v1.", class: chHex, min: 40},
+	{det: detVendor, prefix: "secret_", class: chAlnum, min: 43, exact: true, word: true},
+	{det: detVendor, prefix: "hcaik_", class: chAlnum, min: 20}, {det: detVendor, prefix: "phx_", class: chAlnum, min: 30, word: true},
+	{det: detVendor, prefix: "NRII-", class: chB64URL, min: 20}, {det: detVendor, prefix: "ATBB", class: chAlnum, min: 28, word: true, mixed: true},
+	{det: detVendor, prefix: "glc_", class: chAlnum | chB64, min: 40, word: true}, {det: detVendor, prefix: "ops_eyJ", class: chB64URL, min: 60},
+	{det: detVendor, prefix: "sgp_", class: chHex | chUnderscore, min: 40, word: true}, {det: detVendor, prefix: "oy2", class: chAlnum, min: 43, exact: true, word: true},
+	{det: detVendor, prefix: "vercel_blob_rw_", class: chWord, min: 30}, {det: detVendor, prefix: "rdme_", class: chAlnum, min: 60},
 
 	{det: detVendor, prefix: "shptka_", class: chAlnum, min: 20},
 	{det: detVendor, prefix: "FLWSECK", class: chB64URL, min: 12}, {det: detVendor, prefix: "rzp_test_", class: chAlnum, min: 12},
@@ -146,11 +161,11 @@ type litGroup struct {
 // litHead is the index of a literal and the first bytes of its prefix.
 type litHead struct {
 	head, mask uint64
-	lit        uint8
+	lit        uint16
 	alone      bool // none of the group begins the same way or goes on
 }
 
-func (g *litGroup) add(lit uint8) {
+func (g *litGroup) add(lit uint16) {
 	l := &literals[lit]
 	h := litHead{lit: lit}
 	for k := range min(8, len(l.prefix)) {
@@ -256,6 +271,9 @@ func (f *finder) literal(l *literal, p int) span {
 	if b <= f.litEnd && l.class&^f.litClass == 0 && !l.exact {
 		return none // inside one that ends where this one would
 	}
+	if l.dot > 0 && src[b+l.dot] != '.' {
+		return none
+	}
 	if chars[src[last]]&l.class == 0 || l.exact && l.before == 0 && f.inBase64(p, b) || l.word && p > 0 && is(src[p-1], chWord) {
 		return none
 	}
@@ -281,7 +299,66 @@ func (f *finder) literal(l *literal, p int) span {
 	if p-start < l.before {
 		return none
 	}
+	if l.det == detAWSKey && l.exact && f.s.has(detAWSSecret) {
+		f.secretBeside(start, e)
+	}
 	return span{start, e, l.det}
+}
+
+// besideKey is how far from a key id its secret is looked for.
+const besideKey = 96
+
+// secretBeside finds an AWS secret access key, which has no form of its own, beside
+// the key id src[start:end]: 40 characters of base64 with letters of both cases and
+// digits.
+func (f *finder) secretBeside(start, end int) {
+	src := f.src
+	from, to := max(start-besideKey, f.besideAt), min(len(src), end+besideKey)
+	for i := max(from, 0); i < to; {
+		if !is(src[i], chAlnum|chB64) || src[i] == '=' {
+			i++
+			continue
+		}
+		e := i
+		for e < len(src) && e-i <= 40 && is(src[e], chAlnum|chB64) && src[e] != '=' {
+			e++
+		}
+		if e-i == 40 && mixed(src[i:e]) && (i == 0 || !is(src[i-1], chAlnum|chB64) || src[i-1] == '=') {
+			f.emit(span{i, e, detAWSSecret})
+		}
+		for i = e; i < to && is(src[i], chAlnum|chB64) && src[i] != '='; {
+			i++
+		}
+	}
+	f.besideAt = to
+}
+
+// discord looks for a token of a Discord bot that starts at p: base64 of its number, a
+// dot, six characters of time, a dot, 27 and more. The anchor is how base64 of digits
+// begins.
+func (f *finder) discord(p int) span {
+	src := f.src
+	if p < 0 || p+59 > len(src) || src[p] < 'M' || src[p] > 'O' || p > 0 && is(src[p-1], chWord|chDash|chDot) {
+		return none
+	}
+	a := p + 23
+	for a < p+29 && src[a] != '.' {
+		a++
+	}
+	if src[a] != '.' || a+8 >= len(src) || !mixed(src[p:a]) {
+		return none
+	}
+	b := a + 7
+	if src[b] != '.' {
+		b++
+	}
+	if src[b] != '.' || run(src, p, chB64URL) != a || run(src, a+1, chB64URL) != b {
+		return none
+	}
+	if e := run(src, b+1, chB64URL); e-b > 27 {
+		return span{p, e, detVendor}
+	}
+	return none
 }
 
 // maxBefore bounds what belongs to a literal before its prefix.

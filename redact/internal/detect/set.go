@@ -53,6 +53,7 @@ const (
 	actBegin
 	actEnd
 	actColon
+	actDiscord
 )
 
 // action is what to try at a pair of bytes.
@@ -63,7 +64,10 @@ type action struct {
 }
 
 // litRef: literals[lit] may start off bytes before the pair.
-type litRef struct{ lit, off uint8 }
+type litRef struct {
+	lit uint16
+	off uint8
+}
 
 const maxSpecs = 1 << 15
 
@@ -195,6 +199,13 @@ func (b *builder) detector(d uint8) {
 		b.word("bas", actBasic)
 	case detAWSSecret:
 		b.word("ecr", actAWSSecret)
+	case detVendor:
+		for _, a := range [...]string{"MT", "Mj", "Mz", "ND", "NT", "Nj", "Nz", "OD", "OT"} {
+			b.add(a[0], a[1], actDiscord)
+			for _, c := range []byte("AEIMQUYcgk") {
+				b.add(a[1], c, actDiscord)
+			}
+		}
 	case detPrivateKey:
 		b.add('E', 'G', actBegin)
 		b.add('G', 'I', actBegin)
@@ -204,8 +215,8 @@ func (b *builder) detector(d uint8) {
 	for i, l := range literals {
 		if l.det == d {
 			k := l.anchor()
-			b.add(l.prefix[k], l.prefix[k+1], 0, litRef{uint8(i), uint8(k)})
-			b.add(l.prefix[k+1], l.prefix[k+2], 0, litRef{uint8(i), uint8(k + 1)})
+			b.add(l.prefix[k], l.prefix[k+1], 0, litRef{uint16(i), uint8(k)})
+			b.add(l.prefix[k+1], l.prefix[k+2], 0, litRef{uint16(i), uint8(k + 1)})
 		}
 	}
 }

@@ -154,10 +154,22 @@ func ordinary(b []byte) bool {
 		return true
 	case len(b) == 42 && b[0] == '0' && b[1]|32 == 'x' && all(b[2:], isHex): // an account of Ethereum
 		return true
+	case b[0] == '0' && len(b) > 1 && b[1] == 'x' && len(b) <= 18 && all(b[2:], isHex): // a number
+		return true
+	case b[len(b)-1] == ')' && bytes.IndexByte(b, '(') > 0: // transfer(address,uint256)
+		return true
+	case issue(b), bytes.HasPrefix(b, []byte("arn:aws")), bytes.HasPrefix(b, []byte("#/")):
+		return true
 	case Masked(b):
 		return true
 	}
 	return false
+}
+
+// issue reports whether b is the key of an issue in a tracker: PROJ-123.
+func issue(b []byte) bool {
+	i := bytes.IndexByte(b, '-')
+	return i >= 2 && i <= 10 && all(b[:i], isUpper) && len(b)-i <= 7 && Digits(b[i+1:])
 }
 
 // Masked reports whether all of b is marks that stand for what was taken out.
@@ -311,6 +323,11 @@ func Message(b []byte) bool {
 	if len(b) < 7 || len(b) > 200 {
 		return false
 	}
+	for _, m := range [...]string{"must ", "should ", "doesn't ", "does not ", "can't be ", "cannot be ", "may not be "} {
+		if len(b) > len(m) && equalFold(b[:len(m)], m) {
+			return !has(b, isDigit) || bytes.IndexByte(b[len(m):], ' ') > 0
+		}
+	}
 	words, known, verdicts := 0, 0, 0
 	for len(b) > 0 {
 		i := 0
@@ -337,6 +354,35 @@ func Message(b []byte) bool {
 		b = bytes.TrimLeft(b[i:], " \t\r\n")
 	}
 	return verdicts > 0 && (words <= 3 || known > 0) || known >= 3 && 2*known >= words || known >= 4
+}
+
+// functionWords hold sentences together; what people choose for a password has few.
+var functionWords = [...]string{
+	"a", "an", "the", "of", "to", "in", "on", "is", "are", "or", "and", "that", "for", "you", "your", "we", "it", "this", "with", "by",
+}
+
+// Sentence reports whether b is a sentence of prose: six words or more that end with
+// a full stop, three of which only hold it together.
+func Sentence(b []byte) bool {
+	if len(b) < 20 || b[len(b)-1] != '.' || has(b, isDigit) || bytes.IndexByte(b, '\n') >= 0 {
+		return false
+	}
+	words, function := 0, 0
+	for len(b) > 0 {
+		w := b
+		if i := bytes.IndexByte(b, ' '); i >= 0 {
+			w, b = b[:i], b[i+1:]
+		} else {
+			b = nil
+		}
+		words++
+		for _, f := range functionWords {
+			if equalFold(w, f) {
+				function++
+			}
+		}
+	}
+	return words >= 6 && function >= 3
 }
 
 // Scheme reports whether b is the name of an authentication scheme.
@@ -378,5 +424,6 @@ func Public(b []byte) bool {
 	case 'e' | 'c'<<8 | 'd'<<16 | 's'<<24:
 		return bytes.HasPrefix(b, []byte("ecdsa-sha2-"))
 	}
-	return bytes.HasPrefix(b, []byte("-----BEGIN PUBLIC KEY")) || bytes.HasPrefix(b, []byte("-----BEGIN CERTIFICATE"))
+	return bytes.HasPrefix(b, []byte("-----BEGIN PUBLIC KEY")) || bytes.HasPrefix(b, []byte("-----BEGIN CERTIFICATE")) ||
+		bytes.HasPrefix(b, []byte("-----BEGIN PGP PUBLIC"))
 }

@@ -176,6 +176,9 @@ func (s *Scanner) before(i, after int, sep byte) bool {
 		}
 	}
 	c.Sep, c.line = sep, s.bol
+	if end-low > 4 && src[end-1] == ']' && (src[end-2] == '"' || src[end-2] == '\'') {
+		end-- // map["key"] = value
+	}
 	if q, n := quoteBefore(src[low:end]); n > 0 {
 		c.KeyEnd = end - n
 		c.Key = c.KeyEnd
@@ -190,6 +193,9 @@ func (s *Scanner) before(i, after int, sep byte) bool {
 			if src[c.Key] == '%' {
 				c.Plain = false
 			}
+		}
+		if key := src[c.Key:c.KeyEnd]; len(key) > 4 && key[3] == '[' && string(key[:3]) == "map" {
+			c.Key += 4 // a map of Go: map[key:value]
 		}
 		tail := 0
 		if !c.Plain {

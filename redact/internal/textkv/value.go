@@ -14,6 +14,7 @@ func (c *Candidate) Value(src []byte) (start, end, next int) {
 	if c.Sep == '>' {
 		return c.content(src)
 	}
+	i = dumped(src, i)
 	if i >= len(src) {
 		return i, i, i
 	}
@@ -86,6 +87,23 @@ func (c *Candidate) Line(src []byte) (start, end, next int) {
 		end++
 	}
 	return c.Val, end, end
+}
+
+// dumped passes over the type in front of a text that PHP's var_dump wrote:
+// string(10) "S".
+func dumped(src []byte, i int) int {
+	const mark = "string("
+	if !bytes.HasPrefix(src[i:], []byte(mark)) {
+		return i
+	}
+	k := i + len(mark)
+	for k < len(src) && src[k]-'0' < 10 {
+		k++
+	}
+	if k+2 < len(src) && src[k] == ')' && src[k+1] == ' ' && src[k+2] == '"' {
+		return k + 2
+	}
+	return i
 }
 
 // alone reports whether the quoted string that ends at i is all of the value in a

@@ -1,0 +1,97 @@
+// Copyright The apispan Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package redact
+
+import "bytes"
+
+// The arguments of a GraphQL operation often come as variables, whose names are the
+// client's choice: mutation($p: String!) { login(password: $p) }. A variable that is
+// given to a denied argument is under the name of that argument.
+
+// maxVariables bounds how many such variables a document has.
+const maxVariables = 8
+
+// boundVariable is a variable that the running document gives to a denied argument.
+type boundVariable struct {
+	name []byte // in Scratch.doc
+	v    verdict
+}
+
+// variablesOf finds them, once for a document, and reports whether there are any.
+func (s *Scratch) variablesOf(c ctx) bool {
+	if s.document(docVariables, "$", "%24") && s.docs>>docBound&3 == 0 {
+		s.bound = s.bound[:0]
+		s.bindVariables(c, str("$"))
+		s.bindVariables(c, str("%24"))
+		s.docs |= 1 << docBound
+	}
+	return s.docs>>docBound&3 != 0 && len(s.bound) > 0
+}
+
+func (s *Scratch) bindVariables(c ctx, mark []byte) {
+	for doc, i := s.doc, 0; len(s.bound) < maxVariables; {
+		j := bytes.Index(doc[i:], mark)
+		if j < 0 {
+			return
+		}
+		at := i + j
+		i = at + len(mark)
+		end := i
+		for end < len(doc) && nameByte(doc[end]) {
+			end++
+		}
+		arg := argument(doc[max(0, at-maxArgument):at])
+		if end == i || len(arg) == 0 {
+			continue
+		}
+		if v := s.nameVerdict(ctx{place: c.place}, arg); v.strong() {
+			s.bound = append(s.bound, boundVariable{doc[i:end], v})
+		}
+	}
+}
+
+// maxArgument bounds the name of an argument with the blanks behind it.
+const maxArgument = 80
+
+// argument is the name at the end of b, in front of a colon.
+func argument(b []byte) []byte {
+	blanks := func() {
+		for n := len(b); ; n = len(b) {
+			b = bytes.TrimRight(b, " \t\r\n+")
+			b = bytes.TrimSuffix(bytes.TrimSuffix(b, str("%20")), str(`\n`))
+			if len(b) == n {
+				return
+			}
+		}
+	}
+	blanks()
+	switch {
+	case bytes.HasSuffix(b, str(":")):
+		b = b[:len(b)-1]
+	case bytes.HasSuffix(b, str("%3A")), bytes.HasSuffix(b, str("%3a")):
+		b = b[:len(b)-3]
+	default:
+		return nil
+	}
+	blanks()
+	i := len(b)
+	for i > 0 && nameByte(b[i-1]) {
+		i--
+	}
+	return b[i:]
+}
+
+// variable is what is known about a variable by its name.
+func (s *Scratch) variable(name []byte) (v verdict) {
+	for i := range s.bound {
+		if bytes.Equal(s.bound[i].name, name) {
+			v = strongest(v, s.bound[i].v)
+		}
+	}
+	return v
+}
+
+func nameByte(c byte) bool {
+	return 'a' <= c|0x20 && c|0x20 <= 'z' || '0' <= c && c <= '9' || c == '_'
+}

@@ -1,0 +1,171 @@
+// Copyright The apispan Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package redact
+
+import (
+	"bytes"
+
+	"github.com/apispan/apispan/redact/internal/shape"
+)
+
+// passwordTools are commands with an option of one letter for a password. glued: the
+// value stands right behind the letter (mysql -pS), else it is the next word.
+var passwordTools = [...]struct {
+	tool, option string
+	glued, apart bool
+}{
+	{"mysql", "-p", true, false}, {"mariadb", "-p", true, false},
+	{"sshpass", "-p", true, true},
+	{"login ", "-p", false, true}, // docker, podman, helm registry, oc, az
+	{"mongo", "-p", false, true}, {"mosquitto_", "-P", false, true},
+	{"redis-cli", "-a", false, true}, {"valkey-cli", "-a", false, true},
+	{"ldap", "-w", false, true}, {"influx", "-t", false, true},
+	{"sqlcmd", "-P", true, true}, {"smbclient", "-U", false, false},
+}
+
+// passwordOption takes the password of a command line that starts at line; the option
+// is src[start:end].
+func (s *Scratch) passwordOption(src []byte, line, start, end int, c ctx) {
+	for i := range passwordTools {
+		t := &passwordTools[i]
+		word := src[start:end]
+		if !bytes.HasPrefix(word, str(t.option)) || !bytes.Contains(src[max(line, start-256):start], str(t.tool)) {
+			continue
+		}
+		vc := s.child(c, str("password"))
+		if !vc.v.strong() {
+			return
+		}
+		at := start + len(t.option)
+		switch {
+		case at < end && !t.glued || at == end && !t.apart:
+			continue
+		case at == end:
+			for at < len(src) && src[at] == ' ' {
+				at++
+			}
+		}
+		stop := at
+		if at < len(src) && (src[at] == '\'' || src[at] == '"') {
+			at++
+			if n := bytes.IndexByte(src[at:], src[at-1]); n >= 0 {
+				stop = at + n
+			}
+		}
+		for stop < len(src) && stop <= at && !wordGap(src[stop]) {
+			for stop < len(src) && !wordGap(src[stop]) {
+				stop++
+			}
+		}
+		if v := src[at:stop]; len(v) > 0 && v[0] != '-' {
+			s.textValue(src, at, stop, vc)
+		}
+		return
+	}
+}
+
+// statement reports whether a text may be a statement of SQL that writes.
+func statement(b []byte) bool {
+	return bytes.Contains(b, str("VALUES")) || bytes.Contains(b, str("values")) || bytes.Contains(b, str("IDENTIFIED"))
+}
+
+// maxTableColumns bounds the columns of a statement or a table that are looked at.
+const maxTableColumns = 64
+
+// insertedRows takes the values of denied columns: INSERT INTO t (name, password)
+// VALUES ('ada', 'S'), ...
+func (s *Scratch) insertedRows(src []byte, c ctx) {
+	for pos := 0; pos < len(src); {
+		i := bytes.Index(src[pos:], str("VALUES"))
+		if k := bytes.Index(src[pos:], str("values")); k >= 0 && (i < 0 || k < i) {
+			i = k
+		}
+		if i < 0 {
+			return
+		}
+		at := pos + i
+		pos = at + len("VALUES")
+		head := bytes.TrimRight(src[:at], " \t\r\n")
+		if len(head) == 0 || head[len(head)-1] != ')' {
+			continue
+		}
+		open := bytes.LastIndexByte(head, '(')
+		if open < 0 || len(head)-open > 4096 {
+			continue
+		}
+		var columns [maxTableColumns]ctx
+		n, denied := 0, false
+		for list := head[open+1 : len(head)-1]; n < maxTableColumns && len(list) > 0; n++ {
+			name, rest, _ := bytes.Cut(list, str(","))
+			columns[n] = s.child(c, bytes.Trim(name, " \t\r\n`\"[]"))
+			denied = denied || columns[n].v.strong()
+			list = rest
+		}
+		if denied {
+			pos = s.rows(src, pos, columns[:n])
+		}
+	}
+}
+
+// rows reads tuples from i on and returns where they end.
+func (s *Scratch) rows(src []byte, i int, columns []ctx) int {
+	for i < len(src) {
+		for i < len(src) && (src[i] <= ' ' || src[i] == ',') {
+			i++
+		}
+		if i == len(src) || src[i] != '(' {
+			return i
+		}
+		i++
+		for n := 0; i < len(src) && src[i] != ')'; n++ {
+			for i < len(src) && src[i] <= ' ' {
+				i++
+			}
+			start, end := i, i
+			if i < len(src) && (src[i] == '\'' || src[i] == '"') {
+				q := src[i]
+				start++
+				for i++; i < len(src) && (src[i] != q || i+1 < len(src) && src[i+1] == q); i++ {
+					if src[i] == q || src[i] == '\\' {
+						i++
+					}
+				}
+				end = min(i, len(src))
+			}
+			for i < len(src) && src[i] != ',' && src[i] != ')' {
+				if src[i] == '(' { // a function: crypt('S', gen_salt('bf'))
+					for depth := 0; i < len(src); i++ {
+						if src[i] == '(' {
+							depth++
+						} else if src[i] == ')' {
+							if depth--; depth == 0 {
+								break
+							}
+						}
+					}
+				}
+				if i < len(src) {
+					i++
+				}
+			}
+			if end == start {
+				end = i
+			}
+			if n < len(columns) && columns[n].v.strong() && start < end && !placeholder(src[start:end]) && !s.covered(start, end) {
+				s.textValue(src, start, end, columns[n])
+			}
+			if i < len(src) && src[i] == ',' {
+				i++
+			}
+		}
+		i++
+	}
+	return i
+}
+
+// placeholder reports whether a value of a statement stands for one that is not in it.
+func placeholder(v []byte) bool {
+	v = bytes.TrimSpace(v)
+	return len(v) == 0 || v[0] == '?' || v[0] == '$' && shape.Digits(v[1:]) || v[0] == ':' || v[0] == '%' || v[0] == '@'
+}
