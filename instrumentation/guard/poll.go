@@ -16,7 +16,7 @@ import (
 
 	"go.opentelemetry.io/otel"
 
-	"github.com/apispan/apispan/internal/keyfetch"
+	"github.com/apispan/apispan/internal/confkeys"
 )
 
 // Intervals of sources.
@@ -98,10 +98,10 @@ func configure(opts []SourceOption, base string, interval time.Duration) (source
 
 // checkURL says what is wrong with where a source is, and with sending a secret there.
 func checkURL(what, url string, secret bool) error {
-	if err := keyfetch.CheckURL(url); err != nil {
+	if err := (confkeys.URL{Example: "https://rules.example.com", Whole: true}).Check(url); err != nil {
 		return fmt.Errorf("guard: %s: the URL %w", what, err)
 	}
-	if secret && keyfetch.ClearText(url) {
+	if secret && confkeys.ClearText(url) {
 		return fmt.Errorf("guard: %s: the URL begins with http://, so the key would be sent in clear: write https://", what)
 	}
 	return nil
