@@ -21,7 +21,7 @@ import (
 // Programs that Build makes, by name: the package path below the root of the checkout.
 const (
 	Shop       = "examples/shop"
-	Traffic    = "examples/shop/traffic"
+	Traffic    = "test/traffic"
 	FakeVendor = "exporter/apianalyticsexporter/internal/backend/backendtest/fakevendor"
 )
 
