@@ -69,6 +69,9 @@ func (s *Scratch) Explain() {
 	}
 }
 
+// Unexplain ends that.
+func (s *Scratch) Unexplain() { s.why = nil }
+
 // Decisions returns what was decided since Begin and where, if Explain was called. At
 // most 64 are told apart. The slice is valid until the next call of Begin.
 func (s *Scratch) Decisions() []Decision {

@@ -56,6 +56,10 @@ type Config struct {
 	// Sampling says what share of the exchanges is sent. Default: all.
 	Sampling SamplingConfig `mapstructure:"sampling"`
 
+	// Inspector is the id of an extension api_inspector, which is shown what this
+	// exporter does, without its credentials. Default: none is.
+	Inspector *component.ID `mapstructure:"inspector"`
+
 	// Calls says which spans are one call. Default: nested SERVER spans of a process are.
 	Calls CallsConfig `mapstructure:"calls"`
 

@@ -118,6 +118,7 @@ func (e *core) setAside(ctx context.Context, req *request) {
 
 func (e *core) drop(ctx context.Context, req *request, lo, hi int, reason string) {
 	e.tel.dropped(ctx, reason, hi-lo)
+	e.tel.watch.lost(req.items[lo:hi], reason)
 	e.settle(req, lo, hi)
 }
 
@@ -248,6 +249,7 @@ func (d *delivery) unwanted(i int) bool {
 	status, reason := d.last.status, reasonRejected
 	if dg, ok := d.sender.enc.(backend.Degrader); ok {
 		if item, ok := dg.Degrade(nil, d.req.items[i]); ok {
+			d.tel.watch.remade(d.req.items[i], item)
 			d.last = d.sender.send(d.ctx, [][]byte{item})
 			switch {
 			case d.last.outcome == outcomeDelivered:

@@ -23,6 +23,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/payload"
+	"github.com/apispan/apispan/internal/inspect"
 )
 
 const (
@@ -157,58 +158,81 @@ func (e *core) rehearse(ctx context.Context, req *request) {
 		items := req.items[lo:req.run(lo)]
 		payload.Deliver(s.frame, items, func(lo, hi int) payload.Verdict {
 			e.rehearsal.write(s, items[lo:hi])
+			e.tel.watch.rehearsed(s, items[lo:hi])
 			return payload.Taken
 		}, func(int) bool { return true })
 	}
 	e.drop(ctx, req, 0, len(req.items), reasonDryRun)
 }
 
-// render returns the head of the request with the items (method and URL, header fields)
-// and its content, both as text, without a credential. The header fields are ours, the
-// backend's and the configured ones; the HTTP client, an auth extension and middlewares
-// may add others. Of other transports it shows the items.
-func (s *sender) render(items [][]byte) (head, content []byte, err error) {
+// shown is the head of a request, without a credential.
+type shown struct {
+	method, url string
+	headers     []inspect.Header
+	coding      string // "gzip"; empty if the content is sent as it is
+}
+
+// shown returns the head of the request with the items, as a dry run writes it and the
+// inspector shows it. The header fields are ours, the backend's and the configured ones;
+// the HTTP client, an auth extension and middlewares may add others. Of other transports
+// than HTTP there is only the address.
+func (s *sender) shown(items [][]byte) (shown, error) {
 	t, ok := s.transport.(*httpTransport)
 	if !ok {
-		content, err = io.ReadAll(s.frame.Reader(items))
-		return []byte("SEND " + shownURL(s.client.Endpoint) + "\n"), content, err
+		return shown{method: "SEND", url: shownURL(s.client.Endpoint)}, nil
 	}
 	req, err := t.newRequest(context.Background(), items)
 	if err != nil {
-		return nil, nil, err
+		return shown{}, err
 	}
-	if content, err = io.ReadAll(req.Body); err != nil {
-		return nil, nil, err
-	}
+	head := shown{method: req.Method, url: t.shownURL()}
 	if compression := s.client.Compression; compression.IsCompressed() {
-		req.Header.Set("Content-Encoding", string(compression))
+		head.coding = string(compression)
+		req.Header.Set("Content-Encoding", head.coding)
 	} else {
-		req.Header.Set("Content-Length", fmt.Sprint(len(content)))
+		req.Header.Set("Content-Length", fmt.Sprint(req.ContentLength))
 	}
 	for name := range s.client.Headers.Iter {
 		req.Header.Set(name, hidden)
 	}
-
-	var b bytes.Buffer
-	fmt.Fprintf(&b, "%s %s HTTP/1.1\n", req.Method, t.shownURL())
 	for _, name := range slices.Sorted(maps.Keys(req.Header)) {
-		for _, v := range req.Header[name] {
-			if !slices.Contains(shownHeaders, name) {
-				v = hidden
-			}
-			fmt.Fprintf(&b, "%s: %s\n", name, v)
+		h := inspect.Header{Name: name, Values: req.Header[name]}
+		if !slices.Contains(shownHeaders, name) {
+			h.Values = slices.Repeat([]string{hidden}, len(h.Values))
 		}
+		head.headers = append(head.headers, h)
 	}
-	return b.Bytes(), content, nil
+	return head, nil
 }
 
-// shownURL is the request's URL. Where the whole URL is the user's (a webhook),
-// its path may be a credential.
-func (t *httpTransport) shownURL() string {
-	if t.backend.Spec().Path == "" {
-		return shownURL(t.url)
+// render returns the head of the request with the items (method and URL, header fields)
+// and its content, both as text.
+func (s *sender) render(items [][]byte) (head, content []byte, err error) {
+	h, err := s.shown(items)
+	if err != nil {
+		return nil, nil, err
 	}
-	return t.url
+	var b bytes.Buffer
+	b.WriteString(h.method + " " + h.url)
+	if h.headers != nil {
+		b.WriteString(" HTTP/1.1")
+	}
+	b.WriteByte('\n')
+	for _, field := range h.headers {
+		for _, v := range field.Values {
+			fmt.Fprintf(&b, "%s: %s\n", field.Name, v)
+		}
+	}
+	content, err = io.ReadAll(s.frame.Reader(items))
+	return b.Bytes(), content, err
+}
+
+// shownURL is the request's URL without what stands in the path of the configured
+// endpoint, which may be a credential: all of it where the whole URL is the user's (a
+// webhook), else what stands before the backend's own path.
+func (t *httpTransport) shownURL() string {
+	path := t.backend.Spec().Path
+	return shownURL(strings.TrimSuffix(t.url, path)) + path
 }
 
 // shownURL hides everything behind the host.

@@ -60,6 +60,8 @@ type core struct {
 	suspects suspects
 	started  atomic.Bool // the queue may be used
 	stopping atomic.Bool
+	// unwatched: the inspector has been told that this is the end.
+	unwatched atomic.Bool
 }
 
 func newCore(set exporter.Settings, cfg *Config, c choice, enc backend.Encoder) (*core, error) {
@@ -127,7 +129,11 @@ func (e *core) start(ctx context.Context, host component.Host, helper component.
 	if e.guard != nil {
 		host = e.guard.Host(host, *e.cfg.QueueConfig.Get().StorageID)
 	}
+	if err := e.startWatch(host); err != nil {
+		return err
+	}
 	if err := helper.Start(ctx, host); err != nil {
+		e.stopWatch()
 		return err
 	}
 	e.started.Store(true)
@@ -200,6 +206,7 @@ func (e *core) shutdown(ctx context.Context, helper component.Component) error {
 		e.set.Logger.Warn("events in the queue in memory could not be delivered before shutdown: use sending_queue::storage to keep them",
 			zap.String("backend", e.choice.name), zap.Int64("events", lost))
 	}
+	e.stopWatch()
 	e.tel.b.Shutdown()
 	return errors.Join(errs...)
 }
@@ -258,6 +265,7 @@ func (e *core) consume(ctx context.Context, req *request, next func(context.Cont
 		return e.consumeSync(ctx, req, next)
 	case e.guard != nil && e.guard.Refuse(now()):
 		e.tel.dropped(ctx, reasonRefused, n)
+		e.tel.watch.lost(req.items, reasonRefused)
 		return errStorageRefuses
 	}
 	if !e.persistent {
@@ -268,6 +276,7 @@ func (e *core) consume(ctx context.Context, req *request, next func(context.Cont
 			e.pending.Add(int64(-n))
 		}
 		e.tel.dropped(ctx, reasonRefused, n)
+		e.tel.watch.lost(req.items, reasonRefused)
 		return err
 	}
 	return nil
@@ -283,9 +292,11 @@ func (e *core) consumeSync(ctx context.Context, req *request, next func(context.
 	for i := range req.ledgers {
 		req.ledgers[i] = l
 	}
+	items := req.items
 	err := next(&handoff{ctx, req})
 	if err != nil {
 		e.tel.dropped(ctx, reasonRefused, int(l.open.Load()))
+		e.tel.watch.lost(items, reasonRefused)
 	}
 	return err
 }

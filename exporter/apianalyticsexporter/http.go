@@ -4,6 +4,7 @@
 package apianalyticsexporter
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"net/http"
@@ -30,6 +31,8 @@ type httpTransport struct {
 	// wantBody asks for the body of successful answers.
 	wantBody bool
 	client   *http.Client
+	// keep is how many bytes of any answer are kept as its begin.
+	keep int64
 }
 
 func newHTTPTransport(endpoint string, e backend.Endpoint, frame payload.Frame) *httpTransport {
@@ -94,8 +97,12 @@ func (t *httpTransport) Send(ctx context.Context, items [][]byte) backend.Reply 
 	// An answer without end must not hold the queue.
 	timer := time.AfterFunc(maxDrainTime, cancel)
 	defer timer.Stop()
-	body := io.LimitReader(resp.Body, maxAnswerBytes)
+	body := io.Reader(io.LimitReader(resp.Body, maxAnswerBytes))
 	// The answer is judged by its status, so errors are of no interest.
+	if t.keep > 0 {
+		r.Begin, _ = io.ReadAll(io.LimitReader(body, t.keep))
+		body = io.MultiReader(bytes.NewReader(r.Begin), body)
+	}
 	if t.wantBody && resp.StatusCode/100 == 2 {
 		r.Body, _ = io.ReadAll(body)
 	} else {

@@ -142,6 +142,7 @@ func (s *sender) send(ctx context.Context, items [][]byte) answer {
 	}
 	a := s.judge(r, len(items))
 	s.tel.request(ctx, a.outcome, s.frame.Size(items), r.Took)
+	s.tel.watch.answered(s, items, r, a)
 	return a
 }
 

@@ -58,6 +58,7 @@ type telemetry struct {
 	exporter attribute.KeyValue
 	all      metric.MeasurementOption
 	outcomes map[outcome]metric.MeasurementOption
+	watch    *watch // nil: nobody looks; set before the first event
 }
 
 func newTelemetry(set component.TelemetrySettings, id component.ID) (*telemetry, error) {
@@ -84,28 +85,33 @@ func (t *telemetry) reason(r string) metric.MeasurementOption {
 func (t *telemetry) translated(ctx context.Context, n int) {
 	if n > 0 {
 		t.b.ExporterAPIAnalyticsEventsTranslated.Add(ctx, int64(n), t.all)
+		t.watch.countedTranslated(n)
 	}
 }
 
 func (t *telemetry) sent(ctx context.Context, n int) {
 	t.b.ExporterAPIAnalyticsEventsSent.Add(ctx, int64(n), t.all)
+	t.watch.counted("", n)
 }
 
 func (t *telemetry) dropped(ctx context.Context, reason string, n int) {
 	if n > 0 {
 		t.b.ExporterAPIAnalyticsEventsDropped.Add(ctx, int64(n), t.reason(reason))
+		t.watch.counted(reason, n)
 	}
 }
 
 func (t *telemetry) skipped(ctx context.Context, reason string, n int) {
 	if n > 0 {
 		t.b.ExporterAPIAnalyticsSpansSkipped.Add(ctx, int64(n), t.reason(reason))
+		t.watch.countedSkipped(reason, n)
 	}
 }
 
 func (t *telemetry) recordsSkipped(ctx context.Context, reason string, n int) {
 	if n > 0 {
 		t.b.ExporterAPIAnalyticsLogRecordsSkipped.Add(ctx, int64(n), t.reason(reason))
+		t.watch.countedSkipped(reason, n)
 	}
 }
 
@@ -148,6 +154,7 @@ func (t *telemetry) unkeyed(ctx context.Context, n int) {
 
 func (t *telemetry) retried(ctx context.Context, n int) {
 	t.b.ExporterAPIAnalyticsEventsRetried.Add(ctx, int64(n), t.all)
+	t.watch.countedRetried(n)
 }
 
 func (t *telemetry) unreadable(ctx context.Context, n int) {

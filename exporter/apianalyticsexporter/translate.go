@@ -66,6 +66,15 @@ type tally struct {
 	translated, truncated, unkeyed, ignored int
 	drops                                   map[string]int
 	skips                                   map[string]int
+
+	left string // why the last span is no event
+	look look
+}
+
+// leave counts why a span is no event.
+func (n *tally) leave(m *map[string]int, reason string) {
+	count(m, reason)
+	n.left = reason
 }
 
 func count(m *map[string]int, key string) {
@@ -112,6 +121,7 @@ func (t *translator) translate(ctx context.Context, td ptrace.Traces) *request {
 		n.unkeyed = len(s.ends)
 	}
 	t.report(ctx, &n)
+	t.tel.watch.batch(&n.look)
 	return newRequest(t.name, items)
 }
 
@@ -168,41 +178,47 @@ func (t *translator) span(s *scratch, span ptrace.Span, part *fromspan.Part, n *
 		if recover() != nil {
 			s.buf = s.buf[:start]
 			n.translated = translated + 1
-			count(&n.drops, reasonInternal)
+			n.leave(&n.drops, reasonInternal)
+		}
+		if n.left != "" {
+			t.tel.watch.left(&n.look, n.left)
 		}
 	}()
+	n.left, n.look.wanted = "", false
 	ex, skip := s.reader.ReadPart(span, part)
 	if skip != fromspan.Taken {
 		count(&n.skips, string(skip))
+		t.tel.watch.skip(&n.look, span, skip)
 		return
 	}
+	t.tel.watch.read(&n.look, ex, t.requireRedaction)
 	if ex.WeightIgnored {
 		n.ignored++
 	}
 	if t.sampler != nil && !t.sampler.keep(ex) {
-		count(&n.skips, skipSampled)
+		n.leave(&n.skips, skipSampled)
 		return
 	}
 	n.translated++
 	if t.requireRedaction && ex.RedactionPolicy == "" {
-		count(&n.drops, reasonUnredacted)
+		n.leave(&n.drops, reasonUnredacted)
 		return
 	}
 	drop, cut := t.gates.Apply(ex)
 	if drop != backend.Keep {
-		count(&n.drops, string(drop))
+		n.leave(&n.drops, string(drop))
 		return
 	}
 	buf, shed, drop := t.append(s.buf, ex)
 	if drop != backend.Keep {
-		count(&n.drops, string(drop))
+		n.leave(&n.drops, string(drop))
 		return
 	}
 	if len(buf)-start > t.maxItem {
 		var ok bool
 		if buf, ok = t.shrink(buf, start, ex); !ok {
 			s.buf = buf[:start]
-			count(&n.drops, reasonTooLarge)
+			n.leave(&n.drops, reasonTooLarge)
 			return
 		}
 		cut = true
@@ -210,6 +226,7 @@ func (t *translator) span(s *scratch, span ptrace.Span, part *fromspan.Part, n *
 	if cut || shed {
 		n.truncated++
 	}
+	t.tel.watch.encoded(&n.look, ex, t.enc, buf[start:], cut || shed)
 	s.buf = buf
 	s.ends = append(s.ends, len(buf))
 }

@@ -45,8 +45,8 @@ type Sink interface {
 	// Detach tells that it has stopped.
 	Detach(component string)
 
-	// Arrived counts what came in and was no exchange, by the kind of span ("internal",
-	// "server without http.request.method", …).
+	// Arrived counts what came in and was no exchange, by the kind of span: see
+	// NoExchange. All components that see the same spans tell it.
 	Arrived(component string, kinds map[string]int)
 	// Before gives a span as it came to the redaction, and After as it left it, with what
 	// was decided. Given only for what is wanted.

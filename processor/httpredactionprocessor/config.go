@@ -75,6 +75,12 @@ type Config struct {
 	// DryRun counts what the policy would do and changes nothing but incoming
 	// stamps, which are removed. Default: what the policy says, else false.
 	DryRun bool `mapstructure:"dry_run"`
+
+	// Inspector is the id of an extension api_inspector, which is shown what this
+	// processor does to spans: what it has left of them and why, and of what was there
+	// before types and lengths only (all of it with the extension's show_raw). Default:
+	// none is.
+	Inspector *component.ID `mapstructure:"inspector"`
 }
 
 // SourceConfig is one place that identity can come from. Exactly one field is set.
@@ -156,7 +162,7 @@ func (c *Config) Unmarshal(conf *confmap.Conf) error {
 // starts a pipeline. All problems are reported at once.
 func (c *Config) Validate() error {
 	var errs []error
-	policy, _, err := c.compile()
+	policy, _, _, err := c.compile()
 	if err != nil {
 		errs = append(errs, err)
 	}

@@ -73,7 +73,7 @@ func TestGoodConfigs(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		if _, _, err := cfg.compile(); err != nil {
+		if _, _, _, err := cfg.compile(); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 		var id component.ID

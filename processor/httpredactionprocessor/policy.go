@@ -4,6 +4,7 @@
 package httpredactionprocessor
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -21,17 +22,18 @@ import (
 const minKeyBytes = 32
 
 // compile reads and compiles the policy. Errors name the configuration key. dryRun
-// is set if the policy or the processor asks for it.
-func (c *Config) compile() (p *redact.Policy, dryRun bool, err error) {
-	pc, where, err := c.parsePolicy()
+// is set if the policy or the processor asks for it; text is the policy without keys.
+func (c *Config) compile() (p *redact.Policy, dryRun bool, text string, err error) {
+	pc, src, where, err := c.parsePolicy()
 	if err != nil {
-		return nil, false, err
+		return nil, false, "", err
 	}
+	text = withoutKeys(src, pc.HMAC.Keys)
 	if err := addKeys(&pc, c.HMACKeys); err != nil {
-		return nil, false, err
+		return nil, false, "", err
 	}
 	if err := validateKeySources(c.KeySources, pc.HMAC.Keys); err != nil {
-		return nil, false, err
+		return nil, false, "", err
 	}
 	if validAudit(c.Audit) {
 		pc.Audit = c.Audit
@@ -39,14 +41,50 @@ func (c *Config) compile() (p *redact.Policy, dryRun bool, err error) {
 	// A dry run works on a copy of the data; the engine itself must act.
 	dryRun, pc.DryRun = c.DryRun || pc.DryRun, false
 	if p, err = redact.CompileConfig(pc); err != nil {
-		return nil, false, relocate(err, where)
+		return nil, false, "", relocate(err, where)
 	}
-	return p, dryRun, nil
+	return p, dryRun, text, nil
+}
+
+// withoutKeys takes key material out of the text of a policy that was read, by which it
+// may be shown.
+func withoutKeys(src []byte, keys []redact.HMACKey) string {
+	if !slices.ContainsFunc(keys, func(k redact.HMACKey) bool { return k.Value != "" }) {
+		return string(src)
+	}
+	var doc yaml.Node
+	if yaml.Unmarshal(src, &doc) != nil {
+		return ""
+	}
+	var hide func(n *yaml.Node)
+	hide = func(n *yaml.Node) {
+		for i, child := range n.Content {
+			if n.Kind == yaml.MappingNode && i%2 == 0 {
+				continue // a name
+			}
+			// Any value that is a key, wherever it stands and however it is written.
+			if slices.ContainsFunc(keys, func(k redact.HMACKey) bool { return k.Value != "" && child.Value == k.Value }) {
+				child.Value, child.Style = "[hidden]", yaml.DoubleQuotedStyle
+			}
+			hide(child)
+		}
+	}
+	hide(&doc)
+	out, err := yaml.Marshal(&doc)
+	if err != nil {
+		return ""
+	}
+	for _, k := range keys { // in a comment
+		if k.Value != "" {
+			out = bytes.ReplaceAll(out, []byte(k.Value), []byte("[hidden]"))
+		}
+	}
+	return string(out)
 }
 
 // parsePolicy returns the policy of the one source that is set. where names the
-// source in errors.
-func (c *Config) parsePolicy() (pc redact.Config, where string, err error) {
+// source in errors, and src is its text.
+func (c *Config) parsePolicy() (pc redact.Config, src []byte, where string, err error) {
 	var set []string
 	if c.Policy != nil {
 		set = append(set, "policy")
@@ -59,36 +97,35 @@ func (c *Config) parsePolicy() (pc redact.Config, where string, err error) {
 	}
 	switch {
 	case len(set) == 0:
-		return pc, "", errors.New("no policy: set exactly one of policy, policy_file and preset; preset: default is a good start")
+		return pc, nil, "", errors.New("no policy: set exactly one of policy, policy_file and preset; preset: default is a good start")
 	case len(set) > 1:
-		return pc, "", fmt.Errorf("%s are set; keep exactly one", strings.Join(set, " and "))
+		return pc, nil, "", fmt.Errorf("%s are set; keep exactly one", strings.Join(set, " and "))
 	}
-	var src []byte
 	switch set[0] {
 	case "policy":
 		if err := refuseInlineKeys(c.Policy); err != nil {
-			return pc, "", err
+			return pc, nil, "", err
 		}
 		if src, err = yaml.Marshal(c.Policy); err != nil {
-			return pc, "", fmt.Errorf("policy: cannot be written as YAML: %w", err)
+			return pc, nil, "", fmt.Errorf("policy: cannot be written as YAML: %w", err)
 		}
 		where = "policy."
 	case "policy_file":
 		if src, err = os.ReadFile(c.PolicyFile); err != nil {
-			return pc, "", fmt.Errorf("policy_file: %w; give the path of a readable policy", err)
+			return pc, nil, "", fmt.Errorf("policy_file: %w; give the path of a readable policy", err)
 		}
 		where = "policy_file " + c.PolicyFile + ": "
 	case "preset":
 		var ok bool
 		if src, ok = redact.Preset(c.Preset); !ok {
-			return pc, "", fmt.Errorf("preset: %q is unknown; use one of %s", c.Preset, strings.Join(redact.PresetNames(), ", "))
+			return pc, nil, "", fmt.Errorf("preset: %q is unknown; use one of %s", c.Preset, strings.Join(redact.PresetNames(), ", "))
 		}
 		where = "preset " + c.Preset + ": "
 	}
 	if pc, err = redact.ParseConfig(src); err != nil {
-		return pc, "", relocate(err, where)
+		return pc, nil, "", relocate(err, where)
 	}
-	return pc, where, nil
+	return pc, src, where, nil
 }
 
 // lineNumber is how the engine begins an error: the lines of a policy that came

@@ -31,6 +31,7 @@ var errKeyMissing = errors.New("httpredactionprocessor: an HMAC key that the pol
 type redactor struct {
 	policy     *redact.Policy
 	hash       string
+	id, text   string // of the component, of the policy
 	vocabulary *vocabulary
 	deriver    *deriver
 	strip      bool
@@ -61,14 +62,17 @@ type redactor struct {
 	// ready is false while a key is missing.
 	ready   atomic.Bool
 	started atomic.Bool // the pipeline may be used
-	walkers sync.Pool
+
+	inspector *component.ID
+	watch     *watch // nil: nobody looks; set at start
+	walkers   sync.Pool
 
 	stop context.CancelFunc
 	done sync.WaitGroup
 }
 
 func newRedactor(set processor.Settings, cfg *Config, s signal) (*redactor, error) {
-	policy, dryRun, err := cfg.compile()
+	policy, dryRun, text, err := cfg.compile()
 	if err != nil {
 		return nil, err
 	}
@@ -87,6 +91,9 @@ func newRedactor(set processor.Settings, cfg *Config, s signal) (*redactor, erro
 	r := &redactor{
 		policy:     policy,
 		hash:       policy.Hash(),
+		id:         set.ID.String(),
+		text:       text,
+		inspector:  cfg.Inspector,
 		vocabulary: newVocabulary(cfg.ApplyTo, cfg.Aliases),
 		deriver:    d,
 		strip:      cfg.StripCaptured,
@@ -155,10 +162,14 @@ func (r *redactor) release(ctx context.Context, w *walker) {
 	w.num = w.num[:0]
 	w.forget()
 	w.tally, w.earlier, w.decisions = tally{}, earlier{}, nil
+	w.lookEnd(ctx)
 	r.walkers.Put(w)
 }
 
 func (r *redactor) start(ctx context.Context, host component.Host) error {
+	if err := r.startWatch(host); err != nil {
+		return err
+	}
 	if err := r.startKeySources(ctx, host); err != nil {
 		return err
 	}
@@ -181,6 +192,7 @@ func (r *redactor) shutdown(context.Context) error {
 		r.done.Wait()
 	}
 	r.stopKeySources()
+	r.watch.detach()
 	return nil
 }
 
@@ -233,11 +245,13 @@ func (r *redactor) checkKeys(ctx context.Context, host component.Host, first boo
 	switch {
 	case ready && !was:
 		r.logger.Info("All HMAC keys are loaded")
+		r.watch.attach(nil)
 		componentstatus.ReportStatus(host, componentstatus.NewEvent(componentstatus.StatusOK))
 	case !ready && (was || first):
 		r.logger.Error("An HMAC key is missing: values are masked instead of being turned into tokens, and spans get no session key if it is that of session_key. "+
 			"Each needs at least 32 bytes where the policy says, readable for this process; files and sources are read again",
 			zap.Strings("keys", missing))
+		r.watch.attach(missing)
 		componentstatus.ReportStatus(host, componentstatus.NewRecoverableErrorEvent(errKeyMissing))
 	}
 	return ready

@@ -35,6 +35,7 @@ func (r *redactor) redactTraces(ctx context.Context, td ptrace.Traces) { r.redac
 func (r *redactor) redactSpans(ctx context.Context, td ptrace.Traces, told *[][]string) {
 	w := r.walker()
 	td.ResourceSpans().RemoveIf(func(rs ptrace.ResourceSpans) bool {
+		w.lookAt(rs)
 		if !w.resource(rs.Resource(), rs.SchemaUrl(), rs.SetSchemaUrl) {
 			w.tally.dropped += int64(countSpans(rs))
 			return true
@@ -53,6 +54,7 @@ func (r *redactor) redactSpans(ctx context.Context, td ptrace.Traces, told *[][]
 				if ok {
 					return false
 				}
+				w.lookLost(span)
 				w.tally.dropped++
 				return true
 			})
@@ -100,6 +102,7 @@ func (w *walker) span(span ptrace.Span) (ok bool) {
 	attrs := span.Attributes()
 	ex := w.gather(attrs)
 	ex.Direction = direction(span.Kind())
+	w.lookBefore(span, &ex)
 	if w.r.derives() && w.derive(attrs) {
 		w.gather(attrs)
 	}
@@ -125,6 +128,7 @@ func (w *walker) span(span ptrace.Span) (ok bool) {
 	putSession(attrs, key, authType)
 	w.stamp(attrs)
 	w.end()
+	w.lookAfter(span)
 	w.tally.items++
 	return true
 }

@@ -56,6 +56,7 @@ type walker struct {
 	// was decided about the last one.
 	earlier   earlier
 	decisions []string
+	look      look
 }
 
 // lookup classifies an attribute key.
@@ -197,6 +198,7 @@ func (w *walker) bytes(p place, ki *keyInfo, value []byte) (out []byte, ef redac
 // badKey is key with a memory: what was found clean stays clean.
 func (w *walker) badKey(ki *keyInfo, key string) bool {
 	if !ki.clean && w.key(key) {
+		w.noteBad(key)
 		return true
 	}
 	ki.clean = true

@@ -37,6 +37,8 @@ type Reply struct {
 	Header http.Header
 	// Body is a prefix of a successful answer, for an AnswerReader.
 	Body []byte
+	// Begin is the begin of any answer, for somebody who looks on; empty if nobody does.
+	Begin []byte
 	// Err says why there is no answer, and Loss how far the request got. The text
 	// of the error is never shown.
 	Err  error

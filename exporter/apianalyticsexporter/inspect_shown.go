@@ -1,0 +1,91 @@
+// Copyright The apispan Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package apianalyticsexporter
+
+import (
+	"encoding/hex"
+
+	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/exchange"
+	"github.com/apispan/apispan/internal/inspect"
+)
+
+// This file writes exchanges and requests in the words of package inspect, without the
+// exporter's credentials.
+
+// keyOf names an exchange. Access logs have no ids: the event's is unique.
+func keyOf(ex *exchange.Exchange) (k inspect.Key) {
+	if ex.TraceID != [16]byte{} || ex.SpanID != [8]byte{} {
+		return inspect.Key{Trace: ex.TraceID, Span: ex.SpanID}
+	}
+	id := make([]byte, 0, 32)
+	for i := range len(ex.ID) {
+		if ex.ID[i] != '-' {
+			id = append(id, ex.ID[i])
+		}
+	}
+	_, _ = hex.Decode(k.Trace[:], id[:min(len(id), 32)])
+	copy(k.Span[:], k.Trace[8:])
+	return k
+}
+
+func (w *watch) summary(k inspect.Key, ex *exchange.Exchange) inspect.Summary {
+	m := &w.masks
+	return inspect.Summary{
+		Key: k, Outgoing: ex.Direction == exchange.Outgoing,
+		Service: ex.ServiceName, Method: ex.Method, Route: m.text(ex.Route), Path: m.text(ex.Path), Host: m.text(ex.Host),
+		Operation: m.text(ex.Operation), Status: ex.Status, Start: ex.Start, Duration: ex.End.Sub(ex.Start),
+		RequestBytes: ex.Request.Body.Size, ResponseBytes: ex.Response.Body.Size,
+		UserID: m.text(ex.UserID), CompanyID: m.text(ex.CompanyID), ConsumerID: m.text(ex.ConsumerID), Label: m.text(ex.ConsumerLabel),
+		Weight: ex.Weight, Redacted: ex.RedactionCount,
+		Bodies: ex.Request.Body.Captured || ex.Response.Body.Captured,
+	}
+}
+
+func (w *watch) exchange(s inspect.Summary, ex *exchange.Exchange) *inspect.Exchange {
+	m := &w.masks
+	x := &inspect.Exchange{
+		Summary: s, ID: ex.ID, Environment: ex.Environment, Scheme: ex.Scheme, Query: m.text(ex.Query), Protocol: ex.Protocol,
+		ClientAddress: m.text(ex.ClientAddress), UserEmail: m.text(ex.UserEmail), UserName: m.text(ex.UserName),
+		SessionID: m.text(ex.SessionID), SubscriptionID: m.text(ex.SubscriptionID),
+		Request: w.message(&ex.Request), Response: w.message(&ex.Response),
+		BlockedBy: m.text(ex.BlockedBy), RedactionPolicy: ex.RedactionPolicy,
+	}
+	if len(ex.Metadata) > 0 {
+		x.Metadata = make(map[string]any, len(ex.Metadata))
+		for _, kv := range ex.Metadata {
+			x.Metadata[m.text(kv.Key)] = m.value(kv.Value)
+		}
+	}
+	return x
+}
+
+func (w *watch) message(msg *exchange.Message) (out inspect.Message) {
+	b := &msg.Body
+	data := []byte(b.Data[:min(len(b.Data), inspect.MaxValue)])
+	out.Body = inspect.Body{
+		Data: w.masks.bytes(data), Captured: b.Captured, Binary: b.Binary,
+		Truncated: b.Truncated || len(data) < len(b.Data), Incomplete: b.Incomplete, Size: b.Size,
+	}
+	if len(msg.Headers) > 0 {
+		out.Headers = make([]inspect.Header, len(msg.Headers))
+	}
+	for i, h := range msg.Headers {
+		values := make([]string, len(h.Values))
+		for j, v := range h.Values {
+			values[j] = w.masks.text(v)
+		}
+		out.Headers[i] = inspect.Header{Name: w.masks.text(h.Name), Values: values}
+	}
+	return out
+}
+
+// request is what is told of a request whoever answers it.
+func (w *watch) request(s *sender, items [][]byte) *inspect.Request {
+	q := &inspect.Request{Items: fingerprints(items), Bytes: s.frame.Size(items)}
+	q.Prefix, q.Separator, q.Suffix = w.masks.text(s.frame.Prefix), s.frame.Separator, w.masks.text(s.frame.Suffix)
+	if head, err := s.shown(items); err == nil {
+		q.Method, q.URL, q.Headers, q.Coding = head.method, w.masks.text(head.url), head.headers, head.coding
+	}
+	return q
+}
