@@ -17,8 +17,8 @@ import (
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend"
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/exchange"
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/fromspan"
+	"github.com/apispan/apispan/internal/confkeys"
 	"github.com/apispan/apispan/internal/inspect"
-	"github.com/apispan/apispan/internal/keyfetch"
 )
 
 // watch shows an inspector what the exporter does. It is nil where none is configured,
@@ -91,7 +91,7 @@ func (w *watch) attach(e *core) {
 	if u, err := url.Parse(e.sender.client.Endpoint); err == nil {
 		s.Target = u.Host
 	}
-	if !e.cfg.DryRun && keyfetch.ClearText(e.sender.client.Endpoint) {
+	if !e.cfg.DryRun && confkeys.ClearText(e.sender.client.Endpoint) {
 		s.Warnings = append(s.Warnings, "`endpoint` begins with http:// or ws://: the credential and the events travel unencrypted")
 	}
 	if !e.cfg.RequireRedaction {
