@@ -7,14 +7,17 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	modmodule "golang.org/x/mod/module"
+	"golang.org/x/mod/semver"
 	modzip "golang.org/x/mod/zip"
 
 	"github.com/apispan/apispan/test/harness"
@@ -90,16 +93,99 @@ func TestFetchVersions(t *testing.T) {
 			switch {
 			case !under(other, module):
 			case !isReleased[other]:
-				t.Errorf("%s/go.mod requires %s, which is not released: nobody could fetch it", dir, other)
+				t.Errorf("%s/go.mod requires %s, which is not released, so that nobody could fetch it: list it under modules in versions.yaml, or do without", dir, other)
 			case v != version:
-				t.Errorf("%s/go.mod requires %s %s, versions.yaml says %s: run multimod prerelease (RELEASE.md)", dir, other, v, version)
+				t.Errorf("%s/go.mod requires %s %s, versions.yaml says %s: run make prerelease (RELEASE.md)", dir, other, v, version)
 			case f.replaced[other] == "":
-				t.Errorf("%s/go.mod does not replace %s: work in the checkout would use the published one", dir, other)
+				t.Errorf("%s/go.mod does not replace %s: work in the checkout would use the published one; add \"replace %s => …\" to it", dir, other, other)
 			}
 		}
 	}
 	if f := goMod(t, "."); len(f.replaced) != 0 {
-		t.Errorf("go.mod replaces %v: go install %s/cmd/apispan@%s refuses that", f.replaced, module, version)
+		t.Errorf("go.mod replaces %v: go install %s/cmd/apispan@%s refuses that, remove it", f.replaced, module, version)
+	}
+}
+
+// TestVersionsTags: the tags of one version stand on one commit, and of the version of
+// versions.yaml every released module has one, or none. Where tags were not fetched there
+// is nothing to see.
+func TestVersionsTags(t *testing.T) {
+	t.Parallel()
+	modules, version := released(t)
+	cmd := exec.CommandContext(t.Context(), "git", "for-each-ref", "--format=%(refname:strip=2) %(objectname) %(*objectname)", "refs/tags")
+	cmd.Dir = repoRoot(t)
+	out, err := cmd.Output()
+	if err != nil {
+		t.Skip("not a git checkout")
+	}
+	tags := map[string]string{}
+	for line := range strings.Lines(string(out)) {
+		f := strings.Fields(line) // the second object is what an annotated tag stands on
+		tags[f[0]] = f[len(f)-1]
+	}
+	for _, problem := range tagProblems(tags, modules, version) {
+		t.Error(problem)
+	}
+}
+
+// tagProblems says what is wrong with tags, a commit by name.
+func tagProblems(tags map[string]string, modules []string, version string) (problems []string) {
+	prefixes := []string{""} // of tags: "", "exporter/apianalyticsexporter/"
+	for _, m := range modules {
+		if dir := moduleDir(m); dir != "." {
+			prefixes = append(prefixes, dir+"/")
+		}
+	}
+	versions := map[string]bool{}
+	for tag := range tags {
+		v := path.Base(tag)
+		if semver.IsValid(v) && slices.Contains(prefixes, strings.TrimSuffix(tag, v)) {
+			versions[v] = true
+		}
+	}
+	for _, v := range slices.Sorted(maps.Keys(versions)) {
+		first := ""
+		for _, p := range prefixes {
+			switch commit := tags[p+v]; {
+			case commit == "" && v == version:
+				problems = append(problems, fmt.Sprintf("the tag %s%s is missing, others of %s are there: run multimod tag on their commit (RELEASE.md)", p, v, v))
+			case commit == "":
+			case first == "":
+				first = p + v
+			case commit != tags[first]:
+				problems = append(problems, fmt.Sprintf("the tags %s and %s stand on different commits, %.12s and %.12s: delete them if they were not pushed, else raise the version in versions.yaml and tag again (RELEASE.md)",
+					first, p+v, tags[first], commit))
+			}
+		}
+	}
+	return problems
+}
+
+func TestTagProblems(t *testing.T) {
+	t.Parallel()
+	modules := []string{module, module + "/redact/x", module + "/processor/y"}
+	for name, tc := range map[string]struct {
+		tags map[string]string
+		want []string
+	}{
+		"no tags":        {nil, nil},
+		"all on one":     {map[string]string{"v0.2.0": "a", "redact/x/v0.2.0": "a", "processor/y/v0.2.0": "a"}, nil},
+		"an old release": {map[string]string{"v0.1.0": "a", "redact/x/v0.1.0": "a"}, nil}, // processor/y came later
+		"other tags":     {map[string]string{"nightly": "a", "docs/v0.2.0": "b", "v0.2": "c"}, nil},
+		"one is missing": {map[string]string{"v0.2.0": "a", "redact/x/v0.2.0": "a"}, []string{"the tag processor/y/v0.2.0 is missing"}},
+		"root is missing": {
+			map[string]string{"processor/y/v0.2.0": "a"},
+			[]string{"the tag v0.2.0 is missing", "the tag redact/x/v0.2.0 is missing"},
+		},
+		"two commits": {
+			map[string]string{"v0.1.0": "a", "redact/x/v0.1.0": "b"},
+			[]string{"the tags v0.1.0 and redact/x/v0.1.0 stand on different commits, a and b: "},
+		},
+	} {
+		got := tagProblems(tc.tags, modules, "v0.2.0")
+		if !slices.EqualFunc(got, tc.want, strings.HasPrefix) {
+			t.Errorf("%s: %q, want %q", name, got, tc.want)
+		}
 	}
 }
 

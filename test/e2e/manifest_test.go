@@ -120,12 +120,12 @@ func TestManifestVersions(t *testing.T) {
 			switch want := required[path]; {
 			case under(path, module):
 				if !slices.Contains(ours, path) || v != version {
-					t.Errorf("%s: %s %s: versions.yaml has no such module, or %s of it", name, path, v, version)
+					t.Errorf("%s: %s %s: versions.yaml has no such module, or %s of it: run make prerelease, or write a module and version of versions.yaml", name, path, v, version)
 				}
 			case want != "" && v != want:
-				t.Errorf("%s: %s is %s, go.mod has %s", name, path, v, want)
+				t.Errorf("%s: %s is %s, the go.mod files have %s: write that", name, path, v, want)
 			case v != beta && v != stable:
-				t.Errorf("%s: %s is %s, want %s or %s", name, path, v, beta, stable)
+				t.Errorf("%s: %s is %s, the other modules %s or %s: write the one that the module has a release of", name, path, v, beta, stable)
 			default:
 				checked++
 			}
@@ -148,7 +148,7 @@ func TestManifestsAgree(t *testing.T) {
 	for _, name := range []string{"collectorbuild/manifest-demo.yaml", "collectorbuild/snippet.yaml"} {
 		for _, m := range readManifest(t, name).modules() {
 			if !known[m] {
-				t.Errorf("%s has %v, manifest.yaml does not", name, m)
+				t.Errorf("%s has %q, collectorbuild/manifest.yaml does not: write the same there, or remove it", name, m.GoMod)
 			}
 		}
 	}
@@ -163,7 +163,7 @@ func TestManifestsAgree(t *testing.T) {
 		for _, mod := range m.modules() {
 			path, _, _ := strings.Cut(mod.GoMod, " ")
 			if under(path, module) && !slices.ContainsFunc(m.Replaces, func(r string) bool { return strings.HasPrefix(r, path+" => ") }) {
-				t.Errorf("%s builds %s without a line in replaces: it would be fetched, not taken from this checkout", m.Dist.OutputPath, path)
+				t.Errorf("the manifest of %s builds %s without a line in replaces: it would be fetched, not taken from this checkout: add %q", m.Dist.OutputPath, path, path+" => ../../"+moduleDir(path))
 			}
 		}
 	}
