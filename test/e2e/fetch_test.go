@@ -148,7 +148,7 @@ func tagProblems(tags map[string]string, modules []string, version string) (prob
 		for _, p := range prefixes {
 			switch commit := tags[p+v]; {
 			case commit == "" && v == version:
-				problems = append(problems, fmt.Sprintf("the tag %s%s is missing, others of %s are there: run multimod tag on their commit (RELEASE.md)", p, v, v))
+				problems = append(problems, fmt.Sprintf("the tag %s%s is missing, others of %s are there: run multimod tag on their commit, or, if the module is newer, raise the version in versions.yaml (RELEASE.md)", p, v, v))
 			case commit == "":
 			case first == "":
 				first = p + v
