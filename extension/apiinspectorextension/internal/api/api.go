@@ -109,6 +109,9 @@ type Stats struct {
 	Arrived   map[string]int64 `json:"arrived"`
 	PerSecond float64          `json:"per_second"` // over the last 10 s
 	NewFields int              `json:"new_fields"`
+	// Sampling is the share of the traces whose details are kept, 0 to 1: less than 1 means
+	// that the list is a sample. Numbers of endpoints and consumers count all.
+	Sampling float64 `json:"sampling"`
 }
 
 // List is a part of the ring.
@@ -155,7 +158,8 @@ type Row struct {
 	Duration  float64 `json:"duration"`
 	BytesIn   int64   `json:"bytes_in"`
 	BytesOut  int64   `json:"bytes_out"`
-	Consumer  string  `json:"consumer"`  // company, consumer or user, whichever says most
+	Consumer  string  `json:"consumer"`  // the owner of the API key, else the user, else the company
+	Label     string  `json:"label"`     // what the consumer is called; may be empty
 	Pseudonym bool    `json:"pseudonym"` // the consumer is a token
 	Redacted  int     `json:"redacted"`
 	Backends  []Dot   `json:"backends"`
@@ -396,8 +400,9 @@ type ConsumerRow struct {
 	Anonymous bool   `json:"anonymous"`
 	Pseudonym bool   `json:"pseudonym"`
 	Endpoints int    `json:"endpoints"`
-	Approx    bool   `json:"approx"` // may be counted too high
-	Query     string `json:"query"`  // the search that takes its exchanges
+	// Approx is true if its earlier calls may stand in the row "(other)".
+	Approx bool   `json:"approx"`
+	Query  string `json:"query"` // the search that takes its exchanges
 	Numbers
 }
 

@@ -1,0 +1,112 @@
+// Copyright The apispan Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package keep
+
+import (
+	"encoding/binary"
+	"math"
+	"sync/atomic"
+)
+
+const (
+	// ticksPerSecond is how often the rate is looked at.
+	ticksPerSecond = 10
+	// recentSlots remember traces that were taken, so that all spans of one are.
+	recentSlots = 4096
+	// recentTicks is for how long.
+	recentTicks = 2 * ticksPerSecond
+)
+
+// rate decides whose details are kept: those whose trace id hashes below a threshold
+// that follows the rate at which details arrive. The seed of the hash is the process's
+// own, so that no caller can choose to be seen or not.
+type rate struct {
+	perSecond, burst float64
+
+	threshold atomic.Uint64
+	tick      atomic.Uint32
+	// closed is true while far more than wanted has come since the last tick.
+	closed atomic.Bool
+	made   atomic.Int64 // records since the last tick
+	recent [recentSlots]atomic.Uint64
+
+	// Only the ticking goroutine uses these.
+	tokens, average float64
+}
+
+func newRate(perSecond int) *rate {
+	r := &rate{perSecond: float64(perSecond), burst: max(300, 6*float64(perSecond))}
+	r.tokens = r.burst
+	r.threshold.Store(math.MaxUint64)
+	return r
+}
+
+func hashTrace(trace *[16]byte) uint64 {
+	if *trace == [16]byte{} {
+		return 0
+	}
+	return mix(binary.LittleEndian.Uint64(trace[:8])^seedA, binary.LittleEndian.Uint64(trace[8:])^seedB)
+}
+
+// wants answers in some nanoseconds.
+func (r *rate) wants(trace *[16]byte) bool {
+	if r.closed.Load() {
+		return false
+	}
+	h := hashTrace(trace)
+	now := r.tick.Load()
+	slot := &r.recent[h%recentSlots]
+	// The upper bits of the hash and the tick in which the trace was taken.
+	const low = 1<<16 - 1
+	if old := slot.Load(); old&^low == h&^low && uint16(now)-uint16(old) < recentTicks {
+		return true
+	}
+	if h > r.threshold.Load() {
+		return false
+	}
+	slot.Store(h&^low | uint64(now)&low)
+	return true
+}
+
+// took counts a record.
+func (r *rate) took() {
+	if n := r.made.Add(1); float64(n) > 2*r.burst {
+		r.closed.Store(true)
+	}
+}
+
+// sampling is the share of traces that is taken, 0 to 1.
+func (r *rate) sampling() float64 { return float64(r.threshold.Load()) / math.MaxUint64 }
+
+// adapt is called ticksPerSecond times a second.
+func (r *rate) adapt() {
+	r.tick.Add(1)
+	made := float64(r.made.Swap(0))
+	now := made * ticksPerSecond
+	// Up at once, down over a second.
+	if now > r.average {
+		r.average = now
+	} else {
+		r.average += (now - r.average) / ticksPerSecond
+	}
+	r.tokens = min(r.burst, r.tokens+r.perSecond/ticksPerSecond-made)
+	if r.tokens < -r.burst {
+		r.tokens = -r.burst
+	}
+	r.closed.Store(r.tokens <= -r.burst && made > r.perSecond)
+	p := r.sampling()
+	switch {
+	case r.tokens >= r.burst/4:
+		p *= 1.2
+	default:
+		// What is left of the burst goes slowly; then the rate is a little below what is wanted.
+		p *= min(1.1, 0.9*r.perSecond/max(r.average, 1))
+	}
+	p = min(1, max(p, 1e-6))
+	if p == 1 {
+		r.threshold.Store(math.MaxUint64)
+		return
+	}
+	r.threshold.Store(uint64(p * math.MaxUint64))
+}

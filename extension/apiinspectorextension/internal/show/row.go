@@ -1,0 +1,104 @@
+// Copyright The apispan Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package show
+
+import (
+	"math"
+	"time"
+
+	"github.com/apispan/apispan/extension/apiinspectorextension/internal/api"
+	"github.com/apispan/apispan/extension/apiinspectorextension/internal/keep"
+	"github.com/apispan/apispan/internal/inspect"
+)
+
+// Row makes the row of a record.
+func Row(r *keep.Record) api.Row {
+	x := Exchange(r)
+	route, guessed := keep.Route(&x.Summary)
+	who, kind := keep.Caller(&x.Summary)
+	row := api.Row{
+		ID: r.ID(), Seq: r.Seq, Time: Start(r, x), Direction: Direction(x.Outgoing), Service: clean(x.Service), Method: clean(x.Method),
+		Route: clean(route), Guessed: guessed, Operation: clean(x.Operation), Host: clean(x.Host), Path: clean(Target(x)), Status: x.Status,
+		Duration: Millis(x.Duration), BytesIn: x.RequestBytes, BytesOut: x.ResponseBytes, Consumer: clean(who), Pseudonym: keep.IsToken(who),
+		Redacted: Redacted(r, x), Pinned: r.Pinned, NewFields: r.NewFields, BlockedBy: clean(x.BlockedBy), Backends: make([]api.Dot, 0, len(r.Backends)),
+	}
+	if kind != keep.Anonymous && x.Label != "" && !keep.IsMask(x.Label) {
+		row.Label = clean(x.Label)
+	}
+	for i := range r.Backends {
+		state, reason := State(&r.Backends[i])
+		row.Backends = append(row.Backends, api.Dot{Component: r.Backends[i].Component, State: state, Reason: reason})
+	}
+	return row
+}
+
+// Start is when the exchange began; if that is not known, when it arrived.
+func Start(r *keep.Record, x *inspect.Exchange) time.Time {
+	if y := x.Start.Year(); x.Start.IsZero() || y < 1970 || y > 9999 { // which JSON cannot say
+		return r.Arrived.UTC().Truncate(time.Millisecond)
+	}
+	return x.Start.UTC().Truncate(time.Millisecond)
+}
+
+// Direction names a direction as rows have it.
+func Direction(outgoing bool) string {
+	if outgoing {
+		return "out"
+	}
+	return "in"
+}
+
+// Millis is a duration in milliseconds, with three decimals.
+func Millis(d time.Duration) float64 { return math.Round(float64(d.Microseconds())) / 1000 }
+
+// Redacted is how many values were redacted.
+func Redacted(r *keep.Record, x *inspect.Exchange) int {
+	n := 0
+	for i := range r.Stages {
+		for _, d := range r.Stages[i].Why {
+			if d.Action != "report" {
+				n += max(d.N, 1)
+			}
+		}
+	}
+	return max(n, int(min(x.Redacted, math.MaxInt32)))
+}
+
+// gates are the reasons of what an exporter leaves out because it is told to.
+var gates = map[string]bool{
+	"direction": true, "method": true, "no_status": true, "no_identity": true, "self_traffic": true, "health_check": true, "url": true, "urls": true,
+	"span_kind": true, "not_http": true, "requested": true, "nested": true, "other_end": true, "gate": true, "skip": true,
+}
+
+// State says what became of an exchange at an exporter, and why.
+func State(b *keep.Backend) (state, reason string) {
+	switch {
+	case b.Left == "sampled":
+		return "sampled_out", b.Left
+	case b.Left == "dry_run": // which is a reason there
+	case gates[b.Left]:
+		return "gated", b.Left
+	case b.Left != "":
+		return "dropped", b.Left
+	}
+	if n := len(b.Attempts); n > 0 {
+		a := b.Attempts[n-1]
+		switch a.Outcome {
+		case "delivered":
+			return "sent", ""
+		case "dry_run":
+			return "dry_run", ""
+		case "reject":
+			return "refused", clean(a.Problem)
+		}
+		return "retry", clean(a.Problem)
+	}
+	switch {
+	case b.Left == "dry_run":
+		return "dry_run", ""
+	case b.Event != nil:
+		return "waiting", ""
+	}
+	return "read", ""
+}
