@@ -72,7 +72,7 @@ test-modules: ## Vet and test the modules below the root (components, adapters, 
 # versions of its modules before and after 1.0.
 NEWEST_BETA ?= v0.164.0
 NEWEST_STABLE ?= v1.70.0
-COMPONENTS = $(filter processor/%processor/go.mod exporter/%exporter/go.mod extension/%extension/go.mod internal/queueguard/go.mod,$(NESTED))
+COMPONENTS = $(filter confmap/%provider/go.mod processor/%processor/go.mod exporter/%exporter/go.mod extension/%extension/go.mod internal/queueguard/go.mod,$(NESTED))
 
 # The same for what services import: otelhttp, and OpenTelemetry's modules that are 1.0.
 NEWEST_OTELHTTP ?= v0.72.0

@@ -122,6 +122,11 @@ var importRules = []importRule{
 		why:   "what it shows it is told through internal/inspect",
 	},
 	{
+		from:  "confmap",
+		never: []string{module + "/processor/", module + "/exporter/", module + "/extension/", module + "/instrumentation/", module + "/redact"},
+		why:   "a configuration is text; which components it names is the builder's affair",
+	},
+	{
 		from:  "cmd/apispan",
 		never: []string{"go.opentelemetry.io/collector/"},
 		why:   "the command tests policies; it must build in seconds",

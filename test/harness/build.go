@@ -180,7 +180,7 @@ func (b *Builder) inputs(manifest string) (string, error) {
 			return "", err
 		}
 	}
-	for _, dir := range []string{"redact", "processor", "exporter", "extension", "internal"} {
+	for _, dir := range []string{"redact", "confmap", "processor", "exporter", "extension", "internal"} {
 		err := filepath.WalkDir(filepath.Join(b.Root, dir), func(path string, d fs.DirEntry, err error) error {
 			switch {
 			case errors.Is(err, fs.ErrNotExist):
