@@ -5,7 +5,10 @@ package apianalyticsexporter
 
 import (
 	"context"
+	"encoding/base64"
+	"math/rand/v2"
 	"net/http"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -47,6 +50,21 @@ func traces(first, n int) ptrace.Traces {
 	ss := rs.ScopeSpans().AppendEmpty()
 	for i := range n {
 		addSpan(ss.Spans().AppendEmpty(), first+i)
+	}
+	return td
+}
+
+// largeTraces are traces with bodies of 12 kB, of which one cannot be compressed.
+func largeTraces(first, n int) ptrace.Traces {
+	td := traces(first, n)
+	for i, s := range td.ResourceSpans().At(0).ScopeSpans().At(0).Spans().All() {
+		noise := make([]byte, 9000)
+		rng := rand.New(rand.NewPCG(uint64(first+i), 0))
+		for j := range noise {
+			noise[j] = byte(rng.Uint32())
+		}
+		s.Attributes().PutStr("http.request.body.content", `{"note":"`+base64.StdEncoding.EncodeToString(noise)+`"}`)
+		s.Attributes().PutStr("http.response.body.content", `{"list":[`+strings.Repeat(`"one",`, 2000)+`"two"]}`)
 	}
 	return td
 }

@@ -73,7 +73,11 @@ func TestCrashChain(t *testing.T) {
 					return
 				default:
 				}
-				if r.exp.ConsumeTraces(context.Background(), traces(from+i, 1)) == nil {
+				make := traces
+				if i%3 == 0 {
+					make = largeTraces
+				}
+				if r.exp.ConsumeTraces(context.Background(), make(from+i, 1)) == nil {
 					mu.Lock()
 					ackedNow[from+i] = true
 					mu.Unlock()

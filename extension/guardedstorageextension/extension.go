@@ -68,6 +68,10 @@ func (g *guarded) GetClient(ctx context.Context, kind component.Kind, id compone
 		// Every encoding of the exporterhelper reads nothing as nothing.
 		StandIn:   func([]byte) []byte { return nil },
 		OnFailure: g.failed,
+		OnDamage: func(err error) {
+			g.logger.Error("a request in the storage of a queue cannot be read, and is lost: is the volume damaged? The others are delivered",
+				zap.Stringer("exporter", id), zap.Error(err))
+		},
 	}
 	return guard.Client(ctx, g.inner, kind, id, name)
 }

@@ -17,8 +17,13 @@ import (
 	"go.opentelemetry.io/collector/extension/xextension/storage"
 )
 
-// stateKey is stored beside the queue's own keys.
-const stateKey = "apispan.queueguard"
+const (
+	// stateKey is stored beside the queue's own keys.
+	stateKey = "apispan.queueguard"
+	// maxFreshBytes bounds what is kept in memory beside the storage, so that what is
+	// sent at once need not be read.
+	maxFreshBytes = 8 << 20
+)
 
 // state is what must survive beside the queue's metadata. It is stored in the
 // transactions that store them.
@@ -27,14 +32,27 @@ type state struct {
 	Moved map[string]string `json:"moved,omitempty"`
 	// Void maps the key of a request that could not be stored to its stand-in.
 	Void map[string][]byte `json:"void,omitempty"`
+	// Heads is how many requests are stored otherwise than as they are.
+	Heads int `json:"heads,omitempty"`
 }
 
-func (s *state) empty() bool { return len(s.Moved) == 0 && len(s.Void) == 0 }
+// newerMark begins a state with heads. Versions that do not know of these take it for
+// damaged and refuse to start, where they would take the heads for damaged requests and
+// drop them.
+const newerMark = "written by a newer version "
 
-func (s *state) has(key string) bool {
-	_, moved := s.Moved[key]
-	_, void := s.Void[key]
-	return moved || void
+func (s *state) empty() bool { return len(s.Moved) == 0 && len(s.Void) == 0 && s.Heads == 0 }
+
+func (s *state) marshal() ([]byte, error) {
+	b, err := json.Marshal(s)
+	if s.Heads > 0 {
+		b = append([]byte(newerMark), b...)
+	}
+	return b, err
+}
+
+func (s *state) unmarshal(b []byte) error {
+	return json.Unmarshal(bytes.TrimPrefix(b, []byte(newerMark)), s)
 }
 
 // physical returns the key where the bytes of a request are.
@@ -54,6 +72,13 @@ type client struct {
 	mu     sync.Mutex
 	state  state
 	stored bool // the storage holds a state
+	padded bool // it holds the paddings
+	// shapes are those of the requests that this process has stored or read, by
+	// physical key.
+	shapes map[string]shape
+	// fresh are requests that this process has stored, until they are taken.
+	fresh      map[string][]byte
+	freshBytes int
 	// doomed are the requests that the queue has done with, but that could not be
 	// deleted in a transaction that stores metadata.
 	doomed map[string]bool
@@ -68,15 +93,16 @@ type found struct {
 }
 
 func newClient(ctx context.Context, inner storage.Client, g *Guard) (*client, error) {
-	c := &client{Client: inner, guard: g, doomed: map[string]bool{}}
-	b, err := inner.Get(ctx, stateKey)
-	if err != nil {
+	c := &client{Client: inner, guard: g, doomed: map[string]bool{}, shapes: map[string]shape{}, fresh: map[string][]byte{}}
+	stored, padding := storage.GetOperation(stateKey), storage.GetOperation(paddingKey+"0")
+	if err := inner.Batch(ctx, stored, padding); err != nil {
 		return nil, err
 	}
-	if len(b) > 0 {
+	c.padded = len(padding.Value) > 0
+	if b := stored.Value; len(b) > 0 {
 		c.stored = true
-		if err := json.Unmarshal(b, &c.state); err != nil {
-			return nil, fmt.Errorf("the record %q in the storage of the queue is damaged: %w", stateKey, err)
+		if err := c.state.unmarshal(b); err != nil {
+			return nil, fmt.Errorf("the record %q in the storage of the queue is damaged, or of a newer version; start the version that wrote it until the queue is empty, or move the file away: %w", stateKey, err)
 		}
 	}
 	if c.state.Moved == nil {
@@ -134,8 +160,14 @@ func (c *client) Batch(ctx context.Context, ops ...*storage.Operation) error {
 	switch {
 	case request != nil:
 		return c.offer(ctx, request, ops)
+	case sets > 0 && gets > 0:
+		// The stored metadata say that it still waits, which is as good.
+		c.found = nil // the queue works
+		return c.read(ctx, ops)
 	case sets > 0:
-		return c.write(ctx, ops)
+		c.found = nil
+		c.finish(ctx, ops)
+		return nil
 	case deletes > 0 && gets == 0:
 		// Never without metadata that say so.
 		for _, op := range ops {
@@ -178,23 +210,24 @@ func (c *client) offer(ctx context.Context, request *storage.Operation, ops []*s
 		c.guard.refused.Store(time.Now().UnixNano())
 		return err
 	}
+	if len(request.Value) <= maxFreshBytes-c.freshBytes {
+		c.fresh[request.Key] = request.Value
+		c.freshBytes += len(request.Value)
+	}
 	c.guard.refused.Store(0)
 	return nil
 }
 
-// write stores metadata, and takes or deletes a request. It does not fail if
-// metadata cannot be stored: those in the storage stay as they are.
-func (c *client) write(ctx context.Context, ops []*storage.Operation) error {
-	c.found = nil // the queue works
+// finish stores metadata, and deletes a request. It does not fail if metadata cannot be
+// stored: those in the storage stay as they are.
+func (c *client) finish(ctx context.Context, ops []*storage.Operation) {
 	if err := c.commit(ctx, ops, true); err != nil {
 		for _, op := range ops {
 			if op.Type == storage.Delete {
 				c.doomed[op.Key] = true
 			}
 		}
-		return c.read(ctx, ops)
 	}
-	return nil
 }
 
 // commit stores ops, which set metadata, with what must go with them. doomed also
@@ -205,27 +238,45 @@ func (c *client) commit(ctx context.Context, ops []*storage.Operation, doomed bo
 		maps.Copy(gone, c.doomed)
 	}
 	tx := make([]*storage.Operation, 0, len(ops)+len(gone)+1)
-	apart := false
+	next := state{Moved: maps.Clone(c.state.Moved), Void: maps.Clone(c.state.Void), Heads: c.state.Heads}
+	shapes := map[string]shape{}
 	for _, op := range ops {
 		switch {
 		case op.Type == storage.Delete:
 			gone[op.Key] = true
-		case op.Type == storage.Get && c.state.has(op.Key):
-			apart = true
+		case op.Type == storage.Set && isRequest(op.Key):
+			parts := split(op.Key, op.Value)
+			shapes[op.Key] = shapeOf(parts[0].Value)
+			if shapes[op.Key].head {
+				next.Heads++
+			}
+			tx = append(tx, parts...)
 		default:
 			tx = append(tx, op)
 		}
 	}
-	next := state{Moved: maps.Clone(c.state.Moved), Void: maps.Clone(c.state.Void)}
+	var deleted []string
 	for key := range gone {
 		if _, ok := next.Void[key]; !ok {
-			tx = append(tx, storage.DeleteOperation(next.physical(key)))
+			p := next.physical(key)
+			was, err := c.shape(ctx, p)
+			if err != nil {
+				return err
+			}
+			tx = append(tx, storage.DeleteOperation(p))
+			for i := range was.pieces {
+				tx = append(tx, storage.DeleteOperation(pieceKey(p, i)))
+			}
+			if was.head {
+				next.Heads = max(0, next.Heads-1)
+			}
+			deleted = append(deleted, p)
 		}
 		delete(next.Void, key)
 		delete(next.Moved, key)
 	}
 	if !next.empty() {
-		b, err := json.Marshal(next)
+		b, err := next.marshal()
 		if err != nil {
 			return err
 		}
@@ -233,18 +284,25 @@ func (c *client) commit(ctx context.Context, ops []*storage.Operation, doomed bo
 	} else if c.stored {
 		tx = append(tx, storage.DeleteOperation(stateKey))
 	}
+	if !c.padded {
+		for i := range paddings {
+			tx = append(tx, storage.SetOperation(paddingKey+strconv.Itoa(i), []byte{0}))
+		}
+	}
 	if err := c.Client.Batch(ctx, tx...); err != nil {
 		if c.guard.OnFailure != nil {
 			c.guard.OnFailure(err)
 		}
 		return err
 	}
-	c.state, c.stored = next, !next.empty()
+	c.state, c.stored, c.padded = next, !next.empty(), true
+	for _, p := range deleted {
+		delete(c.shapes, p)
+		c.forget(p)
+	}
+	maps.Copy(c.shapes, shapes)
 	if doomed {
 		clear(c.doomed)
-	}
-	if apart {
-		return c.read(ctx, ops)
 	}
 	return nil
 }
@@ -259,13 +317,25 @@ func (c *client) read(ctx context.Context, ops []*storage.Operation) error {
 			op.Value = v
 			continue
 		}
-		v, err := c.Client.Get(ctx, c.state.physical(op.Key))
+		p := c.state.physical(op.Key)
+		if v, ok := c.fresh[p]; ok {
+			op.Value = v
+			c.forget(p)
+			continue
+		}
+		v, err := c.fetch(ctx, p)
 		if err != nil {
 			return err
 		}
 		op.Value = v
 	}
 	return nil
+}
+
+// forget gives up what fresh has under a physical key.
+func (c *client) forget(key string) {
+	c.freshBytes -= len(c.fresh[key])
+	delete(c.fresh, key)
 }
 
 // isRequest tells the keys of requests, which are numbers, from those of metadata.

@@ -3,6 +3,7 @@ module github.com/apispan/apispan/internal/queueguard
 go 1.25.0
 
 require (
+	github.com/klauspost/compress v1.18.6
 	go.opentelemetry.io/collector/component v1.61.0
 	go.opentelemetry.io/collector/component/componentstatus v0.155.0
 	go.opentelemetry.io/collector/extension/xextension v0.155.0

@@ -26,6 +26,9 @@ type Guard struct {
 	// OnFailure is called, under a lock, when the storage refuses a write. Nil means
 	// nothing.
 	OnFailure func(error)
+	// OnDamage is called, under a lock, for a stored request that is not as it was when
+	// it was stored; the queue then gets bytes that no encoding reads. Nil means nothing.
+	OnDamage func(error)
 
 	refused atomic.Int64 // when a request could not be stored, in Unix nanoseconds; 0 means it can be
 }
