@@ -166,7 +166,7 @@ func (e *core) startSenders(ctx context.Context, host component.Host) error {
 func (e *core) env(host component.Host, client confighttp.ClientConfig) backend.Env {
 	return backend.Env{
 		NewClient: func(ctx context.Context) (*http.Client, error) {
-			c, err := client.ToClient(ctx, host.GetExtensions(), e.set.TelemetrySettings)
+			c, err := toClient(ctx, client, host.GetExtensions(), e.set.TelemetrySettings)
 			if err != nil {
 				return nil, err
 			}
