@@ -74,7 +74,7 @@ func TestCrashChain(t *testing.T) {
 				default:
 				}
 				make := traces
-				if i%3 == 0 {
+				if i%10 == 0 {
 					make = largeTraces
 				}
 				if r.exp.ConsumeTraces(context.Background(), make(from+i, 1)) == nil {
