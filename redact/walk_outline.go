@@ -116,8 +116,6 @@ func (s *Scratch) outlineLine(o *outline, start, end, next int) int {
 		}
 		return next
 	}
-	if top.column == column && !top.list {
-	}
 	m := s.outlineMapping(o, column)
 	vc := s.child(m.c, key)
 	if o.secret && (string(key) == "data" || string(key) == "stringData") {

@@ -191,7 +191,7 @@ func TestUnderLoad(t *testing.T) {
 	changers.Wait()
 	equal(t, served.Load(), ok.Load())
 	equal(t, int64(8*400), ok.Load()+blocked.Load())
-	check(t, blocked.Load() > 0, "nothing was blocked")
+	checkf(t, blocked.Load() > 0, "nothing was blocked")
 }
 
 type changing struct{ current atomic.Pointer[Rules] }

@@ -110,7 +110,7 @@ func serveCounted(next http.Handler, w http.ResponseWriter, r *http.Request, aft
 		}
 		after(code)
 		if p != nil {
-			panic(p)
+			panic(p) //nolint:forbidigo // the handler's own, on its way to the server
 		}
 	}()
 	next.ServeHTTP(w, r)

@@ -216,7 +216,7 @@ func TestBlocksBeforeUpgrade(t *testing.T) {
 		b := make([]byte, 1024)
 		n, err := c.Read(b)
 		noError(t, err)
-		check(t, strings.HasPrefix(string(b[:n]), "HTTP/1.1 429 "), "%q", b[:n])
+		checkf(t, strings.HasPrefix(string(b[:n]), "HTTP/1.1 429 "), "%q", b[:n])
 		noError(t, c.Close())
 	}
 }
@@ -298,7 +298,7 @@ func TestParseRefuses(t *testing.T) {
 		"", "null", "1", `"x"`, "{}", `{"error":"x"}`, `[1,2]`, `[{"a":1}]`, `[`, `{"rules":{}}`, `{"user_rules":[]}`, "[] []", "<html>", `{"rules":[`,
 	} {
 		_, err := Parse([]byte(doc))
-		check(t, err != nil && strings.Contains(err.Error(), "guard: "), "%q: %v", doc, err)
+		checkf(t, err != nil && strings.Contains(err.Error(), "guard: "), "%q: %v", doc, err)
 	}
 	for _, doc := range []string{"[]", `{"rules":[]}`, `{"rules":null,"user_rules":null}`, `{"wafConfig":[]}`, ` [ ] `} {
 		_, err := Parse([]byte(doc))

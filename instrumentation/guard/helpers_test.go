@@ -16,7 +16,7 @@ func equal[T any](t *testing.T, want, got T, about ...any) {
 	}
 }
 
-func check(t *testing.T, ok bool, format string, args ...any) {
+func checkf(t *testing.T, ok bool, format string, args ...any) {
 	t.Helper()
 	if !ok {
 		t.Errorf(format, args...)

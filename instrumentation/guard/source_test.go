@@ -101,25 +101,25 @@ func TestSourceKeepsRules(t *testing.T) {
 				var rep reports
 				v, p, set := start(t, &rep)
 				noError(t, p.Wait(t.Context()))
-				check(t, p.holds("a"), "the first rules")
+				checkf(t, p.holds("a"), "the first rules")
 				v.Fail(answer)
 				until(t, "it says what is wrong", func() bool { p.Refresh(); return len(rep.all()) > 0 })
 				for range 3 {
 					p.Refresh()
 					time.Sleep(3 * time.Millisecond)
 				}
-				check(t, p.holds("a"), "the rules stay")
+				checkf(t, p.holds("a"), "the rules stay")
 				for _, s := range rep.all() {
-					check(t, strings.HasPrefix(s, "guard: "), "%q", s)
+					checkf(t, strings.HasPrefix(s, "guard: "), "%q", s)
 					for _, secret := range []string{rulestest.Key, v.URL, "login", "oops", "elsewhere"} {
-						check(t, !strings.Contains(s, secret), "%q", s)
+						checkf(t, !strings.Contains(s, secret), "%q", s)
 					}
 				}
-				check(t, v.Asked("/elsewhere") == 0, "a redirect was followed")
+				checkf(t, v.Asked("/elsewhere") == 0, "a redirect was followed")
 				set("b")
 				v.Fail(nil)
 				until(t, "new rules", func() bool { p.Refresh(); return p.holds("b") })
-				check(t, p.Age() < time.Minute, "age %v", p.Age())
+				checkf(t, p.Age() < time.Minute, "age %v", p.Age())
 			})
 		}
 	}
@@ -151,15 +151,15 @@ func TestSourceAtStart(t *testing.T) {
 	v := rulestest.Moesif(t, moesifRule("a"), `{}`)
 	var rep reports
 	p := polled2(t)(Moesif("wrong", WithBaseURL(v.URL), rep.option()))
-	check(t, p.Wait(t.Context()) != nil, "Wait without rules")
+	checkf(t, p.Wait(t.Context()) != nil, "Wait without rules")
 	equal(t, "served", serve(Handler(ok, p, WithMode(Enforce)), get()).Body.String())
-	check(t, len(rep.all()) == 1 && strings.Contains(rep.all()[0], "check the key"), "%q", rep.all())
+	checkf(t, len(rep.all()) == 1 && strings.Contains(rep.all()[0], "check the key"), "%q", rep.all())
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	hang := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }))
 	defer hang.Close()
 	p = polled2(t)(HTTP(hang.URL))
-	check(t, p.Wait(ctx) != nil, "Wait outlives its context")
+	checkf(t, p.Wait(ctx) != nil, "Wait outlives its context")
 	noError(t, p.Close())
 }
 
@@ -183,7 +183,7 @@ func TestSourceArguments(t *testing.T) {
 		if err == nil {
 			_ = p.Close()
 		}
-		check(t, err != nil && strings.HasPrefix(err.Error(), "guard: ") && strings.Contains(err.Error(), want), "%q: %v", want, err)
+		checkf(t, err != nil && strings.HasPrefix(err.Error(), "guard: ") && strings.Contains(err.Error(), want), "%q: %v", want, err)
 	}
 }
 
@@ -201,12 +201,12 @@ func TestFile(t *testing.T) {
 	write(config, `{"user_rules":{}}`)
 	var rep reports
 	p := polled2(t)(File([]string{rules, config}, rep.option(), paced))
-	check(t, p.holds("a"), "there from the begin")
+	checkf(t, p.holds("a"), "there from the begin")
 	write(rules, moesifRule("longer"))
 	until(t, "read again", func() bool { return p.holds("longer") })
 	write(rules, "{broken")
 	until(t, "said", func() bool { return len(rep.all()) > 0 })
-	check(t, p.holds("longer"), "kept")
+	checkf(t, p.holds("longer"), "kept")
 	noError(t, os.Remove(rules))
 	write(rules, `[{"_id":"c","type":"regex","block":true,"response":{"status":99}},{"_id":"d","type":"regex","block":true}]`)
 	until(t, "mended", func() bool { return p.holds("d") })
@@ -215,7 +215,7 @@ func TestFile(t *testing.T) {
 		return strings.Contains(all[len(all)-1], `moesif rule "c": response.status: 99`)
 	})
 	_, err := File([]string{filepath.Join(dir, "config.json"), "doc.go"})
-	check(t, err != nil && strings.Contains(err.Error(), "doc.go is no JSON of rules"), "%v", err)
+	checkf(t, err != nil && strings.Contains(err.Error(), "doc.go is no JSON of rules"), "%v", err)
 }
 
 // TestHTTP: a strong ETag, 304, and a server that waits until there is something new.
@@ -229,7 +229,7 @@ func TestHTTP(t *testing.T) {
 			t.Cleanup(srv.Close)
 			p := polled2(t)(HTTP(srv.URL, WithBearer(rulestest.Key), paced))
 			noError(t, p.Wait(t.Context()))
-			check(t, p.holds("a"), "the first rules")
+			checkf(t, p.holds("a"), "the first rules")
 			until(t, "asked with the tag", func() bool { return s.seen("304") > 0 || waits && s.seen("wait") > 0 })
 			s.set(moesifRule("b"))
 			until(t, "new rules", func() bool { return p.holds("b") })

@@ -43,7 +43,7 @@ func vectors(t *testing.T) (out []vector) {
 	t.Helper()
 	files, err := filepath.Glob("testdata/vectors/*.json")
 	noError(t, err)
-	check(t, len(files) > 0, "no vectors")
+	checkf(t, len(files) > 0, "no vectors")
 	for _, f := range files {
 		data, err := os.ReadFile(f)
 		noError(t, err)
@@ -106,7 +106,7 @@ func TestVectors(t *testing.T) {
 			}
 			equal(t, len(v.Problems), len(said), said)
 			for _, p := range v.Problems {
-				check(t, slices.ContainsFunc(said, func(s string) bool { return strings.Contains(s, p+": ") }), "%q in %q", p, said)
+				checkf(t, slices.ContainsFunc(said, func(s string) bool { return strings.Contains(s, p+": ") }), "%q in %q", p, said)
 			}
 			for _, mode := range []Mode{Shadow, Enforce} {
 				v.run(t, rules, mode)
@@ -133,7 +133,7 @@ func (v *vector) run(t *testing.T, rules *Rules, mode Mode) {
 	got := map[string]string{}
 	for _, s := range spans.Ended() {
 		for _, kv := range s.Attributes() {
-			got[string(kv.Key)] = kv.Value.Emit()
+			got[string(kv.Key)] = kv.Value.String()
 		}
 	}
 	action := v.Want.Action

@@ -14,7 +14,7 @@ import (
 )
 
 // Problem is a rule, or a part of one, that is left out.
-type Problem struct {
+type Problem struct { //nolint:errname // a finding first, which is also an error
 	// Source is "moesif" or "metlo"; Rule is the id of the rule, empty if it has none.
 	Source, Rule string
 	// Field is the key in the rule, and Text what is wrong with it and what is possible.
@@ -79,9 +79,8 @@ type Builder struct {
 	problems []Problem
 	more     int
 
-	cohorts  [2]cohorts // user, company
-	rulesFor map[string]int32
-	read     bool
+	cohorts [2]cohorts // user, company
+	read    bool
 }
 
 // cohorts are memberships, before the rules are known.

@@ -6,6 +6,7 @@ package guardrules
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/textproto"
 	"net/url"
@@ -322,9 +323,7 @@ func (w *waf) decide(q *Request, limits *Limits, closed map[string]bool, d *Deci
 		left, header := d.Left, d.Header
 		*d = forbidden(r)
 		d.Left = left
-		for name, v := range header { // what other rules add stays
-			d.Header[name] = v
-		}
+		maps.Copy(d.Header, header) // what other rules add stays
 		return
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"mime"
 	"net/http"
 	"net/textproto"
+	"slices"
 	"strings"
 )
 
@@ -20,8 +21,9 @@ const (
 	kindUser kind = iota
 	kindCompany
 	numKinds
-	kindRegex = numKinds
 )
+
+const kindRegex = numKinds
 
 func (k kind) String() string { return [...]string{"user", "company", "regex"}[k] }
 
@@ -97,12 +99,7 @@ func (c *condition) ask(q *Request) answer {
 	case whereIP:
 		return truth(q.IP != "" && c.pattern.match(q.IP))
 	case whereHeader:
-		for _, v := range q.Header[c.name] {
-			if c.pattern.match(v) {
-				return yes
-			}
-		}
-		return no
+		return truth(slices.ContainsFunc(q.Header[c.name], c.pattern.match))
 	case whereBody:
 		return c.askBody(q)
 	default:

@@ -6,6 +6,7 @@ package guardrules
 import (
 	"regexp"
 	"regexp/syntax"
+	"slices"
 	"strings"
 )
 
@@ -119,12 +120,7 @@ func (p *pattern) match(v string) bool {
 	case p.re != nil:
 		return (p.literal == "" || strings.Contains(v, p.literal)) && p.re.MatchString(v)
 	case p.any != nil:
-		for _, a := range p.any {
-			if v == a {
-				return true
-			}
-		}
-		return false
+		return slices.Contains(p.any, v)
 	case p.begin && p.end:
 		return v == p.literal
 	case p.begin:

@@ -31,7 +31,7 @@ type Key struct {
 }
 
 // Sink is what looks on. All methods may be called concurrently.
-type Sink interface {
+type Sink interface { //nolint:interfacebloat // one way in for all components
 	// Wants reports whether the details of an exchange are kept. It answers alike for
 	// all spans of a trace, and no while there are more than can be looked at; so all
 	// components show the same exchanges. It costs some nanoseconds.
@@ -144,6 +144,7 @@ type Summary struct {
 // Exchange is one exchange, as an exporter understands a span of whatever producer.
 type Exchange struct {
 	Summary
+
 	ID                     string // of the event
 	Environment            string
 	Scheme, Query          string

@@ -23,7 +23,6 @@ type documented struct {
 	text string
 	name string // make, go or apispan
 	args []string
-	env  []string
 }
 
 var (

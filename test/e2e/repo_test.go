@@ -97,7 +97,7 @@ func TestArchitecture(t *testing.T) {
 			if before, rest, ok := strings.Cut(word, "{"); ok {
 				list, after, _ := strings.Cut(rest, "}")
 				dirs = nil
-				for _, one := range strings.Split(list, ",") {
+				for one := range strings.SplitSeq(list, ",") {
 					dirs = append(dirs, before+one+after)
 				}
 			}

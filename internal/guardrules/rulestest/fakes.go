@@ -66,7 +66,7 @@ func (v *Vendor) serve(t *testing.T, credential string, tags map[string][]string
 			if name == "X-Moesif-Config-ETag" {
 				of = "/v1/config"
 			}
-			w.Header().Set(name, tag(v.docs[of])) //nolint:canonicalheader // the vendor's spelling
+			w.Header().Set(name, tag(v.docs[of]))
 		}
 		doc, ok := v.docs[r.URL.Path]
 		switch {
