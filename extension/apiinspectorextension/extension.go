@@ -39,6 +39,7 @@ type inspector struct {
 	stopped   chan struct{}
 	running   sync.WaitGroup
 	servers   []*http.Server
+	front     *serve.Server
 	link      string
 
 	mu    sync.Mutex
@@ -95,11 +96,13 @@ func (i *inspector) Start(ctx context.Context, host component.Host) error {
 	}
 	_, port, _ := net.SplitHostPort(listeners[0].Addr().String())
 	i.access.Cookie = "apispan_inspector_" + port // cookies know no ports
-	handler := serve.New(serve.Options{
+	front := serve.New(serve.Options{
 		Store: i.Store, Fields: i.fields, Access: i.access, Pages: page.Files(), Logger: i.set.Logger, Version: i.set.BuildInfo.Version,
 		Setup: i.told, MaxStreams: i.cfg.MaxStreams, TraceURL: i.cfg.TraceURL, Stopped: i.stopped,
 		Limits: keep.Config{MaxExchanges: i.cfg.MaxExchanges, MaxBytes: i.cfg.MaxBytes, TTL: i.cfg.TTL, ShowRaw: i.cfg.ShowRaw},
-	}).Handler()
+	})
+	i.front = front
+	handler := front.Handler()
 	for _, l := range listeners {
 		server, err := i.cfg.ToServer(ctx, host.GetExtensions(), i.set.TelemetrySettings, i.access.Ask(handler))
 		if err != nil {
@@ -159,6 +162,9 @@ func (i *inspector) Shutdown(ctx context.Context) error {
 		cancel()
 	}
 	i.running.Wait()
+	if i.front != nil {
+		i.front.Trials.Wait()
+	}
 	i.telemetry.Shutdown()
 	return errors.Join(errs...)
 }

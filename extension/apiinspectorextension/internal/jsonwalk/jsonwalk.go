@@ -209,6 +209,36 @@ func plain(key string) bool {
 	return key != "" && !strings.ContainsAny(key, ".[]*'\" \t\n")
 }
 
+// Parse reads what Text writes; ok is false for other texts.
+func Parse(path string) (out []Step, ok bool) {
+	rest, ok := strings.CutPrefix(path, "$")
+	for ok && rest != "" {
+		switch {
+		case strings.HasPrefix(rest, "['"):
+			var key string
+			if key, rest, ok = strings.Cut(rest[2:], "']"); ok {
+				out = append(out, Step{Key: key, Index: -1})
+			}
+		case rest[0] == '[':
+			var n string
+			n, rest, ok = strings.Cut(rest[1:], "]")
+			i, err := strconv.Atoi(n)
+			ok = ok && err == nil && i >= 0
+			out = append(out, Step{Index: i})
+		case rest[0] == '.':
+			end := strings.IndexAny(rest[1:], ".[")
+			if end < 0 {
+				end = len(rest) - 1
+			}
+			out = append(out, Step{Key: rest[1 : 1+end], Index: -1})
+			rest = rest[1+end:]
+		default:
+			return nil, false
+		}
+	}
+	return out, ok
+}
+
 // Shape is Text for all values of the same kind: elements are [*], and keys that look
 // like data are *, so that the paths of one endpoint are few and hold names only.
 func Shape(path []Step) string {

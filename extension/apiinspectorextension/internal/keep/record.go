@@ -51,6 +51,8 @@ type Backend struct {
 	Event    *Event
 	Left     string
 	Attempts []*Attempt
+	// Items name the events that were made of it, the last one last.
+	Items []uint64
 }
 
 // Event is the event of an exchange, packed if memory is short.

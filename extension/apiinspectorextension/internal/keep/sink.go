@@ -66,15 +66,25 @@ func (s *Store) elect() {
 	}
 }
 
-// Arrived implements inspect.Sink.
-func (s *Store) Arrived(_ string, kinds map[string]int) {
+// Arrived implements inspect.Sink. Components of one pipeline see the same spans, so of
+// several counts the highest holds.
+func (s *Store) Arrived(component string, kinds map[string]int) {
 	s.state.Lock()
 	defer s.state.Unlock()
+	by := s.arrived[component]
+	if by == nil {
+		if len(s.arrived) >= maxSources {
+			return
+		}
+		by = map[string]int64{}
+		s.arrived[component] = by
+	}
 	for k, n := range kinds {
-		if _, ok := s.State.Arrived[k]; !ok && len(s.State.Arrived) >= maxKinds {
+		if _, ok := by[k]; !ok && len(by) >= maxKinds {
 			k = "other"
 		}
-		s.State.Arrived[k] += int64(n)
+		by[k] += int64(n)
+		s.State.Arrived[k] = max(s.State.Arrived[k], by[k])
 	}
 }
 
@@ -123,14 +133,14 @@ func (s *Store) known(all []inspect.Summary) []inspect.Summary {
 
 // Before implements inspect.Sink.
 func (s *Store) Before(k inspect.Key, span *inspect.Span) {
-	if isExchange(span) {
+	if span != nil {
 		s.send(note{kind: noteBefore, key: k, span: span, size: sizeOfSpan(span)})
 	}
 }
 
 // After implements inspect.Sink.
 func (s *Store) After(k inspect.Key, span *inspect.Span, component string, why []inspect.Decision) {
-	if !isExchange(span) {
+	if span == nil {
 		return
 	}
 	if len(why) > maxDecisions {
@@ -190,20 +200,6 @@ func (s *Store) lost(what string, n int64) {
 	if s.cfg.NotShown != nil {
 		s.cfg.NotShown(what, n)
 	}
-}
-
-// isExchange reports whether a span has anything of HTTP in it. What has not is counted
-// by Arrived and not kept.
-func isExchange(s *inspect.Span) bool {
-	if s == nil {
-		return false
-	}
-	for i := range s.Attributes {
-		if k := s.Attributes[i].Key; len(k) > 5 && k[:5] == "http." {
-			return true
-		}
-	}
-	return false
 }
 
 // cutBody holds the bound, whatever a component does.

@@ -26,6 +26,7 @@ const (
 	maxAttempts  = 20       // of one event; the first ones and the last are kept
 	changesKept  = 8192
 	maxBackends  = 32
+	maxItems     = 8 // events that were made of an exchange for one exporter, one after the other
 	maxStages    = 8
 	maxDecisions = 512
 )
@@ -79,6 +80,7 @@ type Store struct {
 
 	state sync.Mutex // of what is below
 	State
+	arrived map[string]map[string]int64 // by component
 }
 
 // State is what components have told of themselves.
@@ -135,6 +137,7 @@ func New(cfg Config) *Store {
 		notes: make(chan note, queueLen), saws: make(chan []inspect.Summary, queueLen),
 		entries: map[inspect.Key]*entry{}, items: map[uint64]itemRef{},
 	}
+	s.arrived = map[string]map[string]int64{}
 	s.Deliveries, s.State.Arrived = map[string]inspect.Delivery{}, map[string]int64{}
 	return s
 }
@@ -222,11 +225,18 @@ func (s *Store) put(r *Record, m *note) {
 		}
 		s.backend(r, m.component)
 	case noteEncoded:
-		if b := s.backend(r, m.component); b != nil && b.Event == nil {
-			b.Event = s.event(r, m.event)
-			r.bytes += int64(b.Event.size)
-			s.items[m.event.Item] = itemRef{r.Key, m.component}
+		b := s.backend(r, m.component)
+		if b == nil || len(b.Items) >= maxItems {
+			return
 		}
+		if b.Event != nil { // it was made anew, smaller
+			r.bytes -= int64(b.Event.size)
+			b.Event = nil
+		}
+		b.Event = s.event(r, m.event)
+		b.Items = append(slices.Clip(b.Items), m.event.Item)
+		r.bytes += int64(b.Event.size)
+		s.items[m.event.Item] = itemRef{r.Key, m.component}
 	case noteLeft:
 		if b := s.backend(r, m.component); b != nil {
 			b.Left = m.reason
@@ -355,8 +365,10 @@ func (s *Store) shrink() {
 
 func (s *Store) forget(e *entry) {
 	for i := range e.rec.Backends {
-		if ev := e.rec.Backends[i].Event; ev != nil && s.items[ev.Item].key == e.rec.Key {
-			delete(s.items, ev.Item)
+		for _, item := range e.rec.Backends[i].Items {
+			if s.items[item].key == e.rec.Key {
+				delete(s.items, item)
+			}
 		}
 	}
 	if e.rec.Pinned {

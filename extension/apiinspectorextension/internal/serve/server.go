@@ -61,7 +61,8 @@ type Server struct {
 	streams atomic.Int64
 	sandbox chan struct{}
 	epoch   string // of ids of events: they hold in this process only
-	noticed sync.Map
+	// Trials are the policies that are being tried.
+	Trials sync.WaitGroup
 }
 
 const maxPost = 256 << 10

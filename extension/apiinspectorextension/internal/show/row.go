@@ -80,6 +80,9 @@ func State(b *keep.Backend) (state, reason string) {
 	case gates[b.Left]:
 		return "gated", b.Left
 	case b.Left != "":
+		if n := len(b.Attempts); n > 0 && b.Attempts[n-1].Outcome == "reject" {
+			return "refused", b.Left
+		}
 		return "dropped", b.Left
 	}
 	if n := len(b.Attempts); n > 0 {
