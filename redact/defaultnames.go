@@ -54,7 +54,7 @@ var defaultGroups = []nameGroup{
 		"*passphrase*", "*passcode*", "*_pwd", "pswd", "passwrd", "passkey", "passwort", "kennwort", "senha", "contraseña",
 		"clave_acceso", "mot_de_passe", "motdepasse", "mdp", "wachtwoord", "hasło", "lösenord", "adgangskode", "passord", "salasana",
 		"jelszó", "heslo", "parola", "şifre", "lozinka", "пароль", "密码", "密碼", "パスワード", "비밀번호", "clave", //nolint:gosmopolitan // names of the world
-		"token_value", "*credential", "*credentials", "authentication", "psk", "*pre_shared_key", "snmp_community", "community_string",
+		"token_value", "*credential", "*credentials", "psk", "*pre_shared_key", "snmp_community", "community_string",
 		"kubeconfig", "private_pem", "pem_key", "pkcs12", "pfx", "keystore", "service_account_json",
 		"creds", "basic_auth", "*connection_strings", "*_dsn", "*shared_access_signature", "*private*key*pem", "pem",
 	}},
@@ -65,7 +65,7 @@ var defaultGroups = []nameGroup{
 		"*proxy*pass", "*auth*pass", "*wifi*pass", "*key*pass", "*store*pass", "*cert*pass", "*new*pass", "*old*pass", "*confirm*pass",
 		"*current*pass", "*service*pass", "*http*pass",
 	}},
-	{guardWord, []string{"auth_header", "hmac", "*_signature", "*_nonce", "p12", "dek", "wif"}},
+	{guardWord, []string{"authentication", "auth_header", "hmac", "*_signature", "*_nonce", "p12", "dek", "wif"}},
 	{guardQuestion, []string{"*security*question*", "*recovery*question*", "*secret*question*"}},
 	{guardSecret, []string{"recovery_answer", "security_answers"}},
 	// Keys.

@@ -168,7 +168,7 @@ func (s *Scratch) label(c *ctx, dec []byte) bool {
 			}
 		}
 	}
-	return len(dec) < 24 && s.document(docWords, `"logprob`, `"lemma"`, `"pos_tag"`)
+	return len(dec) < 24 && shape.Words(dec) && s.document(docWords, `"logprob`, `"lemma"`, `"pos_tag"`)
 }
 
 // card reports whether the document has the number of a card.
@@ -356,7 +356,10 @@ var (
 	// memberDescribes are members of an object under a name for a secret that are not
 	// the secret: {"token": {"symbol": "USDC"}}, {"password": {"type": "string"}}.
 	memberDescribes = wordSet("type", "name", "format", "$ref", "symbol", "description", "title", "label", "in", "status", "address",
-		"standard", "decimals", "chain", "network", "logo", "$schema", "pattern", "placeholder", "default_type", "kind", "scheme", "style")
+		"standard", "decimals", "chain", "network", "logo", "$schema", "pattern", "placeholder", "default_type", "kind", "scheme", "style",
+		"scope", "scopes", "permissions", "abilities", "tags", "labels", "created", "created_at", "createdAt", "updated_at", "updatedAt",
+		"expires_at", "expiresAt", "expires", "last_used_at", "lastUsedAt", "version", "provider", "owner", "role", "environment", "algorithm",
+		"alg", "algo", "rotation", "policy", "message", "loc", "msg")
 
 	// firstDescribes are words that a name begins with that asks about a secret.
 	firstDescribes = wordSet("is", "has", "have", "had", "needs", "need", "require", "requires", "required", "must", "can", "may",

@@ -363,12 +363,13 @@ func (w *jsonWalk) elements(i int) (int, jsonStep) {
 	src, f := w.src, w.f
 	if f.state == stateNone && f.neutral() {
 		for i+10 < len(src) {
-			// A string at an odd place may name the one behind it.
-			if src[i] == '"' && (f.idx&1 == 0 || f.flags&frameNames != 0) {
-				break
-			}
 			end := w.scalar(i)
 			if end == 0 {
+				break
+			}
+			// A string at an odd place may name the one behind it.
+			if src[i] == '"' && (f.idx&1 == 0 || f.flags&frameNames != 0 || src[i+1] == '-') &&
+				(f.flags&frameNames != 0 || w.s.nameVerdict(ctx{place: w.c.place}, src[i+1:end-1]).says()) {
 				break
 			}
 			f.idx++

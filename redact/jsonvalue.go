@@ -16,9 +16,12 @@ func (s *Scratch) jsonString(src []byte, a, b int, esc bool, c ctx, f *frame, ke
 		s.jsonPair(src, a, b, esc, &c, f, keyStart)
 	}
 	v := c.v
-	if v.flags&flagSoft != 0 && s.jsonSpares(src[a:b], esc, &c) {
-		v.act = actNone
-		c.v.act = actNone
+	if v.flags&flagSoft != 0 {
+		if s.jsonSpares(src[a:b], esc, &c) {
+			v.act = actNone
+			c.v.act = actNone
+		}
+		c.v.flags &^= flagSoft // leaf need not ask again
 	}
 	switch v.act {
 	case actNone, actAllow:
@@ -59,8 +62,11 @@ func (s *Scratch) jsonScalar(src []byte, i, end int, k kind, c ctx, f *frame, ke
 	if c.v.flags&flagValueKey != 0 && f != nil && f.flags&frameObject != 0 && !f.kv.says() {
 		s.pend = append(s.pend, span{int32(i), int32(end), c.v.flags&flagValueOnly != 0})
 	}
-	if c.v.flags&flagSoft != 0 && s.spares(&c, src[i:end], k) {
-		c.v.act = actNone
+	if c.v.flags&flagSoft != 0 {
+		if s.spares(&c, src[i:end], k) {
+			c.v.act = actNone
+		}
+		c.v.flags &^= flagSoft
 	}
 	switch c.v.act {
 	case actNone, actAllow, actHMAC, actEncrypt, actTruncate:
@@ -107,6 +113,10 @@ func (s *Scratch) jsonMask(src []byte, start, end int, k kind, c ctx, f *frame, 
 		raw = src[start+1 : end-1]
 	}
 	rep, _ := s.leaf(c, raw, k)
+	if len(rep) > 0 && &rep[0] == &s.p.mask[0] { // nearly always
+		s.replace(start, end, s.p.maskJSON)
+		return 0
+	}
 	s.jsonQuoted(start, end, rep)
 	return 0
 }
@@ -171,9 +181,10 @@ func (s *Scratch) jsonPair(src []byte, a, b int, esc bool, c *ctx, f *frame, key
 		return
 	}
 	if f.flags&frameObject == 0 {
-		if f.idx&1 == 1 && b-a <= 64 && c.v.act < actMask { // idx counts this element
+		option := b-a > 2 && src[a] == '-' && src[a+1] == '-' && bytes.IndexByte(src[a:b], '=') < 0 // a list of arguments
+		if (f.idx&1 == 1 || option) && b-a <= 64 && c.v.act < actMask {                             // idx counts this element
 			f.kv = s.nameOf(src[a:b], esc, *c)
-			if f.kv.flags&flagSoft != 0 && wordFollows(src, b) {
+			if f.kv.flags&flagSoft != 0 && !option && wordFollows(src, b) {
 				f.kv = verdict{} // a list of names: ["salt", "pepper"]
 			}
 		}

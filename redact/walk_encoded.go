@@ -51,7 +51,7 @@ func (s *Scratch) base64Words(src []byte, c ctx) {
 		if k := bytes.LastIndexAny(bytes.TrimRight(src[start:end], "="), "=/"); k >= 0 && !base64Head(src[start:end]) {
 			start += k + 1
 		}
-		if end-start >= minBase64 && base64Head(src[start:end]) {
+		if end-start >= minBase64 && (base64Head(src[start:end]) || bytes.HasSuffix(src[:start], str(";base64,"))) {
 			s.base64Word(src, start, end, c)
 		}
 	}

@@ -118,6 +118,7 @@ func (s *Scratch) walkWords(src []byte, c ctx) {
 		s.insertedRows(src, c)
 	}
 	netrc := bytes.Contains(src, str("machine ")) || bytes.Contains(src, str("login "))
+	quotes := bytes.IndexByte(src, '\'') >= 0 || bytes.IndexByte(src, '"') >= 0
 	lineAt := 0
 	for pos, lineStart := 0, true; pos < len(src); {
 		start := pos
@@ -162,7 +163,7 @@ func (s *Scratch) walkWords(src []byte, c ctx) {
 			s.wordValue(src, str("password"), pos, c, ' ', first)
 		case cardCode(word, src[pos:]):
 			s.wordValue(src, word, pos, c, 'n', first)
-		default:
+		case quotes && (src[pos] == '\'' || src[pos] == '"' || sqlFirst[src[pos]]):
 			s.wordValue(src, word, pos, c, ' ', first)
 		}
 	}
@@ -181,6 +182,14 @@ func cardCode(word, rest []byte) bool {
 	}
 	return (n == 3 || n == 4) && (n == len(rest) || wordGap(rest[n]) || rest[n] == ',' || rest[n] == '.')
 }
+
+// sqlFirst has the first letters of sqlWords.
+var sqlFirst = func() (t [256]bool) {
+	for _, w := range sqlWords {
+		t[w[0]], t[w[0]-32] = true, true
+	}
+	return t
+}()
 
 // sqlWords stand between a column and a text.
 var sqlWords = [...]string{"eq ", "ne ", "like ", "ilike ", "in (", "is ", "as ", "by "}

@@ -41,6 +41,9 @@ func (s *Scratch) otherReadings(src []byte, c ctx) {
 	if bytes.Contains(src, str("variable \"")) {
 		s.namedBlocks(src, c)
 	}
+	if bytes.Contains(src, str("', ")) || bytes.Contains(src, str("\", ")) {
+		s.tuples(src, c)
+	}
 	if bytes.IndexByte(src, '|') >= 0 && bytes.Contains(src, str("---")) {
 		s.barTables(src, c)
 	}
@@ -248,5 +251,42 @@ func (s *Scratch) namedBlocks(src []byte, c ctx) {
 			}
 		}
 		pos = end
+	}
+}
+
+// tuples reads pairs as Python prints them: [('password', 'S'), ...].
+func (s *Scratch) tuples(src []byte, c ctx) {
+	for i := 0; i+2 < len(src); i++ {
+		j := bytes.IndexByte(src[i:], '(')
+		if j < 0 {
+			return
+		}
+		if i += j + 1; i >= len(src) || src[i] != '\'' && src[i] != '"' {
+			continue
+		}
+		q := src[i]
+		n := bytes.IndexByte(src[i+1:min(len(src), i+1+64)], q)
+		if n <= 0 {
+			continue
+		}
+		name := src[i+1 : i+1+n]
+		at := i + n + 2
+		if at+3 >= len(src) || src[at] != ',' || src[at+1] != ' ' || src[at+2] != '\'' && src[at+2] != '"' {
+			continue
+		}
+		start := at + 3
+		end, _ := stringEnd(src, start)
+		if src[at+2] == '\'' {
+			end = start + bytes.IndexByte(src[start:], '\'')
+		}
+		if end <= start {
+			continue
+		}
+		vc := c
+		vc.v = strongest(c.v, s.nameVerdict(c, name))
+		if vc.v.strong() && !s.covered(start, end) {
+			s.textValue(src, start, end, vc)
+		}
+		i = end
 	}
 }

@@ -129,9 +129,8 @@ func (s *Scratch) attribute(src []byte, a *markup.Attr, cc *ctx, html bool) verd
 		plainText(value) {
 		return own.flags // nearly every attribute
 	}
-	if own.flags&flagKeyHit != 0 && len(value) == 0 {
+	if own.flags&flagKeyHit != 0 {
 		s.replace(a.Name, a.NameEnd, []byte("redacted"))
-		return own.flags
 	}
 	ac := *cc
 	ac.v, ac.state = strongest(cc.v, own), st

@@ -320,7 +320,7 @@ var (
 // Message reports whether b is a sentence about a value, as validation errors have
 // them under the name of a field: "is too short", "This field is required.".
 func Message(b []byte) bool {
-	if len(b) < 7 || len(b) > 200 {
+	if len(b) < 7 || len(b) > 200 || has(b, isDigit) && !HasBlank(b) {
 		return false
 	}
 	for _, m := range [...]string{"must ", "should ", "doesn't ", "does not ", "can't be ", "cannot be ", "may not be "} {
