@@ -6,6 +6,7 @@ package httpredactionprocessor
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"go.opentelemetry.io/collector/component"
@@ -73,7 +74,7 @@ func (w *watch) attach(missing []string) {
 	defer w.recovered()
 	s := w.source
 	if len(missing) > 0 {
-		s.Warnings = append(s.Warnings[:len(s.Warnings):len(s.Warnings)],
+		s.Warnings = append(slices.Clip(s.Warnings),
 			"An HMAC key is missing ("+strings.Join(missing, ", ")+"): values are masked instead of being turned into tokens")
 	}
 	w.sink.Attach(s)
