@@ -69,8 +69,9 @@ func newRoot() *cobra.Command {
 		Long: `Tests redaction policies before they meet traffic, checks Collector configurations
 before they are started, and handles what policies make: tokens and ciphertexts.
 
-It prints captured values only if --show-values asks for it. Only check opens
-network connections, to the backends that a configuration names.
+It prints captured values only if --show-values asks for it; tail prints what the
+inspector shows. Only check opens network connections to others, the backends that a
+configuration names; tail and fields ask the inspector of a Collector.
 
 Exit codes: 0 fine, 1 a leak, a missed expectation or a failed check,
 2 wrong usage, unusable policy or input.`,
@@ -91,7 +92,7 @@ Exit codes: 0 fine, 1 a leak, a missed expectation or a failed check,
 		&cobra.Group{ID: groupCollector, Title: "The Collector:"},
 		&cobra.Group{ID: groupOther, Title: "Other:"},
 	)
-	root.AddCommand(newRedact(), newPolicy(), newToken(), newDecrypt(), newCheck(), newVersion())
+	root.AddCommand(newRedact(), newPolicy(), newToken(), newDecrypt(), newCheck(), newTail(), newFields(), newPreset(), newVersion())
 	root.SetHelpCommandGroupID(groupOther)
 	root.SetCompletionCommandGroupID(groupOther)
 	return root
