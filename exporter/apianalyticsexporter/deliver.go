@@ -7,8 +7,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"sync"
-	"time"
+	"slices"
 
 	"go.opentelemetry.io/collector/consumer/consumererror"
 	"go.opentelemetry.io/collector/exporter/exporterhelper"
@@ -43,22 +42,31 @@ func (e *core) push(ctx context.Context, r xexporterhelper.Request) error {
 		e.rehearse(ctx, req)
 		return nil
 	}
+	e.held.resume(req)
 	if req.firstTry.IsZero() {
-		req.firstTry = e.sender.now()
+		req.firstTry = e.suspects.firstTry(req, e.sender.now())
 	}
 	if a, open := e.circuit.open(e.sender.now()); open {
 		return e.again(ctx, req, a)
 	}
-
+	if s := e.senders[req.stream(0)]; s != nil && e.held.offer != nil {
+		if wait, early := e.suspects.early(req, s.takes.Load(), s.now()); early {
+			return e.early(ctx, req, wait)
+		}
+		e.held.fresh()
+	}
 	req = req.grouped()
 	for lo := 0; lo < n; {
 		hi := req.run(lo)
 		rest, why := e.deliver(ctx, req.part(lo, hi), req.stream(lo))
 		if rest != nil {
-			if hi < n {
+			if trial := rest.trial; hi < n {
 				rest = merge(rest, req.part(hi, n))
+				rest.trial = trial
 			}
-			rest.firstTry = req.firstTry
+			if (why.fewer || why.held) && e.suspects.only(rest) {
+				return e.hold(ctx, rest, why)
+			}
 			return e.again(ctx, rest, why)
 		}
 		lo = hi
@@ -76,7 +84,7 @@ func (e *core) deliver(ctx context.Context, req *request, stream backend.Stream)
 			zap.String("backend", e.choice.name), zap.Int("events", len(req.items)))
 		return nil, answer{}
 	}
-	d := &delivery{core: e, sender: s, ctx: ctx, req: req}
+	d := &delivery{core: e, sender: s, ctx: ctx, req: req, ordered: stream != backend.Events}
 	rest = d.run()
 	e.rejected.warn(e.set.Logger, "dropped events that the backend refuses alone, again and again, while it takes others",
 		d.rejected, zap.String("backend", e.choice.name), zap.Int("status", d.refusal))
@@ -86,16 +94,11 @@ func (e *core) deliver(ctx context.Context, req *request, stream backend.Stream)
 // again asks the exporterhelper for another attempt, or gives up.
 func (e *core) again(ctx context.Context, rest *request, a answer) error {
 	n := len(rest.items)
-	retry := e.cfg.RetryConfig
-	if !e.sync {
-		// In the other case the events go back to the caller.
-		waited := e.sender.now().Sub(rest.firstTry)
-		if !retry.Enabled || retry.MaxElapsedTime > 0 && waited+max(a.wait, retry.InitialInterval/2) > retry.MaxElapsedTime {
-			e.drop(ctx, rest, 0, n, reasonExhausted)
-			return consumererror.NewPermanent(a.err)
-		}
+	if e.exhausted(rest, a) {
+		e.drop(ctx, rest, 0, n, reasonExhausted)
+		return consumererror.NewPermanent(a.err)
 	}
-	if retry.Enabled {
+	if e.cfg.RetryConfig.Enabled {
 		e.tel.retried(ctx, n)
 	}
 	var err error = &undelivered{rest: rest, cause: a.err}
@@ -103,6 +106,16 @@ func (e *core) again(ctx context.Context, rest *request, a answer) error {
 		err = exporterhelper.NewThrottleRetry(err, a.wait)
 	}
 	return err
+}
+
+// exhausted reports whether there is no other attempt.
+func (e *core) exhausted(rest *request, a answer) bool {
+	if e.sync {
+		return false // the events go back to the caller
+	}
+	retry := e.cfg.RetryConfig
+	waited := e.sender.now().Sub(rest.firstTry)
+	return !retry.Enabled || retry.MaxElapsedTime > 0 && waited+max(a.wait, retry.InitialInterval/2) > retry.MaxElapsedTime
 }
 
 // setAside counts and logs stored requests that could not be read. Their content
@@ -150,6 +163,8 @@ type delivery struct {
 	req    *request
 
 	last    answer
+	ordered bool   // no event may overtake another
+	took    bool   // the backend took an event in this attempt
 	taken   bool   // the backend takes our key, since it took an event or answered the probe
 	held    []int  // refused alone and not settled
 	status  int    // the last refusal of a held one
@@ -157,13 +172,26 @@ type delivery struct {
 	since   uint64 // what the backend had taken when the streak began
 	outage  bool   // nothing is taken
 	stopped bool   // last says why
+	size    int    // most events in the next request, 0: no limit
+	// first and failed are the first event of the request that stopped us, and how many
+	// it had.
+	first, failed int
 
 	rejected, refusal int // events refused for good, and the last status
 }
 
-// maxStreak is how many events may be refused alone, one after the other, before
-// that is taken for an outage.
-const maxStreak = 3
+const (
+	// maxStreak is how many events may be refused alone, one after the other, before
+	// that is taken for an outage.
+	maxStreak = 3
+	// doubtful is how many times in a row the backend may fail at a request, which is
+	// sent again as it was, before it may be the request's fault.
+	doubtful = 3
+	// shrink is how many times fewer events are sent together then.
+	shrink = 8
+	// maxSize bounds what a limit grows to.
+	maxSize = 1 << 20
+)
 
 // send implements payload.Deliver's callback.
 func (d *delivery) send(lo, hi int) payload.Verdict {
@@ -183,18 +211,22 @@ func (d *delivery) send(lo, hi int) payload.Verdict {
 	if d.last.taken > 0 {
 		d.delivered(lo, lo+d.last.taken)
 	}
+	lo += d.last.taken
 	if d.last.final {
-		d.drop(d.ctx, d.req, lo+d.last.taken, hi, reasonUnconfirmed)
+		d.drop(d.ctx, d.req, lo, hi, reasonUnconfirmed)
 		return payload.Settled
 	}
-	d.stopped = true
+	d.stopped, d.first, d.failed = true, lo, hi-lo
 	return payload.Stopped
 }
 
 // delivered books events that the backend took.
 func (d *delivery) delivered(lo, hi int) {
-	d.taken, d.streak = true, 0
+	d.taken, d.took, d.streak = true, true, 0
+	d.size = min(2*d.size, maxSize)
+	d.sender.streak.Store(0)
 	d.sender.takes.Add(1)
+	d.circuit.taken()
 	d.report(answer{outcome: outcomeDelivered})
 	d.tel.sent(d.ctx, hi-lo)
 	d.tel.left(d.ctx, d.last.skipped)
@@ -209,11 +241,13 @@ func (d *delivery) refused(i int) bool {
 	}
 	d.status = status
 	takes := d.sender.takes.Load()
-	d.suspects.add(d.req.items[i], takes)
+	d.suspects.refused(d.req.items[i], takes, d.sender.now())
 	if d.streak == 0 {
 		d.since = takes
 	}
-	if d.streak++; d.streak >= maxStreak && takes == d.since {
+	// What several consumers are refused at a time is no streak yet.
+	all := d.sender.streak.Add(1)
+	if d.streak++; d.streak >= maxStreak && takes == d.since || all >= maxStreak+d.core.held.consumers {
 		d.outage = true
 		return false
 	}
@@ -224,8 +258,7 @@ func (d *delivery) refused(i int) bool {
 // vouched reports whether the backend has taken another event since item i was
 // refused alone.
 func (d *delivery) vouched(i int) bool {
-	takes, ok := d.suspects.get(d.req.items[i])
-	return ok && d.sender.takes.Load() > takes
+	return d.suspects.vouched(d.req.items[i], d.sender.takes.Load())
 }
 
 // retrial sends item i once more, alone. It reports false if what becomes of it cannot
@@ -268,6 +301,7 @@ func (d *delivery) unwanted(i int) bool {
 		}
 	}
 	if !vouched {
+		d.suspects.refused(d.req.items[i], d.sender.takes.Load(), d.sender.now())
 		return false
 	}
 	d.rejected++
@@ -294,14 +328,15 @@ func (d *delivery) probe() bool {
 	return false
 }
 
-// run makes the attempt and returns what must be sent again, or nil. Events that were
-// refused alone before come last, since the others may vouch for the backend.
+// run makes the attempt and returns what must be sent again, or nil. Suspects come last,
+// since the others may vouch for the backend.
 func (d *delivery) run() *request {
 	fresh := d.suspects.last(d.req)
 	n := len(d.req.items)
-	done := payload.Deliver(d.sender.frame, d.req.items[:fresh], d.send, d.refused)
+	d.size = d.req.few
+	done := payload.Deliver(fresh, func(lo int) int { return lo + d.fit(d.req.items[lo:fresh]) }, d.send, d.refused)
 	if d.stopped {
-		done += d.last.taken
+		done = max(done, d.first)
 	}
 	if done == fresh {
 		for i := fresh; i < n; i++ {
@@ -319,7 +354,56 @@ func (d *delivery) run() *request {
 	if len(rest.items) == 0 {
 		return nil
 	}
-	rest.firstTry = d.req.firstTry
+	rest.trial = d.req.trial
+	if d.stopped && d.last.fewer && d.failed > 0 {
+		rest = d.isolate(rest)
+	}
+	return rest
+}
+
+// fit returns how many of the items go into the next request.
+func (d *delivery) fit(items [][]byte) int {
+	n := d.sender.frame.Fit(items)
+	if d.size > 0 {
+		n = min(n, d.size)
+	}
+	return d.sender.pace.fit(n)
+}
+
+// isolate lets the next attempt begin with fewer events than the backend failed at, down
+// to a single one, and with another one then: one of them may be why. Updates of entities
+// keep their order.
+func (d *delivery) isolate(rest *request) *request {
+	if rest.fails++; d.took {
+		rest.fails = 1
+	}
+	if rest.fails < doubtful && rest.few == 0 && !d.last.late {
+		return rest
+	}
+	if d.failed > 1 || d.ordered {
+		rest.few, rest.alone = max(1, d.failed/shrink), 0
+		return rest
+	}
+	item := d.req.items[d.first]
+	trial, takes := rest.trial, d.sender.takes.Load()
+	trial.few, trial.alone = 1, trial.alone+1
+	if trial.alone == 1 {
+		trial.takes = takes
+	}
+	if i := slices.IndexFunc(rest.items, func(it []byte) bool { return &it[0] == &item[0] }); i >= 0 {
+		one := rest.part(i, i+1)
+		rest = merge(merge(rest.part(0, i), rest.part(i+1, len(rest.items))), one)
+	}
+	switch {
+	case d.took || trial.alone > 1 && takes > trial.takes:
+		trial.alone = 0
+		d.suspects.failed(item, d.sender.now())
+	case trial.alone >= max(minAlone, len(rest.items)):
+		for _, it := range rest.items {
+			d.suspects.failed(it, d.sender.now())
+		}
+	}
+	rest.trial = trial
 	return rest
 }
 
@@ -360,48 +444,13 @@ func (d *delivery) concludeRefusals(left int) {
 		return
 	}
 	err := &sendError{backend: d.sender.spec.Name, status: d.status, events: left}
-	d.last = answer{outcome: outcomeOutage, status: d.status, err: err, wait: d.sender.spec.MinBackoff}
-	if d.outage || isAuth(d.status) && !d.taken {
-		d.last.wait = d.circuit.wait
-		d.circuit.trip(d.sender.now(), d.last)
+	d.last = answer{outcome: outcomeOutage, status: d.status, err: err, wait: d.sender.spec.MinBackoff, held: true}
+	if auth := isAuth(d.status) && !d.taken; d.outage || auth {
+		d.last.wait = d.circuit.trip(d.sender.now(), d.last, !auth)
 	}
 	d.report(d.last)
 }
 
 func isAuth(status int) bool {
 	return status == http.StatusUnauthorized || status == http.StatusForbidden
-}
-
-// circuitWait is how long nothing is sent after the backend refused our key, so
-// that requests that wait are not halved down to single events each.
-const circuitWait = time.Minute
-
-// circuit keeps requests from being sent for a while. The zero value is closed.
-type circuit struct {
-	wait time.Duration
-
-	mu    sync.Mutex
-	until time.Time
-	cause answer
-}
-
-// trip opens the circuit for its wait.
-func (c *circuit) trip(now time.Time, cause answer) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.until, c.cause = now.Add(c.wait), cause
-}
-
-// open reports whether the circuit is open, and then the answer to give: it says
-// why, and to come again when the circuit is closed.
-func (c *circuit) open(now time.Time) (answer, bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	left := c.until.Sub(now)
-	if left <= 0 {
-		return answer{}, false
-	}
-	a := c.cause
-	a.wait = left
-	return a, true
 }

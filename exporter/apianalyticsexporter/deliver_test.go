@@ -18,10 +18,12 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/component/componentstatus"
 
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend"
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/exchange"
+	"github.com/apispan/apispan/internal/queueguard/storagetest"
 )
 
 // wordEncoder writes an exchange as its user id; "attack+query" can be degraded
@@ -131,6 +133,9 @@ func wordRig(t *testing.T, enc backend.Encoder, endpoint string, change func(*Co
 	}
 	exp.circuit.wait = 20 * time.Millisecond
 	r.exp, r.cfg = exp, cfg
+	if cfg.QueueConfig.HasValue() && cfg.QueueConfig.Get().StorageID != nil {
+		r.host.extensions = map[component.ID]component.Component{*cfg.QueueConfig.Get().StorageID: storagetest.New(nil)}
+	}
 	return r.start()
 }
 

@@ -156,7 +156,7 @@ func (e *core) rehearse(ctx context.Context, req *request) {
 			continue
 		}
 		items := req.items[lo:req.run(lo)]
-		payload.Deliver(s.frame, items, func(lo, hi int) payload.Verdict {
+		payload.Deliver(len(items), s.frame.Cut(items), func(lo, hi int) payload.Verdict {
 			e.rehearsal.write(s, items[lo:hi])
 			e.tel.watch.rehearsed(s, items[lo:hi])
 			return payload.Taken

@@ -58,6 +58,7 @@ type core struct {
 	keyless  atomic.Bool // reported that there is no HMAC key
 	circuit  circuit
 	suspects suspects
+	held     holding
 	started  atomic.Bool // the queue may be used
 	stopping atomic.Bool
 	// unwatched: the inspector has been told that this is the end.
@@ -88,6 +89,10 @@ func newCore(set exporter.Settings, cfg *Config, c choice, enc backend.Encoder) 
 	e.keyed, _ = enc.(backend.Keyed)
 	e.senders = map[backend.Stream]*sender{backend.Events: e.sender}
 	e.rejected.now = now
+	e.suspects.initial, e.suspects.most = cfg.RetryConfig.InitialInterval, cfg.RetryConfig.MaxInterval
+	if cfg.QueueConfig.HasValue() {
+		e.held.consumers = int64(cfg.QueueConfig.Get().NumConsumers)
+	}
 	e.circuit.wait = circuitWait
 	if limit := cfg.RetryConfig.MaxElapsedTime; limit > 0 {
 		e.circuit.wait = min(circuitWait, limit/3) // there must be time for another attempt
@@ -193,6 +198,9 @@ func (e *core) env(host component.Host, client confighttp.ClientConfig) backend.
 // Afterwards every event is sent, counted as dropped, or in the storage.
 func (e *core) shutdown(ctx context.Context, helper component.Component) error {
 	e.stopping.Store(true)
+	for _, s := range e.senders {
+		s.stop()
+	}
 	errs := []error{helper.Shutdown(ctx)}
 	for _, s := range e.senders {
 		errs = append(errs, s.shutdown(ctx))
@@ -279,6 +287,7 @@ func (e *core) consume(ctx context.Context, req *request, next func(context.Cont
 		e.tel.watch.lost(req.items, reasonRefused)
 		return err
 	}
+	e.held.offered()
 	return nil
 }
 

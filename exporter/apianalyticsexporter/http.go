@@ -33,6 +33,7 @@ type httpTransport struct {
 	client   *http.Client
 	// keep is how many bytes of any answer are kept as its begin.
 	keep int64
+	timeout  time.Duration // of the client, which it is taken from
 }
 
 func newHTTPTransport(endpoint string, e backend.Endpoint, frame payload.Frame) *httpTransport {
@@ -42,8 +43,11 @@ func newHTTPTransport(endpoint string, e backend.Endpoint, frame payload.Frame) 
 
 // Start implements [backend.Transport].
 func (t *httpTransport) Start(ctx context.Context, env backend.Env) (err error) {
-	t.client, err = env.NewClient(ctx)
-	return err
+	if t.client, err = env.NewClient(ctx); err != nil {
+		return err
+	}
+	t.timeout, t.client.Timeout = t.client.Timeout, 0
+	return nil
 }
 
 // Shutdown implements [backend.Transport].
@@ -70,8 +74,8 @@ func (t *httpTransport) newRequest(ctx context.Context, items [][]byte) (*http.R
 }
 
 // Send implements [backend.Transport].
-func (t *httpTransport) Send(ctx context.Context, items [][]byte) backend.Reply {
-	ctx, cancel := context.WithCancel(ctx)
+func (t *httpTransport) Send(ctx context.Context, items [][]byte, p backend.Patience) backend.Reply {
+	ctx, cancel := p.Within(ctx, t.timeout)
 	defer cancel()
 	// wrote is whether any of the request left us on the last connection tried;
 	// the client tries another only if it did not.
@@ -86,6 +90,7 @@ func (t *httpTransport) Send(ctx context.Context, items [][]byte) backend.Reply 
 	begin := time.Now()
 	resp, err := t.client.Do(req)
 	r := backend.Reply{Took: time.Since(begin)}
+	r.Used = p.Used(r.Took, t.timeout)
 	if err != nil {
 		r.Err = err
 		if wrote.Load() {

@@ -74,6 +74,7 @@ func newLogsExporter(ctx context.Context, set exporter.Settings, cfg *Config) (*
 	if err != nil {
 		return nil, err
 	}
+	e.held.offer = func(ctx context.Context) error { return e.Logs.ConsumeLogs(ctx, plog.NewLogs()) }
 	return e, nil
 }
 

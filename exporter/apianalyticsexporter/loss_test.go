@@ -61,7 +61,7 @@ func TestLoss(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			cfg := testConfig(tc.endpoint)
 			cfg.ClientConfig.Timeout = 300 * time.Millisecond
-			r := startSender(t, cfg).transport.Send(context.Background(), [][]byte{[]byte(`{}`)})
+			r := startSender(t, cfg).transport.Send(context.Background(), [][]byte{[]byte(`{}`)}, backend.Patience{})
 			if r.Status != 0 || r.Err == nil || r.Loss != tc.want {
 				t.Errorf("%+v, want loss %d", r, tc.want)
 			}

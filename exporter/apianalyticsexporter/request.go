@@ -32,8 +32,27 @@ type request struct {
 	unreadable [][]byte
 	// absent are the sizes of a request that the storage refused.
 	absent sizes
+	trial
+}
+
+// trial is what earlier attempts to deliver a request tell the next one. It is not
+// stored.
+type trial struct {
 	// firstTry is when delivery was first tried; zero means not yet.
 	firstTry time.Time
+	// few is the most events in a request, since the backend failed at more; 0 means no
+	// limit.
+	few int
+	// fails counts the attempts, one after the other, at which the backend failed without
+	// taking anything.
+	fails int
+	// alone counts the attempts, one after the other, that ended with the backend failing
+	// at a single event, and takes is what it had taken at the first.
+	alone int
+	takes uint64
+	// holding is whether a consumer waits with this request and nothing else, see
+	// core.hold.
+	holding bool
 }
 
 var _ interface {
@@ -178,7 +197,7 @@ func (r *request) grouped() *request {
 	if !mixed {
 		return r
 	}
-	g := &request{backend: r.backend, size: r.size, unreadable: r.unreadable, firstTry: r.firstTry}
+	g := &request{backend: r.backend, size: r.size, unreadable: r.unreadable, trial: r.trial}
 	for _, s := range order {
 		for i, it := range r.items {
 			if r.streams[i] != s {
@@ -210,7 +229,7 @@ func (r *request) part(lo, hi int) *request {
 	if r.ledgers != nil {
 		p.ledgers = r.ledgers[lo:hi:hi]
 	}
-	p.firstTry = r.firstTry
+	p.trial = r.trial
 	return p
 }
 

@@ -37,6 +37,9 @@ const (
 	// fastestGzip costs half the CPU of the library's default at about a tenth
 	// more bytes.
 	fastestGzip = 1
+	// statusOriginTimeout is what a known delivery network answers if the server behind
+	// it does not in time.
+	statusOriginTimeout = 524
 )
 
 // now is time.Now; it is a function of its own for the places that take a clock.
@@ -55,8 +58,14 @@ type sender struct {
 	// maxRetryAfter and now are set by tests.
 	maxRetryAfter time.Duration
 	now           func() time.Time
-	// takes counts the requests that the backend took.
-	takes atomic.Uint64
+	// takes counts the requests that the backend took, and streak the events that it
+	// refused alone since the last one.
+	takes  atomic.Uint64
+	streak atomic.Int64
+	pace   pace
+	// stopping is done when the Collector stops: nothing waits any more than it must.
+	stopping context.Context
+	stop     context.CancelFunc
 }
 
 // answer is what became of one request.
@@ -74,6 +83,13 @@ type answer struct {
 	skipped int
 	// final is true if the events may have been taken and must not be sent again.
 	final bool
+	// late is true if the answer did not come in time: fewer events may be answered.
+	late bool
+	// fewer is true if the backend failed at the request and did not say that it is busy:
+	// one of the events may be why.
+	fewer bool
+	// held is true if events are left because nothing vouches for the backend.
+	held bool
 }
 
 func newSender(c choice, client confighttp.ClientConfig, enc backend.Endpoint, tel *telemetry) *sender {
@@ -95,6 +111,7 @@ func newSender(c choice, client confighttp.ClientConfig, enc backend.Endpoint, t
 			MaxItems: spec.MaxItems, MaxBytes: spec.MaxRequestBytes,
 		},
 	}
+	s.stopping, s.stop = context.WithCancel(context.Background())
 	scheme, _, _ := strings.Cut(client.Endpoint, ":")
 	if other := c.Transports[strings.ToLower(scheme)]; other != nil {
 		s.transport = other(client.Endpoint, enc)
@@ -136,11 +153,17 @@ func (s *sender) shutdown(ctx context.Context) error { return s.transport.Shutdo
 
 // send sends one request with the given items.
 func (s *sender) send(ctx context.Context, items [][]byte) answer {
-	r := s.transport.Send(ctx, items)
+	run, err := s.pace.enter(ctx, s.stopping, len(items))
+	if err != nil {
+		return answer{outcome: outcomeNoAnswer, err: newNoAnswer(s.spec.Name, len(items), err)}
+	}
+	r := s.transport.Send(ctx, items, backend.Patience{Timeouts: run.patience, Stop: s.stopping})
 	if r.Status != 0 && s.observe != nil {
 		s.observe(r.Header)
 	}
 	a := s.judge(r, len(items))
+	a.late = a.late && ctx.Err() == nil && s.stopping.Err() == nil
+	s.pace.leave(run, a.late, a.outcome == outcomeDelivered, r.Used)
 	s.tel.request(ctx, a.outcome, s.frame.Size(items), r.Took)
 	s.tel.watch.answered(s, items, r, a)
 	return a
@@ -156,6 +179,8 @@ func (s *sender) judge(r backend.Reply, events int) answer {
 		if p, ok := s.enc.(backend.NoAnswerPolicy); ok {
 			a.final = !p.RetryNoAnswer(r.Loss)
 		}
+		a.fewer = r.Loss == backend.MaybeTaken
+		a.late = a.fewer && errors.Is(a.err, context.DeadlineExceeded)
 		return a
 	}
 	refusal := &sendError{backend: s.spec.Name, status: r.Status, events: events}
@@ -179,8 +204,14 @@ func (s *sender) judge(r backend.Reply, events int) answer {
 		if class == backend.Outage {
 			a.outcome = outcomeOutage
 		}
-		if d, ok := keyfetch.RetryAfter(r.Header, s.now()); ok {
+		d, told := keyfetch.RetryAfter(r.Header, s.now())
+		if told {
 			a.wait = min(d, s.maxRetryAfter)
+		}
+		a.fewer = class == backend.Retry && r.Status >= 500 && !told
+		switch r.Status {
+		case http.StatusRequestTimeout, http.StatusGatewayTimeout, statusOriginTimeout:
+			a.late = class == backend.Retry
 		}
 		return a
 	}

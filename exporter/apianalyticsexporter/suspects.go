@@ -5,92 +5,176 @@ package apianalyticsexporter
 
 import (
 	"hash/maphash"
+	"slices"
 	"sync"
+	"time"
 )
 
-// maxSuspects bounds the memory of refused events, 40 bytes each. One that is
+// maxSuspects bounds the memory of suspects, about 80 bytes each. One that is
 // forgotten is only asked about once more.
 const maxSuspects = 4096
 
-// suspects remembers events that were refused alone, over attempts, by a hash of what
-// was sent, with how many requests the backend had taken then. The zero value is empty.
+// suspects remembers, over attempts, events that the backend refused alone, or failed at
+// alone while it took others. They are known by a hash of what was sent. The zero value
+// is empty.
 type suspects struct {
+	// initial and most bound how long a suspect waits for its next trial.
+	initial, most time.Duration
+
 	mu   sync.Mutex
 	seed maphash.Seed
-	seen map[uint64]uint64
+	seen map[uint64]*suspect
 }
 
-func (s *suspects) key(item []byte) uint64 {
-	if s.seen == nil {
-		s.seed, s.seen = maphash.MakeSeed(), map[uint64]uint64{}
-	}
-	return maphash.Bytes(s.seed, item)
+type suspect struct {
+	since time.Time // when it became one
+	next  time.Time // when it may be tried again, unless another event vouches for the backend
+	wait  time.Duration
+	// refused: the backend refused it, and had taken that many requests then.
+	refused bool
+	takes   uint64
 }
 
-// add remembers an event that was refused alone, if it is not known.
-func (s *suspects) add(item []byte, takes uint64) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	k := s.key(item)
-	if _, known := s.seen[k]; known {
-		return
-	}
-	if len(s.seen) >= maxSuspects {
-		for old := range s.seen {
-			delete(s.seen, old)
-			break
-		}
-	}
-	s.seen[k] = takes
-}
-
-func (s *suspects) get(item []byte) (takes uint64, ok bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+// get returns what is known of an event, or nil. The caller holds the lock.
+func (s *suspects) get(item []byte) *suspect {
 	if len(s.seen) == 0 {
-		return 0, false
+		return nil
 	}
-	takes, ok = s.seen[s.key(item)]
-	return takes, ok
+	return s.seen[maphash.Bytes(s.seed, item)]
+}
+
+// add returns what is known of an event after another trial. The caller holds the lock.
+func (s *suspects) add(item []byte, now time.Time) *suspect {
+	if s.seen == nil {
+		s.seed, s.seen = maphash.MakeSeed(), map[uint64]*suspect{}
+	}
+	k := maphash.Bytes(s.seed, item)
+	known := s.seen[k]
+	if known == nil {
+		if len(s.seen) >= maxSuspects {
+			for old := range s.seen {
+				delete(s.seen, old)
+				break
+			}
+		}
+		known = &suspect{since: now}
+		s.seen[k] = known
+	}
+	known.wait = min(max(2*known.wait, s.initial), max(s.initial, s.most))
+	known.next = now.Add(known.wait)
+	return known
+}
+
+// refused remembers an event that was refused alone.
+func (s *suspects) refused(item []byte, takes uint64, now time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if known := s.add(item, now); !known.refused {
+		known.refused, known.takes = true, takes
+	}
+}
+
+// failed remembers an event that the backend failed at alone.
+func (s *suspects) failed(item []byte, now time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.add(item, now)
+}
+
+// vouched reports whether the backend, which has taken that many requests, has taken
+// another event since the item was refused alone.
+func (s *suspects) vouched(item []byte, takes uint64) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	known := s.get(item)
+	return known != nil && known.refused && takes > known.takes
 }
 
 func (s *suspects) forget(item []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.seen) > 0 {
-		delete(s.seen, s.key(item))
+		delete(s.seen, maphash.Bytes(s.seed, item))
 	}
 }
 
-// last moves the events of r that were refused alone behind the others, and returns
-// how many others there are. It changes r's order only, never what callers hold.
+func (s *suspects) len() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.seen)
+}
+
+// early reports whether r holds nothing but suspects none of which may be tried now, and
+// when the first may. takes is what the backend has taken.
+func (s *suspects) early(r *request, takes uint64, now time.Time) (wait time.Duration, early bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, item := range r.items {
+		known := s.get(item)
+		if known == nil || known.refused && takes > known.takes || !known.next.After(now) {
+			return 0, false
+		}
+		if left := known.next.Sub(now); wait == 0 || left < wait {
+			wait = left
+		}
+	}
+	return wait, wait > 0
+}
+
+// only reports whether r holds nothing but suspects.
+func (s *suspects) only(r *request) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, item := range r.items {
+		if s.get(item) == nil {
+			return false
+		}
+	}
+	return len(r.items) > 0
+}
+
+// firstTry returns when the first event of r became a suspect, or now: what is stored
+// does not say it.
+func (s *suspects) firstTry(r *request, now time.Time) time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if known := s.get(r.items[0]); known != nil {
+		return known.since
+	}
+	return now
+}
+
+// last moves the suspects of r behind the others, those first that were not tried for
+// the longest time, and returns how many others there are. It changes r's order only,
+// never what callers hold.
 func (s *suspects) last(r *request) (fresh int) {
 	n := len(r.items)
 	s.mu.Lock()
-	none := len(s.seen) == 0
-	s.mu.Unlock()
-	if none {
+	defer s.mu.Unlock()
+	if len(s.seen) == 0 {
 		return n
 	}
 	var late []int
-	for i := range n {
-		if _, ok := s.get(r.items[i]); ok {
-			late = append(late, i)
+	next := map[int]time.Time{}
+	for i, item := range r.items {
+		if known := s.get(item); known != nil {
+			late, next[i] = append(late, i), known.next
 		}
 	}
 	if len(late) == 0 {
 		return n
 	}
-	ordered := &request{backend: r.backend, firstTry: r.firstTry}
+	ordered := &request{backend: r.backend}
 	lo := 0
-	for _, i := range append(late, n) {
+	for _, i := range append(slices.Clone(late), n) {
 		ordered = merge(ordered, r.part(lo, i))
 		lo = i + 1
 	}
+	slices.SortStableFunc(late, func(a, b int) int { return next[a].Compare(next[b]) })
 	for _, i := range late {
 		ordered = merge(ordered, r.part(i, i+1))
 	}
-	ordered.unreadable, ordered.firstTry = r.unreadable, r.firstTry
+	ordered.unreadable, ordered.trial = r.unreadable, r.trial
 	*r = *ordered
 	return n - len(late)
 }

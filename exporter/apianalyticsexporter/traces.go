@@ -60,6 +60,7 @@ func newWithEncoder(ctx context.Context, set exporter.Settings, cfg *Config, c c
 	if err != nil {
 		return nil, err
 	}
+	e.held.offer = func(ctx context.Context) error { return e.Traces.ConsumeTraces(ctx, ptrace.NewTraces()) }
 	return e, nil
 }
 

@@ -28,7 +28,7 @@ func (s *scriptedTransport) Start(context.Context, backend.Env) error {
 	return nil
 }
 
-func (s *scriptedTransport) Send(_ context.Context, items [][]byte) backend.Reply {
+func (s *scriptedTransport) Send(_ context.Context, items [][]byte, _ backend.Patience) backend.Reply {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.sent = append(s.sent, len(items))

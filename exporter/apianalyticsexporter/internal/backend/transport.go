@@ -15,12 +15,45 @@ import (
 type Transport interface {
 	// Start opens what is needed; only now the extensions exist.
 	Start(ctx context.Context, env Env) error
-	// Send delivers the items as one request and waits for the reply, at most the
-	// client's timeout long. It is called concurrently. Without items it sends an
-	// empty request (see Spec.EmptyProbe).
-	Send(ctx context.Context, items [][]byte) Reply
+	// Send delivers the items as one request and waits for the reply, as long as p
+	// says. It is called concurrently. Without items it sends an empty request (see
+	// Spec.EmptyProbe).
+	Send(ctx context.Context, items [][]byte, p Patience) Reply
 	// Shutdown frees what Start opened. Send is not called afterwards.
 	Shutdown(ctx context.Context) error
+}
+
+// Patience is how long a transport waits for an answer.
+type Patience struct {
+	// Timeouts is by how much the configured timeout is multiplied, at least 1.
+	Timeouts int
+	// Stop is done when the Collector stops; then one timeout has to do.
+	Stop context.Context
+}
+
+// Within returns a context that ends with ctx, or when the patience with a wait that
+// begins now does.
+func (p Patience) Within(ctx context.Context, timeout time.Duration) (context.Context, context.CancelFunc) {
+	if p.Timeouts <= 1 || p.Stop == nil {
+		return context.WithTimeout(ctx, timeout)
+	}
+	begin := time.Now()
+	ctx, cancel := context.WithTimeout(ctx, timeout*time.Duration(p.Timeouts))
+	forget := context.AfterFunc(p.Stop, func() {
+		timer := time.NewTimer(timeout - time.Since(begin))
+		defer timer.Stop()
+		select {
+		case <-ctx.Done():
+		case <-timer.C:
+			cancel()
+		}
+	})
+	return ctx, func() { forget(); cancel() }
+}
+
+// Used returns what part of the patience a wait was.
+func (p Patience) Used(took, timeout time.Duration) float64 {
+	return float64(took) / float64(max(1, timeout*time.Duration(max(1, p.Timeouts))))
 }
 
 // NewTransport makes the transport to an endpoint, as it is configured.
@@ -46,6 +79,8 @@ type Reply struct {
 	// Taken is how many of the first items the backend confirmed before the answer
 	// failed to come. It counts only if Status is 0.
 	Taken int
+	// Used is what part of the patience the slowest answer took.
+	Used float64
 	// Took is the time until the head of the answer, or until it was given up.
 	Took time.Duration
 }

@@ -18,23 +18,23 @@ const (
 	Settled
 )
 
-// Deliver sends items in order, in as few requests as the frame allows. send gets
-// the indices [lo, hi) of one request. A refused request is halved until the
-// refused item stands alone; refused then gets its index and the others are sent
-// without it, unless refused returns false, which stops. One refused item among n costs about 2·log2(n) requests more, at
-// most 2n-1 if all are refused.
+// Deliver sends n items in order. cut is told the first item of the next request and
+// returns where it ends. send gets the indices [lo, hi) of one request. A refused request
+// is halved until the refused item stands alone; refused then gets its index and the
+// others are sent without it, unless refused returns false, which stops. One refused item
+// among n costs about 2·log2(n) requests more, at most 2n-1 if all are refused.
 //
 // Deliver returns how many of the first items are done with (taken, settled or
-// refused). It is len(items) unless it was stopped.
-func Deliver(f Frame, items [][]byte, send func(lo, hi int) Verdict, refused func(i int) bool) int {
-	for lo := 0; lo < len(items); {
-		hi := lo + f.Fit(items[lo:])
+// refused). It is n unless it was stopped.
+func Deliver(n int, cut func(lo int) (hi int), send func(lo, hi int) Verdict, refused func(i int) bool) int {
+	for lo := 0; lo < n; {
+		hi := min(max(cut(lo), lo+1), n)
 		if done := deliverRange(lo, hi, send, refused); done < hi {
 			return done
 		}
 		lo = hi
 	}
-	return len(items)
+	return n
 }
 
 // span is a range still to be sent. The stack holds ranges from right to left.

@@ -44,6 +44,11 @@ func (f Frame) Fit(items [][]byte) int {
 	return len(items)
 }
 
+// Cut returns what cuts the items into requests, for [Deliver].
+func (f Frame) Cut(items [][]byte) func(lo int) (hi int) {
+	return func(lo int) int { return lo + f.Fit(items[lo:]) }
+}
+
 // Reader returns the request's content. The items are read where they are, so
 // they must not change until the last reader of the request is done.
 func (f Frame) Reader(items [][]byte) *Reader {

@@ -137,7 +137,7 @@ func TestDeliver(t *testing.T) {
 
 		state := make([]string, n)
 		requests := 0
-		done := Deliver(f, items, func(lo, hi int) Verdict {
+		done := Deliver(len(items), f.Cut(items), func(lo, hi int) Verdict {
 			if lo >= hi || f.MaxItems > 0 && hi-lo > f.MaxItems || f.MaxBytes > 0 && hi-lo > 1 && f.Size(items[lo:hi]) > f.MaxBytes {
 				t.Fatalf("round %d: request [%d,%d) breaks the limits", round, lo, hi)
 			}
@@ -181,7 +181,7 @@ func TestDeliverCost(t *testing.T) {
 		worst, total := 0, 0
 		for poison := range n {
 			requests := 0
-			Deliver(Frame{}, make([][]byte, n), func(lo, hi int) Verdict {
+			Deliver(n, Frame{}.Cut(make([][]byte, n)), func(lo, hi int) Verdict {
 				requests++
 				if lo <= poison && poison < hi {
 					return Refused
@@ -209,7 +209,7 @@ func TestDeliverAllRefused(t *testing.T) {
 	t.Parallel()
 	const n = 100
 	requests, refused := 0, 0
-	Deliver(Frame{}, make([][]byte, n), func(int, int) Verdict { requests++; return Refused }, func(int) bool { refused++; return true })
+	Deliver(n, Frame{}.Cut(make([][]byte, n)), func(int, int) Verdict { requests++; return Refused }, func(int) bool { refused++; return true })
 	if refused != n || requests > 2*n-1 {
 		t.Errorf("%d refused by %d requests", refused, requests)
 	}
@@ -220,7 +220,7 @@ func TestDeliverAllRefused(t *testing.T) {
 func TestDeliverTooLargeTogether(t *testing.T) {
 	t.Parallel()
 	taken := 0
-	Deliver(Frame{}, make([][]byte, 9), func(lo, hi int) Verdict {
+	Deliver(9, Frame{}.Cut(make([][]byte, 9)), func(lo, hi int) Verdict {
 		if hi-lo > 1 {
 			return Refused
 		}
@@ -236,7 +236,7 @@ func TestDeliverTooLargeTogether(t *testing.T) {
 func TestDeliverStopsAtRefused(t *testing.T) {
 	t.Parallel()
 	var refused []int
-	done := Deliver(Frame{}, make([][]byte, 8), func(int, int) Verdict { return Refused }, func(i int) bool {
+	done := Deliver(8, Frame{}.Cut(make([][]byte, 8)), func(int, int) Verdict { return Refused }, func(i int) bool {
 		refused = append(refused, i)
 		return i < 2
 	})
@@ -250,7 +250,7 @@ func TestDeliverStopsAtRefused(t *testing.T) {
 func TestDeliverSettled(t *testing.T) {
 	t.Parallel()
 	var sent []span
-	done := Deliver(Frame{}, make([][]byte, 4), func(lo, hi int) Verdict {
+	done := Deliver(4, Frame{}.Cut(make([][]byte, 4)), func(lo, hi int) Verdict {
 		sent = append(sent, span{lo: lo, hi: hi})
 		switch {
 		case hi-lo == 4:

@@ -105,9 +105,10 @@ func (t *WebSocket) Shutdown(ctx context.Context) error {
 
 // Send implements [backend.Transport]. An event that is not acknowledged is not delivered;
 // it is sent again, later or at once, and may so arrive twice.
-func (t *WebSocket) Send(ctx context.Context, items [][]byte) (r backend.Reply) {
+func (t *WebSocket) Send(ctx context.Context, items [][]byte, p backend.Patience) (r backend.Reply) {
 	begin := time.Now()
-	defer func() { r.Took = time.Since(begin) }()
+	var slowest time.Duration
+	defer func() { r.Took, r.Used = time.Since(begin), p.Used(slowest, t.AckTimeout) }()
 	select {
 	case t.slots <- struct{}{}:
 		defer func() { <-t.slots }()
@@ -117,7 +118,10 @@ func (t *WebSocket) Send(ctx context.Context, items [][]byte) (r backend.Reply) 
 	var frame []byte
 	for i, item := range items {
 		frame = t.enc.AppendFrame(frame[:0], item)
-		if r = t.sendOne(ctx, frame); r.Status != http.StatusOK || r.Handshake {
+		sent := time.Now()
+		r = t.sendOne(ctx, frame, p)
+		slowest = max(slowest, time.Since(sent))
+		if r.Status != http.StatusOK || r.Handshake {
 			r.Taken = i
 			return r
 		}
@@ -127,13 +131,15 @@ func (t *WebSocket) Send(ctx context.Context, items [][]byte) (r backend.Reply) 
 
 // sendOne sends one frame. If a kept connection turns out to be closed, a new one
 // is tried at once.
-func (t *WebSocket) sendOne(ctx context.Context, frame []byte) backend.Reply {
+func (t *WebSocket) sendOne(ctx context.Context, frame []byte, p backend.Patience) backend.Reply {
 	for {
 		c, kept, refusal := t.conn(ctx)
 		if c == nil {
 			return refusal
 		}
-		err := c.exchange(ctx, frame, t.AckTimeout)
+		within, cancel := p.Within(ctx, t.AckTimeout)
+		err := c.exchange(within, frame)
+		cancel()
 		if err == nil {
 			t.keep(c)
 			return backend.Reply{Status: http.StatusOK}
@@ -307,13 +313,11 @@ var errConnClosed = fmt.Errorf("connection closed: %w", io.ErrUnexpectedEOF)
 // exchange sends a frame and waits for the acknowledgement. After an error the
 // connection cannot be used: an acknowledgement that comes late would be taken for
 // that of the next event.
-func (c *wsConn) exchange(ctx context.Context, frame []byte, timeout time.Duration) error {
+func (c *wsConn) exchange(ctx context.Context, frame []byte) error {
 	select {
 	case <-c.acks: // came unasked
 	default:
 	}
-	ctx, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
 	if err := c.ws.Write(ctx, websocket.MessageText, frame); err != nil {
 		if ctx.Err() != nil {
 			return ctx.Err()
