@@ -6,6 +6,7 @@ package apianalyticsexporter
 import (
 	"context"
 	"fmt"
+	"iter"
 	"net/http"
 	"slices"
 
@@ -280,25 +281,23 @@ func (d *delivery) retrial(i int) bool {
 func (d *delivery) unwanted(i int) bool {
 	vouched := d.vouched(i)
 	status, reason := d.last.status, reasonRejected
-	if dg, ok := d.sender.enc.(backend.Degrader); ok {
-		if item, ok := dg.Degrade(nil, d.req.items[i]); ok {
-			d.tel.watch.remade(d.req.items[i], item)
-			d.last = d.sender.send(d.ctx, [][]byte{item})
-			switch {
-			case d.last.outcome == outcomeDelivered:
-				d.tel.degraded(d.ctx, 1)
-				d.delivered(i, i+1)
-				return true
-			case d.last.final:
-				d.drop(d.ctx, d.req, i, i+1, reasonUnconfirmed)
-				return true
-			case d.last.outcome != outcomeReject:
-				d.report(d.last)
-				d.stopped = true
-				return false
-			}
-			status, reason = d.last.status, reasonDegraded
+	for step, item := range d.lesser(i, status) {
+		d.tel.watch.remade(d.req.items[i], item)
+		d.last = d.sender.send(d.ctx, [][]byte{item})
+		switch {
+		case d.last.outcome == outcomeDelivered:
+			d.tel.degraded(d.ctx, step, 1)
+			d.delivered(i, i+1)
+			return true
+		case d.last.final:
+			d.drop(d.ctx, d.req, i, i+1, reasonUnconfirmed)
+			return true
+		case d.last.outcome != outcomeReject:
+			d.report(d.last)
+			d.stopped = true
+			return false
 		}
+		status, reason = d.last.status, reasonDegraded
 	}
 	if !vouched {
 		d.suspects.refused(d.req.items[i], d.sender.takes.Load(), d.sender.now())
@@ -308,6 +307,38 @@ func (d *delivery) unwanted(i int) bool {
 	d.refusal = status
 	d.drop(d.ctx, d.req, i, i+1, reason)
 	return true
+}
+
+// lesser yields what can be sent in place of item i, which was refused with the status,
+// and why: once without what a firewall may take for an attack, or smaller and smaller.
+func (d *delivery) lesser(i, status int) iter.Seq2[string, []byte] {
+	return func(yield func(string, []byte) bool) {
+		item := d.req.items[i]
+		if status == http.StatusRequestEntityTooLarge {
+			text := string(item)
+			for _, step := range d.sender.spec.Slim {
+				less, ok := step.Apply(text)
+				if text = less; ok && !yield(reasonTooLarge, []byte(text)) {
+					return
+				}
+			}
+			return
+		}
+		if dg, ok := d.sender.enc.(backend.Degrader); ok {
+			if less, ok := dg.Degrade(nil, item); ok {
+				yield(reasonRejected, less)
+			}
+		}
+	}
+}
+
+// degrades reports whether there may be something that can be sent in place of an event.
+func (d *delivery) degrades() bool {
+	if d.status == http.StatusRequestEntityTooLarge {
+		return len(d.sender.spec.Slim) > 0
+	}
+	_, ok := d.sender.enc.(backend.Degrader)
+	return ok && (!isAuth(d.status) || d.taken)
 }
 
 // probe asks with an empty request whether our key is taken, and reports false if
@@ -410,10 +441,7 @@ func (d *delivery) isolate(rest *request) *request {
 // judgeHeld decides about held events as long as one more of them can be decided. If
 // there was nothing else to send, the first of them is tried: it may be taken now.
 func (d *delivery) judgeHeld(try bool) {
-	degrades := false
-	if _, ok := d.sender.enc.(backend.Degrader); ok {
-		degrades = !isAuth(d.status) || d.taken
-	}
+	degrades := d.degrades()
 	var settled []int
 	for again := true; again && !d.stopped && !d.outage; {
 		again = false

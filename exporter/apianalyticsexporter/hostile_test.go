@@ -129,7 +129,7 @@ func hostileSpans() []hostileSpan {
 			for i := range 200 {
 				header(a, fmt.Sprintf("x-%d", i), strings.Repeat("v", 10_000))
 			}
-		}), []string{"dropped too_large"}},
+		}), []string{"cut"}},
 		{"duplicate JSON keys", attrs(func(a pcommon.Map) {
 			a.PutStr("http.request.body.content", `{"a":1,"a":{"b":1,"b":2},"a":[]}`)
 		}), []string{"sent"}},

@@ -32,8 +32,8 @@ type httpTransport struct {
 	wantBody bool
 	client   *http.Client
 	// keep is how many bytes of any answer are kept as its begin.
-	keep int64
-	timeout  time.Duration // of the client, which it is taken from
+	keep    int64
+	timeout time.Duration // of the client, which it is taken from
 }
 
 func newHTTPTransport(endpoint string, e backend.Endpoint, frame payload.Frame) *httpTransport {

@@ -115,10 +115,9 @@ func (t *telemetry) recordsSkipped(ctx context.Context, reason string, n int) {
 	}
 }
 
-func (t *telemetry) truncated(ctx context.Context, n int) {
-	if n > 0 {
-		t.b.ExporterAPIAnalyticsEventsTruncated.Add(ctx, int64(n), t.all)
-	}
+// truncated counts events that were too large, by what had to be given up at last.
+func (t *telemetry) truncated(ctx context.Context, reason string, n int) {
+	t.b.ExporterAPIAnalyticsEventsTruncated.Add(ctx, int64(n), t.reason(reason))
 }
 
 // left counts what a backend says it left out of requests that it took.
@@ -128,8 +127,9 @@ func (t *telemetry) left(ctx context.Context, n int) {
 	}
 }
 
-func (t *telemetry) degraded(ctx context.Context, n int) {
-	t.b.ExporterAPIAnalyticsEventsDegraded.Add(ctx, int64(n), t.all)
+// degraded counts events that were taken with less, by why they were not whole.
+func (t *telemetry) degraded(ctx context.Context, reason string, n int) {
+	t.b.ExporterAPIAnalyticsEventsDegraded.Add(ctx, int64(n), t.reason(reason))
 }
 
 func (t *telemetry) ratesFetched(ctx context.Context, ok bool) {

@@ -63,9 +63,8 @@ func newTranslator(enc backend.Encoder, c choice, requireRedaction bool, tel *te
 
 // tally counts one call.
 type tally struct {
-	translated, truncated, unkeyed, ignored int
-	drops                                   map[string]int
-	skips                                   map[string]int
+	translated, unkeyed, ignored int
+	truncated, drops, skips      map[string]int // by reason
 
 	left string // why the last span is no event
 	look look
@@ -153,8 +152,10 @@ func missingKey(k backend.Keyed) error {
 
 func (t *translator) report(ctx context.Context, n *tally) {
 	t.tel.translated(ctx, n.translated)
-	t.tel.truncated(ctx, n.truncated)
 	t.tel.unkeyed(ctx, n.unkeyed)
+	for reason, k := range n.truncated {
+		t.tel.truncated(ctx, reason, k)
+	}
 	for reason, k := range n.drops {
 		t.tel.dropped(ctx, reason, k)
 	}
@@ -214,9 +215,9 @@ func (t *translator) span(s *scratch, span ptrace.Span, part *fromspan.Part, n *
 		n.leave(&n.drops, string(drop))
 		return
 	}
+	reason := exchange.ShedBodies
 	if len(buf)-start > t.maxItem {
-		var ok bool
-		if buf, ok = t.shrink(buf, start, ex); !ok {
+		if buf, reason = t.shrink(buf, start, ex); reason == "" {
 			s.buf = buf[:start]
 			n.leave(&n.drops, reasonTooLarge)
 			return
@@ -224,7 +225,7 @@ func (t *translator) span(s *scratch, span ptrace.Span, part *fromspan.Part, n *
 		cut = true
 	}
 	if cut || shed {
-		n.truncated++
+		count(&n.truncated, reason)
 	}
 	t.tel.watch.encoded(&n.look, ex, t.enc, buf[start:], cut || shed)
 	s.buf = buf
@@ -239,55 +240,4 @@ func (t *translator) append(dst []byte, ex *exchange.Exchange) ([]byte, bool, ba
 	}
 	dst, drop := t.enc.Append(dst, ex)
 	return dst, false, drop
-}
-
-// shrinkRounds bounds how often an event is encoded again to find the longest
-// bodies that fit.
-const shrinkRounds = 6
-
-// shrink encodes ex again with bodies cut until the event fits, and reports false
-// if it does not even without them. buf holds the event that is too large.
-func (t *translator) shrink(buf []byte, start int, ex *exchange.Exchange) ([]byte, bool) {
-	encode := func(bodyLimit int) (size int, ok bool) {
-		cut := *ex
-		cut.Shrink(bodyLimit)
-		var drop backend.Drop
-		buf, drop = t.enc.Append(buf[:start], &cut)
-		size = len(buf) - start
-		return size, drop == backend.Keep && size <= t.maxItem
-	}
-	full := len(buf) - start
-	rest, ok := encode(0)
-	if !ok {
-		return buf, false
-	}
-	// The first guess takes every byte of a body to be encoded in as many bytes,
-	// with a reserve of a third because a cut body may be encoded otherwise
-	// (base64 instead of JSON); then halve the interval.
-	fits, tooLong := 0, max(len(ex.Request.Body.Data), len(ex.Response.Body.Data))
-	guess := int(float64(tooLong) * float64(t.maxItem-rest) / float64(max(1, full-rest)) * 2 / 3)
-	last := 0
-	for range shrinkRounds {
-		if guess <= fits || guess >= tooLong {
-			guess = fits + (tooLong-fits)/2
-		}
-		if guess == fits {
-			break
-		}
-		last = guess
-		size, ok := encode(guess)
-		if !ok {
-			tooLong = guess
-			continue
-		}
-		if fits = guess; size > t.maxItem*3/4 {
-			break
-		}
-		guess += guess // grow carefully: what comes next may be longer encoded
-	}
-	if last != fits {
-		_, ok = encode(fits)
-		return buf, ok
-	}
-	return buf, true
 }

@@ -133,6 +133,9 @@ type Spec struct {
 	MaxItemBytes int
 	// MaxRequestBytes is the most bytes in one request, uncompressed.
 	MaxRequestBytes int
+	// Slim are the steps by which an item that was refused as too large (413) gets
+	// smaller, each after those before it: bodies, headers, URL.
+	Slim []Slim
 	// MinBackoff is the shortest wait after a retryable answer without
 	// Retry-After; 0 means that the configured backoff decides.
 	MinBackoff time.Duration

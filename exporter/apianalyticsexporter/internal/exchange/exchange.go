@@ -106,6 +106,10 @@ type Exchange struct {
 	// digits that all spans of a sampling decision share; empty if there is none.
 	Randomness string
 
+	// Shed is what was given up because the event was too large, see ShedBodies and the
+	// others; bodies that were only cut do not count.
+	Shed []string
+
 	// RedactionPolicy is the stamp of the redaction processor; empty if the
 	// span was not redacted.
 	RedactionPolicy string

@@ -103,7 +103,7 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	var err, errs error
 	builder.ExporterAPIAnalyticsEventsDegraded, err = builder.meter.Int64Counter(
 		"otelcol_exporter_api_analytics_events_degraded",
-		metric.WithDescription("Events that the backend refused for their content and took without bodies and query. [Alpha]"),
+		metric.WithDescription("Events that the backend refused for their content (reason rejected) or for their size (too_large), and took with less. [Alpha]"),
 		metric.WithUnit("{event}"),
 	)
 	errs = errors.Join(errs, err)
@@ -139,7 +139,7 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	errs = errors.Join(errs, err)
 	builder.ExporterAPIAnalyticsEventsTruncated, err = builder.meter.Int64Counter(
 		"otelcol_exporter_api_analytics_events_truncated",
-		metric.WithDescription("Events whose bodies were cut to fit max_body_size or max_event_size. [Alpha]"),
+		metric.WithDescription("Events that were cut to fit max_body_size or max_event_size, by what had to be given up at last (bodies, headers, url, metadata, fields). [Alpha]"),
 		metric.WithUnit("{event}"),
 	)
 	errs = errors.Join(errs, err)

@@ -24,7 +24,7 @@ func NewSettings(tt *componenttest.Telemetry) exporter.Settings {
 func AssertEqualExporterAPIAnalyticsEventsDegraded(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_exporter_api_analytics_events_degraded",
-		Description: "Events that the backend refused for their content and took without bodies and query. [Alpha]",
+		Description: "Events that the backend refused for their content (reason rejected) or for their size (too_large), and took with less. [Alpha]",
 		Unit:        "{event}",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,
@@ -120,7 +120,7 @@ func AssertEqualExporterAPIAnalyticsEventsTranslated(t *testing.T, tt *component
 func AssertEqualExporterAPIAnalyticsEventsTruncated(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_exporter_api_analytics_events_truncated",
-		Description: "Events whose bodies were cut to fit max_body_size or max_event_size. [Alpha]",
+		Description: "Events that were cut to fit max_body_size or max_event_size, by what had to be given up at last (bodies, headers, url, metadata, fields). [Alpha]",
 		Unit:        "{event}",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,

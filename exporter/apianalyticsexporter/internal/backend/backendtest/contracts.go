@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend"
+	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/exchange"
 )
 
 // garbage are answers that hold nothing of use.
@@ -26,6 +27,7 @@ func (s *suite) contracts(t *testing.T) {
 	if d, ok := enc.(backend.Degrader); ok {
 		s.degrades(t, enc, d)
 	}
+	s.slims(t, enc)
 	if p, ok := enc.(backend.NoAnswerPolicy); ok {
 		if !p.RetryNoAnswer(backend.NotSent) {
 			t.Error("a request that never left us is given up")
@@ -57,6 +59,53 @@ func (s *suite) contracts(t *testing.T) {
 				if rate := rates.Rate(s.cases[name]); !(rate >= 0 && rate <= 100) {
 					t.Errorf("%s: rate %v after %.20q", name, rate, body)
 				}
+			}
+		}
+	}
+}
+
+// slims: each step of what is done to an item that is too large leaves an item that is
+// smaller, and the last little.
+func (s *suite) slims(t *testing.T, enc backend.Encoder) {
+	t.Helper()
+	const little = 8 << 10
+	for _, name := range s.names {
+		for _, junk := range []string{"", strings.Repeat("j", 12<<10)} {
+			ex := *s.cases[name]
+			ex.Path += junk
+			ex.Query = "a=" + junk
+			ex.Request.Headers = append(ex.Request.Headers[:len(ex.Request.Headers):len(ex.Request.Headers)], exchange.Header{Name: "x-junk", Values: []string{junk}})
+			ex.Request.Body.Data += junk
+			item, drop := enc.Append(nil, &ex)
+			if drop != backend.Keep {
+				continue
+			}
+			text := string(item)
+			for i, step := range enc.Spec().Slim {
+				less, ok := step.Apply(text)
+				if !ok {
+					if less != text {
+						t.Errorf("%s: step %d changed what it could not make smaller", name, i)
+					}
+					continue
+				}
+				text = less
+				for _, p := range s.vendor.Check([]byte(text)) {
+					t.Errorf("%s: after step %d: %s", name, i, p)
+				}
+				if _, again := step.Apply(text); again {
+					t.Errorf("%s: step %d can be done twice", name, i)
+				}
+			}
+			if junk != "" && len(enc.Spec().Slim) > 0 && len(text) > little {
+				t.Errorf("%s: %d bytes are left of %d", name, len(text), len(item))
+			}
+		}
+	}
+	for _, body := range garbage {
+		for _, step := range enc.Spec().Slim {
+			if out, ok := step.Apply(body); ok || out != body {
+				t.Errorf("%.20q got smaller, and is no item", body)
 			}
 		}
 	}

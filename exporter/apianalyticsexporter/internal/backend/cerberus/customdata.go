@@ -45,7 +45,7 @@ func (s *scratch) appendCustomData(dst []byte, ex *exchange.Exchange, c *content
 	if c.metrics != "" && c.metrics[0] == '{' {
 		dst = s.appendMetrics(dst, start, ex, c.metrics)
 	}
-	if c.dropped {
+	if c.dropped || len(ex.Shed) > 0 {
 		if len(dst) > start {
 			dst = append(dst, ',')
 		}

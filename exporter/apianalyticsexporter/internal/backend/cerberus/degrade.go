@@ -6,6 +6,8 @@ package cerberus
 import (
 	"encoding/json"
 	"strings"
+
+	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend"
 )
 
 // Degrade implements [backend.Degrader]: it takes away the bodies and the query,
@@ -78,4 +80,14 @@ func appendFlagged(dst []byte, object string) []byte {
 		dst = append(dst, ',')
 	}
 	return append(dst, flag...)
+}
+
+// slim makes an encoded event smaller.
+var slim = []backend.Slim{
+	{
+		{Path: "body", Value: "null"}, {Path: "response_body", Value: "null"},
+		{Path: "custom_data", Value: `"` + droppedOversize + `":true`, Mark: true},
+	},
+	{{Path: "headers", Value: "null"}},
+	{{Path: "query_params", Value: "null"}, {Path: "endpoint", Longest: 1024}, {Path: "custom_data", Value: `{"` + droppedOversize + `":true}`}},
 }

@@ -182,6 +182,7 @@ func (e *Encoder) Spec() backend.Spec {
 		Suffix:          "]}",
 		MaxItems:        e.config.MaxBatchEvents,
 		MaxItemBytes:    maxItemBytes,
+		Slim:            slim,
 		MaxRequestBytes: maxRequestBytes,
 		EmptyProbe:      true,
 	}

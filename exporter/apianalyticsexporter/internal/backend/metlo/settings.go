@@ -160,6 +160,7 @@ func (e *Encoder) Spec() backend.Spec {
 		Suffix:          "]",
 		MaxItems:        maxItems,
 		MaxItemBytes:    maxItemBytes,
+		Slim:            slim,
 		MaxRequestBytes: maxRequestBytes,
 	}
 	if e.settings.Single {
@@ -197,3 +198,13 @@ func (e *Encoder) Classify(status int) backend.Class {
 
 // RetryNoAnswer implements [backend.NoAnswerPolicy].
 func (e *Encoder) RetryNoAnswer(loss backend.Loss) bool { return loss == backend.NotSent }
+
+// slim makes an encoded trace smaller. What was encrypted loses its nonce, too.
+var slim = []backend.Slim{
+	{
+		{Path: "request.body", Value: `""`}, {Path: "response.body", Value: `""`},
+		{Path: "encryption.generatedIvs.reqBody"}, {Path: "encryption.generatedIvs.resBody"},
+	},
+	{{Path: "request.headers", Value: "[]"}, {Path: "response.headers", Value: "[]"}},
+	{{Path: "request.url.parameters", Value: "[]"}, {Path: "request.url.path", Longest: 1024}},
+}

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend"
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/wire"
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/exchange"
 )
@@ -152,6 +153,9 @@ func appendOwn(dst []byte, ex *exchange.Exchange, queryCut bool) []byte {
 	dst = appendFlag(dst, `,"request_body_incomplete":true`, ex.Request.Body.Incomplete)
 	dst = appendFlag(dst, `,"response_body_truncated":true`, ex.Response.Body.Truncated)
 	dst = appendFlag(dst, `,"response_body_incomplete":true`, ex.Response.Body.Incomplete)
+	for _, what := range ex.Shed {
+		dst = append(append(append(dst, `,"shed_`...), what...), `":true`...)
+	}
 	dst = appendText(dst, `,"redaction_policy":`, ex.RedactionPolicy)
 	if ex.RedactionCount > 0 {
 		dst = append(dst, `,"redaction_count":`...)
@@ -165,4 +169,18 @@ func appendFlag(dst []byte, member string, set bool) []byte {
 		return append(dst, member...)
 	}
 	return dst
+}
+
+// slim makes an encoded event smaller.
+var slim = []backend.Slim{
+	{
+		{Path: "request.body"}, {Path: "request.transfer_encoding"},
+		{Path: "response.body"}, {Path: "response.transfer_encoding"},
+		{Path: "metadata." + ownMetadata, Value: `"shed_bodies":true`, Mark: true},
+	},
+	{
+		{Path: "request.headers", Value: "{}"}, {Path: "response.headers", Value: "{}"},
+		{Path: "metadata." + ownMetadata, Value: `"shed_headers":true`, Mark: true},
+	},
+	{{Path: "request.uri", Longest: 1024}, {Path: "metadata"}},
 }

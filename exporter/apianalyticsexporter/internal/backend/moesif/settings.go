@@ -97,6 +97,7 @@ func (e *Encoder) Spec() backend.Spec {
 		Suffix:          "]",
 		MaxItems:        maxItems,
 		MaxItemBytes:    maxItemBytes,
+		Slim:            slim,
 		MaxRequestBytes: maxRequestBytes,
 	}
 }

@@ -170,6 +170,7 @@ func (e *Encoder) Spec() backend.Spec {
 		Suffix:          "]",
 		MaxItems:        maxItems,
 		MaxItemBytes:    maxItemBytes,
+		Slim:            slim,
 		MaxRequestBytes: maxRequestBytes,
 		MinBackoff:      minBackoff,
 	}
@@ -253,4 +254,21 @@ func containsWords(words, want []string) bool {
 		}
 	}
 	return false
+}
+
+// slim makes an encoded event smaller.
+var slim = []backend.Slim{
+	{
+		{Path: "request.log.entries.[].request.postData"},
+		{Path: "request.log.entries.[].response.content.text", Value: `""`},
+	},
+	{
+		{Path: "request.log.entries.[].request.headers", Value: "[]"},
+		{Path: "request.log.entries.[].response.headers", Value: "[]"},
+	},
+	{
+		{Path: "request.log.entries.[].request.url", Longest: 1024},
+		{Path: "request.log.entries.[].request.queryString", Value: "[]"},
+		{Path: "request.log.entries.[].pageref", Longest: 1024},
+	},
 }

@@ -79,6 +79,9 @@ func appendContext(dst []byte, ex *exchange.Exchange) []byte {
 	dst = append(dst, `,"weight":`...)
 	dst = strconv.AppendInt(dst, max(ex.Weight, 1), 10)
 	dst = appendMetadata(dst, ex)
+	for _, what := range ex.Shed {
+		dst = append(append(append(dst, `,"shed_`...), what...), `":true`...)
+	}
 
 	dst, mark = open(dst, `,"service":`)
 	dst = appendText(dst, `,"name":`, ex.ServiceName)

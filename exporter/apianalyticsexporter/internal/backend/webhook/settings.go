@@ -89,12 +89,14 @@ func (c *Config) NewEncoder(b backend.Build) (backend.Encoder, error) {
 		Suffix:          "\n",
 		MaxItems:        maxItems,
 		MaxItemBytes:    maxItemBytes,
+		Slim:            slim,
 		MaxRequestBytes: maxRequestBytes,
 	}
 	if e.har {
 		e.spec.ContentType = "application/json"
 		e.spec.Prefix = `{"log":{"version":"1.2","creator":{"name":"apispan","version":` +
 			string(wire.AppendString(nil, cmp.Or(b.Version, "0.0.0"))) + `},"entries":[`
+		e.spec.Slim = slimHAR
 		e.spec.Separator = ","
 		e.spec.Suffix = "]}}"
 	}
@@ -115,3 +117,33 @@ func (e *Encoder) SetHeader(h http.Header) {
 
 // Classify implements [backend.Encoder].
 func (e *Encoder) Classify(status int) backend.Class { return backend.ClassifyHTTP(status) }
+
+// slim and slimHAR make an encoded event smaller.
+var (
+	slim = []backend.Slim{
+		{{Path: "request.body"}, {Path: "response.body"}, {Value: `"shed_bodies":true`, Mark: true}},
+		{
+			{Path: "request.headers", Value: "{}"}, {Path: "response.headers", Value: "{}"},
+			{Value: `"shed_headers":true`, Mark: true},
+		},
+		{
+			{Path: "url", Longest: 1024}, {Path: "route", Longest: 1024}, {Path: "trace.span_name", Longest: 1024},
+			{Path: "metadata"}, {Value: `"shed_url":true`, Mark: true},
+		},
+	}
+	slimHAR = []backend.Slim{
+		{
+			{Path: "request.postData"}, {Path: "response.content.text"}, {Path: "response.content.encoding"},
+			{Path: "_apispan", Value: `"shed_bodies":true`, Mark: true},
+		},
+		{
+			{Path: "request.headers", Value: "[]"}, {Path: "response.headers", Value: "[]"},
+			{Path: "_apispan", Value: `"shed_headers":true`, Mark: true},
+		},
+		{
+			{Path: "request.url", Longest: 1024}, {Path: "request.queryString", Value: "[]"},
+			{Path: "_apispan.route", Longest: 1024}, {Path: "_apispan.trace.span_name", Longest: 1024},
+			{Path: "_apispan.metadata"}, {Path: "_apispan", Value: `"shed_url":true`, Mark: true},
+		},
+	}
+)
