@@ -6,10 +6,9 @@ package cerberus
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/coder/websocket"
@@ -21,8 +20,16 @@ const (
 	// ackTimeout is how long the vendor's client waits for one frame after each
 	// event. The client's timeout may be shorter.
 	ackTimeout = 5 * time.Second
-	// MaxAckBytes bounds a frame of the server's; its content is not read.
-	MaxAckBytes = 64 << 10
+	// MaxAckBytes bounds a frame of the server's; a frame that is longer than
+	// maxVerdictBytes is not looked into.
+	MaxAckBytes     = 64 << 10
+	maxVerdictBytes = 4 << 10
+	// A server may say more than one frame for an event, or something unasked: a frame
+	// that comes late would be taken for the acknowledgement of the next event. So a
+	// ping, whose answer comes behind them, goes between two events until a connection
+	// had none for proofs events, and always if there ever was one.
+	proofs       = 3
+	fenceTimeout = time.Second
 	// A connection that is not used is pinged, so that one which died without a
 	// word does not cost the next event its first attempt.
 	pingInterval = 30 * time.Second
@@ -45,6 +52,8 @@ type WebSocket struct {
 	AckTimeout, PingInterval, CloseTimeout time.Duration
 
 	slots chan struct{} // one for each connection in use
+
+	chatty atomic.Bool // there were frames that acknowledge nothing
 
 	mu   sync.Mutex
 	idle []*wsConn // the last used one is used first
@@ -130,19 +139,23 @@ func (t *WebSocket) Send(ctx context.Context, items [][]byte, p backend.Patience
 }
 
 // sendOne sends one frame. If a kept connection turns out to be closed, a new one
-// is tried at once.
+// is tried at once, and only once: the event may be why.
 func (t *WebSocket) sendOne(ctx context.Context, frame []byte, p backend.Patience) backend.Reply {
-	for {
-		c, kept, refusal := t.conn(ctx)
+	for fresh := false; ; fresh = true {
+		c, kept, refusal := t.conn(ctx, fresh)
 		if c == nil {
 			return refusal
 		}
 		within, cancel := p.Within(ctx, t.AckTimeout)
-		err := c.exchange(within, frame)
+		answer, err := c.exchange(within, frame)
 		cancel()
 		if err == nil {
-			t.keep(c)
-			return backend.Reply{Status: http.StatusOK}
+			if t.fence(ctx, c) {
+				t.keep(c)
+			} else {
+				c.cancel()
+			}
+			return backend.Reply{Status: verdict(answer)}
 		}
 		if errors.Is(err, errConnClosed) {
 			c.lastWords()
@@ -160,28 +173,29 @@ func (t *WebSocket) sendOne(ctx context.Context, frame []byte, p backend.Patienc
 	}
 }
 
-// closeStatus translates the code with which a server closed a connection (RFC 6455
-// section 7.4.1) to the HTTP status of the same meaning; 0 if it says nothing about
-// the event.
-func closeStatus(err error) int {
-	switch websocket.CloseStatus(err) {
-	case websocket.StatusMessageTooBig:
-		return http.StatusRequestEntityTooLarge
-	case websocket.StatusInvalidFramePayloadData, websocket.StatusUnsupportedData:
-		return http.StatusUnprocessableEntity
-	case websocket.StatusPolicyViolation:
-		return http.StatusForbidden
-	case websocket.StatusTryAgainLater:
-		return http.StatusServiceUnavailable
+// fence makes sure that what the server has said so far is not taken for the
+// acknowledgement of the next event. It reports false if it cannot.
+func (t *WebSocket) fence(ctx context.Context, c *wsConn) bool {
+	if c.clean >= proofs && !t.chatty.Load() {
+		return true
 	}
-	return 0
+	ctx, cancel := context.WithTimeout(ctx, fenceTimeout)
+	defer cancel()
+	if c.ws.Ping(ctx) != nil {
+		return false
+	}
+	c.clean++
+	if c.drain() {
+		t.chatty.Store(true)
+	}
+	return true
 }
 
 // conn returns a connection, and whether it was kept from before, or the reply of
 // the handshake that failed.
-func (t *WebSocket) conn(ctx context.Context) (c *wsConn, kept bool, refusal backend.Reply) {
+func (t *WebSocket) conn(ctx context.Context, fresh bool) (c *wsConn, kept bool, refusal backend.Reply) {
 	t.mu.Lock()
-	for n := len(t.idle); n > 0 && c == nil; n = len(t.idle) {
+	for n := len(t.idle); n > 0 && c == nil && !fresh; n = len(t.idle) {
 		c, t.idle = t.idle[n-1], t.idle[:n-1]
 		if c.closed() {
 			c = nil
@@ -201,7 +215,9 @@ func (t *WebSocket) conn(ctx context.Context) (c *wsConn, kept bool, refusal bac
 		}
 		return nil, false, backend.Reply{Err: err, Loss: backend.NotSent}
 	}
-	return t.open(ws), false, backend.Reply{}
+	c = t.open(ws)
+	t.fence(ctx, c) // a server may greet
+	return c, false, backend.Reply{}
 }
 
 // open makes a connection of ws and lets its goroutines run.
@@ -209,7 +225,7 @@ func (t *WebSocket) open(ws *websocket.Conn) *wsConn {
 	ws.SetReadLimit(MaxAckBytes)
 	// The context of a read is the connection's life.
 	ctx, cancel := context.WithCancel(context.Background())
-	c := &wsConn{ws: ws, cancel: cancel, acks: make(chan struct{}, 1), dead: make(chan struct{})}
+	c := &wsConn{ws: ws, cancel: cancel, acks: make(chan []byte, 1), dead: make(chan struct{})}
 	t.mu.Lock()
 	t.all[c] = struct{}{}
 	t.mu.Unlock()
@@ -235,106 +251,5 @@ func (t *WebSocket) keep(c *wsConn) {
 	defer t.mu.Unlock()
 	if !c.closed() {
 		t.idle = append(t.idle, c)
-	}
-}
-
-// wsConn is one connection. One sender uses it at a time.
-type wsConn struct {
-	ws     *websocket.Conn
-	cancel context.CancelFunc // closes the connection without a handshake
-	acks   chan struct{}
-	dead   chan struct{} // closed when nothing can be read any more
-	err    error         // why; set before dead is closed
-}
-
-func (c *wsConn) closed() bool {
-	select {
-	case <-c.dead:
-		return true
-	default:
-		return false
-	}
-}
-
-// read takes every frame for an acknowledgement and looks into none.
-func (c *wsConn) read(ctx context.Context) {
-	defer close(c.dead)
-	defer c.cancel()
-	for {
-		_, r, err := c.ws.Reader(ctx)
-		if err == nil {
-			_, err = io.Copy(io.Discard, r)
-		}
-		if err != nil {
-			c.err = err
-			_ = c.ws.CloseNow()
-			return
-		}
-		select {
-		case c.acks <- struct{}{}:
-		default: // nobody waits for a second one
-		}
-	}
-}
-
-func (c *wsConn) ping(ctx context.Context, interval time.Duration) {
-	ticker := time.NewTicker(interval)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		}
-		pong, cancel := context.WithTimeout(ctx, pingTimeout)
-		err := c.ws.Ping(pong)
-		cancel()
-		if err != nil {
-			c.cancel()
-			return
-		}
-	}
-}
-
-// lastWords waits a little for the reason that a server gives before it closes: what
-// is written to it may fail before that is read.
-func (c *wsConn) lastWords() {
-	timer := time.NewTimer(100 * time.Millisecond)
-	defer timer.Stop()
-	select {
-	case <-c.dead:
-	case <-timer.C:
-	}
-}
-
-// errConnClosed says that a connection ended before the acknowledgement.
-var errConnClosed = fmt.Errorf("connection closed: %w", io.ErrUnexpectedEOF)
-
-// exchange sends a frame and waits for the acknowledgement. After an error the
-// connection cannot be used: an acknowledgement that comes late would be taken for
-// that of the next event.
-func (c *wsConn) exchange(ctx context.Context, frame []byte) error {
-	select {
-	case <-c.acks: // came unasked
-	default:
-	}
-	if err := c.ws.Write(ctx, websocket.MessageText, frame); err != nil {
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		return errConnClosed
-	}
-	select {
-	case <-c.acks:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-c.dead:
-		select {
-		case <-c.acks: // the last it said
-			return nil
-		default:
-			return errConnClosed
-		}
 	}
 }
