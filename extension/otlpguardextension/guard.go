@@ -22,8 +22,12 @@ import (
 	"go.opentelemetry.io/otel/metric"
 	"go.uber.org/zap"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/encoding"
 	"google.golang.org/grpc/mem"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/apispan/apispan/extension/otlpguardextension/internal/metadata"
 )
@@ -40,6 +44,7 @@ type guard struct {
 	logger    *zap.Logger
 	telemetry *metadata.TelemetryBuilder
 	logged    atomic.Int64 // Unix nanoseconds
+	toldKept  atomic.Int64 // 〃
 }
 
 var (
@@ -97,13 +102,28 @@ func (g *guard) GetHTTPHandler(context.Context) (extensionmiddleware.WrapHTTPHan
 			}
 			why := g.limits.http(r, b)
 			if why != fine {
-				http.Error(w, g.refused(r.Context(), why).Error(), http.StatusBadRequest)
+				refuse(w, r, g.refused(r.Context(), why))
 				return
 			}
 			r.Body = body{bytes.NewReader(b), r.Body}
 			next.ServeHTTP(w, r)
 		}), nil
 	}, nil
+}
+
+// refuse answers as OTLP has it: 400 with a Status in the encoding of the request.
+func refuse(w http.ResponseWriter, r *http.Request, why error) {
+	kind, encode := "application/x-protobuf", proto.Marshal
+	if strings.Contains(r.Header.Get("Content-Type"), "json") {
+		kind, encode = "application/json", protojson.Marshal
+	}
+	answer, err := encode(status.New(codes.InvalidArgument, why.Error()).Proto())
+	if err != nil {
+		answer = nil
+	}
+	w.Header().Set("Content-Type", kind)
+	w.WriteHeader(http.StatusBadRequest)
+	_, _ = w.Write(answer)
 }
 
 // http scans the body of a request by its content type, as the receiver reads it.

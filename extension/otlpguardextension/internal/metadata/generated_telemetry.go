@@ -26,6 +26,7 @@ type TelemetryBuilder struct {
 	meter                    metric.Meter
 	mu                       sync.Mutex
 	registrations            []metric.Registration
+	OtlpGuardKeptRequests    metric.Int64Counter
 	OtlpGuardRefusedRequests metric.Int64Counter
 }
 
@@ -58,6 +59,12 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	}
 	builder.meter = Meter(settings)
 	var err, errs error
+	builder.OtlpGuardKeptRequests, err = builder.meter.Int64Counter(
+		"otelcol_otlp_guard_kept_requests",
+		metric.WithDescription("Requests that the next hop refused for reasons that are not in the data, and that the exporter keeps and repeats. [Development]"),
+		metric.WithUnit("{requests}"),
+	)
+	errs = errors.Join(errs, err)
 	builder.OtlpGuardRefusedRequests, err = builder.meter.Int64Counter(
 		"otelcol_otlp_guard_refused_requests",
 		metric.WithDescription("Requests that were refused before they were decoded. [Development]"),
