@@ -146,7 +146,7 @@ func TestUnderLoad(t *testing.T) {
 	s := &changing{}
 	s.current.Store(deny)
 	served := atomic.Int64{}
-	srv := httptest.NewServer(Handler(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { served.Add(1) }), s, WithMode(Enforce)))
+	srv := httptest.NewServer(Handler(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { served.Add(1) }), s, WithMode(Enforce), patient))
 	defer srv.Close()
 	srv.Client().Transport.(*http.Transport).MaxIdleConnsPerHost = 8
 	done := make(chan struct{})

@@ -7,43 +7,24 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
+	"io"
 	"net/http"
-	"os"
-	"sync"
+	"strings"
 	"sync/atomic"
 	"time"
 
 	"go.opentelemetry.io/otel"
 
-	"github.com/apispan/apispan/internal/confkeys"
-)
-
-// Intervals of sources.
-const (
-	// DefaultInterval is how often a vendor is asked, a tenth more or less.
-	DefaultInterval = time.Minute
-	fileInterval    = 2 * time.Second
-	firstBackoff    = time.Second
-	requestTimeout  = 30 * time.Second
+	"github.com/apispan/apispan/internal/guardrules"
+	"github.com/apispan/apispan/internal/rulefetch"
 )
 
 // Polled is a Source that asks again and again. The last good rules stay in force while
 // there is no answer, or one that cannot be read.
 type Polled struct {
-	cfg     sourceConfig
 	current atomic.Pointer[Rules]
-	good    atomic.Int64 // when they were confirmed, Unix nanoseconds; 0 is never
-	wake    chan struct{}
-	first   chan struct{} // closed after the first attempt
-	stop    context.CancelFunc
-	done    sync.WaitGroup
-}
-
-// fetched is what came of asking once.
-type fetched struct {
-	rules *Rules        // nil: they are as they were
-	wait  time.Duration // until the next time; 0 is the interval
+	loop    *rulefetch.Loop
+	said    string // about rules that are left out
 }
 
 type sourceConfig struct {
@@ -52,7 +33,7 @@ type sourceConfig struct {
 	client   *http.Client
 	interval time.Duration
 	report   func(error)
-	paused   func() time.Duration // instead of the interval with jitter; tests
+	paused   func() time.Duration // instead of the interval; tests
 }
 
 // SourceOption changes a source.
@@ -77,8 +58,8 @@ func WithInterval(d time.Duration) SourceOption { return func(c *sourceConfig) {
 // default otel.Handle. Errors hold no key and nothing of an answer but ids of rules.
 func WithReport(f func(error)) SourceOption { return func(c *sourceConfig) { c.report = f } }
 
-func configure(opts []SourceOption, base string, interval time.Duration) (sourceConfig, error) {
-	c := sourceConfig{base: base, interval: interval, report: otel.Handle, client: &http.Client{}}
+func configure(opts []SourceOption, interval time.Duration) (sourceConfig, error) {
+	c := sourceConfig{interval: interval, report: otel.Handle, client: &http.Client{}}
 	for _, o := range opts {
 		if o != nil {
 			o(&c)
@@ -90,28 +71,35 @@ func configure(opts []SourceOption, base string, interval time.Duration) (source
 	case c.client == nil || c.report == nil:
 		return c, errors.New("guard: WithClient or WithReport got nil: leave the option out for the default")
 	}
-	client := *c.client
-	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	c.client = &client
 	return c, nil
 }
 
-// checkURL says what is wrong with where a source is, and with sending a secret there.
-func checkURL(what, url string, secret bool) error {
-	if err := (confkeys.URL{Example: "https://rules.example.com", Whole: true}).Check(url); err != nil {
-		return fmt.Errorf("guard: %s: the URL %w", what, err)
+// poll starts to ask. fetch returns nil if the rules are as they were.
+func poll(c *sourceConfig, what string, have *Rules, fetch func(context.Context) (*Rules, time.Duration, error)) *Polled {
+	p := &Polled{}
+	if have != nil {
+		p.use(c, have)
 	}
-	if secret && confkeys.ClearText(url) {
-		return fmt.Errorf("guard: %s: the URL begins with http://, so the key would be sent in clear: write https://", what)
-	}
-	return nil
+	p.loop = rulefetch.Start(func(ctx context.Context) (time.Duration, error) {
+		r, wait, err := fetch(ctx)
+		if err == nil && r != nil {
+			p.use(c, r)
+		}
+		return wait, err
+	}, c.interval, func(err error) { c.report(fmt.Errorf("guard: %s %w", what, err)) }, c.paused)
+	return p
 }
 
-func start(cfg sourceConfig, fetch func(context.Context) (fetched, error)) *Polled {
-	ctx, stop := context.WithCancel(context.Background())
-	p := &Polled{cfg: cfg, wake: make(chan struct{}, 1), first: make(chan struct{}), stop: stop}
-	p.done.Go(func() { p.run(ctx, fetch) })
-	return p
+func (p *Polled) use(c *sourceConfig, r *Rules) {
+	p.current.Store(r)
+	said := ""
+	if len(r.problems) > 0 {
+		said = errors.Join(r.problems...).Error()
+		if said != p.said {
+			c.report(fmt.Errorf("guard: rules are left out: %s", said))
+		}
+	}
+	p.said = said
 }
 
 // Rules is that of Source.
@@ -119,21 +107,14 @@ func (p *Polled) Rules() *Rules { return p.current.Load() }
 
 // Age is how long ago the rules were confirmed by their source; since the start if they
 // never were.
-func (p *Polled) Age() time.Duration {
-	if at := p.good.Load(); at != 0 {
-		return time.Since(time.Unix(0, at))
-	}
-	return 0
-}
+func (p *Polled) Age() time.Duration { return p.loop.Age() }
 
 // Wait waits until the source was asked for the first time, 30 seconds at most, or for
 // ctx: who wants to serve with rules from the first request on calls it before serving. It
 // returns nil if there are rules.
 func (p *Polled) Wait(ctx context.Context) error {
-	select {
-	case <-p.first:
-	case <-ctx.Done():
-		return ctx.Err()
+	if err := p.loop.Wait(ctx); err != nil {
+		return err
 	}
 	if p.Rules() == nil {
 		return errors.New("guard: there are no rules yet: the source has not answered, or not with rules")
@@ -142,167 +123,109 @@ func (p *Polled) Wait(ctx context.Context) error {
 }
 
 // Refresh makes the source ask soon, instead of at its interval.
-func (p *Polled) Refresh() {
-	select {
-	case p.wake <- struct{}{}:
-	default:
-	}
-}
+func (p *Polled) Refresh() { p.loop.Refresh() }
 
 // Close ends asking. The rules stay in force. It may be called more than once.
 func (p *Polled) Close() error {
-	p.stop()
-	p.done.Wait()
+	p.loop.Close()
 	return nil
 }
 
-func (p *Polled) run(ctx context.Context, fetch func(context.Context) (fetched, error)) {
-	timer := time.NewTimer(0)
-	defer timer.Stop()
-	backoff, first, said := firstBackoff, true, ""
-	say := func(err error) {
-		if s := err.Error(); s != said {
-			said = s
-			p.cfg.report(err)
-		}
-	}
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-p.wake:
-		case <-timer.C:
-		}
-		got, err := safely(ctx, fetch)
-		if ctx.Err() != nil {
-			return
-		}
-		wait := got.wait
-		switch {
-		case err != nil:
-			say(err)
-			wait = max(wait, min(backoff, p.cfg.interval))
-			backoff = min(2*backoff, p.cfg.interval)
-		default:
-			backoff = firstBackoff
-			p.good.Store(time.Now().UnixNano())
-			if got.rules != nil {
-				p.current.Store(got.rules)
-				said = ""
-				if len(got.rules.problems) > 0 {
-					say(fmt.Errorf("guard: rules are left out: %w", errors.Join(got.rules.problems...)))
-				}
-			}
-			if wait == 0 {
-				wait = p.pause()
-			}
-		}
-		if first {
-			close(p.first)
-			first = false
-		}
-		timer.Reset(wait)
-	}
+// Moesif is a Source that asks Moesif itself: GET /v1/rules and /v1/config. In a service
+// prefer HTTP and the Collector's api_policy, which asks once for all services and keeps
+// the key.
+//
+// Source: https://www.moesif.com/docs/api#get-governance-rules
+func Moesif(applicationID string, opts ...SourceOption) (*Polled, error) {
+	return vendor(rulefetch.Moesif, applicationID, opts)
 }
 
-func (p *Polled) pause() time.Duration {
-	if p.cfg.paused != nil {
-		return p.cfg.paused()
-	}
-	d := p.cfg.interval
-	return d - d/10 + rand.N(d/5+1) //nolint:gosec // spreads requests
+// Metlo is a Source that asks Metlo's backend: GET /api/v1/agent-config. The open backend
+// has no rules that block; they come with Metlo's commercial one.
+func Metlo(apiKey string, opts ...SourceOption) (*Polled, error) {
+	return vendor(rulefetch.Metlo, apiKey, opts)
 }
 
-func safely(ctx context.Context, fetch func(context.Context) (fetched, error)) (got fetched, err error) {
-	defer func() {
-		if recover() != nil {
-			got, err = fetched{}, errors.New("guard: reading the rules failed")
-		}
-	}()
-	return fetch(ctx)
-}
-
-// File is a Source of files in the vendors' formats (see Parse), which are read again when
-// they change. The error is about the options, or about files that cannot be read now.
-func File(paths []string, opts ...SourceOption) (*Polled, error) {
-	cfg, err := configure(opts, "", fileInterval)
+func vendor(v rulefetch.Vendor, key string, opts []SourceOption) (*Polled, error) {
+	c, err := configure(opts, rulefetch.DefaultInterval)
 	if err != nil {
 		return nil, err
 	}
-	if len(paths) == 0 {
-		return nil, errors.New("guard: File: no file is named; write for example File([]string{\"rules.json\"})")
+	asker, err := rulefetch.NewAsker(v, c.base, key, c.client)
+	if err != nil {
+		return nil, fmt.Errorf("guard: %s: %w", v.Name, err)
 	}
-	rules, seen, err := readFiles(paths)
+	return poll(&c, v.Name, nil, func(ctx context.Context) (*Rules, time.Duration, error) {
+		b := guardrules.NewBuilder()
+		changed, done, wait, err := asker.Ask(ctx, func(_ string, body io.Reader) error { return b.Read(body) })
+		if err != nil || !changed {
+			return nil, wait, err
+		}
+		r, err := build(b)
+		if err != nil {
+			return nil, 0, fmt.Errorf("answers with what has no rules: %w", err)
+		}
+		done()
+		return r, 0, nil
+	}), nil
+}
+
+// HTTP is a Source of a service that hands out rules, as the Collector's extension
+// api_policy does: GET url, with If-None-Match and Prefer: wait (RFC 7240), so that new
+// rules are there at once. A server that does not wait is asked at the interval.
+func HTTP(url string, opts ...SourceOption) (*Polled, error) {
+	c, err := configure(opts, rulefetch.DefaultInterval)
 	if err != nil {
 		return nil, err
 	}
-	once := rules
-	return start(cfg, func(context.Context) (fetched, error) {
-		if once != nil {
-			got := fetched{rules: once}
-			once = nil
-			return got, nil
-		}
-		if now, err := stamps(paths); err != nil || same(now, seen) {
-			return fetched{}, err
-		}
-		rules, now, err := readFiles(paths)
-		if err != nil {
-			return fetched{}, err
-		}
-		seen = now
-		return fetched{rules: rules}, nil
-	}).loaded(rules), nil
-}
-
-// loaded sets the rules that are there from the begin.
-func (p *Polled) loaded(r *Rules) *Polled {
-	p.current.CompareAndSwap(nil, r)
-	return p
-}
-
-type stamp struct {
-	size int64
-	time time.Time
-}
-
-func stamps(paths []string) ([]stamp, error) {
-	out := make([]stamp, len(paths))
-	for i, path := range paths {
-		f, err := os.Stat(path)
-		if err != nil {
-			return nil, fmt.Errorf("guard: File: %w", err)
-		}
-		out[i] = stamp{f.Size(), f.ModTime()}
+	if err := rulefetch.CheckURL(url, c.bearer != ""); err != nil {
+		return nil, fmt.Errorf("guard: HTTP: the URL %w", err)
 	}
-	return out, nil
-}
-
-func same(a, b []stamp) bool {
-	for i := range a {
-		if a[i].size != b[i].size || !a[i].time.Equal(b[i].time) {
-			return false
-		}
+	client := rulefetch.NoRedirects(c.client)
+	base := http.Header{"Accept": {"application/json"}}
+	if c.bearer != "" {
+		base["Authorization"] = []string{"Bearer " + c.bearer}
 	}
-	return len(a) == len(b)
+	etag := ""
+	return poll(&c, "HTTP", nil, func(ctx context.Context) (_ *Rules, wait time.Duration, err error) {
+		header := base.Clone()
+		if etag != "" {
+			header["If-None-Match"] = []string{etag}
+			header["Prefer"] = []string{fmt.Sprintf("wait=%d", int(rulefetch.LongPoll/time.Second))}
+		}
+		var rules *Rules
+		waits := false
+		wait, err = rulefetch.Get(ctx, client, url, header, func(r *http.Response) error {
+			waits = strings.Contains(r.Header.Get("Preference-Applied"), "wait")
+			if r.StatusCode == http.StatusNotModified {
+				return nil
+			}
+			b := guardrules.NewBuilder()
+			err := b.Read(r.Body)
+			if err == nil {
+				rules, err = build(b)
+			}
+			if err != nil {
+				return fmt.Errorf("answers with what %w", err)
+			}
+			etag = r.Header.Get("ETag")
+			return nil
+		})
+		if err == nil && waits {
+			wait = 100 * time.Millisecond // the server has waited, or will
+		}
+		return rules, wait, err
+	}), nil
 }
 
-func readFiles(paths []string) (*Rules, []stamp, error) {
-	at, err := stamps(paths)
+func build(b *guardrules.Builder) (*Rules, error) {
+	set, problems, err := b.Build()
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	docs := make([][]byte, len(paths))
-	for i, path := range paths {
-		if docs[i], err = os.ReadFile(path); err != nil {
-			return nil, nil, fmt.Errorf("guard: File: %w", err)
-		}
+	r := &Rules{set: set}
+	for _, p := range problems {
+		r.problems = append(r.problems, p)
 	}
-	for i := range docs {
-		if _, err := Parse(docs[i]); err != nil {
-			return nil, nil, fmt.Errorf("guard: File: %s %w", paths[i], errors.Unwrap(err))
-		}
-	}
-	rules, err := Parse(docs...)
-	return rules, at, err
+	return r, nil
 }

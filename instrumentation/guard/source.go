@@ -77,13 +77,9 @@ func parse(documents ...io.Reader) (*Rules, error) {
 			return nil, fmt.Errorf("guard: document %d %w", i+1, err)
 		}
 	}
-	set, problems, err := b.Build()
+	r, err := build(b)
 	if err != nil {
 		return nil, fmt.Errorf("guard: the document %w", err)
-	}
-	r := &Rules{set: set}
-	for _, p := range problems {
-		r.problems = append(r.problems, p)
 	}
 	return r, nil
 }

@@ -131,7 +131,7 @@ func TestSourceUnblocks(t *testing.T) {
 	v := rulestest.Moesif(t, moesifRule("a"), `{"sample_rate":100}`)
 	p := polled2(t)(Moesif(rulestest.Key, WithBaseURL(v.URL), paced))
 	noError(t, p.Wait(t.Context()))
-	h := Handler(ok, p, WithMode(Enforce))
+	h := Handler(ok, p, WithMode(Enforce), patient)
 	equal(t, http.StatusForbidden, serve(h, get()).Code)
 	v.Set("/v1/rules", "[]")
 	until(t, "unblocked", func() bool { return serve(h, get()).Code == http.StatusOK })
@@ -152,7 +152,7 @@ func TestSourceAtStart(t *testing.T) {
 	var rep reports
 	p := polled2(t)(Moesif("wrong", WithBaseURL(v.URL), rep.option()))
 	checkf(t, p.Wait(t.Context()) != nil, "Wait without rules")
-	equal(t, "served", serve(Handler(ok, p, WithMode(Enforce)), get()).Body.String())
+	equal(t, "served", serve(Handler(ok, p, WithMode(Enforce), patient), get()).Body.String())
 	checkf(t, len(rep.all()) == 1 && strings.Contains(rep.all()[0], "check the key"), "%q", rep.all())
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

@@ -128,7 +128,7 @@ func (v *vector) run(t *testing.T, rules *Rules, mode Mode) {
 		_, _ = io.WriteString(w, "served")
 	})
 	w := httptest.NewRecorder()
-	h := httpcapture.NewHandler(Handler(next, Static(rules), WithMode(mode), WithIdentity(v.identity)), "op", httpcapture.WithTracerProvider(tp))
+	h := httpcapture.NewHandler(Handler(next, Static(rules), WithMode(mode), WithIdentity(v.identity), patient), "op", httpcapture.WithTracerProvider(tp))
 	h.ServeHTTP(w, v.request())
 	got := map[string]string{}
 	for _, s := range spans.Ended() {
