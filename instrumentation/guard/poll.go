@@ -211,8 +211,8 @@ func HTTP(url string, opts ...SourceOption) (*Polled, error) {
 			etag = r.Header.Get("ETag")
 			return nil
 		})
-		if err == nil && waits {
-			wait = 100 * time.Millisecond // the server has waited, or will
+		if err == nil && etag != "" && (waits || header["Prefer"] == nil) {
+			wait = 100 * time.Millisecond // the server has waited, or may
 		}
 		return rules, wait, err
 	}), nil
