@@ -58,7 +58,7 @@ func (s *sampler) keep(ex *exchange.Exchange) bool {
 			rate = r.Rate(ex)
 		}
 	}
-	if rate >= 100 || s.keepErrors && ex.Failed() {
+	if rate >= 100 || s.keepErrors && ex.Failed() || ex.BlockedBy != "" { // what was blocked is for the record
 		return true
 	}
 	hash := s.hash(ex)

@@ -5,6 +5,7 @@ package apianalyticsexporter
 
 import (
 	"context"
+	"net/http"
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/consumer"
@@ -69,6 +70,7 @@ func (e *tracesExporter) Capabilities() consumer.Capabilities { return e.core.Ca
 
 // Start implements component.Component.
 func (e *tracesExporter) Start(ctx context.Context, host component.Host) error {
+	e.tellAnswers(host)
 	if err := e.start(ctx, host, e.Traces); err != nil {
 		return err
 	}
@@ -78,6 +80,27 @@ func (e *tracesExporter) Start(ctx context.Context, host component.Host) error {
 	client := e.cfg.ClientConfig
 	client.Compression = "" // there is nothing to compress
 	return e.rates.start(ctx, e.env(host, client))
+}
+
+// tellAnswers lets extensions see the header of every answer that want to: api_policy, to
+// which Moesif says there that its rules have changed.
+func (e *tracesExporter) tellAnswers(host component.Host) {
+	if e.cfg.DryRun {
+		return
+	}
+	for _, ext := range host.GetExtensions() {
+		if l, ok := ext.(interface {
+			Answered(backend string, h http.Header)
+		}); ok {
+			before := e.sender.observe
+			e.sender.observe = func(h http.Header) {
+				if before != nil {
+					before(h)
+				}
+				l.Answered(e.choice.name, h)
+			}
+		}
+	}
 }
 
 // Shutdown implements component.Component.

@@ -68,6 +68,20 @@ var importRules = []importRule{
 		why: "a user's service must not be forced to new collector, SDK or gRPC versions",
 	},
 	{
+		from: "instrumentation/guard",
+		never: []string{
+			"go.opentelemetry.io/collector/", "go.opentelemetry.io/otel/sdk",
+			"go.opentelemetry.io/otel/exporters/", "google.golang.org/",
+			module + "/processor/", module + "/exporter/", module + "/extension/",
+		},
+		why: "a user's service must not be forced to new collector, SDK or gRPC versions",
+	},
+	{
+		from:  "internal/guardrules",
+		never: []string{"go.opentelemetry.io/", "google.golang.org/", module + "/instrumentation/", module + "/redact"},
+		why:   "the service and the Collector read the same rules",
+	},
+	{
 		from: "instrumentation/entities",
 		never: []string{
 			"go.opentelemetry.io/collector/", "go.opentelemetry.io/otel/sdk",

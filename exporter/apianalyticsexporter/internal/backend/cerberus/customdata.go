@@ -18,6 +18,14 @@ const (
 	droppedRefused  = "content_dropped_refused"
 )
 
+// blockedBy is the member for the rule that has blocked a call, which has no field of its
+// own here.
+const blockedBy = "blocked_by"
+
+func named(ex *exchange.Exchange, name string) bool {
+	return slices.ContainsFunc(ex.Metadata, func(kv exchange.KeyValue) bool { return kv.Key == name })
+}
+
 // maxMetrics bounds how many members are taken over from a response.
 const maxMetrics = 256
 
@@ -41,6 +49,12 @@ func (s *scratch) appendCustomData(dst []byte, ex *exchange.Exchange, c *content
 		if dst, ok = s.appendMetadata(dst, kv); !ok {
 			dst = dst[:mark]
 		}
+	}
+	if ex.BlockedBy != "" && !named(ex, blockedBy) {
+		if len(dst) > start {
+			dst = append(dst, ',')
+		}
+		dst = wire.AppendString(append(dst, `"`+blockedBy+`":`...), ex.BlockedBy)
 	}
 	if c.metrics != "" && c.metrics[0] == '{' {
 		dst = s.appendMetrics(dst, start, ex, c.metrics)
@@ -99,7 +113,7 @@ func (s *scratch) appendMetrics(dst []byte, start int, ex *exchange.Exchange, ob
 			name = unquote(name)
 		}
 		if !usable(name) || len(names) == maxMetrics || slices.Contains(names, name) ||
-			slices.ContainsFunc(ex.Metadata, func(kv exchange.KeyValue) bool { return kv.Key == name }) {
+			named(ex, name) || name == blockedBy && ex.BlockedBy != "" {
 			z.skip()
 			continue
 		}
