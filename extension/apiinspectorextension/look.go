@@ -14,11 +14,15 @@ const (
 	// ripe is how old an exchange is when its fields are looked at: by then exporters have
 	// shown what they made of it.
 	ripe = 1500 * time.Millisecond
-	// lookPace is how often there is a look; lookShare the part of one processor's time that
-	// it may take, and lookBurst how much of that is saved up while there is little to do.
-	lookPace  = 250 * time.Millisecond
-	lookShare = 1000
-	lookBurst = 300 * time.Millisecond
+	// lookPace is how often there is a look, and what part of one processor's time that may
+	// take: 1/lookShare, or 1/lookShareIdle below idleRate exchanges a second. lookBurst is
+	// how much is saved up while there is little to do, lookDebt how much is paid back.
+	lookPace      = 250 * time.Millisecond
+	lookShare     = 2000
+	lookShareIdle = 100
+	idleRate      = 100
+	lookBurst     = 300 * time.Millisecond
+	lookDebt      = 5 * time.Millisecond
 )
 
 // look fills the inventory of fields until done is closed. It takes no more than its share
@@ -33,7 +37,11 @@ func (i *inspector) look(done <-chan struct{}) {
 			return
 		case <-tick.C:
 		}
-		credit = min(lookBurst, credit+lookPace/lookShare)
+		share := time.Duration(lookShare)
+		if i.Counts.PerSecond(time.Now()) < idleRate {
+			share = lookShareIdle
+		}
+		credit = min(lookBurst, max(credit, -lookDebt)+lookPace/share)
 		records := i.Ripe(last, time.Now().Add(-ripe))
 		if len(records) == 0 || credit <= 0 {
 			continue

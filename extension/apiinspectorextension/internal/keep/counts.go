@@ -20,8 +20,9 @@ const (
 	MaxConsumers = 10_000
 	// maxWeight bounds what one exchange counts: producers say it.
 	maxWeight = 1 << 20
-	// seenBits is the size of the table that finds exchanges told twice, 1 MiB.
-	seenBits = 16
+	// seenBits is the size of the table that finds exchanges told twice: 128 KiB, which a
+	// processor keeps at hand. Exporters tell them one after the other, so few are between.
+	seenBits = 13
 	// maxName bounds a name that is kept.
 	maxName = 512
 )
@@ -168,7 +169,7 @@ func (c *Counts) addOne(secs, ms int64, x *inspect.Summary) {
 
 // endpoint finds the endpoint of an exchange, or makes it.
 func (c *Counts) endpoint(x *inspect.Summary) *endpoint {
-	key := EndpointKey{Service: x.Service, Method: x.Method, Route: x.Route, Operation: x.Operation, Outgoing: x.Outgoing}
+	key := EndpointKey{Service: cut(x.Service), Method: cut(x.Method), Route: cut(x.Route), Operation: cut(x.Operation), Outgoing: x.Outgoing}
 	if key.Route == "" {
 		key.Guessed = true
 		c.buf = appendGuess(c.buf[:0], x)
@@ -199,8 +200,8 @@ func (c *Counts) endpoint(x *inspect.Summary) *endpoint {
 		return c.other
 	}
 	// Of the caller's memory nothing is held.
-	key.Service, key.Method = strings.Clone(cut(key.Service)), strings.Clone(cut(key.Method))
-	key.Route, key.Operation = strings.Clone(cut(key.Route)), strings.Clone(cut(key.Operation))
+	key.Service, key.Method = strings.Clone(key.Service), strings.Clone(key.Method)
+	key.Route, key.Operation = strings.Clone(key.Route), strings.Clone(key.Operation)
 	ep := &endpoint{key: key, id: id}
 	c.endpoints[key] = ep
 	c.bytes.Add(int64(unsafe.Sizeof(*ep)) + int64(len(key.Service)+len(key.Route)+len(key.Operation)) + 256)
@@ -215,10 +216,11 @@ func (c *Counts) consumer(who string, kind Who, x *inspect.Summary) *consumer {
 	if kind == Anonymous {
 		return c.anonymous
 	}
+	who = cut(who)
 	if con := c.consumers[who]; con != nil {
 		return con
 	}
-	con := &consumer{id: strings.Clone(cut(who)), kind: kind, label: strings.Clone(cut(x.Label)), company: strings.Clone(cut(x.CompanyID))}
+	con := &consumer{id: strings.Clone(who), kind: kind, label: strings.Clone(cut(x.Label)), company: strings.Clone(cut(x.CompanyID))}
 	if len(c.list) < MaxConsumers {
 		con.at = len(c.list)
 		c.list = append(c.list, con)

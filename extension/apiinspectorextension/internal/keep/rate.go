@@ -26,7 +26,8 @@ type rate struct {
 
 	threshold atomic.Uint64
 	tick      atomic.Uint32
-	// closed is true while far more than wanted has come since the last tick.
+	// closed is true while far more than wanted has come, whatever the threshold: one trace
+	// may have any number of exchanges.
 	closed atomic.Bool
 	made   atomic.Int64 // records since the last tick
 	recent [recentSlots]atomic.Uint64
@@ -94,7 +95,12 @@ func (r *rate) adapt() {
 	if r.tokens < -r.burst {
 		r.tokens = -r.burst
 	}
-	r.closed.Store(r.tokens <= -r.burst && made > r.perSecond)
+	switch {
+	case r.tokens <= -r.burst:
+		r.closed.Store(true)
+	case r.tokens > -r.burst/2:
+		r.closed.Store(false)
+	}
 	p := r.sampling()
 	switch {
 	case r.tokens >= r.burst/4:

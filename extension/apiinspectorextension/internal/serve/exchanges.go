@@ -173,7 +173,7 @@ func (s *Server) export(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	attach(w, "application/json", "exchanges.har")
-	if !write([]byte(`{"log":` + show.HARHead(s.Version) + `,"entries":[`)) {
+	if !write([]byte(`{"log":{` + show.HARHead(s.Version) + `,"entries":[`)) {
 		return
 	}
 	for i := len(chosen) - 1; i >= 0; i-- {

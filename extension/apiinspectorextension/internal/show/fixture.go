@@ -123,7 +123,7 @@ func (f *fixture) field(where, name, was, is string) {
 	if is != "" {
 		is = oneLine(is)
 	}
-	f.add(where, "", oneLine(name)+": "+oneLine(was), is, false)
+	f.put(where, "", oneLine(name)+": "+oneLine(was), oneLine(was), is, false)
 }
 
 // vanished are the values of a text that are not in what was left of it.
@@ -144,6 +144,11 @@ func vanished(was, is string) (out []string) {
 }
 
 func (f *fixture) add(where, contentType, input, output string, truncated bool) {
+	f.put(where, contentType, input, input, output, truncated)
+}
+
+// put writes a case: input is what goes in, was the value in it and output what is left.
+func (f *fixture) put(where, contentType, input, was, output string, truncated bool) {
 	if f.n >= maxFixtures {
 		return
 	}
@@ -171,7 +176,7 @@ func (f *fixture) add(where, contentType, input, output string, truncated bool) 
 		ex.put("status", f.x.Status)
 	}
 	o.put("exchange", &ex)
-	switch gone := vanished(input, output); {
+	switch gone := vanished(was, output); {
 	case f.raw && len(gone) > 0:
 		o.put("must_not_contain", gone)
 	case f.raw || !utf8.ValidString(output) || output == "":
