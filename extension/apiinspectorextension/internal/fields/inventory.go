@@ -15,6 +15,7 @@ import (
 	"github.com/apispan/apispan/extension/apiinspectorextension/internal/api"
 	"github.com/apispan/apispan/extension/apiinspectorextension/internal/jsonwalk"
 	"github.com/apispan/apispan/extension/apiinspectorextension/internal/keep"
+	"github.com/apispan/apispan/internal/httpattr"
 	"github.com/apispan/apispan/internal/inspect"
 )
 
@@ -278,6 +279,9 @@ func (c *collector) add(s seen) {
 func (c *collector) values(location string, list []api.Value) {
 	for i := range list {
 		v := &list[i]
+		if httpattr.IsRedactionStamp(v.Key) { // which no producer writes
+			continue
+		}
 		name := v.Name
 		if !jsonwalk.Name(name) {
 			name = "*"

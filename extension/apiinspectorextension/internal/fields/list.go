@@ -32,8 +32,8 @@ func (v *Inventory) List(now time.Time, window time.Duration) api.Fields {
 	}
 	out.Learning = len(v.endpoints) == 0 || now.Sub(youngest) <= v.cfg.Learning
 	slices.SortFunc(out.Rows, func(a, b api.Field) int {
-		return cmp.Or(cmp.Compare(rank(&a), rank(&b)), cmp.Compare(a.Service, b.Service), cmp.Compare(a.Endpoint, b.Endpoint),
-			cmp.Compare(a.Location, b.Location), cmp.Compare(a.Path, b.Path))
+		return cmp.Or(cmp.Compare(rank(&a), rank(&b)), cmp.Compare(weight(&a), weight(&b)), cmp.Compare(a.Service, b.Service),
+			cmp.Compare(a.Endpoint, b.Endpoint), cmp.Compare(a.Location, b.Location), cmp.Compare(a.Path, b.Path))
 	})
 	return out
 }
@@ -48,6 +48,15 @@ func rank(f *api.Field) int {
 		return 2
 	}
 	return 3
+}
+
+// weight puts what callers and handlers wrote before what instrumentation did.
+func weight(f *api.Field) int {
+	switch f.Location {
+	case "attribute", "resource":
+		return 1
+	}
+	return 0
 }
 
 func (e *endpoint) list(k endpointKey, from time.Time) (out []api.Field) {
@@ -88,7 +97,7 @@ func (v *Inventory) Endpoint(x *inspect.Exchange, from time.Time) []api.Field {
 	}
 	out := e.list(k, from)
 	slices.SortFunc(out, func(a, b api.Field) int {
-		return cmp.Or(cmp.Compare(rank(&a), rank(&b)), cmp.Compare(a.Location, b.Location), cmp.Compare(a.Path, b.Path))
+		return cmp.Or(cmp.Compare(rank(&a), rank(&b)), cmp.Compare(weight(&a), weight(&b)), cmp.Compare(a.Location, b.Location), cmp.Compare(a.Path, b.Path))
 	})
 	return append([]api.Field{}, out...)
 }
