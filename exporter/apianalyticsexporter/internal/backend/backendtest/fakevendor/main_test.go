@@ -51,7 +51,7 @@ func start(t *testing.T, args ...string) (urls map[string]string, finish func() 
 				t.Fatalf("first lines: %v, want listening", line)
 			}
 			urls[line["backend"].(string)] = line["url"].(string)
-		case <-time.After(10 * time.Second):
+		case <-time.After(time.Minute):
 			t.Fatal("not listening after 10 s")
 		}
 	}
