@@ -109,11 +109,11 @@ newest: newest-instrumentation ## Vet and test the components with the newest Co
 
 .PHONY: lint
 lint: $(BIN)/golangci-lint-$(GOLANGCI_LINT_VERSION) ## Run all linters
-	@set -e; for mod in go.mod $(NESTED); do \
+	@failed=; for mod in go.mod $(NESTED); do \
 		case $$mod in internal/tools/*|*/kafkabroker/*) continue;; esac; \
-		echo "== $$(dirname $$mod)"; cd $(CURDIR)/$$(dirname $$mod); \
-		$(BIN)/golangci-lint-$(GOLANGCI_LINT_VERSION) run --config $(CURDIR)/.golangci.yml; \
-	done
+		echo "== $$(dirname $$mod)"; cd $(CURDIR)/$$(dirname $$mod) && \
+		$(BIN)/golangci-lint-$(GOLANGCI_LINT_VERSION) run --config $(CURDIR)/.golangci.yml || failed="$$failed $$mod"; \
+	done; [ -z "$$failed" ] || { echo "findings in the modules of$$failed" >&2; exit 1; }
 
 $(BIN)/golangci-lint-$(GOLANGCI_LINT_VERSION):
 	GOBIN=$(BIN) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT_VERSION)

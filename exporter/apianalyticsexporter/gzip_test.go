@@ -22,11 +22,11 @@ import (
 )
 
 // gzipClient is a client that compresses, by confighttp or by ours.
-func gzipClient(tb testing.TB, level int, make func(confighttp.ClientConfig) (*http.Client, error)) *http.Client {
+func gzipClient(tb testing.TB, level int, dial func(confighttp.ClientConfig) (*http.Client, error)) *http.Client {
 	tb.Helper()
 	cfg := confighttp.NewDefaultClientConfig()
 	cfg.Compression, cfg.CompressionParams.Level = configcompression.TypeGzip, configcompression.Level(level)
-	c, err := make(cfg)
+	c, err := dial(cfg)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -98,7 +98,7 @@ func TestGzip(t *testing.T) {
 	}
 	// A body that fails is an error and no half request.
 	c := gzipClient(t, 1, gzipClients["ours"])
-	req, err := http.NewRequestWithContext(t.Context(), "POST", srv.URL, io.MultiReader(strings.NewReader("x"), failing{}))
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, srv.URL, io.MultiReader(strings.NewReader("x"), failing{}))
 	if err != nil {
 		t.Fatal(err)
 	}

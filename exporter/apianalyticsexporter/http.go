@@ -102,7 +102,7 @@ func (t *httpTransport) Send(ctx context.Context, items [][]byte, p backend.Pati
 	// An answer without end must not hold the queue.
 	timer := time.AfterFunc(maxDrainTime, cancel)
 	defer timer.Stop()
-	body := io.Reader(io.LimitReader(resp.Body, maxAnswerBytes))
+	body := io.LimitReader(resp.Body, maxAnswerBytes)
 	// The answer is judged by its status, so errors are of no interest.
 	if t.keep > 0 {
 		r.Begin, _ = io.ReadAll(io.LimitReader(body, t.keep))

@@ -50,6 +50,7 @@ type watchKey struct {
 
 var watches = struct {
 	sync.Mutex
+
 	all map[watchKey]*watch
 }{all: map[watchKey]*watch{}}
 

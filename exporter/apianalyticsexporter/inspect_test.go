@@ -118,7 +118,7 @@ func TestInspected(t *testing.T) {
 	if len(q.Items) != 3 || q.Items[0] != encoded[0].Event.Item || q.Items[2] != encoded[1].Event.Item {
 		t.Errorf("items %v of %v and %v", q.Items, encoded[0].Event.Item, encoded[1].Event.Item)
 	}
-	if q.Status != 201 || q.Outcome != "delivered" || q.Attempt != 1 || q.Method != "POST" || !strings.HasSuffix(q.URL, "/v1/events/batch") || q.Coding != "gzip" || q.Prefix != "[" {
+	if q.Status != 201 || q.Outcome != "delivered" || q.Attempt != 1 || q.Method != http.MethodPost || !strings.HasSuffix(q.URL, "/v1/events/batch") || q.Coding != "gzip" || q.Prefix != "[" {
 		t.Errorf("%+v", q)
 	}
 	if len(q.Answer) > inspect.MaxAnswer || !strings.HasPrefix(string(q.Answer), `{"ok":"[hidden]"}xxx`) {

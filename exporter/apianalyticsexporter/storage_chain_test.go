@@ -73,11 +73,11 @@ func TestCrashChain(t *testing.T) {
 					return
 				default:
 				}
-				make := traces
+				batch := traces
 				if i%10 == 0 {
-					make = largeTraces
+					batch = largeTraces
 				}
-				if r.exp.ConsumeTraces(context.Background(), make(from+i, 1)) == nil {
+				if r.exp.ConsumeTraces(context.Background(), batch(from+i, 1)) == nil {
 					mu.Lock()
 					ackedNow[from+i] = true
 					mu.Unlock()
