@@ -6,6 +6,7 @@ package apianalyticsexporter
 import (
 	"fmt"
 	"maps"
+	"net"
 	"net/url"
 	"sync"
 	"sync/atomic"
@@ -91,6 +92,9 @@ func (w *watch) attach(e *core) {
 	s := inspect.Source{Component: w.component, Backend: e.choice.name, DryRun: e.cfg.DryRun}
 	if u, err := url.Parse(e.sender.client.Endpoint); err == nil {
 		s.Target = u.Host
+		if ip := net.ParseIP(u.Hostname()); !e.cfg.DryRun && (ip != nil && ip.IsLoopback() || u.Hostname() == "localhost") {
+			s.Warnings = append(s.Warnings, "`endpoint` is on this machine: a fake or a proxy gets the events, and not the vendor itself")
+		}
 	}
 	if !e.cfg.DryRun && confkeys.ClearText(e.sender.client.Endpoint) {
 		s.Warnings = append(s.Warnings, "`endpoint` begins with http:// or ws://: the credential and the events travel unencrypted")

@@ -3,11 +3,11 @@
 
 // The demo runs the whole path on one machine, without an account: the example
 // shop under traffic, the collector that OCB builds, and fake Moesif and ReadMe
-// endpoints that check every event against the vendors' rules. It prints each
-// delivered event in one line and ends with a summary.
+// endpoints that check every event against the vendors' rules. It prints the address
+// of the page that shows all of it, and ends with a summary.
 //
-// It exits with 0 only if both backends received events and no event broke a
-// rule. DEMO_SECONDS ends it by itself; Ctrl-C ends it cleanly.
+// It exits with 0 only if the page was there, both backends received events and no
+// event broke a rule. DEMO_SECONDS ends it by itself; Ctrl-C ends it cleanly.
 package main
 
 import (

@@ -11,6 +11,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -24,6 +25,8 @@ type CollectorOptions struct {
 	State string
 	// Moesif and ReadMe are the base URLs to deliver to.
 	Moesif, ReadMe string
+	// Inspector is where the page is, such as localhost:8089; empty takes a free port.
+	Inspector string
 	// Env and Args are added to what the configuration needs.
 	Env, Args []string
 }
@@ -34,6 +37,7 @@ type Collector struct {
 
 	OTLPHTTP, OTLPGRPC string // host:port
 	Metrics            string // URL of the Prometheus endpoint
+	Inspector          string // host:port
 
 	binary string
 	start  StartOptions
@@ -42,7 +46,7 @@ type Collector struct {
 // StartCollector runs the collector on free loopback ports and returns when it
 // takes OTLP, or when wait is done. The program lives as long as ctx.
 func StartCollector(wait, ctx context.Context, binary string, opt CollectorOptions) (*Collector, error) {
-	var ports [3]int
+	var ports [4]int
 	for i := range ports {
 		p, err := FreePort()
 		if err != nil {
@@ -54,12 +58,18 @@ func StartCollector(wait, ctx context.Context, binary string, opt CollectorOptio
 		OTLPHTTP: fmt.Sprintf("127.0.0.1:%d", ports[0]),
 		OTLPGRPC: fmt.Sprintf("127.0.0.1:%d", ports[1]),
 		Metrics:  fmt.Sprintf("http://127.0.0.1:%d/metrics", ports[2]),
+
+		Inspector: opt.Inspector,
+	}
+	if c.Inspector == "" {
+		c.Inspector = fmt.Sprintf("127.0.0.1:%d", ports[3])
 	}
 	env := append([]string{
 		"OTLP_HTTP=" + c.OTLPHTTP,
 		"OTLP_GRPC=" + c.OTLPGRPC,
 		"METRICS_PORT=" + strconv.Itoa(ports[2]),
 		"STATE_DIR=" + opt.State,
+		"INSPECTOR_LISTEN=" + c.Inspector,
 		"MOESIF_ENDPOINT=" + opt.Moesif,
 		"README_ENDPOINT=" + opt.ReadMe,
 	}, opt.Env...)
@@ -86,6 +96,18 @@ func (c *Collector) Restart(wait, ctx context.Context) error {
 		}
 		return nil
 	})
+}
+
+// pageLine is what the inspector says at its start.
+var pageLine = regexp.MustCompile(`The inspector is at (http\S+?)["\s]`)
+
+// Page is the address of the inspector's page, with its token.
+func (c *Collector) Page() (string, error) {
+	m := pageLine.FindStringSubmatch(c.Log() + "\n")
+	if m == nil {
+		return "", fmt.Errorf("the collector did not say where its page is:\n%s", c.Log())
+	}
+	return m[1], nil
 }
 
 // HTTPEnv makes an SDK send OTLP over HTTP to the collector.

@@ -58,6 +58,8 @@ var kinds = []struct {
 	{1, leaveStream},
 	{3, serverError},
 	{2, export},
+	{5, graphQL},
+	{5, agent},
 }
 
 // next returns the n-th call.
@@ -171,6 +173,34 @@ func serverError(_ *rand.Rand, c call) call {
 
 func export(_ *rand.Rand, c call) call {
 	return c.to("GET", "/export/products.ndjson", "/export/products.ndjson?format=full&access_token="+shopdata.DownloadToken)
+}
+
+func graphQL(rng *rand.Rand, c call) call {
+	c = c.to("POST", "/graphql", "/graphql")
+	password := shopdata.Password
+	switch rng.IntN(4) {
+	case 0:
+		return c.with("application/json", `{"operationName":"Product","query":"query Product($sku: ID!) { product(sku: $sku) { name price_cents } }","variables":{"sku":"LAMP-01"}}`)
+	case 1:
+		password = shopdata.WrongPassword // an error that is a 200
+	}
+	return c.with("application/json", fmt.Sprintf(
+		`{"operationName":"SignIn","query":"mutation SignIn($email: String!, $password: String!) { signIn(email: $email, password: $password) { token name } }","variables":{"email":%q,"password":%q}}`,
+		c.user.Email, password))
+}
+
+// agent calls a tool as an AI agent does.
+func agent(rng *rand.Rand, c call) call {
+	c = c.to("POST", "/mcp", "/mcp").signedIn(rng)
+	switch rng.IntN(4) {
+	case 0:
+		return c.with("application/json", `{"jsonrpc":"2.0","id":1,"method":"tools/list"}`)
+	case 1:
+		return c.with("application/json", `{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":"find_product","arguments":{"sku":"BOOK-42"}}}`)
+	}
+	return c.with("application/json", fmt.Sprintf(
+		`{"jsonrpc":"2.0","id":3,"method":"tools/call","params":{"name":"notify_customer","arguments":{"email":%q,"api_key":%q,"text":"your card %s was charged"}}}`,
+		c.user.Email, c.user.Token, shopdata.CardDashed))
 }
 
 var cards = []string{shopdata.Card, shopdata.CardSpaced, shopdata.CardDashed}

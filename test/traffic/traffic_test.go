@@ -75,6 +75,7 @@ func TestWholeMix(t *testing.T) {
 		"GET /orders/{id} 200", "GET /orders/{id} 404",
 		"GET /orders/{id}/events 200", "GET /orders/{id}/events 200 left early",
 		"POST /orders/{id}/attachments 201", "GET /export/products.ndjson 200",
+		"POST /graphql 200", "POST /mcp 200",
 	} {
 		want[r] = true
 	}

@@ -95,6 +95,8 @@ func (s *Shop) Handler() http.Handler {
 	mux.Handle("GET /orders/{id}/events", s.authenticated(s.orderEvents))
 	mux.Handle("POST /orders/{id}/attachments", s.authenticated(s.attach))
 	mux.HandleFunc("GET /export/products.ndjson", s.export)
+	mux.HandleFunc("POST /graphql", s.graphQL)
+	mux.Handle("POST /mcp", s.authenticated(s.mcp))
 	return mux
 }
 

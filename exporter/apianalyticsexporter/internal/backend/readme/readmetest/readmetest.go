@@ -81,7 +81,7 @@ var (
 			"version": check.Required(check.Filled), "comment": check.Required(check.Matching(`^\S+-\S+/\S+$`, "not <arch>-<os>/<runtime version>")),
 		})),
 		"entries": check.Required(check.Array(1, 1, check.Object(check.Fields{
-			"pageref":         check.Required(check.Matching(`^https?://[^/?#\s]+/[^?#]*$`, "not scheme, host and path without query")),
+			"pageref":         check.Required(check.Matching(`^https?://[^/?#\s]+/[^?#]*(#[^?#\s]+)?$`, "not scheme, host and path without query")),
 			"startedDateTime": check.Required(check.Time),
 			"time":            check.Required(check.IntBetween(0, 1<<53)),
 			"request":         check.Required(harRequest),
