@@ -87,6 +87,8 @@ const (
 	maxPrinted = 50_000
 	// settleTime is how long the backends' answers are waited for before a line is printed.
 	settleTime = time.Second
+	// connectTime is how long the stream may take to begin.
+	connectTime = 30 * time.Second
 	// tries are the pauses between attempts to connect.
 	firstPause, longestPause = 200 * time.Millisecond, 5 * time.Second
 )
@@ -106,12 +108,16 @@ func (t *Tail) Run(ctx context.Context) (ok bool, err error) {
 	run, cancel := context.WithCancel(ctx)
 	defer cancel()
 	t.end = cancel
-	if t.For >= 0 {
-		timer := time.AfterFunc(t.For, cancel)
-		defer timer.Stop()
-	}
 	if err := t.catchUp(run, true); err != nil && run.Err() == nil {
 		return false, err
+	}
+	if t.For == 0 {
+		cancel()
+	}
+	if t.For > 0 {
+		// The time begins with the stream, or without it in the end.
+		late := time.AfterFunc(t.For+connectTime, cancel)
+		defer late.Stop()
 	}
 	var flusher sync.WaitGroup
 	flusher.Go(func() { t.flush(run) })
@@ -149,10 +155,19 @@ func pause(ctx context.Context, d time.Duration) {
 func (t *Tail) follow(ctx context.Context) (connected bool, err error) {
 	last, wait := "", firstPause
 	fresh := true // what came since the list is not known
+	var begun *time.Timer
+	defer func() {
+		if begun != nil {
+			begun.Stop()
+		}
+	}()
 	for ctx.Err() == nil {
 		err := t.Client.Stream(ctx, url.Values{"q": {t.Query}}, last, func(e Event) error {
 			if !connected {
 				connected, wait = true, firstPause
+			}
+			if t.For > 0 && begun == nil {
+				begun = time.AfterFunc(t.For, t.end)
 			}
 			if e.ID != "" {
 				last = e.ID
@@ -358,7 +373,7 @@ func (t *Tail) verdict(ctx context.Context, connected bool) (bool, error) {
 		return false, nil
 	case t.Expect != ExpectNone:
 		return true, nil
-	case !connected:
+	case !connected && t.For != 0:
 		sayf(t.Err, "that there was none cannot be said: the connection was lost\n")
 		return false, nil
 	}
