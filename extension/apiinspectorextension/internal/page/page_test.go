@@ -14,7 +14,7 @@ import (
 // What the page may weigh: it is read whole when it is opened, and by people who want to know
 // what it does with their data.
 const (
-	maxBytes = 160 << 10
+	maxBytes = 144 << 10
 	maxLines = 3000
 	maxFile  = 400 // lines
 )

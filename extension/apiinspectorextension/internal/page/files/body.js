@@ -6,7 +6,7 @@
 import { h, button, choice, copy, fill } from './dom.js';
 import { num, bytes, plural } from './text.js';
 import { parse, form, annotate } from './json.js';
-import { badge, changed, difference, shorten, side, tree } from './values.js';
+import { badge, changed, columns, difference, shorten, side, tree } from './values.js';
 
 /** read is a body as a document, or null. */
 export function read(text, media = '') {
@@ -35,12 +35,12 @@ export const raw = (text) => h('pre', { class: 'raw', tabindex: '0', role: 'grou
 function decisions(leaves, policy) {
   const some = leaves.filter((l) => changed(l.decision) || l.new);
   if (!some.length) return null;
-  return h('table', { class: 'values' }, h('caption', {}, 'Decided inside'), h('tbody', {}, some.map((l) =>
-    h('tr', { class: `changed d-${l.decision}` }, h('th', { scope: 'row' }, l.path), h('td', {}, l.type), h('td', {}, badge(l, policy))))));
+  return h('table', { class: 'values' }, h('caption', {}, 'Decided inside'), columns(), h('tbody', {}, some.map((l) =>
+    h('tr', { class: `changed d-${l.decision}` }, h('th', { scope: 'row' }, l.path), h('td', {}, badge(l, policy), l.type)))));
 }
 
 /** body shows one body; view is "tree", "raw" or "hex", and pick asks for another. */
-export function body(b, { mode, view, pick, policy, captured }) {
+export function body(b, { mode, view, pick, policy, captured, folds }) {
   if (!b?.captured) {
     return h('div', { class: 'body' }, h('h4', {}, 'Body'), h('p', { class: 'quiet' }, captured));
   }
@@ -62,7 +62,7 @@ export function body(b, { mode, view, pick, policy, captured }) {
   function content() {
     if (use === 'tree') {
       const root = annotate(after || { t: 'object', kids: [] }, before, leaves);
-      const parts = [tree(root, mode, (node) => node.leaf && badge(node.leaf, policy))];
+      const parts = [tree(root, mode, (node) => node.leaf && badge(node.leaf, policy), folds)];
       const gone = leaves.filter((l) => l.decision === 'dropped');
       if (mode === 'after' && gone.length) parts.push(h('p', { class: 'quiet' }, `Dropped: ${gone.slice(0, 12).map((l) => l.path).join(', ')}${gone.length > 12 ? ` and ${num(gone.length - 12)} more` : ''}`));
       if (doc.cut) parts.push(h('p', { class: 'quiet' }, 'The document ends here: it was cut.'));

@@ -24,9 +24,9 @@ export function histogram(buckets, marks) {
   const last = buckets.findLastIndex((b) => b.n > 0);
   const shown = buckets.slice(Math.max(0, first - 1), last + 2);
   const most = Math.max(...shown.map((b) => b.n));
-  const W = 640;
-  const H = 150;
-  const w = Math.min(46, W / shown.length);
+  const W = 440;
+  const H = 130;
+  const w = Math.min(40, W / shown.length);
   const wide = w * shown.length;
   const every = Math.ceil(52 / w);
   const from = shown.map((b, i) => (i ? shown[i - 1].le : buckets[Math.max(0, first - 2)]?.le ?? 0));
@@ -37,12 +37,12 @@ export function histogram(buckets, marks) {
     const low = from[i] < shown[i].le ? from[i] : 0;
     return (i + Math.min(1, Math.max(0, (v - low) / (shown[i].le - low || 1)))) * w;
   };
-  return svg('svg', { class: 'histogram', viewBox: `0 0 ${W} ${H + 34}`, role: 'img',
+  return svg('svg', { class: 'histogram', viewBox: `0 0 ${W} ${H + 20}`, role: 'img',
     'aria-label': `Latency: ${marks.map(([t, v]) => `${t} ${span(v)}`).join(', ')}` },
   shown.map((b, i) => svg('g', {}, svg('title', {}, `up to ${span(b.le)}: ${plural(b.n, 'call')}`),
     svg('rect', { class: 'hit', x: i * w, y: 16, width: w, height: H - 16 }),
     svg('rect', { x: (i * w + w * 0.08).toFixed(1), y: (H - (H - 30) * b.n / most).toFixed(1), width: (w * 0.84).toFixed(1), height: ((H - 30) * b.n / most).toFixed(1), rx: 1.5 }),
-    i % every === 0 && svg('text', { x: (i * w + w).toFixed(1), y: H + 14, 'text-anchor': 'middle' }, span(b.le)))),
+    i % every === 0 && i * w < W - 44 && svg('text', { x: i ? (i * w + w).toFixed(1) : 0, y: H + 14, 'text-anchor': i ? 'middle' : null }, span(b.le)))),
   svg('path', { class: 'base', d: `M0 ${H}H${wide}` }),
   marks.map(([t, v], i) => svg('g', { class: 'mark' }, svg('path', { d: `M${at(v).toFixed(1)} 14V${H}` }),
     svg('text', { x: Math.min(at(v) + 3, W - 24).toFixed(1), y: 12 + (i % 2) * 11 }, t))));

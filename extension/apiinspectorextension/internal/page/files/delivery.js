@@ -21,12 +21,12 @@ function reasons(label, list) {
 function card(r) {
   const figure = (label, value, title) => h('div', {}, h('dt', {}, label), h('dd', { title }, value));
   return h('section', { class: `card ${r.state}`, 'aria-label': r.component },
-    h('header', {}, h('h3', {}, r.component), h('span', { class: `tag st-${r.state}` }, words[r.state] || r.state)),
+    h('header', {}, h('h2', {}, r.component), h('span', { class: `tag st-${r.state}` }, words[r.state] || r.state)),
     h('p', { class: 'quiet' }, `${r.backend} · ${r.target || 'no address'}`),
     h('dl', { class: 'figures' }, figure(r.dry_run ? 'shown' : 'sent', num(r.sent)), figure('waiting', num(r.waiting)), figure('oldest', r.waiting > 0 ? span(r.oldest_waiting) : '–'), figure('retried', num(r.retried)),
       figure('dropped', num((r.dropped || []).reduce((n, c) => n + c.n, 0))), figure('queue', r.queue_on_disk ? bytes(r.queue_bytes) : 'in memory', r.queue_on_disk ? 'on disk' : 'What waits is lost when the Collector stops')),
     r.last_problem && h('p', { class: 'problem' }, r.last_problem, r.last_problem_at && h('time', { class: 'quiet', datetime: r.last_problem_at, title: exact(r.last_problem_at) }, ` ${ago(r.last_problem_at)}`)),
-    r.runbook && h('p', {}, 'What to do: ', h('a', { href: `${runbook}#${anchor(r.runbook)}`, target: '_blank', rel: 'noreferrer noopener' }, `docs/operations.md, “${r.runbook}”`)),
+    r.runbook && h('p', {}, 'What to do: ', h('a', { href: `${runbook}#${anchor(r.runbook)}`, target: '_blank', rel: 'noreferrer noopener' }, `docs/operations.md, “${r.runbook.replace(/-/g, ' ')}”`)),
     reasons('Dropped', r.dropped), reasons('Left out on purpose', r.skipped),
     (r.warnings || []).map((w) => h('p', { class: 'notice warning' }, w)));
 }

@@ -15,8 +15,7 @@ export const plain = (text) => String(text).replace(odd, (c) => `â€¹${code(c)}â€
 
 /** nodes is text as nodes, with what is odd in it marked. */
 function nodes(text) {
-  odd.lastIndex = 0;
-  if (!odd.test(text)) return document.createTextNode(text);
+  if (text.search(odd) < 0) return document.createTextNode(text);
   const out = document.createDocumentFragment();
   let at = 0;
   for (const m of text.matchAll(odd)) {

@@ -8,7 +8,7 @@ import { bytes, exact, millis, span, statusClass, term, plural } from './text.js
 import { call, download, get, text } from './api.js';
 import { adjust, read } from './state.js';
 import { body } from './body.js';
-import { badge, table } from './values.js';
+import { badge, columns, table } from './values.js';
 import { dot, routeOf, routeTerm, stateText } from './rows.js';
 import { vendor } from './vendor.js';
 
@@ -36,13 +36,17 @@ export class Exchange {
       this.data = null;
       this.seen = '';
       this.outside = false;
+      this.folds = {};
       clearTimeout(this.timer);
+      this.done?.();
       if (!id) return;
       this.want = p.t || '';
       this.mode = p.m || 'after';
-      if (row) this.heading(row); else fill(this.head, h('h2', {}, id), this.shut);
+      if (row) this.heading(row); else this.plainHead(id);
       this.el.classList.add('loads');
-      this.timer = setTimeout(() => this.load(), 40); // keys may run over many rows
+      // Keys may run over many rows; what acts on one waits until it is there.
+      this.ready = new Promise((done) => { this.done = done; });
+      this.timer = setTimeout(() => this.load().then(this.done), 40);
       return;
     }
     if (id && (this.want !== (p.t || '') || this.mode !== (p.m || 'after'))) {
@@ -54,18 +58,25 @@ export class Exchange {
 
   /** reveal brings it into sight where it stands below the list. */
   reveal() {
-    if (matchMedia('(max-width: 1099px)').matches) this.el.scrollIntoView({ block: 'start' });
+    this.below = matchMedia('(max-width: 1099px)').matches;
   }
 
   /** changed is told that the row of an exchange changed: then it is read again, not at once and not often. */
   changed(row) {
     if (row.id !== this.id || this.app.frozen) return;
-    clearTimeout(this.timer);
-    this.timer = setTimeout(() => this.load(), 400);
+    clearTimeout(this.later);
+    this.later = setTimeout(() => this.load(), 400);
+  }
+
+  /** check finds out now and then whether it is still in memory. */
+  check() {
+    if (this.data && !this.outside && Date.now() - this.read > 5000) this.load();
   }
 
   async load() {
     const { id } = this;
+    if (!id) return;
+    this.read = Date.now();
     try {
       const data = await get(`exchanges/${encodeURIComponent(id)}`);
       if (id !== this.id) return;
@@ -85,9 +96,14 @@ export class Exchange {
     this.draw();
   }
 
+  plainHead(text) {
+    this.headed = '';
+    fill(this.head, h('div', { class: 'title' }, h('h2', {}, text), this.shut));
+  }
+
   lost() {
     const { ring } = this.app.known || {};
-    fill(this.head, h('h2', {}, 'No longer in memory'), this.shut);
+    this.plainHead('No longer in memory');
     fill(this.tabs);
     fill(this.panel, h('p', {}, `Exchange ${this.id} is not in memory. `, ring ? `The page keeps the newest ${ring.max_exchanges} for ${span(ring.ttl)}; what is pinned stays longer.` : ''));
   }
@@ -96,6 +112,9 @@ export class Exchange {
     const chip = (label, t, title) => t && h('button', { type: 'button', class: 'chip', title: `Only ${plain(t)} (with Shift: without)${title ? `. ${title}` : ''}`,
       on: { click: (e) => this.find(t, e.shiftKey) } }, label);
     const [trace, spanID] = r.id.split('-');
+    const same = JSON.stringify([r.id, r.status, r.duration, r.consumer, r.route, r.pinned, this.outside, Boolean(this.data)]);
+    if (same === this.headed) return; // a button in it may have the focus
+    this.headed = same;
     const open = this.app.known?.trace_url?.replace('{trace}', encodeURIComponent(trace));
     fill(this.head,
       h('div', { class: 'title' },
@@ -103,7 +122,7 @@ export class Exchange {
         this.status(r),
         h('span', { class: 'dur' }, span(r.duration)), this.shut),
       h('div', { class: 'chips' }, r.route && chip(`route ${r.route}`, routeTerm(r)), chip(r.service, r.service && term('service', r.service)), chip(r.direction, term('dir', r.direction)),
-        r.consumer ? chip(`${r.consumer}${r.pseudonym ? ' (pseudonym)' : ''}`, term('consumer', r.consumer)) : h('span', { class: 'quiet' }, 'anonymous'),
+        r.consumer ? chip(`${r.label ? `${r.label} · ` : ''}${r.consumer}${r.pseudonym ? ' (pseudonym)' : ''}`, term('consumer', r.consumer)) : h('span', { class: 'quiet' }, 'anonymous'),
         chip(`trace ${trace.slice(0, 8)}…`, term('trace', trace), `trace ${trace}, span ${spanID}`),
         h('time', { class: 'quiet', datetime: r.time, title: exact(r.time) }, millis(r.time)),
         this.outside && h('span', { class: 'tag warn', title: 'It has fallen out of the memory of the Collector; this page still has it' }, 'outside the window')),
@@ -116,14 +135,15 @@ export class Exchange {
   }
 
   status(r) {
-    return h('button', { type: 'button', class: `chip status ${statusClass(r.status)}`, title: `Only status:${r.status} (with Shift: without)`,
-      on: { click: (e) => this.find(term('status', r.status), e.shiftKey) } }, r.status || 'no response');
+    return h('button', { type: 'button', class: `chip status ${statusClass(r.status)}`, title: `Only status:${r.status || 'none'} (with Shift: without)`,
+      on: { click: (e) => this.find(term('status', r.status || 'none'), e.shiftKey) } }, r.status || 'no response');
   }
 
   draw() {
     const d = this.data;
     if (!d) return;
     this.heading(d);
+    this.shown = d.has_before ? this.mode : 'after';
     const list = [['', 'Exchange', null], ...d.vendors.map((v, i) => [v.component, v.component.replace(/^api_analytics\//, ''), v.state, String(i + 1)]),
       ['decisions', `Decisions ${d.decisions.length}`, null], ['attributes', 'Attributes', null]];
     if (!list.some(([id]) => id === this.want)) this.want = '';
@@ -147,6 +167,8 @@ export class Exchange {
     else if (this.want === 'attributes') fill(this.panel, this.mods(d), this.attributes(d));
     else fill(this.panel, this.mods(d), h('div', { class: 'sides' }, this.side('Request', 'request', d), this.side('Response', 'response', d)));
     this.panel.scrollTop = same ? scrollTop : 0;
+    if (this.below) this.el.scrollIntoView({ block: 'start' });
+    this.below = false;
   }
 
   tab(id) { adjust({ t: id }); }
@@ -155,9 +177,9 @@ export class Exchange {
     const off = d.has_before ? '' : 'No redaction in this pipeline told what was before';
     const n = d.decisions.reduce((sum, x) => sum + (x.n || 1), 0);
     return h('div', { class: 'mods' },
-      choice('Show', modes.map(([id, label]) => [id, label, id !== 'after' && off]), d.has_before ? this.mode : 'after', (m) => adjust({ m: m === 'after' ? '' : m })),
+      choice('Show', modes.map(([id, label]) => [id, label, id !== 'after' && off]), this.shown, (m) => adjust({ m: m === 'after' ? '' : m })),
       h('span', { class: 'quiet' }, d.has_before ? `${plural(n, 'decision')} · policy ${(d.policy || 'none').slice(0, 8)}` : off,
-        d.has_before && !d.raw && this.mode !== 'after' ? ' · values from before are not kept, only their type and length' : ''));
+        d.has_before && !d.raw && this.shown !== 'after' ? ' · values from before are not kept, only their type and length' : ''));
   }
 
   side(title, which, d) {
@@ -165,10 +187,10 @@ export class Exchange {
     const noBody = which === 'response' && !d.status ? 'No response was seen.' : 'Not captured.';
     return h('section', { class: 'side', 'aria-label': title },
       h('h3', {}, title, ' ', h('span', { class: 'quiet' }, bytes(which === 'request' ? d.bytes_in : d.bytes_out))), h('p', { class: 'start' }, m.start || '–'),
-      table('Query', m.query, this.mode, d.policy), table('Headers', m.headers, this.mode, d.policy),
-      body(m.body, { mode: this.mode, view: this.views[which] || 'tree', policy: d.policy, captured: noBody,
+      table('Query', m.query, this.shown, d.policy), table('Headers', m.headers, this.shown, d.policy),
+      body(m.body, { mode: this.shown, view: this.views[which] || 'tree', policy: d.policy, captured: noBody, folds: this.folds[which] ||= new Map(),
         pick: (view) => { this.views = { ...this.views, [which]: view }; this.draw(); } }),
-      which === 'request' && [table('Who called', d.identity, this.mode, d.policy), table('Metadata', d.metadata, this.mode, d.policy)]);
+      which === 'request' && [table('Who called', d.identity, this.shown, d.policy), table('Metadata', d.metadata, this.shown, d.policy)]);
   }
 
   decisions(d) {
@@ -181,8 +203,8 @@ export class Exchange {
 
   attributes(d) {
     const facts = [['Trace', d.trace], ['Span', d.span], ['Span name', d.span_name], ['Event id', d.event_id], ['URL', d.url], ['Protocol', d.protocol], ['Environment', d.environment]].filter(([, v]) => v);
-    return [h('table', { class: 'values' }, h('caption', {}, 'Exchange'), h('tbody', {}, facts.map(([k, v]) => h('tr', {}, h('th', { scope: 'row' }, k), h('td', {}, v))))),
-      table('Other attributes', d.other, this.mode, d.policy), table('Events', d.events, this.mode, d.policy), table('Resource', d.resource, this.mode, d.policy)];
+    return [h('table', { class: 'values' }, h('caption', {}, 'Exchange'), columns(), h('tbody', {}, facts.map(([k, v]) => h('tr', {}, h('th', { scope: 'row' }, k), h('td', {}, v))))),
+      table('Other attributes', d.other, this.shown, d.policy), table('Events', d.events, this.shown, d.policy), table('Resource', d.resource, this.shown, d.policy)];
   }
 
   arrows(e) {
@@ -203,10 +225,10 @@ export class Exchange {
     if (key === 'h') return download(`${path}.har`);
     if (key === 't') return download(`${path}.fixture.json`);
     try {
-      const row = await (await call(`${path}/pin`, { method: row?.pinned ? 'DELETE' : 'POST' })).json();
-      this.pinned(row);
-      toast(row.pinned ? 'Pinned: it stays in memory' : 'Unpinned');
-      if (this.data?.id === id) { this.data.pinned = row.pinned; this.heading(this.data); }
+      const now = await (await call(`${path}/pin`, { method: row?.pinned ? 'DELETE' : 'POST' })).json();
+      this.pinned(now);
+      toast(now.pinned ? 'Pinned: it stays in memory' : 'Unpinned');
+      if (this.data?.id === id) { this.data.pinned = now.pinned; this.heading(this.data); }
     } catch (err) {
       this.app.failed(err);
     }

@@ -13,6 +13,9 @@ import { View } from './view.js';
 
 const to = (f) => (f.leaves || []).map((c) => c.replace(/^api_analytics\//, ''));
 
+/** example leads to an exchange that has a field. */
+export const example = (f) => f.example && link('x', f.example, {});
+
 /** fieldColumns are those of the inventory; of one endpoint they do not name it. */
 export function fieldColumns(one) {
   return [
@@ -26,7 +29,6 @@ export function fieldColumns(one) {
     { id: 'count', label: 'seen', n: true, val: (f) => f.count, cell: (f) => num(f.count) },
     { id: 'first', label: 'first', n: true, val: (f) => Date.parse(f.first) || 0, cell: (f) => h('time', { datetime: f.first, title: exact(f.first) }, ago(f.first)) },
     { id: 'last', label: 'last', n: true, val: (f) => Date.parse(f.last) || 0, cell: (f) => h('time', { datetime: f.last, title: exact(f.last) }, ago(f.last)) },
-    { id: 'example', label: 'example', val: (f) => f.example, cell: (f) => f.example && h('a', { href: link('x', f.example, {}), 'aria-label': `An exchange with ${f.path}` }, 'show') },
   ].filter(Boolean);
 }
 
@@ -41,7 +43,7 @@ const groupOf = (f) => groups.find(([, , is]) => is(f));
 export class Fields extends View {
   constructor(app) {
     super(app, 'Fields');
-    this.grid = new Grid({ label: 'fields', columns: fieldColumns(), id: (f) => `${f.service} ${f.endpoint} ${f.location} ${f.path}`, group: (f) => groupOf(f)[1], none: 'No field was seen in this window.' });
+    this.grid = new Grid({ label: 'fields', columns: fieldColumns(), id: (f) => `${f.service} ${f.endpoint} ${f.location} ${f.path}`, href: example, group: (f) => groupOf(f)[1], none: 'No field was seen in this window.' });
     this.top = h('div', { class: 'bar' });
     this.note = h('p', { class: 'total' });
     this.el.append(h('div', { class: 'stack' }, this.top, this.note, this.grid.el));

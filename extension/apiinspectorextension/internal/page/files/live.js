@@ -46,7 +46,7 @@ export class Live {
     this.stream = new Stream({
       state: (s) => app.connection(s),
       exchange: (r) => this.row(r),
-      stats: (s) => app.stats(s),
+      stats: (s) => { app.stats(s); this.exchange.check(); },
       status: (s) => app.status(s),
       reset: () => this.reload(),
     });
@@ -223,6 +223,7 @@ export class Live {
   }
 
   async forget() {
+    if (!confirm('Forget every exchange in memory, also those that are pinned?')) return;
     try {
       await call('exchanges', { method: 'DELETE' });
       if (read().view === 'x') go('live', '', {}, true);
@@ -292,7 +293,10 @@ export class Live {
         return this.then(() => list.cursor && read().view !== 'x' && this.open(list.cursor));
       default:
         if (!/^[bcyhtp0-9]$/.test(e.key)) return false;
-        return this.then(() => list.cursor && this.exchange.key(e.key, list.cursor, this.known.get(list.cursor)));
+        return this.then(async () => {
+          if (/[b0-9]/.test(e.key)) await this.exchange.ready;
+          if (list.cursor) this.exchange.key(e.key, list.cursor, this.known.get(list.cursor));
+        });
     }
   }
 }

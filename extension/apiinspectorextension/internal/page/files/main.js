@@ -32,11 +32,11 @@ class App {
     this.banner = h('div', { role: 'region', 'aria-label': 'What leaves' }, banner(null));
     this.notes = h('div', { class: 'notices' });
     this.lost = h('div', { class: 'notice warning lost', hidden: true });
-    this.main = h('main', { tabindex: '-1' });
+    this.main = h('main', { id: 'main', tabindex: '-1' });
     this.foot = h('footer');
     document.body.append(
-      h('div', { class: 'top' }, h('a', { class: 'skip', href: '#main', on: { click: (e) => { e.preventDefault(); this.main.focus(); } } }, 'To the content'), this.banner,
-        h('header', { class: 'mast' }, h('h1', {}, 'apispan', h('span', {}, ' inspector')), this.nav, h('span', { class: 'grow' }), this.window, this.link, button('Help', () => help(), { key: '?' })),
+      h('header', { class: 'top' }, h('a', { class: 'skip', href: '#main', on: { click: (e) => { e.preventDefault(); this.main.focus(); } } }, 'To the content'), this.banner,
+        h('div', { class: 'mast' }, h('h1', {}, 'apispan', h('span', {}, ' inspector')), this.nav, h('span', { class: 'grow' }), this.window, this.link, button('Help', () => help(), { key: '?' })),
         this.lost, this.notes),
       this.main, this.foot, h('div', { id: 'toast', role: 'status' }));
     addEventListener('keydown', (e) => this.keydown(e));
@@ -77,13 +77,14 @@ class App {
     const fresh = this.numbers?.new_fields || 0;
     const focus = this.nav.contains(document.activeElement) && document.activeElement.dataset.view;
     fill(this.nav, Object.entries(names).map(([id, text]) => h('a', { href: link(id, '', { q: p.q, w: p.w }), data: { view: id }, 'aria-current': id === this.view ? 'page' : null },
-      text, id === 'fields' && fresh > 0 && h('span', { class: 'tag new' }, `${num(fresh)} new`))));
+      text, id === 'fields' && fresh > 0 && h('span', { class: 'tag new' }, num(fresh), h('span', { class: 'opt' }, ' new')))));
     if (focus) this.nav.querySelector(`[data-view=${focus}]`).focus();
   }
 
   status(s) {
     if (this.known && this.known.since !== s.since) this.live.reload();
     this.known = s;
+    this.denied = false;
     fill(this.banner, banner(s));
     this.drawNotes();
     this.stats(s.stats);
@@ -96,6 +97,7 @@ class App {
     const ring = this.known?.ring;
     fill(this.foot, h('span', {}, `${plural(s.seen, 'exchange')} since the start`), h('span', {}, `${s.per_second.toFixed(1)}/s`),
       ring && h('span', { title: `The newest ${num(ring.max_exchanges)} exchanges, at most ${bytes(ring.max_bytes)} and ${span(ring.ttl)} old` }, `keeps ${num(ring.max_exchanges)} or ${bytes(ring.max_bytes)}, ${span(ring.ttl)}${ring.full ? ' · full: the oldest make room' : ''}`),
+      this.known?.sampling > 0 && this.known.sampling < 1 && h('span', { title: 'Numbers of endpoints and consumers count all' }, `the list is a sample: ${(100 * this.known.sampling).toFixed(0)} % of the traces`),
       s.not_shown > 0 && h('span', { class: 'warn' }, `${num(s.not_shown)} not shown: the page could not keep up`),
       this.known?.show_raw && h('span', { class: 'warn' }, 'values from before the redaction are kept'), h('span', { class: 'grow' }), h('span', {}, this.known?.version));
     if (had !== s.new_fields) this.tabs();
@@ -126,6 +128,7 @@ class App {
       return;
     }
     if (err.status) toast(err.message);
+    else if (err.status === undefined) reportError(err); // a fault of this page
   }
 
   get frozen() { return Boolean(this.ice); }

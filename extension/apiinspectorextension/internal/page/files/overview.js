@@ -10,7 +10,7 @@ import { link, read } from './state.js';
 import { View } from './view.js';
 import { Grid } from './grid.js';
 import { histogram, spark, statuses } from './chart.js';
-import { fieldColumns } from './fields.js';
+import { example, fieldColumns } from './fields.js';
 import { name, stateText } from './rows.js';
 
 const window = () => read().p.w || '1h';
@@ -76,7 +76,7 @@ export class Endpoints extends View {
       h('section', {}, h('h3', {}, 'Who calls most'), h('table', { class: 'plain' }, h('tbody', {}, (d.top || []).map((c) => h('tr', {}, h('th', { scope: 'row' }, who(c)), h('td', { class: 'n' }, num(c.calls)), h('td', { class: 'n' }, share(c.calls, d.calls))))))),
       h('section', {}, h('h3', {}, 'Latest exchanges'), h('table', { class: 'plain' }, h('tbody', {}, (d.exchanges || []).map((r) => h('tr', {},
         h('th', { scope: 'row' }, h('a', { href: link('x', r.id, {}), 'aria-label': name(r) }, time(r.time))), h('td', {}, h('span', { class: `status ${statusClass(r.status)}` }, r.status || 'none')), h('td', { class: 'n' }, span(r.duration)),
-        h('td', { title: r.backends.map((b) => `${b.component}: ${stateText(b.state)}`).join('\n') }, r.consumer || h('i', {}, 'anonymous')))))))),
+        h('td', { title: r.backends.map((b) => `${b.component}: ${stateText(b.state)}`).join('\n') }, r.label || r.consumer || h('i', {}, 'anonymous')))))))),
     h('section', {}, h('h3', {}, `Fields ${(d.fields || []).length}`), fieldTable(d.fields || [])));
     this.el.scrollTop = scrollTop;
   }
@@ -89,7 +89,7 @@ export class Endpoints extends View {
 
 /** fieldTable is the fields of one endpoint. */
 function fieldTable(fields) {
-  const grid = new Grid({ label: 'fields of this endpoint', columns: fieldColumns(true), id: (f) => `${f.location} ${f.path}`, none: 'No field was seen.' });
+  const grid = new Grid({ label: 'fields of this endpoint', columns: fieldColumns(true), id: (f) => `${f.location} ${f.path}`, href: example, none: 'No field was seen.' });
   grid.set(fields);
   return grid.el;
 }

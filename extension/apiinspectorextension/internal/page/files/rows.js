@@ -27,6 +27,9 @@ export function dot(state) {
   return svg('svg', { class: `dot ${state}`, viewBox: '0 0 12 12', 'aria-hidden': 'true' }, svg(tag, props));
 }
 
+/** wrap lets a route break after a slash. */
+const wrap = (s) => s.split(/(?<=.\/)/).flatMap((part, i) => (i ? [h('wbr'), part] : [part]));
+
 const dotText = (d) => `${d.component}: ${stateText(d.state)}${d.reason ? `, ${d.reason}` : ''}`;
 
 /** only is the button that adds a term to the search; with Shift it leaves out. */
@@ -46,18 +49,18 @@ const columns = [
   ['dir', 'dir', (r) => r.direction, (r) => term('dir', r.direction)],
   ['method', 'method', (r) => h('b', {}, r.method), (r) => term('method', r.method)],
   ['route', 'route', (r, open) => [
-    h('a', { href: open(r), tabindex: '-1', 'aria-label': `${name(r)}, ${ms(r.duration)} milliseconds`, draggable: 'false' },
-      r.direction === 'out' && r.host && h('i', {}, r.host), r.guessed && h('i', { title: 'The route was made of the path' }, '~'),
-      r.route || r.path || '/', r.operation && h('i', { class: 'after' }, r.operation)),
-    r.new_fields > 0 && h('span', { class: 'tag new', title: `${r.new_fields} fields that were not there before` }, 'new'),
-    r.blocked_by && h('span', { class: 'tag bad', title: `Blocked by ${plain(r.blocked_by)}` }, 'blocked'),
-    r.pinned && h('span', { class: 'tag', title: 'Kept until unpinned' }, 'pinned')], routeTerm],
-  ['status', 'status', (r) => h('span', { class: `status ${statusClass(r.status)}` }, r.status || 'none'), (r) => term('status', r.status)],
+    h('a', { href: open(r), tabindex: '-1', 'aria-label': `${name(r)}, ${ms(r.duration)} milliseconds${r.new_fields > 0 ? ', new fields' : ''}${r.blocked_by ? ', blocked' : ''}${r.pinned ? ', pinned' : ''}`, draggable: 'false' },
+      h('b', { class: 'm' }, r.method), r.direction === 'out' && r.host && h('i', {}, r.host), r.guessed && h('i', { title: 'The route was made of the path' }, '~'),
+      wrap(r.route || r.path || '/'), r.operation && h('i', { class: 'after' }, r.operation),
+      r.new_fields > 0 && h('span', { class: 'tag new', title: `${r.new_fields} fields that were not there before` }, 'new'),
+      r.blocked_by && h('span', { class: 'tag bad', title: `Blocked by ${plain(r.blocked_by)}` }, 'blocked'),
+      r.pinned && h('span', { class: 'tag', title: 'Kept until unpinned' }, 'pinned'))], routeTerm],
+  ['status', 'status', (r) => h('span', { class: `status ${statusClass(r.status)}` }, r.status || 'none'), (r) => term('status', r.status || 'none')],
   ['ms', 'ms', (r) => ms(r.duration)],
   ['in', 'in', (r) => bytes(r.bytes_in)],
   ['out', 'out', (r) => bytes(r.bytes_out)],
   ['consumer', 'consumer', (r) => (r.consumer ? h('span', { class: r.pseudonym ? 'pseudonym' : null,
-    title: `${plain(r.consumer)}${r.pseudonym ? ' (pseudonym)' : ''}` }, r.consumer) : h('i', {}, 'anonymous')),
+    title: `${plain(r.label ? `${r.label}, ${r.consumer}` : r.consumer)}${r.pseudonym ? ' (pseudonym)' : ''}` }, r.label || r.consumer) : h('i', {}, 'anonymous')),
   (r) => r.consumer && term('consumer', r.consumer)],
   ['redacted', 'redacted', (r) => (r.redacted ? num(r.redacted) : h('i', {}, '0'))],
   ['backends', 'backends', (r) => r.backends.map((d) => h('span', { class: 'dots', role: 'img', title: plain(dotText(d)), 'aria-label': dotText(d) }, dot(d.state)))],
@@ -75,7 +78,7 @@ export class Rows {
     this.items = [];
     this.made = new Map(); // item → tr
     this.cursor = '';
-    this.top = h('tr', { class: 'space', 'aria-hidden': 'true' }, h('td', { colspan: columns.length }));
+    this.top = h('tr', { class: 'space', 'aria-hidden': 'true' }, h('td'));
     this.bottom = this.top.cloneNode(true);
     this.body = h('tbody', {}, this.top, this.bottom);
     this.table = h('table', { class: 'rows' },
@@ -139,14 +142,20 @@ export class Rows {
     for (const [item, tr] of this.made) if (!wanted.has(item)) { tr.remove(); this.made.delete(item); }
     this.top.firstChild.style.height = `${first * this.height}px`;
     this.bottom.firstChild.style.height = `${(this.items.length - last) * this.height}px`;
+    this.table.setAttribute('aria-rowcount', this.items.length + 1);
+    let i = first + 1; // the head is the first
     let at = this.top.nextSibling;
     for (const item of shown) {
       let tr = this.made.get(item);
       if (!tr) this.made.set(item, tr = this.row(item));
       if (tr === at) at = at.nextSibling;
       else this.body.insertBefore(tr, at);
+      tr.setAttribute('aria-rowindex', ++i);
       if (!item.gap) this.current(tr, item.id === this.cursor);
     }
+    // Columns that are hidden do not count: a cell that spans them would make them anew.
+    const span = [...this.table.tHead.rows[0].cells].filter((c) => c.offsetWidth).length || columns.length;
+    for (const td of this.body.querySelectorAll(':is(.space, .gap) > td')) td.colSpan = span;
     if (focused && !this.body.contains(document.activeElement)) {
       (this.body.querySelector(`tr[data-id="${CSS.escape(focused)}"] a`) || this.el).focus({ preventScroll: true });
     }
@@ -160,7 +169,7 @@ export class Rows {
   }
 
   row(item) {
-    if (item.gap) return h('tr', { class: 'gap' }, h('td', { colspan: columns.length }, item.gap));
+    if (item.gap) return h('tr', { class: 'gap' }, h('td', {}, item.gap));
     return fill(h('tr', { data: { id: item.id } }), columns.map(([id, , cell, facet]) => {
       const t = facet?.(item);
       return h('td', { class: `c-${id}${numbers.has(id) ? ' n' : ''}` }, cell(item, this.open), t && only(t));

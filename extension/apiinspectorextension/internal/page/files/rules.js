@@ -18,7 +18,7 @@ const columns = [
   { id: 'hits', label: 'hits', n: true, val: (r) => r.hits, cell: (r) => (r.hits ? num(r.hits) : h('span', { class: 'tag warn' }, 'never')) },
   { id: 'actions', label: 'actions', val: (r) => counts(r.actions).join(), cell: (r) => counts(r.actions).join(', ') || '–' },
   { id: 'places', label: 'where', val: (r) => counts(r.places).join(), cell: (r) => h('ul', { class: 'short' }, (r.places || []).slice(0, 3).map((c) => h('li', {}, h('code', {}, c.name), ` ${num(c.n)}`)),
-    r.places?.length > 3 && h('li', { title: counts(r.places.slice(3)).join('\n') }, `and ${num(r.places.length - 3)} more places`)) },
+    r.places?.length > 3 && h('li', { title: counts(r.places.slice(3)).join('\n') }, `and ${plural(r.places.length - 3, 'place')} more`)) },
   { id: 'component', label: 'component', val: (r) => `${r.component} ${r.policy}`, cell: (r) => [r.component, h('i', { class: 'after' }, (r.policy || '').slice(0, 8))] },
   { id: 'last', label: 'last hit', n: true, val: (r) => Date.parse(r.last) || 0, cell: (r) => (r.last ? h('time', { datetime: r.last, title: exact(r.last) }, ago(r.last)) : '–') },
   { id: 'example', label: 'example', val: (r) => r.example || '', cell: (r) => r.example && h('a', { href: link('x', r.example, {}), 'aria-label': `An exchange that ${r.rule} changed` }, 'show') },
@@ -54,7 +54,7 @@ class Sandbox {
     this.go = button('Run', () => this.run(), { cls: 'main', title: 'Ctrl-Enter' });
     this.load = h('span');
     this.el = h('section', { class: 'sandbox', 'aria-label': 'Sandbox' },
-      h('header', {}, h('h3', {}, 'Sandbox'), h('p', { class: 'quiet' }, 'Try a policy on the exchanges in memory. It changes nothing.')),
+      h('header', {}, h('h2', {}, 'Sandbox'), h('p', { class: 'quiet' }, 'Try a policy on the exchanges in memory. It changes nothing.')),
       h('div', { class: 'two' },
         h('div', { class: 'edit' }, h('div', { class: 'bar' }, this.load, button('Copy policy', () => copy('Policy', this.text.value))), this.text,
           h('div', { class: 'bar' }, this.query, this.go)), this.out));

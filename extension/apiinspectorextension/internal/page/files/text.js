@@ -44,7 +44,7 @@ export const millis = (t) => (known(t) ? `${time(t)}.${String(new Date(t).getMil
 export function ago(t) {
   if (!known(t)) return '–';
   const d = Date.now() - new Date(t);
-  return d < 1000 ? 'now' : `${span(d)} ago`;
+  return d < 1000 ? 'now' : `${d < 9950 ? `${Math.floor(d / 1000)} s` : span(d)} ago`;
 }
 
 /** share is a part of a whole in percent: 0.0 % is none, – is that there was no whole. */

@@ -29,7 +29,7 @@ export function shorten(text, most = long) {
 
 /** shape is what is known of a value that is not kept. */
 const shape = (type, len) => h('i', { class: 'shape', title: 'Values from before the redaction are not kept (show_raw: false)' },
-  `‹${type || 'value'}${len > 0 ? `, ${plural(len, 'byte')}` : ''}›`);
+  `‹${type || 'value'}${len > 0 ? `, ${plural(len, /array|slice|object|map|kvlist/.test(type) ? 'element' : 'byte')}` : ''}›`);
 
 export function side(s) {
   if (!s) return h('i', { class: 'shape' }, 'not there');
@@ -59,24 +59,27 @@ export function copier(value) {
   return button('copy', () => copy('Value', value), { cls: 'copy', title: 'Copy the value as it is' });
 }
 
+/** columns are those of a table of values: names, and what they are. */
+export const columns = () => h('colgroup', {}, h('col', { class: 'name' }), h('col'));
+
 /** table shows values: name, value, decision. */
 export function table(title, values, mode, policy) {
   let shown = values || [];
   if (mode === 'before') shown = shown.filter((v) => v.before || v.decision === 'kept');
   if (mode === 'diff') shown = [...shown.filter((v) => changed(v.decision)), ...shown.filter((v) => !changed(v.decision))];
   if (!shown.length) return null;
-  return h('table', { class: 'values' }, h('caption', {}, title),
-    h('thead', { class: 'away' }, h('tr', {}, ['name', 'value', 'decision'].map((t) => h('th', { scope: 'col' }, t)))),
+  return h('table', { class: 'values' }, h('caption', {}, title), columns(),
+    h('thead', { class: 'away' }, h('tr', {}, ['name', 'value and decision'].map((t) => h('th', { scope: 'col' }, t)))),
     h('tbody', {}, shown.map((v) => h('tr', { class: changed(v.decision) ? `changed d-${v.decision}` : null },
       h('th', { scope: 'row', title: v.key && v.key !== v.name ? v.key : null }, v.name),
-      h('td', {}, content(v, mode), copier(take(v, mode))), h('td', {}, badge(v, policy))))));
+      h('td', {}, badge(v, policy), content(v, mode), copier(take(v, mode)))))));
 }
 
 const budget = 250; // leaves that are unfolded at first
 const page = 100; // elements of an array that are shown at first
 
 /** tree shows a document with folding; note(node, path) is what stands beside a value. */
-export function tree(root, mode, note) {
+export function tree(root, mode, note, folds = new Map()) {
   let left = budget;
 
   function text(node) {
@@ -91,6 +94,12 @@ export function tree(root, mode, note) {
     return h('span', { class: cls }, quoted(node));
   }
 
+  /** raw is the value that is shown, as it is, if it is known. */
+  function raw(node) {
+    const n = mode === 'before' && changed(node.leaf?.decision) ? node.before : node;
+    return n && !n.kids && !n.gone ? n.text : '';
+  }
+
   const label = (k, inArray) => (k === null ? null : h('span', { class: inArray ? 'k i' : 'k' }, inArray ? k : `"${k}"`, ': '));
 
   function one(k, node, depth, inArray, keys) {
@@ -99,7 +108,7 @@ export function tree(root, mode, note) {
     if (leaf) {
       left--;
       return h('div', { class: `leaf${changed(node.leaf?.decision) ? ` changed d-${node.leaf.decision}` : ''}` },
-        h('span', {}, label(k, inArray), text(node), copier(node.kids ? '' : node.text)), note(node, keys));
+        h('span', {}, label(k, inArray), text(node), copier(raw(node))), note(node, keys));
     }
     const open = node.t === 'object' ? '{' : '[';
     const shut = node.t === 'object' ? '}' : ']';
@@ -122,8 +131,12 @@ export function tree(root, mode, note) {
         box.append(more);
       }
     };
-    if (depth < 8 && left > 0) { fold.open = true; make(page); }
-    fold.addEventListener('toggle', () => { if (fold.open && !made) make(page); });
+    const at = keys.join('\n');
+    if (folds.get(at) ?? (depth < 8 && left > 0)) { fold.open = true; make(page); }
+    fold.addEventListener('toggle', () => {
+      folds.set(at, fold.open);
+      if (fold.open && !made) make(page);
+    });
     return fold;
   }
 

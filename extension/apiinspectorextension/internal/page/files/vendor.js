@@ -8,6 +8,7 @@ import { bytes, millis, exact, num, span, plural, statusClass } from './text.js'
 import { pretty, raw } from './body.js';
 import { index } from './json.js';
 import { dot, stateText } from './rows.js';
+import { columns } from './values.js';
 
 /** wire is a request as text. */
 function wire(a) {
@@ -18,13 +19,13 @@ function attempt(a, i, from) {
   const done = a.dry_run ? 'not sent: dry run' : `${a.status || 'no answer'} after ${span(a.took)}`;
   return h('section', { class: 'attempt', 'aria-label': `Attempt ${i + 1}` },
     h('header', {}, h('h3', {}, `Attempt ${i + 1}`), h('time', { class: 'quiet', datetime: a.time, title: exact(a.time) }, millis(a.time)),
-      h('span', { class: a.dry_run ? 'tag' : `status ${statusClass(a.status)}` }, done), a.outcome && h('span', {}, a.outcome),
+      h('span', { class: a.dry_run ? 'tag' : `status ${statusClass(a.status)}` }, done), a.outcome && !a.dry_run && h('span', {}, a.outcome),
       button('Copy request', () => copy('Request', wire(a)))),
     a.problem && h('p', { class: 'problem' }, a.problem),
     h('p', { class: 'start' }, h('b', {}, a.method), ' ', a.url),
     h('p', { class: 'quiet' }, `${plural(a.events, 'event')} in this request · ${bytes(a.bytes)}${a.coding ? ` · ${a.coding} ${bytes(a.encoded)}` : ''}`,
       a.events > 1 ? ' · below, this event alone' : ''),
-    h('table', { class: 'values' }, h('caption', {}, 'Headers'), h('tbody', {}, a.headers.map((f) =>
+    h('table', { class: 'values' }, h('caption', {}, 'Headers'), columns(), h('tbody', {}, a.headers.map((f) =>
       h('tr', {}, h('th', { scope: 'row' }, f.name), h('td', {}, f.value))))),
     a.body && pretty(a.body, '', from, 'Body'),
     a.answer && h('div', { class: 'body' }, h('header', {}, h('h4', {}, 'Answer')), raw(a.answer)));
@@ -57,6 +58,6 @@ export function vendor(v) {
     v.event && !attempts.some((a) => a.body) && pretty(v.event, v.media, (node, keys) => origin(keys), 'Event'),
     v.cut && h('p', { class: 'quiet' }, 'The bytes were cut for this page; what was sent was not.'),
     origins.size > 0 && h('details', { class: 'origins' }, h('summary', {}, `Where ${plural(origins.size, 'part')} come from`),
-      h('table', { class: 'values' }, h('tbody', {}, v.origins.map((o) => h('tr', {}, h('th', { scope: 'row' }, o.path), h('td', {}, o.from)))))),
+      h('table', { class: 'values' }, columns(), h('tbody', {}, v.origins.map((o) => h('tr', {}, h('th', { scope: 'row' }, o.path), h('td', {}, o.from)))))),
   ];
 }

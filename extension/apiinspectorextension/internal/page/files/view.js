@@ -3,7 +3,6 @@
 
 import { h, fill } from './dom.js';
 import { get } from './api.js';
-import { read } from './state.js';
 
 /** View is a view that reads path and shows it; it is read again while it is looked at. */
 export class View {
@@ -16,6 +15,7 @@ export class View {
     const path = this.path(state);
     const fresh = path !== this.now;
     this.now = path;
+    this.state = state; // another view may be shown when the answer comes
     if (!fresh && this.data) { this.draw(state); return; }
     this.data = null;
     this.el.classList.add('loads');
@@ -28,7 +28,7 @@ export class View {
       const data = await get(path);
       if (path !== this.now) return;
       this.data = data;
-      this.draw(read());
+      this.draw(this.state);
     } catch (err) {
       if (path !== this.now) return;
       if (this.data || err.status !== 404) this.app.failed(err);

@@ -1,0 +1,206 @@
+// Copyright The apispan Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package inspectorpage
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// What stands on the page when something is missing, each in words.
+func TestStates(t *testing.T) {
+	b := open(t, 200, 1400, 900, false)
+	b.wait(rows + ".length > 5")
+	for _, s := range []struct{ name, want string }{
+		{"dry", "DRY RUN – nothing leaves"},
+		{"live", "LIVE – sending to api.moesif.net"},
+		{"no_backend", "NO BACKEND"},
+		{"no_redaction", "Nothing is redacted: pipeline traces has no http_redaction"},
+		{"no_bodies", "Bodies are not captured"},
+		{"gated", "Everything is sampled out"},
+		{"not_shown", "412 not shown: the page could not keep up"},
+	} {
+		b.do("scenario?name=" + s.name)
+		b.text(s.want)
+		b.picture("state-" + s.name)
+	}
+	for _, s := range []struct{ name, want string }{
+		{"empty", "No exchange yet"}, {"not_http", "37 spans arrived, none was an HTTP exchange"},
+	} {
+		b.do("scenario?name=" + s.name)
+		b.js("location.reload()")
+		b.text(s.want)
+		b.text("curl -H 'Content-Type: application/json' http://127.0.0.1:4318/v1/traces")
+		b.picture("state-" + s.name)
+	}
+	sample := b.js("document.querySelector('.empty pre').innerText")
+	// The shell reads it, and what it sends is JSON.
+	out, err := exec.Command("sh", "-c", strings.Replace(sample, "curl ", "printf '%s\\n' ", 1)).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
+	if !json.Valid([]byte(lines[len(lines)-1])) {
+		t.Errorf("the sample is no JSON: %s", lines[len(lines)-1])
+	}
+	b.do("emit?n=3")
+	b.wait(rows + ".length === 3")
+}
+
+// A connection that is lost is said, and what could not be seen is marked.
+func TestConnectionLost(t *testing.T) {
+	b := open(t, 50, 1400, 900, false)
+	b.expect("503")
+	b.expect("ERR_")
+	b.wait(rows + ".length > 5")
+	first := b.js(rows + "[0].dataset.id")
+	b.do("drop?n=1500")
+	b.text("Reconnecting…")
+	b.picture("state-lost")
+	b.wait(fmt.Sprintf("document.querySelector('.rows tr[data-id=%q]')", first))
+	b.do("quiet?n=350")
+	b.wait("document.querySelector('.lost').hidden")
+	b.wait(fmt.Sprintf("%s[0].dataset.id !== %q", rows, first))
+	b.js("void (document.querySelector('.list').scrollTop = 300 * 28 - 200)")
+	b.wait("document.querySelector('.rows .gap')")
+	b.picture("state-gap")
+}
+
+// An exchange that is open stays when it has fallen out of the memory of the Collector.
+func TestOutside(t *testing.T) {
+	b := open(t, 50, 1400, 900, false)
+	b.expect("404")
+	b.wait(rows + ".length > 5")
+	b.js(rows + "[8].querySelector('.c-ms').click()")
+	b.wait("document.querySelector('.sides')")
+	b.do("forget?n=2")
+	time.Sleep(5 * time.Second) // it is asked every five seconds, when something happens
+	b.do("emit?n=1")
+	b.text("outside the window")
+	b.wait("document.querySelector('.sides')")
+	b.picture("state-outside")
+	b.hash("#/x/00000000000000000000000000000001-0000000000000001")
+	b.text("No longer in memory")
+}
+
+func TestDenied(t *testing.T) {
+	b := open(t, 50, 1400, 900, false)
+	b.expect("401")
+	b.do("scenario?name=denied")
+	b.hash("#/endpoints")
+	b.text("needs the token of this start")
+	b.picture("state-denied")
+	b.do("scenario?name=allowed")
+}
+
+// Text that wants to be a program, to turn the line around or to fill the screen is text.
+func TestHostileText(t *testing.T) {
+	b := open(t, 20, 1400, 900, false)
+	b.wait(rows + ".length > 5")
+	b.do("hostile")
+	b.wait("document.querySelector('.rows td.c-route').innerText.includes('<script>')")
+	b.js(rows + "[0].querySelector('.c-ms').click()")
+	b.wait("document.querySelector('.sides .tree') && document.querySelector('.odd')")
+	b.picture("hostile")
+	b.press("b", "b", "1")
+	b.wait("document.querySelector('.attempt')")
+	b.picture("hostile-vendor")
+	for _, tab := range []string{"decisions", "attributes"} {
+		b.js(fmt.Sprintf("document.getElementById('tab-%s').click()", tab))
+		b.wait(fmt.Sprintf("document.getElementById('tab-%s').getAttribute('aria-selected') === 'true'", tab))
+	}
+	if got := b.js("document.querySelectorAll('body script, body img, body b b').length + document.title"); !strings.HasPrefix(got, "0Exchange") {
+		t.Errorf("%s", got)
+	}
+	// No direction mark, NUL or escape is in the text of the page as it is.
+	if got := b.js(`/[\0\x1b\u202e\u2066]/.test(document.body.innerText)`); got != "false" {
+		t.Error("the page holds control characters as they came")
+	}
+}
+
+// 500 exchanges a second: the page goes on to answer, and none is lost to the count.
+func TestFlow(t *testing.T) {
+	b := open(t, 1000, 1400, 900, false)
+	b.wait(rows + ".length > 5")
+	b.js(`void (window.gaps = [], window.last = performance.now(), (function frame() {
+		const now = performance.now(); window.gaps.push(now - window.last); window.last = now; requestAnimationFrame(frame); })())`)
+	scroll := b.js(`new Promise((done) => { let n = 0; const start = performance.now(); (function step() {
+		document.querySelector('.list').scrollTop += 300; if (++n < 90) requestAnimationFrame(step); else done(Math.round(90000 / (performance.now() - start))); })() })`)
+	t.Logf("scrolling through 1,000 rows: %s frames a second", scroll)
+	b.wait(rows + ".length > 5")
+	b.js("void (document.querySelector('.list').scrollTop = 0, gaps.length = 0)")
+	b.do("flow?n=500")
+	time.Sleep(2500 * time.Millisecond)
+	t.Logf("frames: %s, longest %s ms", b.js("gaps.length"), b.js("Math.round(Math.max(...gaps))"))
+	b.wait("document.querySelector('.count').innerText.startsWith('1,000')")
+	b.press("/")
+	b.press("status:500", enter)
+	b.wait("[...document.querySelectorAll('.rows .status')].every((s) => s.innerText === '500')")
+}
+
+// What a call shows must be on the page two seconds after it.
+func TestSoon(t *testing.T) {
+	b := open(t, 10, 1400, 900, false)
+	b.wait(rows + ".length === 10")
+	start := time.Now()
+	b.do("emit?n=1")
+	b.wait(rows + ".length === 11")
+	if d := time.Since(start); d > 2*time.Second {
+		t.Errorf("on the page after %v", d)
+	}
+}
+
+// axe-core looks at each view. It is fetched by npm for this test, and is not part of the tree.
+func TestAccessibility(t *testing.T) {
+	if chrome == nil {
+		t.Skip("no Chromium here: apt-get install chromium")
+	}
+	dir := t.TempDir()
+	cmd := exec.Command("npm", "pack", "axe-core@4.10.2", "--silent", "--pack-destination", dir)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Skipf("axe-core cannot be fetched by npm here: %v %.200s", err, out)
+	}
+	script, err := exec.Command("tar", "-xzOf", filepath.Join(dir, "axe-core-4.10.2.tgz"), "package/axe.min.js").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, dark := range []bool{false, true} {
+		b := open(t, 100, 1400, 900, dark)
+		b.do("scenario?name=live")
+		b.wait(rows + ".length > 5")
+		b.js(string(bytes.TrimSpace(script)) + "; void 0")
+		look := func(name string) {
+			t.Helper()
+			got := b.js(`axe.run(document, {resultTypes: ['violations']}).then((r) => r.violations.map((v) =>
+				v.id + ': ' + v.help + '\n' + v.nodes.slice(0, 4).map((n) => '  ' + n.html.slice(0, 160) + ' ' + n.any.concat(n.all).map((c) => c.message).join('; ').slice(0, 200)).join('\n')).join('\n'))`)
+			if got != "" {
+				t.Errorf("%s, dark %v:\n%s", name, dark, got)
+			}
+		}
+		look("live")
+		b.hash("#/?q=status:500")
+		b.wait("document.querySelector('.rows .status').innerText === '500'")
+		b.press("j", enter)
+		b.wait("document.querySelector('.sides')")
+		look("exchange")
+		b.press("b", "b")
+		look("diff")
+		b.press("1")
+		b.wait("document.querySelector('.attempt')")
+		look("vendor")
+		for _, view := range []string{"endpoints", "endpoints/e0", "consumers", "fields", "rules", "delivery"} {
+			b.hash("#/" + view)
+			b.wait("document.querySelector('main > section:not([hidden]):not(.loads) :is(.grid tbody a, .card, .histogram)')")
+			look(view)
+		}
+		b.press("?")
+		look("help")
+	}
+}
