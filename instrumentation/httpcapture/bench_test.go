@@ -22,6 +22,7 @@ import (
 var (
 	ratios = flag.Bool("ratios", false, "measure CPU time over plain otelhttp (takes some minutes)")
 	only   = flag.String("load", "", "with -ratios: only loads whose name contains this")
+	heap   = flag.Int("heap", 0, "with -ratios: MB that the process holds besides; what allocating costs depends on it")
 	turn   = flag.String("turn", "", "one turn of -ratios: load/variant")
 )
 
@@ -125,7 +126,8 @@ func TestStreamMemory(t *testing.T) {
 // Every turn is a process of its own, which counts its own CPU time, garbage
 // collector included. In each round all variants take a turn in random order, and
 // each is divided by the baseline of the same round; the median of the rounds
-// counts.
+// counts. With -heap=64 the process has the heap of a small service, and the collector
+// less to do.
 func TestRatios(t *testing.T) {
 	if *turn != "" {
 		takeTurn()
@@ -165,7 +167,7 @@ func TestRatios(t *testing.T) {
 
 func spawnTurn(t *testing.T, what string) float64 {
 	t.Helper()
-	out, err := exec.Command(os.Args[0], "-test.run=^TestRatios$", "-test.v", "-turn="+what).Output()
+	out, err := exec.Command(os.Args[0], "-test.run=^TestRatios$", "-test.v", "-turn="+what, fmt.Sprintf("-heap=%d", *heap)).Output()
 	if err != nil {
 		t.Fatalf("%s: %v", what, err)
 	}
@@ -188,6 +190,8 @@ func takeTurn() {
 	for cpu(f, n) < 50*time.Millisecond { // also the warm-up
 		n *= 2
 	}
+	ballast := make([]byte, *heap<<20)
+	defer runtime.KeepAlive(ballast)
 	runtime.GC()
 	var total time.Duration
 	runs := 0

@@ -91,6 +91,31 @@ func TestEnvelopes(t *testing.T) {
 	}
 }
 
+// TestBinaryEnvelopes: of messages that are no text one is left bare, and several stay in
+// their envelopes.
+func TestBinaryEnvelopes(t *testing.T) {
+	t.Parallel()
+	const message, end = "\x0a\x03abc", `{"error":{"code":"internal"}}`
+	two := envelope(0, message) + envelope(0, message)
+	for _, ct := range []string{"application/connect+proto", "application/grpc", "application/grpc+proto", "application/grpc-web", "application/grpc-web+proto"} {
+		for _, tc := range []struct{ body, want string }{
+			{envelope(0, message), message},
+			{envelope(1, gzipped(message)), message},
+			{envelope(0, message) + envelope(2, end), message},
+			{envelope(2, end), end},
+			{envelope(0, message) + envelope(0x80, "grpc-status: 0\r\n"), message},
+			{two, two},
+		} {
+			both(t, func(t *testing.T, w wrapping) {
+				c := newCollector(t)
+				s := serve(t, w.wrap(c, echo, httpcapture.WithBodies(httpcapture.BodiesAll), httpcapture.WithContentTypes("*/*")))
+				do(t, s.Client(), newRequest(t, "POST", s.URL, tc.body, "Content-Type", ct))
+				want(t, c.attrs(t), map[string]any{"http.request.body.content": []byte(tc.want), "http.response.body.content": []byte(tc.want)})
+			})
+		}
+	}
+}
+
 type panicking struct{}
 
 func (*panicking) String() string               { panic("x") }

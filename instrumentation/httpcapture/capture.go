@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"unsafe"
 )
 
 const (
@@ -46,13 +47,14 @@ type capture struct {
 	budget int64 // of the process; 0 = none
 	held   int64 // what of it is ours
 	stream bool  // may last for ever, so its share is one of streams
+	alone  bool  // is likely to become one, so slabs are left to others
 	size   int64 // announced length, -1 unknown
 	seen   int64 // bytes that passed
 
-	// One of these holds the content: str if it came in one piece, else sb. Their
-	// memory becomes the attribute's and is never more than limit.
-	str string
-	sb  strings.Builder
+	// buf holds the content. Its memory becomes the attribute's and is never more than
+	// limit; it is ours alone, or a piece of slab.
+	buf  []byte
+	slab *slab
 }
 
 // start begins to keep bytes. size is the announced length or -1.
@@ -99,59 +101,64 @@ func (c *capture) add(p []byte, err error) {
 	}
 }
 
-func (c *capture) len() int { return len(c.str) + c.sb.Len() }
-
 func (c *capture) keep(p []byte) {
-	have := c.len()
+	have := len(c.buf)
 	p = p[:min(len(p), c.limit-have)]
-	want := c.limit // how much there will be to keep, at most
-	if c.size >= 0 && c.size < int64(want) {
-		want = int(c.size)
-	}
-	switch {
-	case have == 0 && (c.size < 0 || len(p) >= want):
-		if !c.take(len(p)) {
-			return
-		}
-		c.str = string(p)
-	case have+len(p) > c.sb.Cap():
-		room := max(have+len(p), 2*have, secondGrow)
+	if need := have + len(p); need > cap(c.buf) {
+		room := max(need, 2*have, secondGrow)
 		if have == 0 {
-			room = max(len(p), min(want, firstGrow))
+			if room = len(p); c.size >= 0 { // how much there will be to keep, at most
+				room = max(room, int(min(c.size, firstGrow)))
+			}
 		}
 		if !c.grow(min(c.limit, room)) {
 			return
 		}
-		c.sb.Write(p)
-	default:
-		c.sb.Write(p)
 	}
-	if c.len() >= c.limit {
+	if c.buf = append(c.buf, p...); len(c.buf) >= c.limit {
 		c.state = captureFull
 	}
 }
 
-// grow makes room for n bytes in all in sb, and moves there what there is.
+// grow makes room for n bytes in all, and moves there what there is. Without memory the
+// capture ends here.
 func (c *capture) grow(n int) bool {
-	before := c.held
-	if !c.take(n) {
-		return false
+	buf, from := c.cut(n)
+	before, mine := c.held, from == nil
+	if mine {
+		if !c.take(n) {
+			c.shed, c.state = true, captureFull
+			return false
+		}
+		buf = rawBytes(n)
 	}
-	have := c.str + c.sb.String() // one of them is empty
-	c.str = ""
-	c.sb.Reset()
-	c.sb.Grow(n)
-	c.sb.WriteString(have)
-	c.release(before)
+	c.move(buf, from, before)
 	return true
 }
 
-// take asks the budget for n bytes more. Without them the capture ends here.
+// cut takes a piece of a slab, unless the body is a stream, which may hold it for ever.
+func (c *capture) cut(n int) ([]byte, *slab) {
+	if c.stream || c.alone {
+		return nil, nil
+	}
+	return cutSlab(n, c.budget)
+}
+
+// move copies what there is to buf, and gives back what it had: before bytes of the
+// budget, or a piece of a slab.
+func (c *capture) move(buf []byte, to *slab, before int64) {
+	c.buf = append(buf, c.buf...)
+	if c.slab != nil {
+		c.slab.drop()
+	}
+	c.slab = to
+	c.release(before)
+}
+
+// take asks the budget for n bytes more.
 func (c *capture) take(n int) bool {
 	if c.budget > 0 {
 		if c.stream && !takeStream(int64(n), c.budget) {
-			c.shed = true
-			c.state = captureFull
 			return false
 		}
 		if inFlight.Add(int64(n)) > c.budget {
@@ -159,8 +166,6 @@ func (c *capture) take(n int) bool {
 			if c.stream {
 				inStreams.Add(-int64(n))
 			}
-			c.shed = true
-			c.state = captureFull
 			return false
 		}
 		c.held += int64(n)
@@ -183,15 +188,32 @@ func takeStream(n, budget int64) bool {
 func (c *capture) streams() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.stream || c.budget == 0 || c.state != captureOn && c.state != captureFull {
+	if c.stream || c.budget == 0 && c.slab == nil || c.state != captureOn && c.state != captureFull {
 		return
 	}
-	if takeStream(c.held, c.budget) {
-		c.stream = true
-		return
+	held := c.held
+	if c.slab != nil {
+		held = int64(len(c.buf))
 	}
-	c.clear()
-	c.shed, c.state, c.stream = true, captureFull, true
+	switch {
+	case c.budget > 0 && !takeStream(held, c.budget):
+		c.clear()
+		c.shed, c.state = true, captureFull
+	case c.slab != nil:
+		c.leaveSlab()
+	}
+	c.stream = true
+}
+
+// leaveSlab moves the content out of a slab, which would be held for as long as the
+// stream lasts. Its share of what streams may hold is taken already.
+func (c *capture) leaveSlab() {
+	buf := rawBytes(len(c.buf))
+	if c.budget > 0 {
+		c.held = int64(len(c.buf))
+		inFlight.Add(c.held)
+	}
+	c.move(buf, nil, 0)
 }
 
 func (c *capture) release(n int64) {
@@ -216,8 +238,11 @@ func (c *capture) restart() {
 }
 
 func (c *capture) clear() {
-	c.str = ""
-	c.sb = strings.Builder{}
+	c.buf = nil
+	if c.slab != nil {
+		c.slab.drop()
+		c.slab = nil
+	}
 	c.release(c.held)
 }
 
@@ -228,6 +253,7 @@ type captured struct {
 	truncated bool // content is only a prefix of what passed
 	complete  bool // the body ended, as far as can be told
 	shed      bool
+	stream    bool
 	seen      int64
 	first     int
 }
@@ -245,10 +271,11 @@ func (c *capture) finish(keep bool) captured {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	r := captured{
-		on:    c.state == captureOn || c.state == captureFull,
-		shed:  c.shed,
-		seen:  c.seen,
-		first: c.first,
+		on:     c.state == captureOn || c.state == captureFull,
+		shed:   c.shed,
+		stream: c.stream,
+		seen:   c.seen,
+		first:  c.first,
 	}
 	if c.state == captureDone {
 		return captured{}
@@ -257,12 +284,10 @@ func (c *capture) finish(keep bool) captured {
 	// the end that was seen counts more.
 	r.complete = c.eof && !c.fail || c.seen == c.size
 	if keep && r.on {
-		r.content = c.str
-		if c.sb.Len() > 0 {
-			r.content = c.sb.String()
-			if c.sb.Cap() > 2*len(r.content) {
-				r.content = strings.Clone(r.content)
-			}
+		// Nobody writes to it any more.
+		r.content = unsafe.String(unsafe.SliceData(c.buf), len(c.buf))
+		if cap(c.buf) > 2*len(c.buf) {
+			r.content = strings.Clone(r.content)
 		}
 		r.truncated = c.seen > int64(len(r.content))
 	}
@@ -277,10 +302,7 @@ func (c *capture) soFar(bool) captured {
 	defer c.mu.Unlock()
 	r := captured{on: c.state == captureOn || c.state == captureFull, seen: c.seen, first: c.first}
 	if r.on {
-		r.content = c.str
-		if c.sb.Len() > 0 {
-			r.content = strings.Clone(c.sb.String())
-		}
+		r.content = string(c.buf)
 		r.complete = c.size >= 0 && c.seen >= c.size
 		r.truncated = c.seen > int64(len(r.content))
 	}
@@ -298,7 +320,7 @@ func (c *capture) whole() bool {
 func (c *capture) kept() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.len()
+	return len(c.buf)
 }
 
 // room is how many bytes more would be kept.
@@ -308,7 +330,7 @@ func (c *capture) room() int64 {
 	if c.state != captureOn {
 		return 0
 	}
-	return int64(c.limit - c.len())
+	return int64(c.limit - len(c.buf))
 }
 
 // count takes note of bytes that passed unseen.
@@ -327,6 +349,13 @@ func (c *capture) ended() {
 	c.mu.Lock()
 	c.eof = c.eof || c.seen >= c.size
 	c.mu.Unlock()
+}
+
+// open reports whether more may follow.
+func (c *capture) open() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return (c.state == captureOn || c.state == captureFull) && !c.eof && !c.fail && (c.size < 0 || c.seen < c.size)
 }
 
 // total is how many bytes passed.

@@ -253,7 +253,7 @@ func (ex *clientExchange) done() {
 		return
 	}
 	if ex.wasEarly {
-		ex.setBody(ex.outcome(), ex.res.finish)
+		ex.setBodies(ex.outcome(), true)
 		return
 	}
 	ex.finish(ex.outcome())
@@ -288,7 +288,7 @@ func (ex *clientExchange) snapshot() {
 	}
 	ex.snapped = n
 	ex.snaps++
-	ex.setBody(ex.outcome(), ex.res.soFar)
+	ex.setBodies(ex.outcome(), false)
 }
 
 func (b *innerBody) Close() error {

@@ -13,6 +13,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
@@ -72,6 +73,7 @@ type config struct {
 	eventPrefix  string
 	trustEventID bool
 	budget       int64
+	streamed     atomic.Bool // the last response was a stream, so the next may be one
 	decoders     map[string]Decoder
 
 	valueLimit int // of one attribute, bytes; 0 = none

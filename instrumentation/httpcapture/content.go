@@ -150,9 +150,9 @@ func (c *config) makeBody(cp captured, ct string, known bool, codings []string, 
 			return b
 		}
 	}
-	if enveloped(ct) {
+	if is, json := enveloped(ct); is {
 		var more, ok bool
-		if content, more, ok = c.openEnvelopes(content, limit); !ok {
+		if content, more, ok = c.openEnvelopes(content, json, limit); !ok {
 			c.drops.add(reasonContentCoding, 1)
 			b.truncated = false
 			return b
@@ -216,9 +216,10 @@ func appendBody(dst []attribute.KeyValue, b *body, k bodyKeys) []attribute.KeyVa
 	return dst
 }
 
-// setBody records the body of the response of an exchange that was finished early: all
-// of it, or what there is so far. The rest is on the span already.
-func (rec *record) setBody(o *outcome, take func(keep bool) captured) {
+// setBodies records the body of the response of an exchange that was finished early: all
+// of it, or what there is so far; and at the end that of the request, if it had not been
+// sent by then. The rest is on the span already.
+func (rec *record) setBodies(o *outcome, end bool) {
 	defer func() {
 		if recover() != nil {
 			rec.cfg.drops.add(reasonInternal, 1)
@@ -227,17 +228,36 @@ func (rec *record) setBody(o *outcome, take func(keep bool) captured) {
 	c := rec.cfg
 	p := rec.planFor(o.r)
 	keep := p.bodies == BodiesAll || p.bodies == BodiesOnError && o.isError()
-	cp := take(keep)
-	if !keep {
+	take := rec.res.soFar
+	if end {
+		take = rec.res.finish
+	}
+	res := c.makeBody(take(keep), rec.resType, rec.resKnown, rec.resCodings, p, p.resMax)
+	attrs := appendLate(nil, &res, resKeys)
+	if end && rec.sending {
+		cp := rec.req.finish(keep)
+		req := c.makeBody(cp, rec.reqType, rec.reqKnown, rec.reqCodings, p, p.reqMax)
+		if wantsBody(p, rec.reqType, rec.reqKnown) {
+			attrs = appendLate(attrs, &req, reqKeys)
+		}
+		if !req.whole() && cp.seen > 0 {
+			attrs = append(attrs, attribute.Int64(httpattr.RequestBodySize, cp.seen))
+		}
+	}
+	if !keep || len(attrs) == 0 {
 		return
 	}
-	res := c.makeBody(cp, rec.resType, rec.resKnown, rec.resCodings, p, p.resMax)
-	attrs := appendBody(nil, &res, resKeys)
-	if res.set && !res.incomplete {
-		attrs = append(attrs, attribute.Bool(httpattr.ResponseBodyIncomplete, false)) // it may have been said before
-	}
-	if c.policy != nil && len(attrs) > 0 {
+	if c.policy != nil {
 		attrs = rec.redact(attrs, o)
 	}
 	rec.span.SetAttributes(attrs...)
+}
+
+// appendLate appends a body, and that it is complete: the opposite may have been said
+// before.
+func appendLate(dst []attribute.KeyValue, b *body, k bodyKeys) []attribute.KeyValue {
+	if dst = appendBody(dst, b, k); b.set && !b.incomplete {
+		dst = append(dst, k.incomplete.Bool(false))
+	}
+	return dst
 }

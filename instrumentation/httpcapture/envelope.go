@@ -63,43 +63,52 @@ func isText(content string) bool {
 }
 
 // enveloped reports whether content of this type comes in envelopes: the streams of
-// Connect (https://connectrpc.com/docs/protocol#streaming-rpcs), gRPC and gRPC-Web with
-// JSON messages.
-func enveloped(contentType string) bool {
+// Connect (https://connectrpc.com/docs/protocol#streaming-rpcs), gRPC and gRPC-Web; and
+// whether the messages are JSON.
+func enveloped(contentType string) (is, json bool) {
 	switch httpattr.MediaType(contentType) {
 	case "application/connect+json", "application/grpc+json", "application/grpc-web+json":
-		return true
+		return true, true
+	case "application/connect+proto", "application/grpc", "application/grpc+proto", "application/grpc-web", "application/grpc-web+proto":
+		return true, false
 	}
-	return false
+	return false, false
 }
 
 const (
 	envelopeHeader = 5 // flags, and the length of the message
 	compressedFlag = 0x01
+	endFlag        = 0x02 // of Connect: JSON that says how the stream ended
 	trailersFlag   = 0x80 // of gRPC-Web: a header block, no message
 )
 
-// openEnvelopes takes the messages out of their envelopes, one a line. A message that
-// is compressed by itself is opened if it is gzip; more reports that the content was
-// cut, and ok that all of it could be read.
-func (c *config) openEnvelopes(content string, limit int) (out string, more, ok bool) {
+// openEnvelopes takes the messages out of their envelopes. JSON has one a line. Of
+// others one is left bare, as that of a unary call; more than one stay in envelopes, as
+// nothing else would tell where they end. A message that is compressed by itself is
+// opened if it is gzip; more reports that the content was cut, and ok that all of it
+// could be read.
+func (c *config) openEnvelopes(content string, json bool, limit int) (out string, more, ok bool) {
 	if content == "" || content[0] > 0x03 && content[0] != trailersFlag && content[0] != trailersFlag|compressedFlag {
 		return content, false, true // not in envelopes: an error page, or somebody opened them
 	}
 	var b strings.Builder
-	for content != "" {
-		if len(content) < envelopeHeader {
+	rest := content
+	for messages := 0; rest != ""; {
+		if len(rest) < envelopeHeader {
 			return b.String(), true, true
 		}
-		flags, n := content[0], int(binary.BigEndian.Uint32([]byte(content[1:envelopeHeader])))
-		message := content[envelopeHeader:]
-		cut := n > len(message)
+		flags, n := rest[0], uint64(binary.BigEndian.Uint32([]byte(rest[1:envelopeHeader])))
+		message := rest[envelopeHeader:]
+		cut := n > uint64(len(message))
 		if !cut {
 			message = message[:n]
 		}
-		content = content[envelopeHeader+len(message):]
-		if flags&trailersFlag != 0 {
+		rest = rest[envelopeHeader+len(message):]
+		if flags&trailersFlag != 0 || !json && flags&endFlag != 0 && messages > 0 {
 			continue
+		}
+		if messages++; !json && messages > 1 {
+			return content, false, true
 		}
 		if flags&compressedFlag != 0 && message != "" {
 			var err error
@@ -109,15 +118,18 @@ func (c *config) openEnvelopes(content string, limit int) (out string, more, ok 
 			}
 			cut = cut || less
 		}
-		if room := limit - b.Len() - 1; len(message) > room {
-			message, cut = message[:max(room, 0)], true
-		}
-		if b.Len() > 0 && message != "" {
+		if b.Len() > 0 && b.Len() < limit && message != "" {
 			b.WriteByte('\n')
+		}
+		if room := limit - b.Len(); len(message) > room {
+			message, cut = message[:max(room, 0)], true
 		}
 		b.WriteString(message)
 		if cut {
-			return httpattr.TrimPartialRune(b.String()), true, true
+			if json {
+				return httpattr.TrimPartialRune(b.String()), true, true
+			}
+			return b.String(), true, true
 		}
 	}
 	return b.String(), false, true

@@ -360,6 +360,11 @@ func (s *settings) prefixes(option string, to []netip.Prefix, cidrs []string) []
 // with reason memory_budget. The count is shared by all wrappers of the process,
 // each compares it with its own limit. Finished spans are not part of it: they
 // belong to the SDK's queue.
+//
+// Bodies of 8 to 64 KB share slabs, eight to a slab or more. As long as an exchange in
+// progress holds a part of a slab, all of it counts; slabs take no more than half of the
+// budget. A body that is kept for long, by a processor that holds on to spans, keeps its
+// slab: eight times its length as a rule, 32 times at most.
 func WithMemoryBudget(bytes int64) Option { return opt(func(s *settings) { s.budget = bytes }) }
 
 // Decoder opens a content coding. It must not read ahead of what is asked and

@@ -26,6 +26,7 @@ type record struct {
 	skip     bool
 	answered bool // the round trip of a client has come back
 	stamped  bool // the policy was applied once; the rest of a late body may follow
+	sending  bool // the body of the request was still being sent when the rest was recorded
 	guest    bool // on a server span that neither we nor otelhttp made: its host may be a name
 	status   int  // of the final response, 0 while there is none
 	inside   *inside
@@ -160,7 +161,7 @@ type outcome struct {
 	// he has not.
 	ended, short bool
 	// early means that the body of the response is still to come: it is recorded
-	// by setBody.
+	// by setBodies.
 	early bool
 	// resSize is the size of the response body if only we know it, else 0; reqSize
 	// that of a request body that was not read to its end, as announced.
@@ -228,7 +229,11 @@ func (rec *record) skipped(attrs []attribute.KeyValue, route string, o *outcome)
 func (rec *record) bodies(o *outcome, p *plan) (req, res body, full string) {
 	c := rec.cfg
 	keep := p.bodies == BodiesAll || p.bodies == BodiesOnError && o.isError()
-	rq := rec.req.finish(keep || c.jsonBody)
+	take := rec.req.finish
+	if rec.sending = o.early && rec.req.open(); rec.sending {
+		take = rec.req.soFar
+	}
+	rq := take(keep || c.jsonBody)
 	rq.limit(p.reqMax)
 	req = c.makeBody(rq, rec.reqType, rec.reqKnown, rec.reqCodings, p, p.reqMax)
 	if c.jsonBody && req.text {
@@ -242,7 +247,7 @@ func (rec *record) bodies(o *outcome, p *plan) (req, res body, full string) {
 	}
 	if c.side == clientSide { // where nobody else says it
 		if o.reqSize = 0; !req.whole() {
-			if o.reqSize = max(o.r.ContentLength, 0); req.set {
+			if o.reqSize = max(o.r.ContentLength, 0); req.set && !rec.sending {
 				o.reqSize = max(o.reqSize, rec.req.total())
 			}
 		}
@@ -262,6 +267,9 @@ func (rec *record) responseBody(o *outcome, p *plan, keep bool) body {
 	// The plan was not known for certain when the body began.
 	keep = keep && wantsBody(p, rec.resType, rec.resKnown)
 	cp := rec.res.finish(keep)
+	if c := rec.cfg; cp.on && c.streamed.Load() != cp.stream {
+		c.streamed.Store(cp.stream)
+	}
 	if !keep || o.hijacked {
 		return body{}
 	}

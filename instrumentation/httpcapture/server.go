@@ -115,20 +115,34 @@ func (h *inner) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	span := trace.SpanFromContext(ctx)
 	if !span.IsRecording() || !h.dropIn && !spanKindIs(span, trace.SpanKindServer) {
-		h.next.ServeHTTP(w, r)
+		h.pass(w, r, n)
 		return
 	}
 	outside := captureOutside(ctx, serverSide, r)
 	if outside != nil && outside.span == span {
-		h.next.ServeHTTP(w, r)
+		h.pass(w, r, n)
 		return
 	}
 	if outside != nil || h.cfg.skipsRequest(r) {
 		h.cfg.markSkipped(span, r)
-		h.next.ServeHTTP(w, r)
+		h.pass(w, r, n)
 		return
 	}
 	h.serve(w, r, span, n)
+}
+
+// pass hands on an exchange that is not recorded. The request may be a copy that otelhttp
+// has made and that nobody gives back, so the files of a form are removed here.
+func (h *inner) pass(w http.ResponseWriter, r *http.Request, n *node) {
+	if n == nil {
+		form := r.MultipartForm
+		defer func() {
+			if r.MultipartForm != form && r.MultipartForm != nil {
+				removeFiles(r)
+			}
+		}()
+	}
+	h.next.ServeHTTP(w, r)
 }
 
 func (h *inner) serve(w http.ResponseWriter, r *http.Request, span trace.Span, n *node) {

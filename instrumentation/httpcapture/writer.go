@@ -136,6 +136,7 @@ func (c *serverCore) header(status int) {
 		return
 	}
 	if limit, want := c.mayWant(c.r, false); want {
+		c.res.alone = c.cfg.streamed.Load()
 		c.res.start(limit, size, c.cfg.budget)
 	}
 }
