@@ -4,16 +4,19 @@ module github.com/apispan/apispan/test/frameworks
 go 1.25.0
 
 require (
+	connectrpc.com/connect v1.19.1
 	github.com/apispan/apispan v0.1.0
 	github.com/apispan/apispan/instrumentation/echocapture v0.1.0
 	github.com/apispan/apispan/instrumentation/fibercapture v0.1.0
 	github.com/apispan/apispan/instrumentation/gincapture v0.1.0
+	github.com/coder/websocket v1.8.14
 	github.com/gin-gonic/gin v1.11.0
 	github.com/go-chi/chi/v5 v5.2.5
 	github.com/gofiber/contrib/otelfiber/v2 v2.1.1
 	github.com/gofiber/fiber/v2 v2.52.12
 	github.com/google/go-cmp v0.7.0
 	github.com/gorilla/mux v1.8.1
+	github.com/gorilla/websocket v1.5.3
 	github.com/klauspost/compress v1.18.6
 	github.com/labstack/echo/v4 v4.13.4
 	github.com/stretchr/testify v1.11.1
@@ -24,6 +27,7 @@ require (
 	go.opentelemetry.io/otel v1.44.0
 	go.opentelemetry.io/otel/sdk v1.44.0
 	go.opentelemetry.io/otel/trace v1.44.0
+	google.golang.org/protobuf v1.36.11
 )
 
 require (
@@ -74,7 +78,6 @@ require (
 	golang.org/x/sys v0.46.0 // indirect
 	golang.org/x/text v0.38.0 // indirect
 	golang.org/x/time v0.11.0 // indirect
-	google.golang.org/protobuf v1.36.11 // indirect
 	gopkg.in/yaml.v3 v3.0.1 // indirect
 )
 
