@@ -283,7 +283,7 @@ func (rec *record) assemble(o *outcome, attrs []attribute.KeyValue, skip bool) [
 	c := rec.cfg
 	route := ""
 	if c.side == serverSide {
-		route = routeOf(o.r.Pattern)
+		route = rec.routeFor(o.r)
 	}
 	p := rec.planFor(o.r)
 	if rec.optionsCall && !rec.optionsAnswer {

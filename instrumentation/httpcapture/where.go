@@ -185,7 +185,52 @@ func (rec *record) template(r *http.Request) string {
 		defer rec.mu.Unlock()
 		return routeOf(rec.route)
 	}
-	return routeOf(r.Pattern)
+	if t := routeOf(r.Pattern); rec.isWhole(t, r) {
+		return t
+	}
+	return ""
+}
+
+// isWhole reports whether a template is about the path of the request from its
+// beginning: a router inside another one, as chi mounts them, leaves only its own part.
+func (rec *record) isWhole(template string, r *http.Request) bool {
+	if template == "" {
+		return false
+	}
+	for _, rq := range [...]*http.Request{rec.req0, r} {
+		if rq.URL != nil && (isAbout(template, rq.URL.Path) || isAbout(template, rq.URL.EscapedPath()) || isAbout(template, pathOf(rq))) {
+			return true
+		}
+	}
+	line, _, _ := strings.Cut(r.RequestURI, "?")
+	return isAbout(template, line) || isAbout(template, canonicalPath(line))
+}
+
+// isAbout reports whether a path has the segments of a template.
+func isAbout(template, path string) bool {
+	for template != "" && template != "/" {
+		var want, got string
+		if want, template = segment(template, true); want == "{$}" {
+			break
+		}
+		if strings.HasPrefix(want, "*") || strings.HasSuffix(want, "...}") {
+			return true
+		}
+		if got, path = segment(path, false); got == "" || !strings.ContainsAny(want, "{:*+") && !strings.EqualFold(got, want) {
+			return false
+		}
+	}
+	return path == "" || path == "/" || template == "/"
+}
+
+// routeFor is the template that is recorded: as the router has left it, unless that is
+// for certain a part of it only, which would stand for the routes of others, too.
+func (rec *record) routeFor(r *http.Request) string {
+	t := routeOf(r.Pattern)
+	if rec.stated.Load() || rec.isWhole(t, r) || strings.ContainsAny(t, "?+(*") || strings.Contains(t, "{") && strings.Contains(t, ":") {
+		return t
+	}
+	return ""
 }
 
 // planFor returns the plan for the exchange, by what is known of its route now.
