@@ -42,7 +42,11 @@ test: ## Unit, race, golden and end-to-end tests (builds the real collector)
 	@# What is allocated can only be counted without the race detector.
 	go test -run '$(COUNTED)' ./instrumentation/... && go test -C test/frameworks -run '$(COUNTED)' ./...
 	go test -C processor/httpredactionprocessor -run '$(COUNTED)' .
-	@$(MAKE) --no-print-directory test-modules
+	@$(MAKE) --no-print-directory suite test-modules
+
+.PHONY: suite
+suite: ## Run otelhttp's own tests with our constructors, with both kinds of spans
+	test/otelhttpsuite/run
 
 COUNTED = NotRecording|Allocations|StreamMemory|HandlerCost
 

@@ -117,7 +117,8 @@ func (r *Reader) ReadPart(span ptrace.Span, part *Part) (*exchange.Exchange, Ski
 		return nil, SkipNotHTTP
 	case part.Skip != Taken:
 		return nil, part.Skip
-	case r.have[fieldSkip] != 0 && flag(r.attr[fieldSkip]):
+	case r.have[fieldSkip] != 0 && r.attr[fieldSkip].Type() == pcommon.ValueTypeBool && r.attr[fieldSkip].Bool():
+		// Text is what is copied from baggage: no caller hides its calls.
 		return nil, SkipRequested
 	}
 

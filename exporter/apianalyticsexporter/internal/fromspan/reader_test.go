@@ -345,7 +345,7 @@ func TestReadSkips(t *testing.T) {
 		{"rpc", ptrace.SpanKindServer, map[string]any{"rpc.system": "grpc"}, SkipNotHTTP},
 		{"blank method", ptrace.SpanKindServer, map[string]any{"http.request.method": " "}, SkipNotHTTP},
 		{"asked", ptrace.SpanKindServer, map[string]any{"http.request.method": "GET", "apispan.skip": true}, SkipRequested},
-		{"asked as text", ptrace.SpanKindServer, map[string]any{"http.request.method": "GET", "apispan.skip": "true"}, SkipRequested},
+		{"asked as text, as a caller can by baggage", ptrace.SpanKindServer, map[string]any{"http.request.method": "GET", "apispan.skip": "true"}, Taken},
 		{"not asked", ptrace.SpanKindServer, map[string]any{"http.request.method": "GET", "apispan.skip": false}, Taken},
 	} {
 		if _, got := Read(resource(t, nil), newSpan(t, tc.kind, tc.attrs)); got != tc.want {

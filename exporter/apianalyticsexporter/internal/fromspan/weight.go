@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/exchange"
@@ -23,7 +24,11 @@ const maxStated = 1_000_000
 func (r *Reader) readWeight(ex *exchange.Exchange, span ptrace.Span, ours bool) {
 	ex.OwnTrace = ours || r.TrustCallers
 	ex.Weight = 1
-	if n, ok := r.integer(fieldWeight); ok {
+	switch n, ok := r.integer(fieldWeight); {
+	case !ok:
+	case r.attr[fieldWeight].Type() == pcommon.ValueTypeStr:
+		ex.WeightIgnored = true // applications state numbers; what is copied from baggage is text
+	default:
 		ex.Weight = n
 	}
 	if state := span.TraceState().AsRaw(); state != "" {
