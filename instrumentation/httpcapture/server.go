@@ -155,18 +155,22 @@ func (h *inner) serve(w http.ResponseWriter, r *http.Request, span trace.Span, n
 		}
 	}
 	if n == nil {
-		// The mux will write the pattern on our copy of the request, and whoever made the
-		// span reads it from his.
 		n = &c.node
 		n.Context = r.Context()
-		theirs := r
-		r = r.WithContext(n)
-		defer func() {
-			theirs.Pattern = c.r.Pattern
-			if giveBack(theirs, c.r) {
-				removeFiles(theirs)
-			}
-		}()
+		if h.dropIn {
+			*r = *r.WithContext(n) // otelhttp's own copy, where it looks for pattern and path values
+		} else {
+			// The mux will write the pattern on our copy of the request, and whoever made the
+			// span reads it from his.
+			theirs := r
+			r = r.WithContext(n)
+			defer func() {
+				theirs.Pattern = c.r.Pattern
+				if giveBack(theirs, c.r) {
+					removeFiles(theirs)
+				}
+			}()
+		}
 	} else {
 		c.orig, c.shield = n.orig, n.shield
 	}
