@@ -38,7 +38,9 @@ type rig struct {
 
 type nopHost struct{}
 
-func (nopHost) GetExtensions() map[component.ID]component.Component { return map[component.ID]component.Component{} }
+func (nopHost) GetExtensions() map[component.ID]component.Component {
+	return map[component.ID]component.Component{}
+}
 
 // start runs an inspector on free ports.
 func start(t *testing.T, change func(*Config)) *rig {

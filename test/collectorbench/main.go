@@ -6,6 +6,7 @@
 //
 //	go run -C test ./collectorbench            # a few minutes
 //	go run -C test ./collectorbench -rounds 5 -exchanges 100000 -body 16000
+//	go run -C test ./collectorbench -only "memory queue" -rate 5000   # what an open inspector costs
 //
 // Each round runs each pipeline once, in an order of its own, in a process of its
 // own; the table shows medians. The sender and the sink run here, beside the
@@ -45,7 +46,7 @@ func main() {
 }
 
 type settings struct {
-	rounds, exchanges, batch, body int
+	rounds, exchanges, batch, body, rate int
 }
 
 // result is one run of one pipeline.
@@ -63,6 +64,7 @@ func run(ctx context.Context) error {
 	flag.IntVar(&s.exchanges, "exchanges", 60_000, "exchanges in each run")
 	flag.IntVar(&s.batch, "batch", 256, "exchanges in an OTLP request")
 	flag.IntVar(&s.body, "body", 1000, "bytes of each of the two bodies")
+	flag.IntVar(&s.rate, "rate", 0, "exchanges a second; 0 is as many as are taken")
 	only := flag.String("only", "", "only pipelines that contain this text, and the first")
 	flag.Parse()
 	root, err := harness.FindRoot()
@@ -173,8 +175,15 @@ func measure(ctx context.Context, binary string, p pipeline, s settings) (result
 		return result{}, err
 	}
 
+	if p.inspector {
+		close, err := openPage(ctx, c)
+		if err != nil {
+			return result{}, err
+		}
+		defer close()
+	}
 	o := load.Options{
-		Target: "http://" + addr, Run: 1, Batch: s.batch,
+		Target: "http://" + addr, Run: 1, Batch: s.batch, Rate: s.rate,
 		Shape: load.Shape{RequestBody: s.body, ResponseBody: s.body},
 	}
 	// Warm up: caches, connections, heap.
@@ -228,17 +237,24 @@ func idle(ctx context.Context, c *harness.Process, received *sink) time.Time {
 
 func (p pipeline) config(addr, sinkURL, dir string) string {
 	var b strings.Builder
+	extensions := []string{}
+	level := "warn"
+	if p.storage || p.inspector {
+		b.WriteString("extensions:\n")
+	}
+	if p.inspector {
+		extensions, level = append(extensions, "api_inspector"), "info"
+		b.WriteString("  api_inspector: { endpoint: \"localhost:0\" }\n")
+	}
 	if p.storage {
-		fmt.Fprintf(&b, "extensions:\n  file_storage: { directory: %s/queue, create_directory: true, fsync: %v }\n", dir, p.fsync)
+		extensions = append(extensions, "file_storage")
+		fmt.Fprintf(&b, "  file_storage: { directory: %s/queue, create_directory: true, fsync: %v }\n", dir, p.fsync)
 	}
 	fmt.Fprintf(&b, "receivers:\n  otlp:\n    protocols:\n      http: { endpoint: %s, max_request_body_size: 67108864 }\n", addr)
 	fmt.Fprintf(&b, "processors:\n  memory_limiter: { check_interval: 1s, limit_mib: 4000, spike_limit_mib: 500 }%s", p.processors)
 	fmt.Fprintf(&b, "\nexporters:%s\n", strings.ReplaceAll(p.exporter, "$SINK", sinkURL))
 	processors := append([]string{"memory_limiter"}, components(p.processors)...)
-	fmt.Fprint(&b, "service:\n  telemetry: { metrics: { level: none }, logs: { level: warn } }\n")
-	if p.storage {
-		fmt.Fprint(&b, "  extensions: [file_storage]\n")
-	}
+	fmt.Fprintf(&b, "service:\n  telemetry: { metrics: { level: none }, logs: { level: %s } }\n  extensions: [%s]\n", level, strings.Join(extensions, ", "))
 	fmt.Fprintf(&b, "  pipelines:\n    traces: { receivers: [otlp], processors: [%s], exporters: [%s] }\n",
 		strings.Join(processors, ", "), strings.Join(components(p.exporter), ", "))
 	return b.String()

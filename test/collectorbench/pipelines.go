@@ -16,6 +16,8 @@ type pipeline struct {
 	exporter   string
 	storage    bool
 	fsync      bool
+	// inspector is true if api_inspector looks on, with a page that is open.
+	inspector bool
 }
 
 // The redaction of contrib looks for what ours finds by default, as far as regular
@@ -36,6 +38,9 @@ const (
 	ourRedaction = `
   http_redaction:
     preset: default
+`
+	watched = `
+    inspector: api_inspector
 `
 	queue = `
     sending_queue: { storage: file_storage, sizer: bytes, queue_size: 536870912 }
@@ -81,6 +86,7 @@ var pipelines = []pipeline{
 	{name: "http_redaction, api_analytics gzip, disk queue, fsync", processors: ourRedaction, exporter: moesif + queue, storage: true, fsync: true},
 	{name: "otlp_http gzip, memory queue", exporter: otlp + memory},
 	{name: "http_redaction, api_analytics gzip, memory queue", processors: ourRedaction, exporter: moesif + memory},
+	{name: "http_redaction, api_analytics gzip, memory queue, inspector", processors: ourRedaction + watched, exporter: moesif + memory + watched, inspector: true},
 	{name: "http_redaction with 300 more rules, api_analytics gzip, memory queue", processors: manyRules(), exporter: moesif + memory},
 	{name: "http_redaction, two api_analytics gzip, memory queue", processors: ourRedaction, exporter: moesif + memory + webhook + memory},
 	{name: "receive only", exporter: "\n  nop:\n"},
