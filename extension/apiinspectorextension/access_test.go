@@ -177,7 +177,7 @@ func TestToken(t *testing.T) {
 			t.Errorf("%s with the cookie: %d", path, res.StatusCode)
 		}
 	}
-	if res := ask("/api/status", "Authorization: Bearer "+r.token+"\r\n"); res.StatusCode != 200 {
+	if res := ask("/api/status", "Authorization: Bearer "+r.token+"\r\n"); res.StatusCode != http.StatusOK {
 		t.Errorf("with Bearer: %d", res.StatusCode)
 	}
 	link := r.logs.FilterMessageSnippet("The inspector is at http://127.0.0.1:").All()
@@ -224,7 +224,7 @@ func TestBothLoopbacks(t *testing.T) {
 	}
 	for _, addr := range []string{"127.0.0.1:" + p, "[::1]:" + p} {
 		res, _ := r.raw(addr, "GET /api/status HTTP/1.1\r\nHost: "+addr+"\r\nAuthorization: Bearer "+r.token+"\r\nConnection: close\r\n\r\n")
-		if res.StatusCode != 200 {
+		if res.StatusCode != http.StatusOK {
 			t.Errorf("%s: %d", addr, res.StatusCode)
 		}
 	}
@@ -278,7 +278,7 @@ func TestRawNeedsAnAuditLine(t *testing.T) {
 		} {
 			r.logs.TakeAll()
 			res, body := r.do(tt.method, tt.path, tt.body)
-			if res.StatusCode != 200 {
+			if res.StatusCode != http.StatusOK {
 				t.Errorf("%s: %d %s", tt.path, res.StatusCode, body)
 			}
 			has := strings.Contains(string(body), cardNumber)

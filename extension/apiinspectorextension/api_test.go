@@ -95,10 +95,10 @@ func TestDetail(t *testing.T) {
 				t.Errorf("%s comes from %q, want %q", path, origins[path], from)
 			}
 		}
-		if res, _ := r.do("GET", "/api/exchanges/"+idOf(keyOf(99)), ""); res.StatusCode != 404 {
+		if res, _ := r.do("GET", "/api/exchanges/"+idOf(keyOf(99)), ""); res.StatusCode != http.StatusNotFound {
 			t.Errorf("one that is not there: %d", res.StatusCode)
 		}
-		if res, _ := r.do("GET", "/api/exchanges/nonsense", ""); res.StatusCode != 400 {
+		if res, _ := r.do("GET", "/api/exchanges/nonsense", ""); res.StatusCode != http.StatusBadRequest {
 			t.Errorf("nonsense: %d", res.StatusCode)
 		}
 	}
@@ -143,22 +143,22 @@ func TestList(t *testing.T) {
 		t.Errorf("%+v", l.Query.Terms)
 	}
 	for _, bad := range []string{"limit=0", "limit=1001", "limit=x", "before=x"} {
-		if res, body := r.do("GET", "/api/exchanges?"+bad, ""); res.StatusCode != 400 || !strings.Contains(string(body), `"error"`) {
+		if res, body := r.do("GET", "/api/exchanges?"+bad, ""); res.StatusCode != http.StatusBadRequest || !strings.Contains(string(body), `"error"`) {
 			t.Errorf("%s: %d %s", bad, res.StatusCode, body)
 		}
 	}
 	// Pins.
 	res, body := r.do("POST", "/api/exchanges/"+idOf(last)+"/pin", "")
-	if res.StatusCode != 200 || !strings.Contains(string(body), `"pinned":true`) {
+	if res.StatusCode != http.StatusOK || !strings.Contains(string(body), `"pinned":true`) {
 		t.Errorf("%d %s", res.StatusCode, body)
 	}
 	if n := matches(r, "/api/exchanges?q=is:pinned"); n != 1 {
 		t.Errorf("%d pinned", n)
 	}
-	if res, _ := r.do("DELETE", "/api/exchanges/"+idOf(last)+"/pin", ""); res.StatusCode != 200 {
+	if res, _ := r.do("DELETE", "/api/exchanges/"+idOf(last)+"/pin", ""); res.StatusCode != http.StatusOK {
 		t.Errorf("unpinned: %d", res.StatusCode)
 	}
-	if res, _ := r.do("DELETE", "/api/exchanges", ""); res.StatusCode != 204 {
+	if res, _ := r.do("DELETE", "/api/exchanges", ""); res.StatusCode != http.StatusNoContent {
 		t.Errorf("cleared: %d", res.StatusCode)
 	}
 	if n := matches(r, "/api/exchanges"); n != 0 {
@@ -221,7 +221,7 @@ func TestDownloads(t *testing.T) {
 			t.Fatalf("%s: %v %s", path, err, body)
 		}
 		e := har.Log.Entries[0]
-		if e.Request.Method != "POST" || e.Request.URL != "https://shop.example.com/pay/1?a=1" || e.Response.Status != 201 || e.Apispan["direction"] != "incoming" || !strings.Contains(e.Request.PostData.Text, masked) {
+		if e.Request.Method != http.MethodPost || e.Request.URL != "https://shop.example.com/pay/1?a=1" || e.Response.Status != 201 || e.Apispan["direction"] != "incoming" || !strings.Contains(e.Request.PostData.Text, masked) {
 			t.Errorf("%+v", e)
 		}
 	}
@@ -256,11 +256,11 @@ func TestDownloads(t *testing.T) {
 	if secrets < 2 {
 		t.Errorf("%d values must not come out: %s", secrets, fixture)
 	}
-	if res, _ := r.do("GET", "/api/exchanges/"+idOf(k)+".exe", ""); res.StatusCode != 404 {
+	if res, _ := r.do("GET", "/api/exchanges/"+idOf(k)+".exe", ""); res.StatusCode != http.StatusNotFound {
 		t.Errorf("an unknown file: %d", res.StatusCode)
 	}
 	for _, bad := range []string{"format=xml", "format=har&q=statu:1"} {
-		if res, _ := r.do("GET", "/api/export?"+bad, ""); res.StatusCode != 400 {
+		if res, _ := r.do("GET", "/api/export?"+bad, ""); res.StatusCode != http.StatusBadRequest {
 			t.Errorf("%s: %d", bad, res.StatusCode)
 		}
 	}
@@ -319,7 +319,7 @@ func TestCurlIsHarmless(t *testing.T) {
 				t.Errorf("%q: an argument of its own: %q", text, a)
 			}
 		}
-		if strings.ContainsAny(string(command), "\x1b\x07") || strings.Contains(string(command), "\u202e") {
+		if bytes.ContainsAny(command, "\x1b\x07") || strings.Contains(string(command), "\u202e") {
 			t.Errorf("%q: the command has controls", text)
 		}
 	}
@@ -361,7 +361,7 @@ func TestHostileText(t *testing.T) {
 	for _, path := range paths {
 		res, body := r.do("GET", path, "")
 		kind, file := res.Header.Get("Content-Type"), strings.HasPrefix(res.Header.Get("Content-Disposition"), "attachment; filename=\"")
-		if res.StatusCode != 200 {
+		if res.StatusCode != http.StatusOK {
 			t.Errorf("%s: %d %.200s", path, res.StatusCode, body)
 		}
 		if strings.Contains(kind, "html") && !file {
@@ -410,7 +410,7 @@ func TestSandbox(t *testing.T) {
 	try := func(policy, query string) (out api.Sandbox) {
 		body, _ := json.Marshal(api.SandboxRequest{Policy: policy, Query: query})
 		res, b := r.do("POST", "/api/sandbox", string(body))
-		if res.StatusCode != 200 {
+		if res.StatusCode != http.StatusOK {
 			t.Fatalf("%d %s", res.StatusCode, b)
 		}
 		if err := json.Unmarshal(b, &out); err != nil {
@@ -469,7 +469,7 @@ func TestSandbox(t *testing.T) {
 	if all, _ := json.Marshal(s); strings.Contains(string(all), token) {
 		t.Error("the key in the file was used")
 	}
-	if res, _ := r.do("POST", "/api/sandbox", "{"); res.StatusCode != 400 {
+	if res, _ := r.do("POST", "/api/sandbox", "{"); res.StatusCode != http.StatusBadRequest {
 		t.Errorf("no JSON: %d", res.StatusCode)
 	}
 	// Nothing was changed by all that.
@@ -564,7 +564,7 @@ func (r *rig) listen2(path, last string) *stream {
 	r.t.Helper()
 	ctx, cancel := context.WithTimeout(r.t.Context(), 20*time.Second)
 	r.t.Cleanup(cancel)
-	req, _ := http.NewRequestWithContext(ctx, "GET", "http://"+r.addr+path, nil)
+	req, _ := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+r.addr+path, nil)
 	req.Header.Set("Authorization", "Bearer "+r.token)
 	if last != "" {
 		req.Header.Set("Last-Event-ID", last)
@@ -654,11 +654,11 @@ func TestTooManyStreams(t *testing.T) {
 	r := start(t, func(c *Config) { c.MaxStreams = 2 })
 	a := r.listen2("/api/stream", "")
 	b := r.listen2("/api/stream", "")
-	if c := r.listen2("/api/stream", ""); c.res.StatusCode != 503 || c.res.Header.Get("Retry-After") == "" {
+	if c := r.listen2("/api/stream", ""); c.res.StatusCode != http.StatusServiceUnavailable || c.res.Header.Get("Retry-After") == "" {
 		t.Errorf("the third: %d", c.res.StatusCode)
 	}
 	_ = a.res.Body.Close()
-	eventually(t, "there is room again", func() bool { return r.listen2("/api/stream", "").res.StatusCode == 200 })
+	eventually(t, "there is room again", func() bool { return r.listen2("/api/stream", "").res.StatusCode == http.StatusOK })
 	_ = b.res.Body.Close()
 }
 
@@ -794,11 +794,11 @@ func TestNumbersOverHTTP(t *testing.T) {
 		}
 	}
 	for _, path := range []string{"/api/endpoints?window=x", "/api/consumers?window=1s", "/api/fields?window=8d", "/api/rules?window=-1h", "/api/fields?format=pdf"} {
-		if res, body := r.do("GET", path, ""); res.StatusCode != 400 || !strings.Contains(string(body), `"error"`) {
+		if res, body := r.do("GET", path, ""); res.StatusCode != http.StatusBadRequest || !strings.Contains(string(body), `"error"`) {
 			t.Errorf("%s: %d %s", path, res.StatusCode, body)
 		}
 	}
-	if res, _ := r.do("GET", "/api/endpoints/zzz", ""); res.StatusCode != 404 {
+	if res, _ := r.do("GET", "/api/endpoints/zzz", ""); res.StatusCode != http.StatusNotFound {
 		t.Errorf("no such endpoint: %d", res.StatusCode)
 	}
 }

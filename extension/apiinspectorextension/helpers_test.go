@@ -30,6 +30,7 @@ import (
 // rig is a running inspector.
 type rig struct {
 	*inspector
+
 	t     *testing.T
 	logs  *observer.ObservedLogs
 	addr  string // 127.0.0.1:port

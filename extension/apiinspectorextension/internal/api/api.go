@@ -180,6 +180,7 @@ type Dot struct {
 // Detail is everything about one exchange.
 type Detail struct {
 	Row
+
 	Trace       string  `json:"trace"`
 	Span        string  `json:"span"`
 	EventID     string  `json:"event_id"`
@@ -348,6 +349,8 @@ type Endpoints struct {
 
 // EndpointRow is one endpoint.
 type EndpointRow struct {
+	Numbers
+
 	ID          string  `json:"id"`
 	Service     string  `json:"service"`
 	Direction   string  `json:"direction"`
@@ -359,12 +362,12 @@ type EndpointRow struct {
 	BytesOutP95 int64   `json:"bytes_out_p95"`
 	Spark       []int64 `json:"spark"` // calls by minute, the last 60, oldest first
 	NewFields   int     `json:"new_fields"`
-	Numbers
 }
 
 // Endpoint is the page of one endpoint.
 type Endpoint struct {
 	EndpointRow
+
 	Statuses  []Count       `json:"statuses"` // "200": 17
 	Latency   []Bucket      `json:"latency"`
 	Top       []ConsumerRow `json:"top"`
@@ -394,6 +397,8 @@ type Consumers struct {
 
 // ConsumerRow is one caller.
 type ConsumerRow struct {
+	Numbers
+
 	ID        string `json:"id"`
 	Label     string `json:"label"`
 	Company   string `json:"company"`
@@ -403,7 +408,6 @@ type ConsumerRow struct {
 	// Approx is true if its earlier calls may stand in the row "(other)".
 	Approx bool   `json:"approx"`
 	Query  string `json:"query"` // the search that takes its exchanges
-	Numbers
 }
 
 // Fields is the inventory: what there is, and what leaves to whom. Ordered: suspicious
@@ -504,6 +508,7 @@ type Delivery struct {
 // DeliveryRow is one exporter.
 type DeliveryRow struct {
 	Backend
+
 	// State is "ok", "waiting", "failing" or "dry_run".
 	State         string     `json:"state"`
 	Sent          int64      `json:"sent"`

@@ -233,11 +233,10 @@ func collect(d *api.Detail) []seen {
 }
 
 type collector struct {
-	d     *api.Detail
-	out   []seen
-	at    map[fieldKey]int
-	from  []map[string]bool // by vendor: what its event came from
-	whole [2][]bool         // by vendor: the whole body stands in it as text
+	d    *api.Detail
+	out  []seen
+	at   map[fieldKey]int
+	from []map[string]bool // by vendor: what its event came from
 }
 
 // index prepares what each backend got.

@@ -13,8 +13,8 @@ import (
 
 // Seeds of this process: what a stranger sends must not collide by choice.
 var (
-	seedA = maphash.Bytes(maphash.MakeSeed(), []byte("a")) | 1
-	seedB = maphash.Bytes(maphash.MakeSeed(), []byte("b")) | 1
+	seedA = maphash.String(maphash.MakeSeed(), "a") | 1
+	seedB = maphash.String(maphash.MakeSeed(), "b") | 1
 )
 
 // mix is wyhash's: a product folded, as fast as a hash of two words can be.

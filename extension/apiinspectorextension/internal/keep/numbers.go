@@ -37,19 +37,21 @@ type Bar struct {
 // Endpoint is an endpoint with its numbers.
 type Endpoint struct {
 	EndpointKey
+	Numbers
+
 	ID        string
 	Consumers int
 	Spark     []int64
-	Numbers
 }
 
 // Consumer is a caller with its numbers.
 type Consumer struct {
+	Numbers
+
 	ID, Label, Company string
 	Kind               Who
 	Endpoints          int
 	Approx             bool
-	Numbers
 }
 
 func micros(v float64) time.Duration { return time.Duration(v * float64(time.Microsecond)) }

@@ -58,6 +58,7 @@ type Backend struct {
 // Event is the event of an exchange, packed if memory is short.
 type Event struct {
 	inspect.Event
+
 	// Short is how many bytes were left out, as they are too many.
 	Short  int
 	packed bool
@@ -67,6 +68,7 @@ type Event struct {
 // Attempt is a request, without its list of events.
 type Attempt struct {
 	inspect.Request
+
 	Events int
 }
 

@@ -4,6 +4,7 @@
 package keep
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -88,12 +89,8 @@ func (r *Rules) Since(from time.Time) []RuleHits {
 	out := make([]RuleHits, 0, len(r.hits))
 	for k, h := range r.hits {
 		o := RuleHits{Component: k.component, Rule: k.rule, Hits: sinceStep(h.cells, from.Unix()), Places: map[string]int64{}, Actions: map[string]int64{}, Last: h.last, Example: h.example}
-		for p, n := range h.places {
-			o.Places[p] = n
-		}
-		for a, n := range h.actions {
-			o.Actions[a] = n
-		}
+		maps.Copy(o.Places, h.places)
+		maps.Copy(o.Actions, h.actions)
 		out = append(out, o)
 	}
 	slices.SortFunc(out, func(a, b RuleHits) int {

@@ -8,6 +8,7 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/json"
+	"maps"
 	"math/rand/v2"
 	"strconv"
 	"strings"
@@ -110,9 +111,7 @@ func (m *maker) fill(ctx context.Context, count int, rate float64, learning time
 func (m *maker) delivery() {
 	for _, c := range []string{moesif, readme, webhook} {
 		d := inspect.Delivery{Sent: m.sent[c], Dropped: map[string]int64{}, Skipped: map[string]int64{}, QueueBytes: -1}
-		for reason, n := range m.left[c] {
-			d.Dropped[reason] = n
-		}
+		maps.Copy(d.Dropped, m.left[c])
 		if c == moesif {
 			d.Retried, d.QueueOnDisk, d.QueueBytes = m.sent[c]/20, true, 48<<10
 		}

@@ -24,7 +24,7 @@ func (s subject) Anywhere(text string) bool       { return Contains(s.all, text)
 func (s subject) Leaves(side string, found func([]Step, string) bool) {
 	for path, v := range s.leaves[side] {
 		var at []Step
-		for _, p := range strings.Split(path, ".") {
+		for p := range strings.SplitSeq(path, ".") {
 			if p == "#" {
 				at = append(at, Step{Index: 1})
 				continue
@@ -189,7 +189,9 @@ func FuzzParse(f *testing.F) {
 			if (term.Problem == "") != (term.match != nil) {
 				t.Fatalf("term %d of %q has problem %q and match %v", i, text, term.Problem, term.match != nil)
 			}
-			UTF16(text, term.To)
+			if n := UTF16(text, term.To); n > len(text) {
+				t.Fatalf("%d units of %d bytes", n, len(text))
+			}
 		}
 		q.Match(order)
 		q.Match(subject{})

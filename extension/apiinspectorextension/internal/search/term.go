@@ -50,7 +50,7 @@ func (t *token) compile() (match func(Subject) bool, problem string) {
 		return nil, unknown(t.name)
 	}
 	f := Fields[i]
-	var any []func(Subject) bool
+	var alts []func(Subject) bool
 	for _, v := range t.values {
 		if v.text == "" {
 			return nil, fmt.Sprintf("%s: has no value. Write one, such as %s.", f.Name, example(f.Name))
@@ -59,17 +59,17 @@ func (t *token) compile() (match func(Subject) bool, problem string) {
 		if err != "" {
 			return nil, err
 		}
-		any = append(any, m)
+		alts = append(alts, m)
 	}
-	return oneOf(any), ""
+	return oneOf(alts), ""
 }
 
-func oneOf(any []func(Subject) bool) func(Subject) bool {
-	if len(any) == 1 {
-		return any[0]
+func oneOf(alts []func(Subject) bool) func(Subject) bool {
+	if len(alts) == 1 {
+		return alts[0]
 	}
 	return func(s Subject) bool {
-		return slices.ContainsFunc(any, func(m func(Subject) bool) bool { return m(s) })
+		return slices.ContainsFunc(alts, func(m func(Subject) bool) bool { return m(s) })
 	}
 }
 
@@ -325,13 +325,13 @@ func (t *token) header() (func(Subject) bool, string) {
 	}
 	values := slices.Clone(t.values)
 	values[0].text = first
-	var any []func(string) bool
+	var alts []func(string) bool
 	for _, v := range values {
-		any = append(any, pattern(v, true))
+		alts = append(alts, pattern(v, true))
 	}
 	return func(s Subject) bool {
 		return slices.ContainsFunc(s.Header(name), func(got string) bool {
-			return slices.ContainsFunc(any, func(m func(string) bool) bool { return m(got) })
+			return slices.ContainsFunc(alts, func(m func(string) bool) bool { return m(got) })
 		})
 	}, ""
 }
@@ -342,12 +342,12 @@ func (t *token) path(side, text string) (func(Subject) bool, string) {
 	if err != nil {
 		return nil, fmt.Sprintf("The path %s %s. Paths are those of policies, such as req.$.order.items[*].sku:A1.", text, strings.TrimSuffix(err.Error(), "."))
 	}
-	var any []func(string) bool
+	var alts []func(string) bool
 	for _, v := range t.values {
 		if v.text == "" && !v.quoted {
 			v.text = "*"
 		}
-		any = append(any, pattern(v, true))
+		alts = append(alts, pattern(v, true))
 	}
 	return func(s Subject) bool {
 		found := false
@@ -357,7 +357,7 @@ func (t *token) path(side, text string) (func(Subject) bool, string) {
 			for _, a := range at {
 				steps = append(steps, redact.PathStep{Name: a.Key, Index: a.Index})
 			}
-			found = p.Match(steps) && slices.ContainsFunc(any, func(m func(string) bool) bool { return m(text) })
+			found = p.Match(steps) && slices.ContainsFunc(alts, func(m func(string) bool) bool { return m(text) })
 			return !found
 		})
 		return found

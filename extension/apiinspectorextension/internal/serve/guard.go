@@ -92,6 +92,7 @@ func (a *Access) Guard(next http.Handler) http.Handler {
 // in or takes the headers back.
 type noCORS struct {
 	http.ResponseWriter
+
 	done bool
 }
 

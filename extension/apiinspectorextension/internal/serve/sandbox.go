@@ -56,12 +56,10 @@ func (s *Server) trySandbox(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	done := make(chan api.Sandbox, 1)
-	s.Trials.Add(1)
-	go func() {
-		defer s.Trials.Done()
+	s.Trials.Go(func() {
 		defer func() { <-s.sandbox }()
 		done <- run(req.Policy, chosen, raw, deadline)
-	}()
+	})
 	late := time.NewTimer(time.Until(deadline) + 100*time.Millisecond)
 	defer late.Stop()
 	select {

@@ -57,6 +57,7 @@ type Setup struct {
 // Server answers the requests.
 type Server struct {
 	Options
+
 	since   time.Time
 	streams atomic.Int64
 	sandbox chan struct{}

@@ -28,6 +28,7 @@ type Env struct {
 // detail is a Detail in the making.
 type detail struct {
 	api.Detail
+
 	env           *Env
 	rec           *keep.Record
 	x             *inspect.Exchange

@@ -87,7 +87,8 @@ func (f *fixture) attribute(a *inspect.Attribute) {
 		f.fields("response_header", name, was, is)
 		return
 	}
-	where, contentType, truncated := "", "", false
+	var where, contentType string
+	truncated := false
 	switch a.Key {
 	case httpattr.RequestBody:
 		where, contentType, truncated = "request_body", Get(&f.x.Request, "content-type"), f.x.Request.Body.Truncated

@@ -206,5 +206,5 @@ func (s *Subject) Anywhere(text string) bool {
 			return true
 		}
 	}
-	return len(x.Metadata) > 0 && search.Contains(textOf(map[string]any(x.Metadata)), text)
+	return len(x.Metadata) > 0 && search.Contains(textOf(x.Metadata), text)
 }
