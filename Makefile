@@ -124,7 +124,7 @@ $(BIN)/golangci-lint-$(GOLANGCI_LINT_VERSION):
 	mv $(BIN)/golangci-lint $@
 
 # What users fetch.
-RELEASED = . $(dir $(filter exporter/% extension/% instrumentation/% internal/queueguard/% processor/httpredactionprocessor/go.mod,$(NESTED)))
+RELEASED = . $(shell sed -n '/^    modules:/,/^$$/s|.*github.com/apispan/apispan/||p' versions.yaml)
 
 .PHONY: vuln
 vuln: $(BIN)/govulncheck-$(GOVULNCHECK_VERSION) ## Look for known vulnerabilities in what is called (GOVULNDB names another database)
