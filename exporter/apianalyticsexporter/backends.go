@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/url"
 	"reflect"
 	"slices"
 	"strings"
@@ -153,7 +154,20 @@ func (cfg *Config) choice() (choice, error) {
 func (c *choice) key(k string) string { return "`" + c.name + "::" + k + "`" }
 
 // endpoint is where events go; common is the key beside the block.
-func (c *choice) endpoint(common string) string { return cmp.Or(common, c.Endpoint) }
+func (c *choice) endpoint(common string) string {
+	endpoint := cmp.Or(common, c.Endpoint)
+	for _, path := range c.Paths {
+		if base, ok := strings.CutSuffix(strings.TrimRight(endpoint, "/"), path); ok {
+			endpoint = base
+			break
+		}
+	}
+	if u, err := url.Parse(endpoint); err == nil && c.Port != "" && u.Hostname() != "" && u.Port() == "" {
+		u.Host = strings.TrimSuffix(u.Host, ":") + ":" + c.Port
+		endpoint = u.String()
+	}
+	return endpoint
+}
 
 // newEncoder checks the credential and makes the encoder.
 func (c *choice) newEncoder(endpoint, version string) (backend.Encoder, error) {

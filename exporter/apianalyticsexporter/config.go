@@ -67,6 +67,20 @@ type Config struct {
 	// first that fits a record is used. Default none.
 	FromLog []fromlog.Mapping `mapstructure:"from_log"`
 
+	// Hosts are the hosts under which calls that come in are sent, with * for any
+	// characters; others are left out. Default none: all are sent.
+	Hosts []string `mapstructure:"hosts"`
+	// Skip are conditions; an exchange for which one of them holds is left out. Default
+	// none.
+	Skip []Condition `mapstructure:"skip"`
+	// Set says what exchanges are whose producer does not tell: route and direction.
+	// Default none.
+	Set []Assignment `mapstructure:"set"`
+
+	// MaskEvent is the id of an extension that sees each event as it would be sent, and
+	// may change or drop it (package eventmask). Default none.
+	MaskEvent *component.ID `mapstructure:"mask_event"`
+
 	// Backends has the blocks of the backends, one of which is written.
 	Backends `mapstructure:",squash"` //nolint:embeddedstructfieldcheck // in the order of the documentation
 }
@@ -92,8 +106,9 @@ func (cfg *Config) Unmarshal(conf *confmap.Conf) error {
 // configKeys are those whose spelling is checked.
 func configKeys() confkeys.Schema {
 	keys := confkeys.Schema{
-		Owner: "this exporter",
-		Root:  reflect.TypeFor[Config](),
+		Owner:   "this exporter",
+		Root:    reflect.TypeFor[Config](),
+		Instead: map[string]map[string]string{},
 		Blocks: map[string]reflect.Type{
 			"calls":                reflect.TypeFor[CallsConfig](),
 			"sampling":             reflect.TypeFor[SamplingConfig](),
@@ -104,6 +119,9 @@ func configKeys() confkeys.Schema {
 	}
 	for _, b := range new(Backends).blocks() {
 		keys.Blocks[b.name] = b.typ
+		if sdk, ok := reflect.Zero(b.typ).Interface().(backend.SDKOptions); ok {
+			keys.Instead[b.name] = sdk.SDKOptions()
+		}
 	}
 	return keys
 }
@@ -183,6 +201,9 @@ func (cfg *Config) Validate() error {
 	errs = append(errs, cfg.validateSampling()...)
 	errs = append(errs, cfg.Calls.validate()...)
 	if _, err := cfg.mappings(); err != nil {
+		errs = append(errs, err)
+	}
+	if _, err := cfg.rules(); err != nil {
 		errs = append(errs, err)
 	}
 	errs = append(errs, confkeys.Durations(cfg)...)

@@ -13,6 +13,7 @@ import (
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend"
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/fromlog"
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/fromspan"
+	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/rules"
 )
 
 // SamplingConfig thins out what is sent. The decision follows from the ids of trace and
@@ -119,6 +120,20 @@ func (cfg *Config) validateSampling() (errs []error) {
 		errs = append(errs, fmt.Errorf("`sampling::percent` is %v: write a number from 0 to 100", s.Percent))
 	}
 	return errs
+}
+
+// Condition and Assignment are entries of Config.Skip and Config.Set; Terms are what a
+// condition is made of.
+type (
+	Condition  = rules.Condition
+	Terms      = rules.Terms
+	Assignment = rules.Assignment
+)
+
+// rules are Hosts, Skip and Set, compiled; nil if none is written.
+func (cfg *Config) rules() (*rules.Rules, error) {
+	r, errs := rules.Compile(rules.Config{Hosts: cfg.Hosts, Skip: cfg.Skip, Set: cfg.Set})
+	return r, errors.Join(errs...)
 }
 
 // mappings are those of FromLog, complete.

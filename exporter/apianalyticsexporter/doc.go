@@ -18,8 +18,9 @@
 //
 //	traces.go, logs.go   a batch of spans or log records comes in
 //	translate.go         each span is read by internal/fromspan (a record by
-//	                     internal/fromlog), narrowed by the gates, sampled, and becomes
-//	                     one item by the encoder in internal/backend/*
+//	                     internal/fromlog), left out or completed by internal/rules,
+//	                     sampled, narrowed by the gates, and becomes one item by the
+//	                     encoder in internal/backend/*, which mask.go shows an extension
 //	request.go           the items of a batch are a request; request_store.go is its form
 //	                     on disk
 //	exporter.go          core puts the request into the exporterhelper's queue, which

@@ -69,6 +69,9 @@ func newLogsExporter(ctx context.Context, set exporter.Settings, cfg *Config) (*
 	}
 	events := newTranslator(enc, c, cfg.RequireRedaction, base.tel, set.Logger)
 	events.sampler, events.calls, events.trustCallers = newSampler(cfg.Sampling), fromspan.Options{}, cfg.Sampling.TrustCallers
+	if events.rules, err = cfg.rules(); err != nil {
+		return nil, err
+	}
 	e.translator.events = events
 	e.Logs, err = xexporterhelper.NewLogsRequest(ctx, set, fromHandoff[plog.Logs], e.push, e.options()...)
 	if err != nil {
@@ -83,6 +86,11 @@ func (e *logsExporter) Capabilities() consumer.Capabilities { return e.core.Capa
 
 // Start implements component.Component.
 func (e *logsExporter) Start(ctx context.Context, host component.Host) error {
+	events := e.translator.events
+	var err error
+	if events.mask, err = newMasker(e.cfg.MaskEvent, host, events); err != nil {
+		return err
+	}
 	return e.start(ctx, host, e.Logs)
 }
 

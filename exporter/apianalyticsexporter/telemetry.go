@@ -31,6 +31,8 @@ const (
 	reasonShutdown     = "shutdown"
 	reasonDryRun       = "dry_run"
 	reasonWrongBackend = "wrong_backend"
+	reasonMask         = "mask_event"
+	reasonMaskFailed   = "mask_event_failed"
 )
 
 // skipSampled is why an exchange is no event besides fromspan.Skip.

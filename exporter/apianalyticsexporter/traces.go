@@ -49,6 +49,9 @@ func newWithEncoder(ctx context.Context, set exporter.Settings, cfg *Config, c c
 		translator: newTranslator(enc, c, cfg.RequireRedaction, core.tel, set.Logger),
 	}
 	e.translator.sampler = newSampler(cfg.Sampling)
+	if e.translator.rules, err = cfg.rules(); err != nil {
+		return nil, err
+	}
 	e.translator.calls = cfg.Calls.options()
 	e.translator.trustCallers = cfg.Sampling.TrustCallers
 	if cfg.Sampling.Source == SamplingVendor {
@@ -70,6 +73,10 @@ func (e *tracesExporter) Capabilities() consumer.Capabilities { return e.core.Ca
 
 // Start implements component.Component.
 func (e *tracesExporter) Start(ctx context.Context, host component.Host) error {
+	var err error
+	if e.translator.mask, err = newMasker(e.cfg.MaskEvent, host, e.translator); err != nil {
+		return err
+	}
 	e.tellAnswers(host)
 	if err := e.start(ctx, host, e.Traces); err != nil {
 		return err

@@ -14,6 +14,7 @@ import (
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend"
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/exchange"
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/fromspan"
+	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/rules"
 )
 
 // translator turns spans into encoded events. It only reads the spans.
@@ -29,7 +30,9 @@ type translator struct {
 	unredacted       limitedLog
 	hinted           [len(dropHints)]atomic.Bool
 	ignored          limitedLog
-	sampler          *sampler // nil keeps everything
+	rules            *rules.Rules // nil leaves everything as it is
+	sampler          *sampler     // nil keeps everything
+	mask             *masker      // nil changes nothing
 	calls            fromspan.Options
 	trustCallers     bool
 	scratch          sync.Pool // *scratch
@@ -97,7 +100,7 @@ func (t *translator) translate(ctx context.Context, td ptrace.Traces) *request {
 		for _, ss := range rs.ScopeSpans().All() {
 			for _, span := range ss.Spans().All() {
 				i++
-				t.span(s, span, s.batch.Part(i), &n)
+				t.span(ctx, s, span, s.batch.Part(i), &n)
 			}
 		}
 	}
@@ -131,6 +134,7 @@ var dropHints = [...]struct {
 	text   string
 }{
 	{backend.DropNoIdentity, "dropped events without a consumer, which this backend requires: set `identity` in http_redaction or WithIdentity in the application so that spans have apispan.consumer.id, user.id or enduser.id, and let the policy keep it or make it an HMAC token, since a masked one is none; this is said once, further ones are counted in events_dropped as no_identity"},
+	{reasonMaskFailed, "dropped events because the extension of mask_event failed on them: it returned an error, panicked, or returned what is no JSON object with the event's id; this is said once, further ones are counted in events_dropped as mask_event_failed"},
 	{backend.DropNoStatus, "dropped events without a response status, which this backend requires: spans need http.response.status_code, or the calls ended before there was a response; this is said once, further ones are counted in events_dropped as no_status"},
 }
 
@@ -172,7 +176,7 @@ func (t *translator) report(ctx context.Context, n *tally) {
 }
 
 // span appends the span's event to s, or counts why there is none.
-func (t *translator) span(s *scratch, span ptrace.Span, part *fromspan.Part, n *tally) {
+func (t *translator) span(ctx context.Context, s *scratch, span ptrace.Span, part *fromspan.Part, n *tally) {
 	start, translated := len(s.buf), n.translated
 	defer func() {
 		// One span must not take its neighbours along.
@@ -193,6 +197,10 @@ func (t *translator) span(s *scratch, span ptrace.Span, part *fromspan.Part, n *
 		return
 	}
 	t.tel.watch.read(&n.look, ex, t.requireRedaction)
+	if reason := t.rules.Apply(ex); reason != "" {
+		n.leave(&n.skips, reason)
+		return
+	}
 	if ex.WeightIgnored {
 		n.ignored++
 	}
@@ -223,6 +231,18 @@ func (t *translator) span(s *scratch, span ptrace.Span, part *fromspan.Part, n *
 			return
 		}
 		cut = true
+	}
+	if t.mask != nil {
+		masked, reason := t.mask.apply(ctx, buf[start:])
+		if reason == "" && len(masked) > t.maxItem {
+			reason = reasonTooLarge
+		}
+		if reason != "" {
+			s.buf = buf[:start]
+			n.leave(&n.drops, reason)
+			return
+		}
+		buf = append(buf[:start], masked...)
 	}
 	if cut || shed {
 		count(&n.truncated, reason)

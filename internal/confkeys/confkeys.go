@@ -22,13 +22,63 @@ type Schema struct {
 	// Root is the struct type of the whole section; its fields carry mapstructure
 	// tags, and squashed structs count as its own.
 	Root reflect.Type
+	// Instead says what to write in place of keys that are known from elsewhere, such as
+	// the options of a vendor's SDK: by block, and by the key as [Fold] returns it. It
+	// holds in the block, and beside it where the block is written.
+	Instead map[string]map[string]string
 	// Blocks are the paths ("sending_queue::batch") whose own keys are checked, too.
 	Blocks map[string]reflect.Type
+
+	written map[string]bool // keys of the section
 }
 
 // Unknown reports each key of raw that no field reads, in order of the keys.
 func (s Schema) Unknown(raw map[string]any) []error {
+	s.written = map[string]bool{}
+	for k := range raw {
+		s.written[k] = true
+	}
 	return s.unknown("", raw, s.Root)
+}
+
+// Fold is a key without case, underscores, dashes and dots: BATCH_SIZE, Batch_Size,
+// batchSize and batch-size are one.
+func Fold(key string) string {
+	return strings.Map(func(r rune) rune {
+		if r == '_' || r == '-' || r == '.' || r == ' ' {
+			return -1
+		}
+		return r
+	}, strings.ToLower(key))
+}
+
+// instead is what to write in place of key k below prefix, or "".
+func (s Schema) instead(prefix, k string) string {
+	block := strings.TrimSuffix(prefix, "::")
+	if text, ok := s.Instead[block][Fold(k)]; ok {
+		return text
+	}
+	blocks := make([]string, 0, len(s.Instead))
+	for b := range s.Instead {
+		blocks = append(blocks, b)
+	}
+	slices.Sort(blocks)
+	for _, b := range blocks {
+		if text, ok := s.Instead[b][Fold(k)]; ok && s.written[b] && s.Instead[block] == nil {
+			return text
+		}
+	}
+	return ""
+}
+
+// sameFolded returns the known key that is k in another spelling, or "".
+func sameFolded(k string, known []string) string {
+	for _, c := range known {
+		if Fold(c) == Fold(k) {
+			return c
+		}
+	}
+	return ""
 }
 
 func (s Schema) unknown(prefix string, raw map[string]any, typ reflect.Type) (errs []error) {
@@ -48,7 +98,11 @@ func (s Schema) unknown(prefix string, raw map[string]any, typ reflect.Type) (er
 			continue // optional sections may be switched off with it
 		}
 		hint := "known here are " + strings.Join(known, ", ")
-		if near := Nearest(k, known); near != "" {
+		if same := sameFolded(k, known); same != "" {
+			hint = "did you mean `" + prefix + same + "`?"
+		} else if text := s.instead(prefix, k); text != "" {
+			hint = "write " + text
+		} else if near := Nearest(k, known); near != "" {
 			hint = "did you mean `" + prefix + near + "`?"
 		} else if block := strings.TrimSuffix(prefix, "::"); block != "" && slices.Contains(Keys(s.Root), k) {
 			hint = "it stands beside `" + block + "`, not in it"

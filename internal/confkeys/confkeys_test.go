@@ -27,7 +27,7 @@ type root struct {
 func TestUnknown(t *testing.T) {
 	t.Parallel()
 	s := Schema{
-		Owner: "this component", Root: reflect.TypeFor[root](),
+		Owner: "this component", Root: reflect.TypeFor[root](), Instead: map[string]map[string]string{"block": {"maxbody": "`size`"}},
 		Blocks: map[string]reflect.Type{"block": reflect.TypeFor[root]().Field(2).Type},
 	}
 	for name, tc := range map[string]struct {
@@ -40,6 +40,10 @@ func TestUnknown(t *testing.T) {
 		"below":     {map[string]any{"block": map[string]any{"sizes": 1}}, "`block::sizes` is no key of this component: did you mean `block::size`?"},
 		"misplaced": {map[string]any{"block": map[string]any{"endpoint": "x"}}, "`block::endpoint` is no key of this component: it stands beside `block`, not in it"},
 		"no block":  {map[string]any{"block": 3}, "`block` is no block of keys: write `block:` and its keys indented below"},
+		"other spelling":  {map[string]any{"block": map[string]any{"SIZE": 1}}, "`block::SIZE` is no key of this component: did you mean `block::size`?"},
+		"known elsewhere": {map[string]any{"block": map[string]any{"Max_Body": 1}}, "`block::Max_Body` is no key of this component: write `size`"},
+		"beside":          {map[string]any{"maxBody": 1, "block": map[string]any{"size": 1}}, "`maxBody` is no key of this component: write `size`"},
+		"beside nothing":  {map[string]any{"maxBody": 1}, "`maxBody` is no key of this component: known here are block, endpoint, policy"},
 		"two": {map[string]any{"b": 1, "a": 1}, "`a` is no key of this component: known here are block, endpoint, policy\n" +
 			"`b` is no key of this component: known here are block, endpoint, policy"},
 	} {

@@ -139,6 +139,9 @@ type Spec struct {
 	// MinBackoff is the shortest wait after a retryable answer without
 	// Retry-After; 0 means that the configured backoff decides.
 	MinBackoff time.Duration
+	// IDPath is where an item has the event's id: the names of members from outside to
+	// inside. Nil means that it has none.
+	IDPath []string
 	// EmptyProbe is true if the backend answers a request without events by the
 	// credential alone. It is sent when nothing but 401 or 403 comes back for
 	// events sent alone and Classify calls that Reject: by its answer a refused

@@ -28,6 +28,14 @@ type Config interface {
 	NewEncoder(b Build) (Encoder, error)
 }
 
+// SDKOptions is implemented by the struct of a Config whose vendor has SDKs, so that who
+// writes one of their options is told what to write here.
+type SDKOptions interface {
+	// SDKOptions has for each option, as confkeys.Fold returns it, what to write in its
+	// place.
+	SDKOptions() map[string]string
+}
+
 // Facts are what a block says besides what its encoder knows. Zero values mean that
 // the exporter's default holds.
 type Facts struct {
@@ -44,6 +52,11 @@ type Facts struct {
 	// OwnEndpoint is true if Endpoint is a key of the block, and not the vendor's
 	// address.
 	OwnEndpoint bool
+	// Port is that of an Endpoint that names none; "" means that of its scheme.
+	Port string
+	// Paths are those of requests to the vendor. An endpoint that ends with one of them
+	// means the endpoint without it.
+	Paths []string
 	// Probe is what a GET with the encoder's headers tells whether the vendor knows the
 	// credential: a path below the endpoint, or a URL that stands for the vendor's own
 	// endpoint and for no other; "" if nothing does. `apispan check` asks it.

@@ -200,7 +200,7 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	errs = errors.Join(errs, err)
 	builder.ExporterAPIAnalyticsSpansSkipped, err = builder.meter.Int64Counter(
 		"otelcol_exporter_api_analytics_spans_skipped",
-		metric.WithDescription("Spans that become no event, by reason (span_kind, not_http, requested, nested, other_end, sampled). [Alpha]"),
+		metric.WithDescription("Spans that become no event, by reason (span_kind, not_http, requested, nested, other_end, hosts, skip, sampled). [Alpha]"),
 		metric.WithUnit("{span}"),
 	)
 	errs = errors.Join(errs, err)

@@ -277,7 +277,7 @@ func AssertEqualExporterAPIAnalyticsSamplingConfigIgnored(t *testing.T, tt *comp
 func AssertEqualExporterAPIAnalyticsSpansSkipped(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_exporter_api_analytics_spans_skipped",
-		Description: "Spans that become no event, by reason (span_kind, not_http, requested, nested, other_end, sampled). [Alpha]",
+		Description: "Spans that become no event, by reason (span_kind, not_http, requested, nested, other_end, hosts, skip, sampled). [Alpha]",
 		Unit:        "{span}",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,

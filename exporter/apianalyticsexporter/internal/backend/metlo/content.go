@@ -6,6 +6,7 @@ package metlo
 import (
 	"encoding/base64"
 	"encoding/json"
+	"mime"
 	"net/url"
 	"strings"
 	"unicode/utf8"
@@ -167,8 +168,11 @@ func (e *Encoder) content(m *exchange.Message) string {
 	switch {
 	case data == "":
 		return ""
-	case !utf8.ValidString(data) || strings.IndexByte(data, 0) >= 0:
-		return notText
+	case !isText(data):
+		var ok bool
+		if data, ok = textParts(m.Get("content-type"), data); !ok {
+			return notText
+		}
 	}
 	switch {
 	case deep(data):
@@ -177,6 +181,38 @@ func (e *Encoder) content(m *exchange.Message) string {
 		return notYAML
 	}
 	return data
+}
+
+func isText(s string) bool { return utf8.ValidString(s) && strings.IndexByte(s, 0) < 0 }
+
+// textParts returns a multipart body (RFC 2046, 5.1) in which notText stands for the
+// content of the parts that are no text. ok is false if the body is no multipart.
+func textParts(contentType, data string) (string, bool) {
+	media, params, err := mime.ParseMediaType(contentType)
+	boundary := params["boundary"]
+	if err != nil || !strings.HasPrefix(media, "multipart/") || boundary == "" || !isText(boundary) {
+		return "", false
+	}
+	parts := strings.Split(data, "--"+boundary)
+	if len(parts) < 2 {
+		return "", false
+	}
+	const blank = "\r\n\r\n"
+	for i, part := range parts {
+		if isText(part) {
+			continue
+		}
+		end := "\r\n"
+		if i == len(parts)-1 {
+			end = "" // it was cut
+		}
+		head, _, ok := strings.Cut(part, blank)
+		if !ok || !isText(head) {
+			head = ""
+		}
+		parts[i] = head + blank + notText + end
+	}
+	return strings.Join(parts, "--"+boundary), true
 }
 
 // deep reports whether s nests more than maxDepth arrays and objects, as far as it

@@ -42,8 +42,9 @@ const (
 // Config is the block `metlo` of the exporter's configuration.
 type Config struct {
 	// Endpoint is the URL of Metlo's collector, such as
-	// https://metlo.example.com:8081. Required, unless the key of that name beside
-	// the block is set.
+	// https://metlo.example.com:8081. Without a port it is 8081, as in the SDKs: write
+	// :443 for a proxy there. Required, unless the key of that name beside the block is
+	// set.
 	Endpoint string `mapstructure:"endpoint"`
 	// APIKey is sent as it is in Authorization. Required.
 	APIKey configopaque.String `mapstructure:"api_key"`
@@ -79,7 +80,11 @@ func (*Config) Default() any {
 func (c *Config) Facts() backend.Facts {
 	return backend.Facts{
 		Gates: &c.Gates, SecretKey: "api_key", Secret: string(c.APIKey),
-		Endpoint: c.Endpoint, OwnEndpoint: true, Probe: "/api/v1/verify",
+		Endpoint: c.Endpoint, OwnEndpoint: true, Probe: "/api/v1/verify", Port: "8081",
+		Paths: []string{
+			"/api/v1/log-request/batch", "/api/v1/log-request/single", "/api/v2/log-request/batch", "/api/v2/log-request/single",
+			"/api/v1", "/api/v2",
+		},
 		Delivery: backend.Delivery{
 			Timeout: 5 * time.Second, InitialInterval: time.Second, MaxInterval: 5 * time.Second,
 			MaxElapsedTime: 10 * time.Second, QueueBytes: 40 << 20,

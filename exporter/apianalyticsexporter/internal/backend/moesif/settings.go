@@ -63,6 +63,7 @@ func (c *Config) Facts() backend.Facts {
 	return backend.Facts{
 		Gates: &c.Gates, SecretKey: "application_id", Secret: string(c.ApplicationID),
 		Endpoint: "https://api.moesif.net", Compression: "gzip", Probe: ratesPath,
+		Paths: []string{"/v1/events/batch", "/v1/events"},
 	}
 }
 
@@ -99,6 +100,7 @@ func (e *Encoder) Spec() backend.Spec {
 		MaxItemBytes:    maxItemBytes,
 		Slim:            slim,
 		MaxRequestBytes: maxRequestBytes,
+		IDPath:          []string{"transaction_id"},
 	}
 }
 

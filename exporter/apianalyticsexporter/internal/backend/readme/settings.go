@@ -63,7 +63,7 @@ func (*Config) Default() any {
 func (c *Config) Facts() backend.Facts {
 	return backend.Facts{
 		Gates: &c.Gates, SecretKey: "api_key", Secret: string(c.APIKey),
-		Endpoint: "https://metrics.readme.io",
+		Endpoint: "https://metrics.readme.io", Paths: []string{"/v1/request", "/request"},
 		// The host of the metrics has none; that of the dashboard knows the same keys.
 		Probe: "https://dash.readme.com/api/v1/",
 	}
@@ -173,6 +173,7 @@ func (e *Encoder) Spec() backend.Spec {
 		Slim:            slim,
 		MaxRequestBytes: maxRequestBytes,
 		MinBackoff:      minBackoff,
+		IDPath:          []string{"_id"},
 	}
 }
 

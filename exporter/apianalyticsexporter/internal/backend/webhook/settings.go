@@ -91,8 +91,10 @@ func (c *Config) NewEncoder(b backend.Build) (backend.Encoder, error) {
 		MaxItemBytes:    maxItemBytes,
 		Slim:            slim,
 		MaxRequestBytes: maxRequestBytes,
+		IDPath:          []string{"id"},
 	}
 	if e.har {
+		e.spec.IDPath = []string{"_id"}
 		e.spec.ContentType = "application/json"
 		e.spec.Prefix = `{"log":{"version":"1.2","creator":{"name":"apispan","version":` +
 			string(wire.AppendString(nil, cmp.Or(b.Version, "0.0.0"))) + `},"entries":[`
