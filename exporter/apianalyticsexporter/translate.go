@@ -233,13 +233,13 @@ func (t *translator) span(ctx context.Context, s *scratch, span ptrace.Span, par
 		cut = true
 	}
 	if t.mask != nil {
-		masked, reason := t.mask.apply(ctx, buf[start:])
-		if reason == "" && len(masked) > t.maxItem {
-			reason = reasonTooLarge
+		masked, why := t.mask.apply(ctx, buf[start:])
+		if why == "" && len(masked) > t.maxItem {
+			why = reasonTooLarge
 		}
-		if reason != "" {
+		if why != "" {
 			s.buf = buf[:start]
-			n.leave(&n.drops, reason)
+			n.leave(&n.drops, why)
 			return
 		}
 		buf = append(buf[:start], masked...)
