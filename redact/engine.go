@@ -205,6 +205,9 @@ type walker func(s *Scratch, src []byte, c ctx)
 type level struct {
 	src  []byte
 	base int // offset that s.sub added
+	// bound: its variables were looked for; they are Scratch.bound[from:].
+	bound bool
+	from  int
 }
 
 // mark returns the current end of the arena. Bytes appended to s.arena after it
@@ -256,12 +259,12 @@ func (s *Scratch) sub(off int, w walker, src []byte, c ctx) {
 // inner walks an independent buffer, the decoded form of something in the running
 // walker's source, and returns the edits in it. They are valid until the next call.
 func (s *Scratch) inner(w walker, src []byte, c ctx) []edit.Edit {
-	lv, outer := s.lv, s.edits.Open()
-	s.lv = level{src: src}
+	lv, outer, bound := s.lv, s.edits.Open(), len(s.bound)
+	s.lv = level{src: src, from: bound}
 	s.runs++
 	w(s, src, c)
 	s.runs--
-	s.lv = lv
+	s.lv, s.bound = lv, s.bound[:bound]
 	es := s.edits.Close(outer)
 	s.checkEdits(es, len(src))
 	return es

@@ -57,8 +57,9 @@ func (s *Scratch) apply(src []byte, c ctx, w walker) (out []byte, ef Effect) {
 	s.explained(head)
 	out, ef = s.finish(src)
 	s.lv, s.doc = level{}, nil
+	clear(s.docBound)
 	clear(s.bound)
-	s.bound = s.bound[:0]
+	s.docBound, s.bound = s.docBound[:0], s.bound[:0]
 	if n := cap(s.arena); n > s.dirty {
 		s.dirty = n
 	}

@@ -14,41 +14,50 @@ const maxVariables = 8
 
 // boundVariable is a variable that the running document gives to a denied argument.
 type boundVariable struct {
-	name []byte // in Scratch.doc
+	name []byte
 	v    verdict
 }
 
-// variablesOf finds them, once for a document, and reports whether there are any.
+// variablesOf finds those of the running document and of the value as a whole, each
+// once, and reports whether there are any.
 func (s *Scratch) variablesOf(c ctx) bool {
-	if s.document(docVariables, "$", "%24") && s.docs>>docBound&3 == 0 {
-		s.bound = s.bound[:0]
-		s.bindVariables(c, str("$"))
-		s.bindVariables(c, str("%24"))
+	if s.docs>>docBound&3 == 0 {
 		s.docs |= 1 << docBound
+		s.docBound = s.bindVariables(s.docBound[:0], s.doc, c)
 	}
-	return s.docs>>docBound&3 != 0 && len(s.bound) > 0
+	if lv := &s.lv; !lv.bound {
+		lv.bound, lv.from = true, len(s.bound)
+		if len(lv.src) > 0 && &lv.src[0] != &s.doc[0] {
+			s.bound = s.bindVariables(s.bound, lv.src, c)
+		}
+	}
+	return len(s.docBound) > 0 || len(s.bound) > s.lv.from
 }
 
-func (s *Scratch) bindVariables(c ctx, mark []byte) {
-	for doc, i := s.doc, 0; len(s.bound) < maxVariables; {
-		j := bytes.Index(doc[i:], mark)
-		if j < 0 {
-			return
-		}
-		at := i + j
-		i = at + len(mark)
-		end := i
-		for end < len(doc) && nameByte(doc[end]) {
-			end++
-		}
-		arg := argument(doc[max(0, at-maxArgument):at])
-		if end == i || len(arg) == 0 {
-			continue
-		}
-		if v := s.nameVerdict(ctx{place: c.place}, arg); v.strong() {
-			s.bound = append(s.bound, boundVariable{doc[i:end], v})
+func (s *Scratch) bindVariables(dst []boundVariable, doc []byte, c ctx) []boundVariable {
+	room := len(dst) + maxVariables
+	for _, mark := range [...]string{"$", "%24"} {
+		for i := 0; len(dst) < room; {
+			j := bytes.Index(doc[i:], str(mark))
+			if j < 0 {
+				break
+			}
+			at := i + j
+			i = at + len(mark)
+			end := i
+			for end < len(doc) && nameByte(doc[end]) {
+				end++
+			}
+			arg := argument(doc[max(0, at-maxArgument):at])
+			if end == i || len(arg) == 0 {
+				continue
+			}
+			if v := s.nameVerdict(ctx{place: c.place}, arg); v.strong() {
+				dst = append(dst, boundVariable{doc[i:end], v})
+			}
 		}
 	}
+	return dst
 }
 
 // maxArgument bounds the name of an argument with the blanks behind it.
@@ -79,14 +88,19 @@ func argument(b []byte) []byte {
 	for i > 0 && nameByte(b[i-1]) {
 		i--
 	}
+	if i > 0 && b[i-1] == '%' && len(b)-i > 2 {
+		i += 2 // the end of an escape: "%28password"
+	}
 	return b[i:]
 }
 
 // variable is what is known about a variable by its name.
 func (s *Scratch) variable(name []byte) (v verdict) {
-	for i := range s.bound {
-		if bytes.Equal(s.bound[i].name, name) {
-			v = strongest(v, s.bound[i].v)
+	for _, list := range [...][]boundVariable{s.docBound, s.bound[s.lv.from:]} {
+		for i := range list {
+			if bytes.Equal(list[i].name, name) {
+				v = strongest(v, list[i].v)
+			}
 		}
 	}
 	return v

@@ -111,6 +111,8 @@ func secrets(marker string) []string {
 		"https://h.test/?next=" + url.QueryEscape("https://h.test/?password="+marker),
 		"https://h.test/?password=" + marker,
 		`{"a":{"password":{"b":["` + marker + `"]}}}`,
+		`{"query":"mutation($p:String!){login(password:$p){ok}}","variables":{"p":"` + marker + `"}}`,
+		"<table><tr><th>a</th><th>password</th></tr><tr><td>x</td><td>" + marker + "</td></tr></table>",
 	}
 }
 

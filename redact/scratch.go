@@ -56,11 +56,12 @@ type Scratch struct {
 	// doc is the whole value of the running apply.
 	doc  []byte
 	docs uint32 // answers to questions about doc, two bits each: 1 no, 2 yes
-	// bound are the variables of GraphQL in doc.
-	bound   []boundVariable
-	matches []detect.Match
-	tokens  *token.Hasher
-	dfa     dfa
+	// docBound are the variables of GraphQL in doc, bound those in the running
+	// document and the ones around it.
+	docBound, bound []boundVariable
+	matches         []detect.Match
+	tokens          *token.Hasher
+	dfa             dfa
 
 	seed  maphash.Seed
 	short [shortSets][2]shortEntry

@@ -86,6 +86,9 @@ const maxRounds = 4
 // encodedChild is child for a percent-encoded key. Every reading counts: decoded
 // once, and again as long as escapes are left.
 func (s *Scratch) encodedChild(c ctx, raw []byte, plus bool) ctx {
+	if !hasMark(raw) {
+		return s.child(c, raw)
+	}
 	key := s.unescape(raw, plus)
 	vc := s.child(c, key)
 	for n := 1; n < maxRounds && form.HasEscape(key, false); n++ {
@@ -100,4 +103,14 @@ func (s *Scratch) encodedChild(c ctx, raw []byte, plus bool) ctx {
 		vc = stronger(vc, s.child(c, key[i+1:])) // the tail of a URL or form inside
 	}
 	return vc
+}
+
+// hasMark reports whether a key may be encoded or the tail of a URL.
+func hasMark(key []byte) bool {
+	for _, b := range key {
+		if urlMark[b] || b == '%' || b == '+' {
+			return true
+		}
+	}
+	return false
 }

@@ -121,6 +121,8 @@ func (s *Scratch) percentWords(src []byte, c ctx) {
 		uc.cut = c.cut && end == len(src)
 		if uc.nest <= uint8(s.p.cfg.Limits.Nested) && end-start > 4 && looksURL(src[start:end]) {
 			s.sub(start, (*Scratch).walkURL, src[start:end], uc)
+		} else if uc.nest <= uint8(s.p.cfg.Limits.Nested) && bytes.IndexByte(src[start:end], '&') > 0 && looksForm(src[start:end]) {
+			s.sub(start, (*Scratch).walkForm, src[start:end], uc)
 		}
 		switch {
 		case escapedMark(src[i:end]):
@@ -167,10 +169,15 @@ var endsWord = [256]bool{' ': true, '\t': true, '\r': true, '\n': true, '"': tru
 // maxTag bounds a tag in text.
 const maxTag = 4096
 
-// textTags reads the attributes of tags that stand in text.
+// textTags reads the attributes of tags that stand in text, and tables as a whole.
 func (s *Scratch) textTags(src []byte, c ctx) {
 	if c.nest++; c.nest > uint8(s.p.cfg.Limits.Nested) {
 		return
+	}
+	if i := bytes.Index(src, str("<table")); i >= 0 {
+		if n := bytes.LastIndex(src[i:], str("</table>")); n > 0 && bytes.Contains(src[i:i+n], str("<th")) {
+			s.sub(i, (*Scratch).walkHTML, src[i:i+n], withoutCut(c))
+		}
 	}
 	for i := 0; i < len(src); {
 		j := bytes.IndexByte(src[i:], '<')

@@ -6,14 +6,10 @@ package redact
 import (
 	"errors"
 	"fmt"
-	"sort"
-	"strconv"
 	"strings"
-	"time"
 
 	"go.yaml.in/yaml/v3"
 
-	"github.com/apispan/apispan/internal/confkeys"
 	"github.com/apispan/apispan/redact/internal/detect"
 )
 
@@ -44,154 +40,6 @@ func ParseConfig(src []byte) (Config, error) {
 
 // maxErrors bounds what one bad file can print.
 const maxErrors = 20
-
-type decoder struct{ errs []error }
-
-func (d *decoder) errorf(n *yaml.Node, path, format string, args ...any) {
-	if len(d.errs) < maxErrors {
-		d.errs = append(d.errs, fmt.Errorf("redact: line %d: %s: %s", n.Line, path, fmt.Sprintf(format, args...)))
-	}
-}
-
-func (d *decoder) resolve(n *yaml.Node) *yaml.Node {
-	for i := 0; n.Kind == yaml.AliasNode && n.Alias != nil && i < 8; i++ {
-		n = n.Alias
-	}
-	return n
-}
-
-// fields is the table of one mapping: what to do for each key.
-type fields map[string]func(n *yaml.Node, path string)
-
-func (d *decoder) mapping(n *yaml.Node, path string, f fields, other func(k, v *yaml.Node, path string)) {
-	n = d.resolve(n)
-	if n.Kind != yaml.MappingNode {
-		d.errorf(n, orRoot(path), "must be a mapping of %s", strings.Join(f.names(), ", "))
-		return
-	}
-	seen := map[string]bool{}
-	for i := 0; i+1 < len(n.Content); i += 2 {
-		k, v := n.Content[i], n.Content[i+1]
-		p := join(path, k.Value)
-		if seen[k.Value] {
-			d.errorf(k, p, "is given twice; keep one")
-			continue
-		}
-		seen[k.Value] = true
-		switch fn, ok := f[k.Value]; {
-		case ok:
-			fn(d.resolve(v), p)
-		case other != nil:
-			other(k, d.resolve(v), p)
-		default:
-			d.errorf(k, p, "unknown field%s; known here: %s", suggest(k.Value, f.names()), strings.Join(f.names(), ", "))
-		}
-	}
-}
-
-func (f fields) names() []string {
-	out := make([]string, 0, len(f))
-	for k := range f {
-		out = append(out, k)
-	}
-	sort.Strings(out)
-	return out
-}
-
-func join(path, key string) string {
-	if path == "" {
-		return key
-	}
-	return path + "." + key
-}
-
-func orRoot(path string) string {
-	if path == "" {
-		return "policy"
-	}
-	return path
-}
-
-// suggest names the closest known field.
-func suggest(got string, known []string) string {
-	if near := confkeys.Nearest(got, known); near != "" {
-		return " (did you mean " + near + "?)"
-	}
-	return ""
-}
-
-func (d *decoder) str(n *yaml.Node, path string, dst *string) {
-	if strings.HasPrefix(n.Tag, "!") && !strings.HasPrefix(n.Tag, "!!") {
-		d.errorf(n, path, "%s is a tag of YAML and no negation; write except: [%s] for a key, not: {…} in a condition, or quotes around it",
-			n.Tag, n.Tag[1:])
-		return
-	}
-	if n.Kind != yaml.ScalarNode || n.Tag == "!!null" {
-		d.errorf(n, path, "must be a string")
-		return
-	}
-	*dst = n.Value
-}
-
-func (d *decoder) strs(n *yaml.Node, path string, dst *[]string) {
-	if n.Kind == yaml.ScalarNode && n.Tag != "!!null" {
-		*dst = []string{n.Value}
-		return
-	}
-	if n.Kind != yaml.SequenceNode {
-		d.errorf(n, path, "must be a list of strings")
-		return
-	}
-	for i, e := range n.Content {
-		var v string
-		d.str(d.resolve(e), fmt.Sprintf("%s[%d]", path, i), &v)
-		*dst = append(*dst, v)
-	}
-}
-
-func (d *decoder) boolean(n *yaml.Node, path string, dst *bool) {
-	if n.Kind != yaml.ScalarNode || n.Tag != "!!bool" || n.Decode(dst) != nil {
-		d.errorf(n, path, "must be true or false")
-	}
-}
-
-func (d *decoder) integer(n *yaml.Node, path string, dst *int) {
-	if n.Kind != yaml.ScalarNode || n.Tag != "!!int" || n.Decode(dst) != nil {
-		d.errorf(n, path, "must be a whole number")
-	}
-}
-
-// size reads bytes: 65536, 64KiB, 1MiB.
-func (d *decoder) size(n *yaml.Node, path string, dst *int) {
-	v, mul := n.Value, 1
-	for suffix, m := range map[string]int{"KiB": 1 << 10, "MiB": 1 << 20} {
-		if s, ok := strings.CutSuffix(v, suffix); ok {
-			v, mul = strings.TrimSpace(s), m
-		}
-	}
-	i, err := strconv.Atoi(v)
-	if n.Kind != yaml.ScalarNode || err != nil || i < 0 || i > 1<<30/mul {
-		d.errorf(n, path, "must be a size such as 65536, 64KiB or 1MiB")
-		return
-	}
-	*dst = i * mul
-}
-
-func (d *decoder) duration(n *yaml.Node, path string, dst *time.Duration) {
-	v := n.Value
-	if s, ok := strings.CutSuffix(v, "d"); ok {
-		if i, err := strconv.Atoi(s); err == nil && i > 0 && i <= 3650 {
-			*dst = time.Duration(i) * 24 * time.Hour
-			return
-		}
-	}
-	t, err := time.ParseDuration(v)
-	if n.Kind != yaml.ScalarNode || err != nil {
-		d.errorf(n, path, "must be a duration such as 30d or 12h")
-		return
-	}
-	*dst = t
-}
 
 func (d *decoder) config(n *yaml.Node, c *Config) {
 	// The preset comes first whatever its position: the file is written over it.

@@ -1,0 +1,90 @@
+// Copyright The apispan Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package redact
+
+import (
+	"bytes"
+	"strings"
+
+	"github.com/apispan/apispan/redact/internal/shape"
+)
+
+// Questions about the document as a whole, each asked once; see Scratch.docs.
+const (
+	docKeySet = 2 * iota
+	docWords
+	docCard
+	docOneTime
+	docOAuth
+	docCallback
+	docCodeGrant
+	docBound // the variables were looked for
+)
+
+// document reports whether the document has one of some texts.
+func (s *Scratch) document(question uint8, texts ...string) bool {
+	switch s.docs >> question & 3 {
+	case 1:
+		return false
+	case 2:
+		return true
+	}
+	for _, t := range texts {
+		if bytes.Contains(s.doc, str(t)) {
+			s.docs |= 2 << question
+			return true
+		}
+	}
+	s.docs |= 1 << question
+	return false
+}
+
+// keySet reports whether the document is a JSON Web Key or a set of them (RFC 7517).
+func (s *Scratch) keySet() bool { return s.document(docKeySet, `"kty"`) }
+
+// oauthValue reports whether a value under "code" or "state" is one of OAuth 2.0 or
+// OpenID Connect: by its form, or because the document or query around it has
+// members and parameters that only such a request or answer has.
+func (s *Scratch) oauthValue(c *ctx, dec []byte) bool {
+	if c.place == placeQuery || c.place == placePath {
+		if len(dec) >= 16 && !shape.HasBlank(dec) || shape.Random(dec) {
+			return true
+		}
+	} else if shape.HasBlank(dec) || shape.Time(dec) || len(dec) < 6 && !s.document(docCodeGrant, "authorization_code") {
+		return false
+	}
+	if len(dec) < 4 && shape.Symbol(dec) {
+		return false // ?code=US&state=CA
+	}
+	if s.document(docOAuth, "grant_type", "redirect_uri", "response_type", "client_id", "client_secret", "code_verifier", "code_challenge",
+		"session_state", "iss=", "authuser=", "id_token") {
+		return true
+	}
+	return c.place == placeQuery && (s.document(docCallback, "callback", "oauth", "oidc", "/auth", "/sso", "signin") ||
+		hasParameter(s.doc, "code=") && hasParameter(s.doc, "state="))
+}
+
+// oneTime reports whether a value under "code" is one that a person was sent: six
+// digits in a request that says where they were sent or what they are for.
+func (s *Scratch) oneTime(c *ctx, dec []byte) bool {
+	if c.place != placeRequestBody || len(dec) != 6 || !shape.Digits(dec) {
+		return false
+	}
+	return s.document(docOneTime, "phone", "Phone", "email", "Email", "To=", `"to"`, "mfa", "Mfa", "MFA", "otp", "OTP", "verif", "Verif",
+		"challenge", "login", "user")
+}
+
+// hasParameter reports whether a query, or a URL with one, has a parameter.
+func hasParameter(b []byte, name string) bool {
+	for i := 0; ; {
+		j := bytes.Index(b[i:], str(name))
+		if j < 0 {
+			return false
+		}
+		i += j + len(name)
+		if j = i - len(name); j == 0 || strings.IndexByte("?&#;", b[j-1]) >= 0 {
+			return true
+		}
+	}
+}

@@ -1,0 +1,90 @@
+// Copyright The apispan Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package shape
+
+import "bytes"
+
+// verdictWords say what is wrong with a value; messageWords are the other words of
+// such messages.
+var (
+	verdictWords = [...]string{"required", "invalid", "missing", "expired", "incorrect", "mismatch", "blank", "weak", "short"}
+	messageWords = [...]string{
+		"is", "are", "must", "should", "cannot", "empty", "long", "common", "match", "characters", "least", "field", "please", "not",
+		"too", "has", "been", "was", "may", "can't", "be", "doesn't", "didn't", "isn't", "failed", "this", "at", "your", "the",
+	}
+)
+
+// Message reports whether b is a sentence about a value, as validation errors have
+// them under the name of a field: "is too short", "This field is required.".
+func Message(b []byte) bool {
+	if len(b) < 7 || len(b) > 200 || has(b, isDigit) && !HasBlank(b) {
+		return false
+	}
+	for _, m := range [...]string{"must ", "should ", "doesn't ", "does not ", "can't be ", "cannot be ", "may not be "} {
+		if len(b) > len(m) && equalFold(b[:len(m)], m) {
+			return !has(b, isDigit) || bytes.IndexByte(b[len(m):], ' ') > 0
+		}
+	}
+	words, known, verdicts := 0, 0, 0
+	for len(b) > 0 {
+		i := 0
+		for i < len(b) && class[b[i]]&isBlank == 0 {
+			i++
+		}
+		w := bytes.Trim(b[:i], ".,;:!?()\"'`")
+		if has(w, isDigit) && len(w) > 3 {
+			return false
+		}
+		if len(w) > 0 {
+			words++
+			for _, m := range verdictWords {
+				if equalFold(w, m) {
+					verdicts++
+				}
+			}
+			for _, m := range messageWords {
+				if equalFold(w, m) {
+					known++
+				}
+			}
+		}
+		b = bytes.TrimLeft(b[i:], " \t\r\n")
+	}
+	return verdicts > 0 && (words <= 3 || known > 0) || known >= 3 && 2*known >= words || known >= 4
+}
+
+// functionWords hold sentences together; what people choose for a password has few.
+var functionWords = [...]string{
+	"a", "an", "the", "of", "to", "in", "on", "is", "are", "or", "and", "that", "for", "you", "your", "we", "it", "this", "with", "by",
+}
+
+// Sentence reports whether b is a sentence of prose: six words or more that end with
+// a full stop, three of which only hold it together.
+func Sentence(b []byte) bool {
+	if len(b) < 20 || b[len(b)-1] != '.' || has(b, isDigit) || bytes.IndexByte(b, '\n') >= 0 {
+		return false
+	}
+	words, function := 0, 0
+	for len(b) > 0 {
+		w := b
+		if i := bytes.IndexByte(b, ' '); i >= 0 {
+			w, b = b[:i], b[i+1:]
+		} else {
+			b = nil
+		}
+		words++
+		for _, f := range functionWords {
+			if equalFold(w, f) {
+				function++
+			}
+		}
+	}
+	return words >= 6 && function >= 3
+}
+
+// Prose reports whether b is several words, none of which has a digit: what people
+// write, not what a generator makes.
+func Prose(b []byte) bool {
+	return HasBlank(b) && !has(b, isDigit) && bytes.IndexByte(b, '=') < 0
+}

@@ -1,0 +1,55 @@
+// Copyright The apispan Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package redact
+
+// keyNameFlags marks the folded keys under which key/value pair objects carry the
+// name of a field and its value.
+var keyNameFlags = func() map[string]verdictFlags {
+	m := map[string]verdictFlags{}
+	for _, k := range []string{
+		"name", "key", "field", "fieldname", "header", "headername", "k", "n", "id", "param", "parameter",
+		"attribute", "attr", "label", "property", "prop", "keyname", "variable", "var", "setting", "option",
+		"path", "loc", "pointer", "jsonpointer", "propertypath", "fieldpath", "system", "friendlyname", "type", "column", "columnname", "target",
+		"propertyname", "attributename",
+	} {
+		m[k] |= flagNameKey
+	}
+	for _, k := range []string{
+		"value", "val", "v", "values", "content", "data", "stringvalue", "text", "body", "defaultvalue", "default",
+		"currentvalue", "newvalue", "oldvalue", "rawvalue", "valuestring", "answer", "to", "from", "old", "new", "input", "rejectedvalue", "invalidvalue", "attemptedvalue", "submittedvalue", "before", "after", "previous",
+		"oldval", "newval", "was", "stringdata",
+	} {
+		m[k] |= flagValueKey
+	}
+	m["kind"] |= flagNameKey | flagPointer // of an object of Kubernetes, see jsonPair
+	m["variables"] |= flagVariables
+	for _, k := range []string{"value", "val", "v", "stringvalue"} {
+		m[k] |= flagValueOnly
+	}
+	for _, k := range []string{"path", "type", "system", "target"} {
+		m[k] |= flagPointer
+	}
+	for name, kind := range headerKinds {
+		switch kind {
+		case headerCookie:
+			m[name] |= flagCookie
+		case headerSetCookie:
+			m[name] |= flagSetCookie
+		}
+	}
+	for _, k := range []string{"cookies", "httpcookies", "requestcookies", "cookiejar", "cookieheader"} {
+		m[k] |= flagCookie
+	}
+	for _, k := range []string{"setcookies", "responsecookies"} {
+		m[k] |= flagSetCookie
+	}
+	// What lists of cookies say about one besides its value.
+	for _, k := range []string{
+		"name", "key", "path", "domain", "expires", "expirationdate", "maxage", "samesite", "secure", "httponly", "hostonly",
+		"priority", "partitioned", "size", "storeid",
+	} {
+		m[k] |= cookieBits
+	}
+	return m
+}()
