@@ -63,7 +63,8 @@ var defaultGroups = []nameGroup{
 		"*user*pass", "*login*pass", "*account*pass", "*admin*pass", "*root*pass", "*db*pass", "*sql*pass", "*pg*pass", "*postgres*pass",
 		"*mongo*pass", "*redis*pass", "*rabbit*pass", "*smtp*pass", "*mail*pass", "*ftp*pass", "*ssh*pass", "*ldap*pass", "*bind*pass",
 		"*proxy*pass", "*auth*pass", "*wifi*pass", "*key*pass", "*store*pass", "*cert*pass", "*new*pass", "*old*pass", "*confirm*pass",
-		"*current*pass", "*service*pass", "*http*pass",
+		"*current*pass", "*service*pass", "*http*pass", "*become*pass", "*ansible*pass", "*psk", "*pwd*hash", "*token*value", "*github*pat", "*gitlab*pat",
+		"*vault*key", "*crypto*key", "*cert*key", "ca_key",
 	}},
 	{guardWord, []string{"authentication", "auth_header", "hmac", "*_signature", "*_nonce", "p12", "dek", "wif"}},
 	{guardQuestion, []string{"*security*question*", "*recovery*question*", "*secret*question*"}},
@@ -81,7 +82,7 @@ var defaultGroups = []nameGroup{
 		"*stripe*key", "*sendgrid*key", "*mailgun*key", "*twilio*key", "*openai*key", "*anthropic*key", "*gemini*key", "*mistral*key",
 		"*groq*key", "*cohere*key", "*replicate*key", "*hugging*face*key", "*github*key", "*gitlab*key", "*slack*key", "*datadog*key",
 		"*new*relic*key", "*sentry*key", "*algolia*key", "*segment*key", "*cloudinary*key", "*paypal*key", "*square*key", "*supabase*key",
-		"*firebase*key", "*google*key", "*maps*key", "*azure*key", "*gpg*key", "*pgp*key",
+		"*firebase*key", "*google*key", "*gcp*key", "*bigquery*key", "*cosmos*key", "*event*hub*key", "*maps*key", "*azure*key", "*gpg*key", "*pgp*key",
 	}},
 	{guardWord, []string{"*api*keys", "*account*key", "*service*key", "*admin*key", "*integration*key", "*root*key", "*app*key", "rsa", "*tokens"}},
 	// One-time codes and what replaces them.
@@ -103,7 +104,7 @@ var defaultGroups = []nameGroup{
 	{guardWord, []string{"*session_id", "*session_token", "*session_cookie", "sessid"}},
 	// Payment.
 	{guardPersonal, []string{
-		"cvv2", "cvc2", "cvn", "*_cvv", "*_cvc", "cid_code", "card_verification*", "card_no", "card_num", "cc_number", "ccnum", "cc_num", "card_pan", "debit*card*number",
+		"cvv2", "cvc2", "cvn", "*_cvv", "*_cvc", "*cvv*code", "*cvc*code", "*account*number", "*routing*number", "*iban*number", "*_iban", "taxpayer*id", "cid_code", "card_verification*", "card_no", "card_num", "cc_number", "ccnum", "cc_num", "card_pan", "debit*card*number",
 		"track1*", "track2*", "track_data", "magstripe", "bank_account", "bank_account_number", "bank_account_no", "account_no", "acct_no", "acct_number",
 		"acct_num", "sort_code", "routing_no", "aba_number",
 	}},

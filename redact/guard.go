@@ -107,7 +107,7 @@ func (s *Scratch) spares(c *ctx, dec []byte, k kind) bool {
 func sparesNumber(g guard, flags verdictFlags, dec []byte) bool {
 	switch {
 	case g == guardPersonal:
-		return false
+		return flags&flagDescribes != 0 && shape.Few(dec, 3) // a fee, a count
 	case flags&flagDescribes != 0:
 		return true
 	case g == guardNumber:

@@ -108,7 +108,7 @@ var (
 		"form", "page", "screen", "event", "visible", "hidden", "visibility", "rotation", "interval", "strategy", "usage",
 		"price", "symbol", "decimals", "supply", "balance", "amount", "id", "ids", "index", "position", "supplies", "config",
 		"settings", "options", "flow", "help", "text", "exp", "month", "year", "support", "stage", "result", "results", "in", "until",
-		"since", "standard")
+		"since", "standard", "fee", "fees", "percent", "percentage", "rate")
 )
 
 // tokenKinds are words in front of "token" that say what kind it is.

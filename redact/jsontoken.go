@@ -107,7 +107,7 @@ func (w *jsonWalk) open(i int) (int, jsonStep) {
 		w.v.act, w.v.flags = actNone, w.v.flags&^ruleFlags
 	}
 	v := w.v
-	if v.act.whole() && !s.opens(v) || w.d >= len(w.frames)-1 {
+	if v.act.whole() && !s.opens(v) && !(v.flags&flagSoft != 0 && emptyJSON(src, i)) || w.d >= len(w.frames)-1 {
 		end, ok := skipJSON(src, i)
 		if !v.act.whole() {
 			s.overLimit(i, end, w.c, `"`)
@@ -160,6 +160,12 @@ func (w *jsonWalk) open(i int) (int, jsonStep) {
 		return i, stepAfter
 	}
 	return i, stepElement
+}
+
+// emptyJSON reports whether the container at i has nothing in it.
+func emptyJSON(src []byte, i int) bool {
+	end := skipSpace(src, i+1)
+	return end < len(src) && (src[end] == ']' || src[end] == '}')
 }
 
 func (w *jsonWalk) number(i int) (int, jsonStep) {
