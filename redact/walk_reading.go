@@ -65,7 +65,7 @@ func (s *Scratch) otherReadings(src []byte, c ctx) {
 func (s *Scratch) decoded(src []byte, start, end int, c ctx, w walker, code *coding) {
 	raw := src[start:end]
 	if c.nest >= uint8(s.p.cfg.Limits.Nested) || s.nestLeft < len(raw) {
-		if code == &percentCoding && escapedMark(raw) {
+		if code == &percentCoding && escapedMark(raw) || code == &jsonCoding && structured(raw) {
 			s.overLimit(start, end, c, "") // nothing else reads it
 		}
 		return
@@ -171,9 +171,7 @@ const maxTag = 4096
 
 // textTags reads the attributes of tags that stand in text, and tables as a whole.
 func (s *Scratch) textTags(src []byte, c ctx) {
-	if c.nest++; c.nest > uint8(s.p.cfg.Limits.Nested) {
-		return
-	}
+	c.nest = min(c.nest+1, uint8(s.p.cfg.Limits.Nested))
 	if i := bytes.Index(src, str("<table")); i >= 0 {
 		if n := bytes.LastIndex(src[i:], str("</table>")); n > 0 && bytes.Contains(src[i:i+n], str("<th")) {
 			s.sub(i, (*Scratch).walkHTML, src[i:i+n], withoutCut(c))
