@@ -32,6 +32,7 @@ func main() {
 	listen := flag.String("listen", "127.0.0.1:8080", "address to listen on; port 0 takes a free one")
 	mode := flag.String("mode", modeDropIn, "instrumentation: dropin (httpcapture instead of otelhttp) or alongside (httpcapture within otelhttp)")
 	accounts := flag.Bool("accounts", false, "tell the backend about the customers, too (OTLP/HTTP; the Collector needs a logs pipeline)")
+	policy := flag.String("policy", os.Getenv("SHOP_POLICY"), "`URL` of blocking rules, such as http://127.0.0.1:8091/v1/policy of the Collector's api_policy; none are applied without")
 	flag.Parse()
 	if flag.NArg() > 0 {
 		fmt.Fprintf(os.Stderr, "shop: unexpected argument; see shop -help\n")
@@ -46,7 +47,7 @@ func main() {
 			slog.Warn("accounts were not reported", "error", err) // the shop works without
 		}
 	}
-	if err := run(ctx, *listen, *mode, os.Stdout); err != nil {
+	if err := run(ctx, *listen, *mode, *policy, os.Stdout); err != nil {
 		fmt.Fprintf(os.Stderr, "shop: %v\n", err)
 		os.Exit(1)
 	}
@@ -54,7 +55,7 @@ func main() {
 
 // run serves until ctx ends, then finishes the open requests and sends the
 // spans that are still queued.
-func run(ctx context.Context, listen, mode string, stdout io.Writer) (err error) {
+func run(ctx context.Context, listen, mode, policy string, stdout io.Writer) (err error) {
 	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) {
 		slog.Warn("telemetry", "error", err)
 	}))
@@ -94,7 +95,12 @@ func run(ctx context.Context, listen, mode string, stdout io.Writer) (err error)
 		_ = payListener.Close()
 		return err
 	}
-	server := newServer(wrap(shop.Handler()))
+	handler, closeRules, err := guarded(ctx, shop, policy)
+	if err != nil {
+		return errors.Join(err, payListener.Close(), listener.Close())
+	}
+	defer closeRules()
+	server := newServer(wrap(handler))
 
 	failed := make(chan error, 2)
 	go func() { failed <- payments.Serve(payListener) }()

@@ -120,7 +120,7 @@ func TestRun(t *testing.T) {
 			defer cancel()
 			pr, pw := io.Pipe()
 			done := make(chan error, 1)
-			go func() { done <- run(ctx, "127.0.0.1:0", c.mode, pw) }()
+			go func() { done <- run(ctx, "127.0.0.1:0", c.mode, "", pw) }()
 			var ready struct{ Msg, Addr, Mode string }
 			output := bufio.NewReader(pr)
 			line, err := output.ReadBytes('\n')
@@ -166,18 +166,18 @@ func TestRun(t *testing.T) {
 func TestRunRefusesBadSettings(t *testing.T) {
 	t.Run("protocol", func(t *testing.T) {
 		t.Setenv("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json")
-		err := run(t.Context(), "127.0.0.1:0", modeDropIn, io.Discard)
+		err := run(t.Context(), "127.0.0.1:0", modeDropIn, "", io.Discard)
 		if err == nil || !strings.Contains(err.Error(), "OTEL_EXPORTER_OTLP_PROTOCOL") {
 			t.Errorf("error %v does not name the variable", err)
 		}
 	})
 	t.Run("mode", func(t *testing.T) {
-		if err := run(t.Context(), "127.0.0.1:0", "x", io.Discard); err == nil || !strings.Contains(err.Error(), "-mode") {
+		if err := run(t.Context(), "127.0.0.1:0", "x", "", io.Discard); err == nil || !strings.Contains(err.Error(), "-mode") {
 			t.Errorf("error %v does not name the flag", err)
 		}
 	})
 	t.Run("address", func(t *testing.T) {
-		if err := run(t.Context(), "127.0.0.1:http:", modeDropIn, io.Discard); err == nil {
+		if err := run(t.Context(), "127.0.0.1:http:", modeDropIn, "", io.Discard); err == nil {
 			t.Error("a bad address was accepted")
 		}
 	})

@@ -22,13 +22,7 @@ func userOf(ctx context.Context) shopdata.User {
 // authenticated admits callers with a bearer token or a session cookie.
 func (s *Shop) authenticated(next http.HandlerFunc) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		token, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-		user, ok := s.byToken[token]
-		if !ok {
-			if c, err := r.Cookie("session"); err == nil {
-				user, ok = s.bySess[c.Value]
-			}
-		}
+		user, ok := s.caller(r)
 		if !ok {
 			w.Header().Set("WWW-Authenticate", `Bearer realm="shop"`)
 			fail(w, http.StatusUnauthorized, "a valid token is required")
@@ -37,6 +31,24 @@ func (s *Shop) authenticated(next http.HandlerFunc) http.Handler {
 		identify(r.Context(), user)
 		next(w, r.WithContext(context.WithValue(r.Context(), userKey{}, user)))
 	})
+}
+
+// caller finds out who calls, by a bearer token or a session cookie.
+func (s *Shop) caller(r *http.Request) (user shopdata.User, ok bool) {
+	token, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	if user, ok = s.byToken[token]; ok {
+		return user, true
+	}
+	if c, err := r.Cookie("session"); err == nil {
+		user, ok = s.bySess[c.Value]
+	}
+	return user, ok
+}
+
+// Caller returns the ids of user and company that call, empty if nobody is known.
+func (s *Shop) Caller(r *http.Request) (user, company string) {
+	u, _ := s.caller(r)
+	return u.ID, u.CompanyID
 }
 
 // identify names the caller on the captured exchange. The consumer is the owner

@@ -51,6 +51,7 @@ type endpoint struct {
 	address    string
 	credential string
 	secretKey  string
+	rules      string // file
 	faults     []backendtest.Fault
 	fake       *backendtest.Fake
 	server     *http.Server
@@ -70,6 +71,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 			fs.StringVar(&e.secretKey, name+"-secret-key", "", "the HMAC `key` to hand out; empty: that of the vendor's test vectors")
 		}
 	}
+	rules := fs.String("moesif-rules", "", "JSON `file` with rules, user_rules and company_rules that Moesif hands out; read for each request")
 	record := fs.String("record", "", "append event and violation records to `file` instead of stdout")
 	if err := fs.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
@@ -80,6 +82,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	var endpoints []*endpoint
 	for _, e := range all {
 		if e.address != "" {
+			if e.vendor.Name == "moesif" {
+				e.rules = *rules
+			}
 			endpoints = append(endpoints, e)
 		}
 	}
@@ -165,7 +170,11 @@ func (e *endpoint) start(ln net.Listener, records *recorder, failed chan<- error
 		},
 	})
 	e.fake.Script(e.faults...)
-	e.server = &http.Server{Handler: e.fake, ReadHeaderTimeout: 10 * time.Second}
+	var handler http.Handler = e.fake
+	if e.rules != "" {
+		handler = &blockingRules{e.rules, e.fake}
+	}
+	e.server = &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second}
 	go func() {
 		if err := e.server.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
 			failed <- err
