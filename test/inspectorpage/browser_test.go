@@ -90,6 +90,7 @@ func run(m *testing.M) (int, error) {
 // tab is a page that is looked at, and the rig that serves it.
 type tab struct {
 	*testing.T
+
 	ctx context.Context
 	url string
 
@@ -268,7 +269,7 @@ func (b *tab) picture(name string) []byte {
 	if err := os.WriteFile(filepath.Join(pictures, name+".png"), png, 0o644); err != nil {
 		b.Fatal(err)
 	}
-	if wide := b.js("document.documentElement.scrollWidth - innerWidth"); strings.HasPrefix(wide, "-") == false && wide != "0" {
+	if wide := b.js("document.documentElement.scrollWidth - innerWidth"); !strings.HasPrefix(wide, "-") && wide != "0" {
 		b.Errorf("%s: the page is %s px wider than the window", name, wide)
 	}
 	return png

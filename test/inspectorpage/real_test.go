@@ -24,8 +24,8 @@ import (
 
 var keep = flag.Bool("pictures", false, "write the pictures of the documentation, docs/images")
 
-// real starts the extension with its own sample of exchanges, and is the address it prints.
-func real(t *testing.T, flags ...string) string {
+// sample starts the extension with its own sample of exchanges, and is the address it prints.
+func sample(t *testing.T, flags ...string) string {
 	t.Helper()
 	if chrome == nil {
 		t.Skip("no Chromium here: apt-get install chromium")
@@ -65,7 +65,7 @@ func real(t *testing.T, flags ...string) string {
 
 // The page with the extension itself: token, search, the exact requests, and exports.
 func TestReal(t *testing.T) {
-	url := real(t, "-rate", "0", "-count", "300")
+	url := sample(t, "-rate", "0", "-count", "300")
 	if !strings.Contains(url, "?t=") {
 		t.Errorf("the address has no token: %s", url)
 	}
@@ -132,10 +132,10 @@ func TestReal(t *testing.T) {
 }
 
 func TestRealStates(t *testing.T) {
-	b := visit(t, real(t, "-empty"), 1280, 800, false)
+	b := visit(t, sample(t, "-empty"), 1280, 800, false)
 	b.text("No exchange yet")
 	b.picture("real-empty")
-	b = visit(t, real(t, "-bare", "-rate", "0", "-count", "50"), 1280, 800, false)
+	b = visit(t, sample(t, "-bare", "-rate", "0", "-count", "50"), 1280, 800, false)
 	b.wait(rows + ".length > 5")
 	b.text("there is no before and after")
 	b.press("j", enter)

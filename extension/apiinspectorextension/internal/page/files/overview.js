@@ -6,7 +6,7 @@
 import { h, fill } from './dom.js';
 import { ago, bytes, exact, ms, num, plural, share, span, statusClass, term, time } from './text.js';
 import { params } from './api.js';
-import { link, read } from './state.js';
+import { go, link, read } from './state.js';
 import { View } from './view.js';
 import { Grid } from './grid.js';
 import { histogram, spark, statuses } from './chart.js';
@@ -82,7 +82,7 @@ export class Endpoints extends View {
   }
 
   key(e) {
-    if (e.key === 'Escape' && read().id) { history.back(); return true; }
+    if (e.key === 'Escape' && read().id) { go('endpoints'); return true; }
     return read().id ? false : super.key(e);
   }
 }

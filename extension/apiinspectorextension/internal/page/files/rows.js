@@ -78,6 +78,7 @@ export class Rows {
     this.items = [];
     this.made = new Map(); // item → tr
     this.cursor = '';
+    this.height = 28; // of a row
     this.top = h('tr', { class: 'space', 'aria-hidden': 'true' }, h('td'));
     this.bottom = this.top.cloneNode(true);
     this.body = h('tbody', {}, this.top, this.bottom);
@@ -85,7 +86,7 @@ export class Rows {
       h('thead', {}, h('tr', {}, columns.map(([id, label]) => h('th', { scope: 'col', class: `c-${id}`, title: titles[id] }, label)))), this.body);
     this.el = h('div', { class: 'list', tabindex: '0', role: 'region', 'aria-label': 'Exchanges, newest first' }, this.table);
     this.el.addEventListener('scroll', () => this.soon(), { passive: true });
-    new ResizeObserver(() => this.soon()).observe(this.el);
+    new ResizeObserver(() => { this.measure(); this.soon(); }).observe(this.el);
   }
 
   /** soon draws once before the next frame. */
@@ -127,13 +128,15 @@ export class Rows {
     (this.made.get(this.items[this.index(this.cursor)])?.querySelector('a') || this.el).focus({ preventScroll: true });
   }
 
-  get height() {
-    return this.rowHeight || 30;
+  /** measure finds out what the style makes of the width: the height of rows, and how many columns are shown. */
+  measure() {
+    this.height = parseFloat(getComputedStyle(this.el).getPropertyValue('--row')) || 28;
+    this.span = [...this.table.tHead.rows[0].cells].filter((c) => c.offsetWidth).length || columns.length;
   }
 
   draw() {
     if (!this.el.offsetParent) return;
-    this.rowHeight = parseFloat(getComputedStyle(this.el).getPropertyValue('--row')) || 30;
+    if (!this.span) this.measure();
     const first = Math.max(0, Math.floor(this.el.scrollTop / this.height) - 6);
     const last = Math.min(this.items.length, first + Math.ceil(this.el.clientHeight / this.height) + 12);
     const shown = this.items.slice(first, last);
@@ -154,8 +157,7 @@ export class Rows {
       if (!item.gap) this.current(tr, item.id === this.cursor);
     }
     // Columns that are hidden do not count: a cell that spans them would make them anew.
-    const span = [...this.table.tHead.rows[0].cells].filter((c) => c.offsetWidth).length || columns.length;
-    for (const td of this.body.querySelectorAll(':is(.space, .gap) > td')) td.colSpan = span;
+    for (const td of this.body.querySelectorAll(':is(.space, .gap) > td')) if (td.colSpan !== this.span) td.colSpan = this.span;
     if (focused && !this.body.contains(document.activeElement)) {
       (this.body.querySelector(`tr[data-id="${CSS.escape(focused)}"] a`) || this.el).focus({ preventScroll: true });
     }

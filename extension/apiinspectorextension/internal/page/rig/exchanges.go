@@ -148,7 +148,7 @@ func (r *rig) vendors(d *api.Detail) {
 	try := func(status int, problem string) api.Attempt {
 		return api.Attempt{Time: d.Time.Add(time.Second), Method: "POST", URL: "https://api.moesif.net/v1/events/batch", Body: "[" + string(event) + "]", Events: 12, Bytes: 14210, Encoded: 2104, Coding: "gzip",
 			Headers: []api.Header{{Name: "Content-Type", Value: "application/json"}, {Name: "X-Moesif-Application-Id", Value: "(secret, 320 bytes)"}}, Status: status, Took: 84, Problem: problem,
-			Outcome: map[bool]string{true: "accepted", false: "retry"}[status < 300], Answer: map[bool]string{true: "", false: `{"error":"try later"}`}[status < 300], DryRun: r.status.Live == false}
+			Outcome: map[bool]string{true: "accepted", false: "retry"}[status < 300], Answer: map[bool]string{true: "", false: `{"error":"try later"}`}[status < 300], DryRun: !r.status.Live}
 	}
 	state, moesif := "sent", []api.Attempt{try(201, "")}
 	switch {

@@ -11,9 +11,9 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
-	"log"
 	"net"
 	"net/http"
+	"os"
 	"strconv"
 	"strings"
 	"sync"
@@ -40,15 +40,22 @@ func main() {
 	listen := flag.String("listen", "127.0.0.1:0", "address")
 	n := flag.Int("n", 400, "exchanges at the start")
 	flag.Parse()
-	r := &rig{streams: map[chan string]string{}, status: status()}
-	r.emit(*n)
-	ln, err := net.Listen("tcp", *listen)
-	if err != nil {
-		log.Fatal(err)
+	if err := run(*listen, *n); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
 	}
-	fmt.Printf("http://%s/\n", ln.Addr())
+}
+
+func run(listen string, n int) error {
+	r := &rig{streams: map[chan string]string{}, status: status()}
+	r.emit(n)
+	ln, err := net.Listen("tcp", listen)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(os.Stdout, "http://%s/\n", ln.Addr())
 	srv := &http.Server{Handler: r.handler(), ReadHeaderTimeout: 10 * time.Second}
-	log.Fatal(srv.Serve(ln))
+	return srv.Serve(ln)
 }
 
 func (r *rig) handler() http.Handler {
@@ -208,7 +215,7 @@ func (r *rig) stream(w http.ResponseWriter, req *http.Request) {
 	w.Header().Set("Content-Type", "text/event-stream")
 	rc := http.NewResponseController(w)
 	_, _ = fmt.Fprint(w, "retry: 300\n\n")
-	if req.Header.Get("Last-Event-ID") != "" {
+	if req.Header.Get("Last-Event-Id") != "" {
 		_, _ = fmt.Fprint(w, "event: reset\ndata: {}\n\n")
 	}
 	_ = rc.Flush()
@@ -306,6 +313,7 @@ func (r *rig) pin(w http.ResponseWriter, req *http.Request) {
 // condition is a term of a search, of which the rig knows a few.
 type condition struct {
 	api.Term
+
 	take func(*api.Detail) bool
 }
 
