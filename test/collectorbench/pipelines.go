@@ -78,7 +78,7 @@ func manyRules() string {
 	return b.String()
 }
 
-// The first is what all others are compared with.
+// The first that is run is what all others are compared with.
 var pipelines = []pipeline{
 	{name: "contrib redaction, otlp_http gzip, disk queue", processors: contribRedaction, exporter: otlp + queue, storage: true},
 	{name: "http_redaction, api_analytics gzip, disk queue", processors: ourRedaction, exporter: moesif + queue, storage: true},

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -739,4 +740,49 @@ func BenchmarkDetails(b *testing.B) {
 		}
 		s.Flush()
 	}
+}
+
+// TestMemory: what is kept takes no more memory than it says, and not more than the
+// default.
+func TestMemory(t *testing.T) {
+	heap := func() int64 {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return int64(m.HeapAlloc)
+	}
+	before := heap()
+	s, _ := newStore(Config{})
+	const body = 8 << 10
+	span := func(n int) *inspect.Span {
+		out := &inspect.Span{Name: "GET /a", Kind: "server"}
+		for i := range 25 {
+			out.Attributes = append(out.Attributes, inspect.Attribute{Key: fmt.Sprint("http.request.header.x-", i), Type: "array", Len: 1, Value: []any{fmt.Sprint("value ", n, i)}})
+		}
+		out.Attributes = append(out.Attributes, inspect.Attribute{Key: "http.request.body.content", Type: "string", Len: body, Value: strings.Repeat("x", body)})
+		return out
+	}
+	for n := range 3000 {
+		k := key(n)
+		s.Before(k, span(n))
+		s.After(k, span(n), "r", make([]inspect.Decision, 10))
+		x := exchange(n, body)
+		x.Response.Body.Data = make([]byte, body)
+		for _, c := range []string{"a", "b"} {
+			s.Saw(c, []inspect.Summary{x.Summary})
+			s.Read(k, c, x)
+			data := make([]byte, 2*body)
+			for i := range data {
+				data[i] = byte(rand.Uint32()) // which does not pack
+			}
+			s.Encoded(k, c, &inspect.Event{Item: uint64(2*n + len(c)), Data: data})
+			s.Sent(c, &inspect.Request{Items: []uint64{uint64(2*n + len(c))}, Answer: make([]byte, 100)})
+		}
+		s.Flush()
+	}
+	used, told := heap()-before, s.Usage().Bytes
+	if used > 64<<20 || told > 64<<20 || float64(used) > 1.15*float64(told) {
+		t.Errorf("%d MiB are used, %d told", used>>20, told>>20)
+	}
+	runtime.KeepAlive(s)
 }

@@ -60,7 +60,8 @@ func (s *Store) elect() {
 	s.primary.Store(nil)
 	for i := range s.Sources {
 		if s.Sources[i].Backend != "" {
-			s.primary.Store(&s.Sources[i].Component)
+			first := s.Sources[i].Component // a copy: the list changes
+			s.primary.Store(&first)
 			return
 		}
 	}

@@ -339,7 +339,8 @@ func (s *Store) change(e *entry, f func(r *Record)) *Record {
 
 // shrink forgets the oldest records until everything is within its bounds.
 func (s *Store) shrink() {
-	limit := max(s.cfg.MaxBytes-s.Counts.bytes.Load(), s.cfg.MaxBytes/2)
+	// A sixteenth is for what cannot be counted: what the allocator rounds up.
+	limit := max(s.cfg.MaxBytes-s.Counts.bytes.Load(), s.cfg.MaxBytes/2) / 16 * 15
 	for len(s.order) > s.head && (len(s.entries)-len(s.pinned) > s.cfg.MaxExchanges || s.bytes > limit) {
 		e := s.order[s.head]
 		if s.order[s.head] = nil; e != nil {
@@ -548,7 +549,7 @@ func (s *Store) Usage() Usage {
 	defer s.mu.Unlock()
 	return Usage{
 		Exchanges: len(s.entries), Pinned: s.pins, Bytes: s.bytes + s.Counts.bytes.Load(), Rev: s.rev, Kept: s.kept,
-		Full:     s.seq > int64(len(s.entries)) && (len(s.entries)-len(s.pinned) >= s.cfg.MaxExchanges || s.bytes > s.cfg.MaxBytes/10*9),
+		Full:     s.seq > int64(len(s.entries)) && (len(s.entries)-len(s.pinned) >= s.cfg.MaxExchanges || s.bytes > s.cfg.MaxBytes/10*8),
 		NotShown: s.lostDetails.Load() + s.lostNumbers.Load(), Sampling: s.rate.sampling(),
 	}
 }

@@ -71,7 +71,10 @@ func (s *Server) trySandbox(w http.ResponseWriter, r *http.Request) {
 		}
 		reply(w, out)
 	case <-late.C:
-		fail(w, http.StatusServiceUnavailable, fmt.Sprintf("The policy took longer than %s. Make it smaller.", trial.MaxTime))
+		reply(w, api.Sandbox{
+			Stopped: true, Raw: raw, Problems: []api.Problem{}, Rows: []api.Difference{}, Rules: []api.Rule{},
+			Warnings: []api.Problem{{Text: fmt.Sprintf("It took longer than %s to compile the policy.", trial.MaxTime), Remedy: "make it smaller, or try it with apispan redact"}},
+		})
 	case <-r.Context().Done():
 	}
 }
