@@ -328,7 +328,8 @@ func TestDurationsHaveUnits(t *testing.T) {
 				t.Errorf("%s: %v: %v", key, value, err)
 			case want == "" && err != nil && strings.Contains(err.Error(), "nanoseconds"):
 				t.Errorf("%s: %v: %v", key, value, err)
-			case want != "" && (err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "write the unit")):
+			case want != "" && (err == nil || !strings.Contains(strings.ReplaceAll(err.Error(), "`keepalive::", "`"), want) || // newer Collectors have it in a block
+				!strings.Contains(err.Error(), "write the unit")):
 				t.Errorf("%s: %v: %v", key, value, err)
 			}
 		}
