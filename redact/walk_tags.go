@@ -16,6 +16,7 @@ func (s *Scratch) startElement(w *markupWalk, t *markup.Token) bool {
 	top := s.top(w)
 	name := src[t.Name:t.NameEnd]
 	cc := top.c
+	cc.cut = false // what stands at the end of a cut document is seen there
 	if cc.state != stateNone {
 		cc = s.elem(cc, int(top.kids))
 		top.kids++
