@@ -89,11 +89,34 @@ func (e *extension) GetClient(ctx context.Context, kind component.Kind, id compo
 	return e.guard.Client(ctx, e.Extension, kind, id, name)
 }
 
-// Client returns a guarded client of the storage extension.
+// Client returns a guarded client of the storage extension. A storage whose file is
+// damaged is an error that says what to do.
 func (g *Guard) Client(ctx context.Context, ext storage.Extension, kind component.Kind, id component.ID, name string) (storage.Client, error) {
-	inner, err := ext.GetClient(ctx, kind, id, name)
+	inner := &safe{file: fileName(kind, id, name)}
+	if err := g.check(ext, inner.file); err != nil {
+		return nil, err
+	}
+	err := inner.do(func() (err error) {
+		inner.Client, err = ext.GetClient(ctx, kind, id, name)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
-	return newClient(ctx, inner, g)
+	// What is damaged deep inside would be found when it is too late to tell.
+	if w, ok := inner.Client.(storage.Walker); ok {
+		err := inner.do(func() error {
+			return w.Walk(ctx, func(string, []byte) ([]*storage.Operation, error) { return nil, ctx.Err() })
+		})
+		if err != nil {
+			_ = inner.Close(ctx)
+			return nil, err
+		}
+	}
+	c, err := newClient(ctx, inner, g)
+	if err != nil {
+		_ = inner.Close(ctx)
+		return nil, err
+	}
+	return c, nil
 }
