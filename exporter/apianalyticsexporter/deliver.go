@@ -215,6 +215,10 @@ func (d *delivery) send(lo, hi int) payload.Verdict {
 	lo += d.last.taken
 	if d.last.final {
 		d.drop(d.ctx, d.req, lo, hi, reasonUnconfirmed)
+		if d.sender.finals.Add(1) >= maxStreak {
+			a := answer{outcome: outcomeRetry, status: d.last.status, err: d.last.err}
+			d.circuit.trip(d.sender.now(), a, true)
+		}
 		return payload.Settled
 	}
 	d.stopped, d.first, d.failed = true, lo, hi-lo
@@ -226,6 +230,7 @@ func (d *delivery) delivered(lo, hi int) {
 	d.taken, d.took, d.streak = true, true, 0
 	d.size = min(2*d.size, maxSize)
 	d.sender.streak.Store(0)
+	d.sender.finals.Store(0)
 	d.sender.takes.Add(1)
 	d.circuit.taken()
 	d.report(answer{outcome: outcomeDelivered})

@@ -62,6 +62,8 @@ type sender struct {
 	// refused alone since the last one.
 	takes  atomic.Uint64
 	streak atomic.Int64
+	// finals counts the answers in a row after which events were given up.
+	finals atomic.Int64
 	pace   pace
 	// stopping is done when the Collector stops: nothing waits any more than it must.
 	stopping context.Context
@@ -163,7 +165,8 @@ func (s *sender) send(ctx context.Context, items [][]byte) answer {
 	}
 	a := s.judge(r, len(items))
 	a.late = a.late && ctx.Err() == nil && s.stopping.Err() == nil
-	s.pace.leave(run, a.late, a.outcome == outcomeDelivered, r.Used)
+	// What may not be repeated is lost, so that after one such answer little is risked.
+	s.pace.leave(run, a.late || a.final, a.outcome == outcomeDelivered, r.Used)
 	s.tel.request(ctx, a.outcome, s.frame.Size(items), r.Took)
 	s.tel.watch.answered(s, items, r, a)
 	return a

@@ -182,20 +182,18 @@ func (e *Encoder) SetHeader(h http.Header) {
 	h.Set("User-Agent", e.userAgent)
 }
 
-// Classify implements [backend.Encoder]. The collector answers 400 and 500 after
-// items of the request, too, and knows no repeated trace, so neither is sent again
-// and a refused batch is not halved. What a proxy answers before the collector
-// (429, 502, 503, 504) is.
+// Classify implements [backend.Encoder]. The collector answers 500 after items of the
+// request, too, and knows no repeated trace, so that is not sent again. Its own 400 is
+// for a path that it does not take, which is never sent, and stops there in a batch; so a
+// 400 is another's, a firewall's or a proxy's, and nothing was taken. What a proxy answers
+// before the collector (429, 502, 503, 504) is sent again.
 func (e *Encoder) Classify(status int) backend.Class {
 	switch status {
 	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
 		return backend.Retry
 	}
 	class := backend.ClassifyHTTP(status)
-	switch {
-	case class == backend.Retry && (status >= 500 || status < 200):
-		return backend.GiveUp
-	case class == backend.Reject && status != http.StatusRequestEntityTooLarge && !e.settings.Single:
+	if class == backend.Retry && (status >= 500 || status < 200) {
 		return backend.GiveUp
 	}
 	return class

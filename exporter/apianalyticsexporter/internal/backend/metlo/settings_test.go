@@ -65,9 +65,9 @@ func TestClassify(t *testing.T) {
 	batch, single := newEncoder(t, Config{APIKey: "k"}), newEncoder(t, Config{APIKey: "k", Single: true})
 	for status, want := range map[int][2]backend.Class{
 		200: {backend.Delivered, backend.Delivered},
-		400: {backend.GiveUp, backend.Reject},
-		422: {backend.GiveUp, backend.Reject},
-		413: {backend.Reject, backend.Reject}, // halved: the parser refuses before any item is read
+		400: {backend.Reject, backend.Reject}, // not the collector's: it is sent no path that it refuses
+		422: {backend.Reject, backend.Reject},
+		413: {backend.Reject, backend.Reject}, // the parser refuses before any item is read
 		401: {backend.Outage, backend.Outage},
 		404: {backend.Outage, backend.Outage},
 		429: {backend.Retry, backend.Retry},
