@@ -42,6 +42,12 @@ var cases = []testCase{
 	{name: "app-kill", what: "the application is killed under traffic; only what its SDK had not exported is lost", run: caseAppKill},
 	{name: "clock", what: "spans from an hour ago and from tomorrow", run: caseClock},
 	{name: "kafka", what: "Kafka between: broker, agent and gateway are killed in turn", kafka: true, run: caseKafka},
+	{name: "refuse-all", what: "the backend refuses everything, with one status after the other; the Collector is killed meanwhile", run: caseRefuseAll},
+	{name: "slow-backend", what: "the backend needs a time for each event, more than the timeout for a request", run: caseSlowBackend},
+	{name: "dry-run", what: "a dry run between an outage and its end", run: caseDryRun},
+	{name: "poison", what: "the backend refuses one event and fails at another, always; one consumer", run: casePoison},
+	{name: "growth", what: "requests as large as the agent takes, which redaction makes larger; the gateway's front refuses", run: caseGrowth},
+	{name: "memory", what: "small requests that decode to gigabytes, or nest a million deep", run: caseMemory},
 	{name: "soak", what: "sustained load; memory, goroutines and files do not grow", run: caseSoak},
 }
 

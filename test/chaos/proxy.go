@@ -4,6 +4,8 @@
 package main
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
@@ -42,6 +44,9 @@ type proxy struct {
 	addr   string
 	client *http.Client
 	now    atomic.Value // fault
+	// own answers requests instead while it is set, and reports false for those that it
+	// leaves to the backend. It gets the content without its coding.
+	own atomic.Pointer[func(w http.ResponseWriter, content []byte) bool]
 
 	mu     sync.Mutex
 	server *http.Server // nil while down
@@ -117,6 +122,13 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	p.mu.Lock()
 	p.seen[f]++
 	p.mu.Unlock()
+	if own := p.own.Load(); own != nil {
+		body, err := io.ReadAll(r.Body)
+		if err != nil || (*own)(w, plain(body)) {
+			return
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
+	}
 	refuse := func(status int, retryAfter string) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		if retryAfter != "" {
@@ -164,6 +176,16 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(status)
 		_, _ = w.Write(body)
 	}
+}
+
+// plain takes gzip off.
+func plain(body []byte) []byte {
+	z, err := gzip.NewReader(bytes.NewReader(body))
+	if err != nil {
+		return body
+	}
+	content, _ := io.ReadAll(z)
+	return content
 }
 
 func (p *proxy) forward(r *http.Request) (int, []byte, error) {
