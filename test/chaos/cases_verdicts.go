@@ -191,7 +191,7 @@ func caseGrowth(ctx, programs context.Context, w *world) error {
 	agent, err := w.newNode("agent", "agent.yaml",
 		set{"receivers.otlp.protocols.http.max_request_body_size", limit},
 		set{"extensions.otlp_guard.max_decoded_mib", 256 / 16},
-		set{"exporters.otlp_http/gateway.sending_queue.batch.max_size", limit / 2},
+		set{"exporters.otlp_http/gateway.sending_queue.batch.max_size", 8192 / 16},
 		set{"exporters.otlp_http/gateway.retry_on_failure.initial_interval", "200ms"},
 		set{"exporters.otlp_http/gateway.retry_on_failure.max_interval", "2s"},
 	)

@@ -34,6 +34,9 @@ type Patience struct {
 // Within returns a context that ends with ctx, or when the patience with a wait that
 // begins now does.
 func (p Patience) Within(ctx context.Context, timeout time.Duration) (context.Context, context.CancelFunc) {
+	if timeout <= 0 {
+		return context.WithCancel(ctx)
+	}
 	if p.Timeouts <= 1 || p.Stop == nil {
 		return context.WithTimeout(ctx, timeout)
 	}
