@@ -189,7 +189,7 @@ func (b *tab) run(actions ...chromedp.Action[chromedp.Void]) {
 // js is the value of an expression, as text.
 func (b *tab) js(expression string) string {
 	b.Helper()
-	ctx, cancel := context.WithTimeout(b.ctx, 30*time.Second)
+	ctx, cancel := context.WithTimeout(b.ctx, 2*time.Minute) // axe takes long on a busy machine
 	defer cancel()
 	out, err := chromedp.Run(ctx, chromedp.Evaluate[any](expression, chromedp.EvalAwaitPromise))
 	if err != nil {

@@ -201,7 +201,7 @@ export class Live {
     const waits = this.pending.filter((r) => !r.gap).length + this.missed;
     fill(this.fresh, `${num(waits)} new`, h('kbd', { 'aria-hidden': 'true' }, 'n'));
     this.fresh.hidden = !waits;
-    fill(this.count, this.q ? `${num(this.match)} of ${num(Math.max(this.total, this.match))}` : `${num(Math.min(this.match, ring?.max_exchanges || this.match))} in memory`);
+    fill(this.count, this.q ? `${num(this.match)} of ${num(Math.max(this.total, this.match))}` : num(Math.min(this.match, ring?.max_exchanges || this.match)), !this.q && h('span', { class: 'opt' }, ' in memory'));
     const none = !this.rows.length;
     this.empty.hidden = !none || !this.total && !this.app.known;
     this.list.el.classList.toggle('none', none);
