@@ -62,7 +62,7 @@ var defaultGroups = []nameGroup{
 	{guardSecret, []string{
 		"*user*pass", "*login*pass", "*account*pass", "*admin*pass", "*root*pass", "*db*pass", "*sql*pass", "*pg*pass", "*postgres*pass",
 		"*mongo*pass", "*redis*pass", "*rabbit*pass", "*smtp*pass", "*mail*pass", "*ftp*pass", "*ssh*pass", "*ldap*pass", "*bind*pass",
-		"*proxy*pass", "*auth*pass", "*wifi*pass", "*key*pass", "*store*pass", "*cert*pass", "*new*pass", "*old*pass", "*confirm*pass",
+		"*proxy*pass", "*auth*pass", "*wifi*pass", "*key*pass", "*store*pass", "cert_pass", "*_cert_pass", "new_pass", "*_new_pass", "old_pass", "*_old_pass", "*confirm*pass",
 		"*current*pass", "*service*pass", "*http*pass", "*become*pass", "*ansible*pass", "*psk", "*pwd*hash", "*token*value", "*github*pat", "*gitlab*pat",
 		"*vault*key", "*crypto*key", "*cert*key", "ca_key",
 	}},
