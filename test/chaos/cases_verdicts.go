@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"path/filepath"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -100,8 +101,13 @@ func caseDryRun(ctx, programs context.Context, w *world) error {
 		return err
 	}
 	before := w.books.Sums("moesif").Arrived
-	dry, err := w.collector(programs, "collector", "moesif.yaml", w.toMoesif(set{"exporters.api_analytics/moesif.dry_run", true})...)
+	dry, err := w.newNode("dry", "moesif.yaml", w.toMoesif(set{"exporters.api_analytics/moesif.dry_run", true})...)
 	if err != nil {
+		return err
+	}
+	dry.opt.Env = append(dry.opt.Env, "STATE_DIR="+filepath.Join(w.dir, n.name)) // the same queue
+	w.nodes = append(w.nodes, dry)
+	if err := errors.Join(dry.start(programs), dry.ready(ctx)); err != nil {
 		return err
 	}
 	sleep(ctx, 3*time.Second)
