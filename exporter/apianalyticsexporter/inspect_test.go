@@ -468,3 +468,31 @@ func BenchmarkTracked(b *testing.B) {
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*len(items)), "ns/event")
 }
+
+// none wants nothing and keeps nothing: what is left is what the exporter does for it.
+type none struct{ inspector }
+
+func (none) Wants(inspect.Key) bool         { return false }
+func (none) Saw(string, []inspect.Summary)  {}
+func (none) Arrived(string, map[string]int) {}
+
+// BenchmarkInspected is what all exchanges cost whose details nobody wants; compare the
+// figures of one run.
+func BenchmarkInspected(b *testing.B) {
+	for _, name := range []string{"without", "with"} {
+		b.Run(name, func(b *testing.B) {
+			r := newRig(b, benchConfig("moesif"))
+			if name == "with" {
+				r.looked(&inspecttest.Recorder{})
+				r.host.extensions[inspectorID] = none{inspector{&inspecttest.Recorder{}}}
+			}
+			r.start()
+			td := benchTraces(1024)
+			n := 0
+			for b.Loop() {
+				n += len(r.exp.translator.translate(context.Background(), td).items)
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(n), "ns/event")
+		})
+	}
+}
