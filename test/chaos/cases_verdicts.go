@@ -177,14 +177,15 @@ func casePoison(ctx, programs context.Context, w *world) error {
 	return w.settle(ctx, n)
 }
 
-// caseGrowth has the limits of the shipped configurations, each a sixteenth.
+// caseGrowth has the limits in bytes of the shipped configurations, each a sixteenth; what
+// decoding takes does not shrink with them.
 func caseGrowth(ctx, programs context.Context, w *world) error {
 	const limit = 64 << 20 / 16
 	gateway, err := w.collector(programs, "gateway", "gateway.yaml", w.toMoesif(
 		set{"exporters.api_analytics/readme.endpoint", w.readme.url()},
 		set{"receivers.otlp.protocols.http.tls", nil},
 		set{"receivers.otlp.protocols.http.max_request_body_size", 2 * limit},
-		set{"extensions.otlp_guard.max_decoded_mib", 512 / 16},
+		set{"extensions.otlp_guard.max_decoded_mib", 512 / 4},
 	)...)
 	if err != nil {
 		return err
@@ -196,7 +197,7 @@ func caseGrowth(ctx, programs context.Context, w *world) error {
 	defer front.close()
 	agent, err := w.newNode("agent", "agent.yaml",
 		set{"receivers.otlp.protocols.http.max_request_body_size", limit},
-		set{"extensions.otlp_guard.max_decoded_mib", 256 / 16},
+		set{"extensions.otlp_guard.max_decoded_mib", 256 / 4},
 		set{"exporters.otlp_http/gateway.sending_queue.batch.max_size", 8192 / 16},
 		set{"exporters.otlp_http/gateway.retry_on_failure.initial_interval", "200ms"},
 		set{"exporters.otlp_http/gateway.retry_on_failure.max_interval", "2s"},
@@ -216,7 +217,7 @@ func caseGrowth(ctx, programs context.Context, w *world) error {
 	}
 	size := int(report.Bytes) / 100
 	full := limit/size - 2 // within the agent's limit, and above it with the stamp
-	stop := w.load(ctx, agent.otlp, load.Options{First: 1000, Count: 12 * full, Batch: full, Senders: 2, Shape: shape})
+	stop := w.load(ctx, agent.otlp, load.Options{First: 1000, Count: 6 * full, Batch: full, Senders: 2, Shape: shape})
 	statuses := []int{401, 403, 404, 405, 500, 501, 301}
 	for _, status := range statuses {
 		refuse := func(rw http.ResponseWriter, _ []byte) bool { rw.WriteHeader(status); return true }
