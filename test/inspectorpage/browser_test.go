@@ -189,16 +189,21 @@ func (b *tab) run(actions ...chromedp.Action[chromedp.Void]) {
 // js is the value of an expression, as text.
 func (b *tab) js(expression string) string {
 	b.Helper()
-	ctx, cancel := context.WithTimeout(b.ctx, 2*time.Minute) // axe takes long on a busy machine
-	defer cancel()
-	out, err := chromedp.Run(ctx, chromedp.Evaluate[any](expression, chromedp.EvalAwaitPromise))
+	out, err := b.eval(expression)
 	if err != nil {
 		b.Fatalf("%s: %v", expression, err)
 	}
-	if out == nil {
-		return ""
+	return out
+}
+
+func (b *tab) eval(expression string) (string, error) {
+	ctx, cancel := context.WithTimeout(b.ctx, 2*time.Minute) // axe takes long on a busy machine
+	defer cancel()
+	out, err := chromedp.Run(ctx, chromedp.Evaluate[any](expression, chromedp.EvalAwaitPromise))
+	if err != nil || out == nil {
+		return "", err
 	}
-	return fmt.Sprint(out)
+	return fmt.Sprint(out), nil
 }
 
 // wait waits until an expression is true.
@@ -206,7 +211,8 @@ func (b *tab) wait(expression string) {
 	b.Helper()
 	end := time.Now().Add(30 * time.Second)
 	for time.Now().Before(end) {
-		if b.js("(() => { try { return Boolean("+expression+") } catch { return false } })()") == "true" {
+		// While a page is loaded anew there is none to ask.
+		if out, err := b.eval("Boolean(" + expression + ")"); err == nil && out == "true" {
 			return
 		}
 		time.Sleep(30 * time.Millisecond)

@@ -150,6 +150,7 @@ func TestLiveUpdateMovesNothing(t *testing.T) {
 func TestAddress(t *testing.T) {
 	b := open(t, 400, 1400, 900, false)
 	b.wait(rows + ".length > 5")
+	b.js("document.querySelector('td.c-status').dispatchEvent(new MouseEvent('mouseover', {bubbles: true}))")
 	b.js("document.querySelector('.c-status .only').click()")
 	b.wait("location.hash.startsWith('#/?q=status:')")
 	b.wait("document.querySelector('#search').value === decodeURIComponent(location.hash.slice(5))")

@@ -104,7 +104,7 @@ export class Consumers extends View {
       columns: [
         { id: 'consumer', label: 'consumer', val: (r) => (r.anonymous ? '' : `${r.label} ${r.id}`), cell: (r) => (r.anonymous ? h('i', {}, 'anonymous') : [h('span', { class: r.pseudonym ? 'pseudonym' : null }, r.label || r.id), r.label && r.label !== r.id && h('i', { class: 'after' }, r.id), r.pseudonym && h('span', { class: 'tag', title: 'A token that the redaction made' }, 'pseudonym')]) },
         { id: 'company', label: 'company', val: (r) => r.company, cell: (r) => r.company || '–' },
-        { id: 'calls', label: 'calls', n: true, val: (r) => r.calls, cell: (r) => [r.approx && h('span', { title: 'May be counted too high: there are many consumers' }, '≈ '), num(r.calls)] },
+        { id: 'calls', label: 'calls', n: true, val: (r) => r.calls, cell: (r) => [r.approx && h('span', { title: 'There are many consumers: earlier calls of this one may stand in (other)' }, '≈ '), num(r.calls)] },
         number('share', 'share', (r) => r.share, (v) => share(v, 1)), rate('c4', 4), rate('c5', 5),
         number('p95', 'p95', (r) => r.p95, ms, 'in milliseconds'), number('endpoints', 'endpoints', (r) => r.endpoints), when('last', 'last seen', (r) => r.last),
       ],

@@ -4,7 +4,7 @@
 // The list of exchanges: a table of which only the rows in sight exist.
 
 import { h, svg, fill, plain } from './dom.js';
-import { num, bytes, ms, time, exact, term, statusClass } from './text.js';
+import { num, bytes, ms, time, term, statusClass } from './text.js';
 
 const shapes = {
   sent: ['circle', { cx: 6, cy: 6, r: 4.5 }],
@@ -45,7 +45,7 @@ export const routeTerm = (r) => (r.operation && !r.route ? term('operation', r.o
 export const name = (r) => `${r.method} ${routeOf(r)} ${r.status || 'no response'}`;
 
 const columns = [
-  ['time', 'time', (r) => h('time', { datetime: r.time, title: exact(r.time) }, time(r.time))],
+  ['time', 'time', (r) => h('time', { datetime: r.time, title: r.time }, time(r.time))],
   ['dir', 'dir', (r) => r.direction, (r) => term('dir', r.direction)],
   ['method', 'method', (r) => h('b', {}, r.method), (r) => term('method', r.method)],
   ['route', 'route', (r, open) => [
@@ -86,6 +86,7 @@ export class Rows {
       h('thead', {}, h('tr', {}, columns.map(([id, label]) => h('th', { scope: 'col', class: `c-${id}`, title: titles[id] }, label)))), this.body);
     this.el = h('div', { class: 'list', tabindex: '0', role: 'region', 'aria-label': 'Exchanges, newest first' }, this.table);
     this.el.addEventListener('scroll', () => this.soon(), { passive: true });
+    this.body.addEventListener('mouseover', (e) => this.offer(e.target.closest('td')));
     new ResizeObserver(() => { this.measure(); this.soon(); }).observe(this.el);
   }
 
@@ -170,11 +171,16 @@ export class Rows {
     tr.querySelector('a').tabIndex = on ? 0 : -1;
   }
 
+  /** offer puts the button that adds a term into a cell, once a pointer is there. */
+  offer(td) {
+    const item = this.items[this.index(td?.parentNode.dataset.id)];
+    const t = item && !td.querySelector('.only') && columns[td.cellIndex][3]?.(item);
+    if (t) td.append(only(t));
+  }
+
   row(item) {
     if (item.gap) return h('tr', { class: 'gap' }, h('td', {}, item.gap));
-    return fill(h('tr', { data: { id: item.id } }), columns.map(([id, , cell, facet]) => {
-      const t = facet?.(item);
-      return h('td', { class: `c-${id}${numbers.has(id) ? ' n' : ''}` }, cell(item, this.open), t && only(t));
-    }));
+    return fill(h('tr', { data: { id: item.id } }), columns.map(([id, , cell]) =>
+      h('td', { class: `c-${id}${numbers.has(id) ? ' n' : ''}` }, cell(item, this.open))));
   }
 }
