@@ -62,7 +62,7 @@ export class Grid {
     let last = null;
     fill(this.body, rows.flatMap((r) => {
       const title = !column && this.group?.(r);
-      const row = h('tr', { class: r.cls }, this.columns.map((c, i) => (i ? h('td', { class: this.cls(c), data: { label: c.label } }, c.cell(r))
+      const row = h('tr', { class: [r.cls, this.href?.(r) && 'opens'].filter(Boolean).join(' ') || null }, this.columns.map((c, i) => (i ? h('td', { class: this.cls(c), data: { label: c.label } }, c.cell(r))
         : h('th', { scope: 'row', class: this.cls(c) }, this.href?.(r) ? h('a', { href: this.href(r), data: { at: this.id(r) } }, c.cell(r)) : c.cell(r)))));
       if (!title || title === last) return [row];
       last = title;
