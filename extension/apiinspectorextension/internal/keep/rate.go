@@ -44,9 +44,6 @@ func newRate(perSecond int) *rate {
 }
 
 func hashTrace(trace *[16]byte) uint64 {
-	if *trace == [16]byte{} {
-		return 0
-	}
 	return mix(binary.LittleEndian.Uint64(trace[:8])^seedA, binary.LittleEndian.Uint64(trace[8:])^seedB)
 }
 
