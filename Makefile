@@ -24,7 +24,7 @@ help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: demo
-demo: ## Build and run the whole path against fake backends (DEMO_SECONDS=20 ends it by itself)
+demo: ## Build and run the whole path against fake backends (DEMO_SECONDS=20 ends it by itself, DEMO_GUARD=1 adds blocking rules)
 	@# Built and executed, not "go run": that would turn a clean Ctrl-C into an error.
 	@CGO_ENABLED=0 go build -C test -trimpath -o $(BIN)/demo ./demo
 	@exec $(BIN)/demo

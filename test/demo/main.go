@@ -7,7 +7,8 @@
 // of the page that shows all of it, and ends with a summary.
 //
 // It exits with 0 only if the page was there, both backends received events and no
-// event broke a rule. DEMO_SECONDS ends it by itself; Ctrl-C ends it cleanly.
+// event broke a rule. DEMO_SECONDS ends it by itself; Ctrl-C ends it cleanly. DEMO_GUARD=1
+// also shows a vendor's blocking rules.
 package main
 
 import (
@@ -58,7 +59,7 @@ func run(ctx context.Context, manifest string, buildOnly bool) error {
 		}
 		return err
 	}
-	d := &demo{start: start, progress: progress}
+	d := &demo{start: start, progress: progress, guard: os.Getenv("DEMO_GUARD") == "1"}
 	err = d.run(ctx, b, manifest, seconds)
 	if errors.Is(err, context.Canceled) {
 		return errors.New("stopped before the first event was delivered")

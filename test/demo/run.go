@@ -25,6 +25,7 @@ const ratePerSecond = "6"
 
 type demo struct {
 	start    time.Time
+	guard    bool // blocking rules, too
 	progress func(format string, args ...any)
 
 	mu         sync.Mutex
@@ -58,6 +59,9 @@ func (d *demo) run(ctx context.Context, b *harness.Builder, manifest string, lim
 	if limit > 0 {
 		stopAfter = "it ends by itself after " + limit.String()
 		deadline = time.After(limit)
+	}
+	if d.guard {
+		stopAfter += blockedNote
 	}
 	fmt.Printf(welcome, s.page, s.shopAddr, s.fakes.Moesif, s.fakes.ReadMe, stopAfter)
 
@@ -111,6 +115,29 @@ const welcome = `
 
 `
 
+const blockedNote = `.
+
+  Moesif says that Alan, who has the free plan, is over his quota: the shop answers him
+  with 429 and the rule's own body (search for blocked:quota-free)`
+
+// rulesOfDemo is what makes the fake Moesif, the Collector and the shop show blocking
+// rules.
+type rulesOfDemo struct{ fakes, collector, shop []string }
+
+func writeRules(demo, dir string) (r rulesOfDemo, err error) {
+	rules, overlay := filepath.Join(dir, "rules.json"), filepath.Join(dir, "policy.yaml")
+	port, err := harness.FreePort()
+	if err != nil {
+		return r, err
+	}
+	address := fmt.Sprintf("127.0.0.1:%d", port)
+	return rulesOfDemo{
+		fakes:     []string{"-moesif-rules", rules},
+		collector: []string{"--config", overlay},
+		shop:      []string{"SHOP_POLICY=http://" + address + "/v1/policy"},
+	}, errors.Join(os.WriteFile(rules, []byte(harness.QuotaRules), 0o600), harness.WithPolicy(demo, overlay, address))
+}
+
 // inspectorAddr is where the page is by default; another if that is taken.
 func inspectorAddr() (string, error) {
 	const usual = "localhost:8089"
@@ -134,7 +161,14 @@ func inspectorAddr() (string, error) {
 func (d *demo) startAll(ctx, programs context.Context, root, dir string, bin binaries) (*stack, error) {
 	s := &stack{}
 	var err error
-	if s.fakes, err = harness.StartFakes(programs, bin.fakes, nil, d.event); err != nil {
+	demo := filepath.Join(root, "collectorbuild", "config", "demo.yaml")
+	var rules rulesOfDemo
+	if d.guard {
+		if rules, err = writeRules(demo, dir); err != nil {
+			return nil, err
+		}
+	}
+	if s.fakes, err = harness.StartFakes(programs, bin.fakes, rules.fakes, d.event); err != nil {
 		return nil, err
 	}
 	page, err := inspectorAddr()
@@ -144,9 +178,9 @@ func (d *demo) startAll(ctx, programs context.Context, root, dir string, bin bin
 	wait, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	collector, err := harness.StartCollector(wait, programs, bin.collector, harness.CollectorOptions{
-		Config: filepath.Join(root, "collectorbuild", "config", "demo.yaml"),
+		Config: demo,
 		State:  dir,
-		Moesif: s.fakes.Moesif, ReadMe: s.fakes.ReadMe, Inspector: page,
+		Moesif: s.fakes.Moesif, ReadMe: s.fakes.ReadMe, Inspector: page, Args: rules.collector,
 	})
 	if err != nil {
 		return nil, err
@@ -156,7 +190,7 @@ func (d *demo) startAll(ctx, programs context.Context, root, dir string, bin bin
 		return nil, err
 	}
 
-	shop, addr, err := harness.StartShop(wait, programs, bin.shop, "dropin", collector.HTTPEnv())
+	shop, addr, err := harness.StartShop(wait, programs, bin.shop, "dropin", append(collector.HTTPEnv(), rules.shop...))
 	if err != nil {
 		return nil, err
 	}
