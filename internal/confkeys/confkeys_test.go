@@ -34,12 +34,12 @@ func TestUnknown(t *testing.T) {
 		raw  map[string]any
 		want string
 	}{
-		"all known": {map[string]any{"endpoint": "x", "policy": map[string]any{"free": 1}, "block": map[string]any{"size": 1, "enabled": false}}, ""},
-		"a slip":    {map[string]any{"endpont": "x"}, "`endpont` is no key of this component: did you mean `endpoint`?"},
-		"far away":  {map[string]any{"zzz": 1}, "`zzz` is no key of this component: known here are block, endpoint, policy"},
-		"below":     {map[string]any{"block": map[string]any{"sizes": 1}}, "`block::sizes` is no key of this component: did you mean `block::size`?"},
-		"misplaced": {map[string]any{"block": map[string]any{"endpoint": "x"}}, "`block::endpoint` is no key of this component: it stands beside `block`, not in it"},
-		"no block":  {map[string]any{"block": 3}, "`block` is no block of keys: write `block:` and its keys indented below"},
+		"all known":       {map[string]any{"endpoint": "x", "policy": map[string]any{"free": 1}, "block": map[string]any{"size": 1, "enabled": false}}, ""},
+		"a slip":          {map[string]any{"endpont": "x"}, "`endpont` is no key of this component: did you mean `endpoint`?"},
+		"far away":        {map[string]any{"zzz": 1}, "`zzz` is no key of this component: known here are block, endpoint, policy"},
+		"below":           {map[string]any{"block": map[string]any{"sizes": 1}}, "`block::sizes` is no key of this component: did you mean `block::size`?"},
+		"misplaced":       {map[string]any{"block": map[string]any{"endpoint": "x"}}, "`block::endpoint` is no key of this component: it stands beside `block`, not in it"},
+		"no block":        {map[string]any{"block": 3}, "`block` is no block of keys: write `block:` and its keys indented below"},
 		"other spelling":  {map[string]any{"block": map[string]any{"SIZE": 1}}, "`block::SIZE` is no key of this component: did you mean `block::size`?"},
 		"known elsewhere": {map[string]any{"block": map[string]any{"Max_Body": 1}}, "`block::Max_Body` is no key of this component: write `size`"},
 		"beside":          {map[string]any{"maxBody": 1, "block": map[string]any{"size": 1}}, "`maxBody` is no key of this component: write `size`"},
