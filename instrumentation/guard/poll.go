@@ -194,7 +194,7 @@ func HTTP(url string, opts ...SourceOption) (*Polled, error) {
 			header["Prefer"] = []string{fmt.Sprintf("wait=%d", int(rulefetch.LongPoll/time.Second))}
 		}
 		var rules *Rules
-		waits := false
+		waits, changed := false, false
 		wait, err = rulefetch.Get(ctx, client, url, header, func(r *http.Response) error {
 			waits = strings.Contains(r.Header.Get("Preference-Applied"), "wait")
 			if r.StatusCode == http.StatusNotModified {
@@ -208,11 +208,12 @@ func HTTP(url string, opts ...SourceOption) (*Polled, error) {
 			if err != nil {
 				return fmt.Errorf("answers with what %w", err)
 			}
+			changed = etag != r.Header.Get("ETag")
 			etag = r.Header.Get("ETag")
 			return nil
 		})
-		if err == nil && etag != "" && (waits || header["Prefer"] == nil) {
-			wait = 100 * time.Millisecond // the server has waited, or may
+		if err == nil && etag != "" && (waits || changed) {
+			wait = 100 * time.Millisecond // the server has waited, or may when it is asked again
 		}
 		return rules, wait, err
 	}), nil
