@@ -119,7 +119,7 @@ func configKeys() confkeys.Schema {
 	}
 	for _, b := range new(Backends).blocks() {
 		keys.Blocks[b.name] = b.typ
-		if sdk, ok := reflect.Zero(b.typ).Interface().(backend.SDKOptions); ok {
+		if sdk, ok := reflect.TypeAssert[backend.SDKOptions](reflect.Zero(b.typ)); ok {
 			keys.Instead[b.name] = sdk.SDKOptions()
 		}
 	}

@@ -21,7 +21,7 @@ func TestSDKOptions(t *testing.T) {
 	t.Parallel()
 	all := defaultBackends()
 	for _, b := range all.blocks() {
-		sdk, ok := reflect.Zero(b.typ).Interface().(backend.SDKOptions)
+		sdk, ok := reflect.TypeAssert[backend.SDKOptions](reflect.Zero(b.typ))
 		if !ok {
 			if b.name != "webhook" {
 				t.Errorf("%s has no table of its SDKs' options", b.name)

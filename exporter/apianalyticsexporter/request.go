@@ -21,6 +21,8 @@ import (
 // request shares the items of the ones it was made from; no item is changed once
 // it is encoded.
 type request struct {
+	trial
+
 	backend string
 	items   [][]byte
 	size    int // bytes in items
@@ -32,7 +34,6 @@ type request struct {
 	unreadable [][]byte
 	// absent are the sizes of a request that the storage refused.
 	absent sizes
-	trial
 }
 
 // trial is what earlier attempts to deliver a request tell the next one. It is not

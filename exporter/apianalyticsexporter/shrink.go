@@ -4,6 +4,8 @@
 package apianalyticsexporter
 
 import (
+	"slices"
+
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend"
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/exchange"
 )
@@ -92,7 +94,7 @@ func (p *shrinker) headers(ex *exchange.Exchange) bool {
 	try := func(budget int) bool {
 		less := *ex
 		less.KeepHeaders(budget)
-		less.Shed = append(less.Shed[:len(less.Shed):len(less.Shed)], exchange.ShedHeaders)
+		less.Shed = append(slices.Clip(less.Shed), exchange.ShedHeaders)
 		return p.encode(&less)
 	}
 	full := p.size

@@ -29,7 +29,6 @@ type slowServer struct {
 	turn sync.Mutex
 	mu   sync.Mutex
 	seen map[string]int
-	most int // events in a request that came after the first few
 }
 
 func (s *slowServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -46,6 +47,7 @@ type memory struct {
 
 	storage.Client
 
+	mu   sync.Mutex
 	data map[string][]byte
 }
 
@@ -53,9 +55,15 @@ func (m *memory) GetClient(context.Context, component.Kind, component.ID, string
 	return m, nil
 }
 
-func (m *memory) Get(_ context.Context, key string) ([]byte, error) { return m.data[key], nil }
+func (m *memory) Get(_ context.Context, key string) ([]byte, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.data[key], nil
+}
 
 func (m *memory) Set(_ context.Context, key string, v []byte) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	m.data[key] = v
 	return nil
 }
@@ -161,8 +169,14 @@ func TestWaits(t *testing.T) {
 	p, url, _ := start(t, moesif(v), nil)
 	resp, _ := get(t, url)
 	got := make(chan *http.Response, 1)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+	require.NoError(t, err)
+	req.Header = http.Header{"If-None-Match": {resp.Header.Get("ETag")}, "Prefer": {"wait=30"}}
 	go func() {
-		r, _ := get(t, url, "If-None-Match", resp.Header.Get("ETag"), "Prefer", "wait=30")
+		r, err := http.DefaultClient.Do(req)
+		if err == nil {
+			_ = r.Body.Close()
+		}
 		got <- r
 	}()
 	select {
@@ -310,7 +324,7 @@ func TestConfig(t *testing.T) {
 		}
 		cfg := defaultConfig()
 		require.NoError(t, confmap.NewFromStringMap(yaml).Unmarshal(cfg), want)
-		assert.ErrorContains(t, cfg.Validate(), want)
+		require.ErrorContains(t, cfg.Validate(), want)
 	}
 	cfg := defaultConfig()
 	require.NoError(t, confmap.NewFromStringMap(map[string]any{"moesif": map[string]any{"application_id": "x"}}).Unmarshal(cfg))
@@ -337,7 +351,7 @@ func TestStart(t *testing.T) {
 		p, err := newPolicy(extensiontest.NewNopSettings(NewFactory().Type()), cfg)
 		require.NoError(t, err)
 		h := host{component.MustNewID("other"): nopComponent{}}
-		assert.ErrorContains(t, p.Start(t.Context(), h), want)
+		require.ErrorContains(t, p.Start(t.Context(), h), want)
 		require.NoError(t, p.Shutdown(t.Context()))
 	}
 }

@@ -54,7 +54,7 @@ func (p *policy) handler() http.Handler {
 			body, tag = e.packed, packedTag(e.tag) // another representation, another tag
 			h.Set("Content-Encoding", "gzip")
 		}
-		h["ETag"] = []string{tag} //nolint:canonicalheader // as everybody writes it
+		h["ETag"] = []string{tag} // as everybody writes it
 		if matches(have, e.tag) {
 			h.Del("Content-Encoding")
 			w.WriteHeader(http.StatusNotModified)

@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
@@ -77,11 +78,11 @@ func New(w Where) (*Client, error) {
 	return c, nil
 }
 
-// Unreachable is an error of a connection: it may come back.
-type Unreachable struct{ err error }
+// UnreachableError is an error of a connection: it may come back.
+type UnreachableError struct{ err error }
 
-func (u *Unreachable) Error() string { return u.err.Error() }
-func (u *Unreachable) Unwrap() error { return u.err }
+func (u *UnreachableError) Error() string { return u.err.Error() }
+func (u *UnreachableError) Unwrap() error { return u.err }
 
 func (c *Client) do(ctx context.Context, path string, query url.Values, header http.Header) (*http.Response, error) {
 	u := *c.base
@@ -90,9 +91,7 @@ func (c *Client) do(ctx context.Context, path string, query url.Values, header h
 	if err != nil {
 		return nil, err
 	}
-	for name, values := range header {
-		req.Header[name] = values
-	}
+	maps.Copy(req.Header, header)
 	if c.token != "" {
 		req.Header.Set("Authorization", "Bearer "+c.token)
 	}
@@ -113,7 +112,7 @@ func (c *Client) do(ctx context.Context, path string, query url.Values, header h
 	case http.StatusMisdirectedRequest:
 		return nil, errors.New("the inspector does not know itself by this name: use 127.0.0.1 in the address, or add the name to its allowed_hosts")
 	case http.StatusServiceUnavailable:
-		return nil, &Unreachable{errors.New(cmp.Or(Harmless(said.Error), "the inspector is busy"))}
+		return nil, &UnreachableError{errors.New(cmp.Or(Harmless(said.Error), "the inspector is busy"))}
 	}
 	return nil, fmt.Errorf("the inspector answers %d: %s", resp.StatusCode, cmp.Or(Harmless(said.Error), "is this an inspector?"))
 }
@@ -130,7 +129,7 @@ func (c *Client) unreachable(ctx context.Context, err error) error {
 	case errors.As(err, &dns):
 		why = "the name could not be resolved"
 	}
-	return &Unreachable{fmt.Errorf("no inspector at %s: %s; start a Collector with the extension api_inspector (otelcol-apispan --config preset:inspect), or give its --address", Harmless(c.base.String()), why)}
+	return &UnreachableError{fmt.Errorf("no inspector at %s: %s; start a Collector with the extension api_inspector (otelcol-apispan --config preset:inspect), or give its --address", Harmless(c.base.String()), why)}
 }
 
 // Get reads one answer into v.

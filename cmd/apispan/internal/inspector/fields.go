@@ -43,12 +43,12 @@ func ReadInventory(doc []byte) (Inventory, error) {
 
 // Change is a difference between two inventories that somebody should look at.
 type Change struct {
-	// What is "new", "leaves" (to a backend that did not get it), "unchanged" (was redacted,
-	// and leaves as it came now) or "suspicious" (a detector fires on what leaves).
-	What string `json:"what"`
 	Field
 
-	To []string `json:"to,omitempty"` // of "leaves"
+	// What is "new", "leaves" (to a backend that did not get it), "unchanged" (was redacted,
+	// and leaves as it came now) or "suspicious" (a detector fires on what leaves).
+	What string   `json:"what"`
+	To   []string `json:"to,omitempty"` // of "leaves"
 }
 
 type fieldKey struct{ service, endpoint, location, path string }
@@ -84,14 +84,14 @@ func Diff(was, is Inventory, leaving bool) (changes []Change, gone int) {
 		slices.Sort(to)
 		switch {
 		case !ok && (len(f.Leaves) > 0 || !leaving):
-			changes = append(changes, Change{"new", f, to})
+			changes = append(changes, Change{f, "new", to})
 		case !ok:
 		case len(to) > 0:
-			changes = append(changes, Change{"leaves", f, to})
+			changes = append(changes, Change{f, "leaves", to})
 		case f.Unchanged && !o.Unchanged && len(f.Leaves) > 0:
-			changes = append(changes, Change{"unchanged", f, nil})
+			changes = append(changes, Change{f, "unchanged", nil})
 		case f.Suspicious != "" && f.Suspicious != o.Suspicious && len(f.Leaves) > 0:
-			changes = append(changes, Change{"suspicious", f, nil})
+			changes = append(changes, Change{f, "suspicious", nil})
 		}
 	}
 	slices.SortStableFunc(changes, func(a, b Change) int {

@@ -195,7 +195,7 @@ func send(w http.ResponseWriter, id, name, data string) {
 }
 
 func paths(t *Tail) (out []string) {
-	for _, word := range strings.Fields(t.Out.(*bytes.Buffer).String()) {
+	for word := range strings.FieldsSeq(t.Out.(*bytes.Buffer).String()) {
 		if strings.HasPrefix(word, "/a/") {
 			out = append(out, word)
 		}
@@ -330,7 +330,7 @@ func TestTailErrors(t *testing.T) {
 	}
 	c, _ := New(Where{Address: "http://127.0.0.1:1"})
 	tail = &Tail{Client: c, For: -1, Wait: 300 * time.Millisecond, Out: &bytes.Buffer{}, Err: &bytes.Buffer{}}
-	var gone *Unreachable
+	var gone *UnreachableError
 	if _, err := tail.Run(t.Context()); !errors.As(err, &gone) {
 		t.Errorf("nothing listens: %v", err)
 	}

@@ -135,7 +135,7 @@ func (t *Tail) await(ctx context.Context) (s status, err error) {
 	deadline := time.Now().Add(t.Wait)
 	for {
 		err = t.Client.Get(ctx, "/api/status", nil, &s)
-		var gone *Unreachable
+		var gone *UnreachableError
 		if !errors.As(err, &gone) || time.Now().After(deadline) {
 			return s, err
 		}
@@ -183,7 +183,7 @@ func (t *Tail) follow(ctx context.Context) (connected bool, err error) {
 			}
 			return nil
 		})
-		var gone *Unreachable
+		var gone *UnreachableError
 		switch {
 		case ctx.Err() != nil:
 			return connected, t.problem()
@@ -428,7 +428,8 @@ func (r *row) String() string {
 	}
 	slices.Sort(states)
 	parts := []string{
-		r.Time.Local().Format("15:04:05.000"), dir, code, fmt.Sprintf("%6.0f ms", r.Duration),
+		r.Time.Local().Format("15:04:05.000"), dir, //nolint:gosmopolitan // of who reads it
+		code, fmt.Sprintf("%6.0f ms", r.Duration),
 		fmt.Sprintf("%-6s", clip(r.Method, 20)), clip(where, maxField),
 	}
 	if r.Consumer != "" {

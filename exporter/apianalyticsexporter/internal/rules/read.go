@@ -36,7 +36,7 @@ var synonyms = map[string]string{
 	"request_header": "header", "response_headers": "response_header", "company": "tenant", "company_id": "tenant", "media_type": "content_type",
 }
 
-func (c *Terms) problem(field, format string, args ...any) {
+func (c *Terms) problemf(field, format string, args ...any) {
 	c.problems = append(c.problems, when.Problem{Field: field, Text: fmt.Sprintf(format, args...)})
 }
 
@@ -52,14 +52,14 @@ func (c *Terms) read(raw map[string]any) {
 		case key == "direction":
 			c.Direction, _ = v.(string)
 			if c.Direction == "" {
-				c.problem(key, "has no value; write incoming or outgoing")
+				c.problemf(key, "has no value; write incoming or outgoing")
 			}
 		case key == "header":
 			c.Header = c.fields(key, v)
 		case key == "response_header":
 			c.ResponseHeader = c.fields(key, v)
 		case key == "not":
-			c.problem(key, "stands under another not; write what is meant without both")
+			c.problemf(key, "stands under another not; write what is meant without both")
 		default:
 			known := confkeys.Keys(reflect.TypeFor[Condition]())
 			near := synonyms[key]
@@ -67,9 +67,9 @@ func (c *Terms) read(raw map[string]any) {
 				near = confkeys.Nearest(key, known)
 			}
 			if near != "" {
-				c.problem(key, "is not known; did you mean %s?", near)
+				c.problemf(key, "is not known; did you mean %s?", near)
 			} else {
-				c.problem(key, "is not known; known are %s", strings.Join(known, ", "))
+				c.problemf(key, "is not known; known are %s", strings.Join(known, ", "))
 			}
 		}
 	}
@@ -83,7 +83,7 @@ func (c *Condition) readNot(v any) {
 	for i, e := range list {
 		m, ok := e.(map[string]any)
 		if !ok {
-			c.problem(fmt.Sprintf("not[%d]", i), "is no condition; write such as not: {route: /health}")
+			c.problemf(fmt.Sprintf("not[%d]", i), "is no condition; write such as not: {route: /health}")
 			continue
 		}
 		var n Terms
@@ -105,12 +105,12 @@ func (c *Terms) list(key string, v any) (out []string) {
 		case int, int64, uint64, float64, bool:
 			out = append(out, fmt.Sprint(e))
 		default:
-			c.problem(key, "has a value that is no text; write one value or a list of them")
+			c.problemf(key, "has a value that is no text; write one value or a list of them")
 			return nil
 		}
 	}
 	if len(out) == 0 {
-		c.problem(key, "is an empty list; remove it, or write what it is to be")
+		c.problemf(key, "is an empty list; remove it, or write what it is to be")
 	}
 	return out
 }
@@ -118,7 +118,7 @@ func (c *Terms) list(key string, v any) (out []string) {
 func (c *Terms) fields(key string, v any) map[string][]string {
 	m, ok := v.(map[string]any)
 	if !ok {
-		c.problem(key, "is no map of header fields; write such as %s: {x-internal: \"*\"}", key)
+		c.problemf(key, "is no map of header fields; write such as %s: {x-internal: \"*\"}", key)
 		return nil
 	}
 	out := make(map[string][]string, len(m))

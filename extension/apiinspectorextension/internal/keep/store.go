@@ -52,6 +52,8 @@ const (
 
 // Store is an inspect.Sink that keeps what it is given.
 type Store struct {
+	State
+
 	cfg    Config
 	rate   *rate
 	Counts *Counts
@@ -78,8 +80,7 @@ type Store struct {
 	changes  [changesKept]inspect.Key
 	cleared  int64 // rev at which everything was forgotten
 
-	state sync.Mutex // of what is below
-	State
+	state   sync.Mutex                  // of State, and what is below
 	arrived map[string]map[string]int64 // by component
 }
 

@@ -6,6 +6,7 @@ package backendtest
 import (
 	"bytes"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -74,7 +75,7 @@ func (s *suite) slims(t *testing.T, enc backend.Encoder) {
 			ex := *s.cases[name]
 			ex.Path += junk
 			ex.Query = "a=" + junk
-			ex.Request.Headers = append(ex.Request.Headers[:len(ex.Request.Headers):len(ex.Request.Headers)], exchange.Header{Name: "x-junk", Values: []string{junk}})
+			ex.Request.Headers = append(slices.Clip(ex.Request.Headers), exchange.Header{Name: "x-junk", Values: []string{junk}})
 			ex.Request.Body.Data += junk
 			item, drop := enc.Append(nil, &ex)
 			if drop != backend.Keep {

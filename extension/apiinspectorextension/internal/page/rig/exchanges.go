@@ -109,7 +109,7 @@ func (r *rig) of(c call) *api.Detail {
 		kept("User-Agent", "user_agent.original", "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36"),
 		{Name: "X-Debug", Key: "http.request.header.x-debug", Before: shape(12), Decision: "dropped", Rule: "no-debug"},
 	}, Body: body(c.request, "application/json", c.leaves)}
-	for _, pair := range strings.Split(query, "&") {
+	for pair := range strings.SplitSeq(query, "&") {
 		if k, v, ok := strings.Cut(pair, "="); ok {
 			d.Request.Query = append(d.Request.Query, kept(k, "url.query", v))
 		}

@@ -215,7 +215,7 @@ func (r *rig) stream(w http.ResponseWriter, req *http.Request) {
 	w.Header().Set("Content-Type", "text/event-stream")
 	rc := http.NewResponseController(w)
 	_, _ = fmt.Fprint(w, "retry: 300\n\n")
-	if req.Header.Get("Last-Event-Id") != "" {
+	if req.Header.Get("Last-Event-ID") != "" {
 		_, _ = fmt.Fprint(w, "event: reset\ndata: {}\n\n")
 	}
 	_ = rc.Flush()
