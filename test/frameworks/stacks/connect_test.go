@@ -34,7 +34,7 @@ func shop() http.Handler {
 		return connect.NewResponse(wrapperspb.String("re: " + r.Msg.GetValue())), nil
 	}))
 	m.Handle("/shop.v1.Shop/Watch", connect.NewServerStreamHandler("/shop.v1.Shop/Watch", func(_ context.Context, r *connect.Request[message], s *connect.ServerStream[message]) error {
-		for _, word := range strings.Fields(r.Msg.GetValue()) {
+		for word := range strings.FieldsSeq(r.Msg.GetValue()) {
 			if err := s.Send(wrapperspb.String(word)); err != nil {
 				return err
 			}

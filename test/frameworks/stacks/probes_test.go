@@ -197,7 +197,7 @@ var odd = map[string]http.HandlerFunc{
 	"/sse":      sse,
 	"/redirect": func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/a?b=c", http.StatusFound) },
 	"/not-modified": func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Etag", `"1"`)
+		w.Header().Set("ETag", `"1"`)
 		w.WriteHeader(http.StatusNotModified)
 	},
 	"/reset": func(w http.ResponseWriter, r *http.Request) {
@@ -306,7 +306,7 @@ func TestOddities(t *testing.T) {
 						what := strings.Join([]string{name, protocol, way, method, path}, ", ")
 						want, got := c.do(t, bareClient, bareAddress), c.do(t, client, address)
 						for _, a := range []*answer{&want, &got} {
-							a.Header.Del("X-Request-Id")
+							a.Header.Del("X-Request-ID")
 						}
 						if fmt.Sprint(want) != fmt.Sprint(got) {
 							t.Errorf("%s:\nbare     %.300v\ncaptured %.300v", what, want, got)

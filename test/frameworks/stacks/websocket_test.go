@@ -156,7 +156,7 @@ func TestWebSockets(t *testing.T) {
 					t.Run(strings.Join([]string{server, stack, way, client}, "/"), func(t *testing.T) {
 						servers, clients := newSpans(t, trace.SpanKindServer), newSpans(t, trace.SpanKindClient)
 						capture := ways[way](servers.TracerProvider, all, httpcapture.WithContentTypes("*/*"))
-						stacked := http.Handler(h)
+						var stacked http.Handler
 						if wrap == nil {
 							stacked = gz(capture(h))
 						} else {
@@ -167,7 +167,7 @@ func TestWebSockets(t *testing.T) {
 						if status != http.StatusSwitchingProtocols || !slices.Equal(got, messages) {
 							t.Errorf("%d, %d messages back", status, len(got))
 						}
-						if header.Get("X-Answer") != "1" || header.Get("Sec-Websocket-Protocol") != "chat" {
+						if header.Get("X-Answer") != "1" || header.Get("Sec-WebSocket-Protocol") != "chat" {
 							t.Errorf("the answer has %v", header)
 						}
 						ended := []sdktrace.ReadOnlySpan{servers.next(t)}
