@@ -179,11 +179,11 @@ func measure(ctx context.Context, binary string, p pipeline, s settings) (result
 	}
 
 	if p.inspector {
-		close, err := openPage(ctx, c)
+		closePage, err := openPage(ctx, c)
 		if err != nil {
 			return result{}, err
 		}
-		defer close()
+		defer closePage()
 	}
 	o := load.Options{
 		Target: "http://" + addr, Run: 1, Batch: s.batch, Rate: s.rate,

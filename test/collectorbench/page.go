@@ -38,7 +38,7 @@ func openPage(ctx context.Context, c *harness.Process) (closed func(), err error
 		return nil, err
 	}
 	req.Header.Set("Authorization", "Bearer "+u.Query().Get("t"))
-	res, err := http.DefaultClient.Do(req)
+	res, err := http.DefaultClient.Do(req) //nolint:bodyclose // closed by who is given the function
 	if err != nil {
 		return nil, err
 	}

@@ -82,6 +82,7 @@ func (r *inspectedRow) state(component string) string {
 
 type inspectedExchange struct {
 	inspectedRow
+
 	Request struct {
 		Body struct {
 			After  struct{ Text string }

@@ -62,7 +62,7 @@ func TestNextHop(t *testing.T) {
 	for _, file := range yamlFiles(t, "collectorbuild/config") {
 		c, name := read(file), filepath.Base(file)
 		for id, e := range c.Exporters {
-			most := 0 // bytes in a request that the next hop takes
+			var most int // bytes in a request that the next hop takes
 			switch kind, _, _ := strings.Cut(id, "/"); kind {
 			case "otlp_http", "otlp_grpc":
 				most = 20 << 20 // an OTLP receiver's default

@@ -83,7 +83,7 @@ func run(m *testing.M) (int, error) {
 	if err := chromedp.Do(ctx); err != nil {
 		return 0, fmt.Errorf("start %s: %w", path, err)
 	}
-	chrome = ctx
+	chrome = ctx //nolint:fatcontext // of all tests, until they are over
 	return m.Run(), nil
 }
 
