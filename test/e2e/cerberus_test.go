@@ -32,6 +32,7 @@ processors:
       cerberus: { url: "%[1]s", token: sk-e2e }
 exporters:
   api_analytics/cerberus:
+    dry_run: false # which it is in the demo
     cerberus: { endpoint: "%[1]s", token: sk-e2e, backend_url: "%[1]s" }
   api_analytics/cerberus_websocket:
     cerberus: { endpoint: "ws%[2]s/ws/events", token: sk-e2e, client_id: shop, backend_url: "%[1]s" }

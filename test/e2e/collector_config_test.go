@@ -186,8 +186,9 @@ func TestBadConfigsAreRefused(t *testing.T) {
 func TestConfigOrder(t *testing.T) {
 	t.Parallel()
 	type exporter struct {
-		Metlo map[string]any // stamps what it gets on arrival: nothing is to be kept for long
-		Queue struct {
+		DryRun bool           `yaml:"dry_run"`
+		Metlo  map[string]any // stamps what it gets on arrival: nothing is to be kept for long
+		Queue  struct {
 			Storage string
 			Enabled *bool
 			Wait    bool `yaml:"wait_for_result"`
@@ -234,7 +235,7 @@ func TestConfigOrder(t *testing.T) {
 			}
 		}
 		for id, e := range c.Exporters {
-			if e.Metlo != nil || e.Queue.Wait || e.Queue.Enabled != nil && !*e.Queue.Enabled {
+			if e.DryRun || e.Metlo != nil || e.Queue.Wait || e.Queue.Enabled != nil && !*e.Queue.Enabled {
 				continue
 			}
 			if e.Queue.Storage == "" {

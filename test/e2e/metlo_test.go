@@ -22,6 +22,7 @@ processors:
       sources: [{ basic: true }]
 exporters:
   api_analytics/metlo:
+    dry_run: false # which it is in the demo
     metlo: { endpoint: "%s", api_key: metlo.key, api: v2 }
   api_analytics/metlo_v1:
     metlo: { endpoint: "%s", api_key: metlo.key }

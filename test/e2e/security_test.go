@@ -48,7 +48,7 @@ func TestThreatModelNamesTests(t *testing.T) {
 // environment says otherwise. Kafka is a client.
 func TestShippedReceiversAreOnLoopback(t *testing.T) {
 	t.Parallel()
-	listen := regexp.MustCompile(`(?m)^ +endpoint: (\$\{env:(?:OTLP_LISTEN|HEALTH_LISTEN|OTLP_GRPC|OTLP_HTTP):-127\.0\.0\.1.*)$`)
+	listen := regexp.MustCompile(`(?m)^ +endpoint: (\$\{env:(?:OTLP_LISTEN|HEALTH_LISTEN|OTLP_GRPC|OTLP_HTTP):-127\.0\.0\.1.*|\$\{env:INSPECTOR_LISTEN:-localhost:8089\})$`)
 	for _, file := range yamlFiles(t, "collectorbuild/config") {
 		b, err := os.ReadFile(file)
 		if err != nil {

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/coder/websocket"
 	"github.com/gin-gonic/gin"
@@ -78,6 +79,7 @@ var wsClients = map[string]chatter{
 			return res.StatusCode, res.Header, nil
 		}
 		defer func() { _ = c.Close() }()
+		_ = c.SetReadDeadline(time.Now().Add(patience))
 		var got []string
 		for _, m := range messages {
 			if err := c.WriteMessage(gorilla.TextMessage, []byte(m)); err != nil {
@@ -151,6 +153,9 @@ func TestWebSockets(t *testing.T) {
 	}
 	for server, h := range wsServers {
 		for stack, wrap := range around {
+			if server == "coder" && stack == "gin" {
+				continue // gin 1.11 hands out no connection after the header, which this library writes first: so, too, without us
+			}
 			for way := range ways {
 				for client, chat := range wsClients {
 					t.Run(strings.Join([]string{server, stack, way, client}, "/"), func(t *testing.T) {
@@ -175,9 +180,11 @@ func TestWebSockets(t *testing.T) {
 							ended = append(ended, clients.next(t))
 						}
 						for _, span := range ended {
-							adaptertest.Want(t, span.SpanKind().String(), adaptertest.Attrs(span), attrs{
-								"http.response.status_code": int64(101), "apispan.hijacked": true, reqBody: nil, resBody: nil,
-							})
+							want := attrs{"http.response.status_code": int64(101), "apispan.hijacked": true, reqBody: nil, resBody: nil}
+							if way == alongside && span.SpanKind() == trace.SpanKindServer {
+								delete(want, "http.response.status_code") // otelhttp writes it last: Limits in httpcapture's README
+							}
+							adaptertest.Want(t, span.SpanKind().String(), adaptertest.Attrs(span), want)
 						}
 						servers.none(t)
 					})
@@ -194,7 +201,12 @@ func TestRefusedUpgrades(t *testing.T) {
 	for server, h := range wsServers {
 		refused := map[string]int64{"gorilla": 403, "coder": 403}[server]
 		none := map[string]int64{"gorilla": 400, "coder": 426}[server]
-		stack := func(_ testing.TB, c middleware) http.Handler { return c(h) }
+		stack := func(_ testing.TB, c middleware) http.Handler {
+			return c(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				r.Host = "shop.example" // which a refusal quotes: each server has another port
+				h(w, r)
+			}))
+		}
 		probes = append(probes,
 			probe{server + ", no upgrade", stack, nil, []call{{method: "GET", path: "/ws", want: attrs{status: none}}, {method: "POST", path: "/ws", body: "x", header: []string{"Content-Type", "text/plain"}, want: attrs{}}}, false},
 			probe{server + ", foreign origin", stack, nil, []call{{method: "GET", path: "/ws", header: append(upgrade, "Origin", "https://elsewhere.example"), want: attrs{status: refused, "apispan.hijacked": nil}}}, true},
@@ -219,6 +231,9 @@ func TestAdaptersUpgrade(t *testing.T) {
 				return e
 			},
 		} {
+			if name == "gin" && server == "coder" {
+				continue // as above
+			}
 			for client, chat := range wsClients {
 				t.Run(strings.Join([]string{server, name, client}, "/"), func(t *testing.T) {
 					s := newSpans(t, trace.SpanKindServer)
@@ -229,7 +244,7 @@ func TestAdaptersUpgrade(t *testing.T) {
 						t.Errorf("%d, %q", status, got)
 					}
 					adaptertest.Want(t, name, adaptertest.Attrs(s.next(t)), attrs{
-						"http.response.status_code": int64(101), "apispan.hijacked": true, reqBody: nil, resBody: nil,
+						"apispan.hijacked": true, reqBody: nil, resBody: nil, // the status is the tracing middleware's
 					})
 				})
 			}
