@@ -196,6 +196,9 @@ func TestSentTwice(t *testing.T) {
 func TestLostConnection(t *testing.T) {
 	for way, wrap := range clientWays {
 		for size, body := range sizes {
+			if size == "large" {
+				continue // net/http sends nothing again of which it has sent a part
+			}
 			t.Run(way+"/"+size, func(t *testing.T) {
 				lis, err := net.Listen("tcp", "127.0.0.1:0")
 				if err != nil {
