@@ -11,7 +11,6 @@ import (
 	"strings"
 
 	"go.opentelemetry.io/collector/confmap"
-	"go.opentelemetry.io/collector/extension/extensioncapabilities"
 
 	"github.com/apispan/apispan/extension/apiinspectorextension/internal/serve"
 	"github.com/apispan/apispan/internal/inspect"
@@ -25,9 +24,9 @@ type plan struct {
 	bare, ours []string
 }
 
-var _ extensioncapabilities.ConfigWatcher = (*inspector)(nil)
-
-// NotifyConfig implements extensioncapabilities.ConfigWatcher.
+// NotifyConfig implements extensioncapabilities.ConfigWatcher, which is not named here since
+// newer Collectors have another interface instead: there the page lacks what the
+// configuration would tell (addresses, pipelines without a redaction).
 func (i *inspector) NotifyConfig(_ context.Context, conf *confmap.Conf) error {
 	p := readPlan(conf.ToStringMap())
 	i.mu.Lock()
