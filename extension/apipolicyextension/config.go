@@ -30,7 +30,7 @@ const (
 type Config struct {
 	// ServerConfig is where rules are handed out: endpoint (default 127.0.0.1:8091), tls,
 	// auth. Rules name users and companies, so an address beyond this machine needs auth.
-	confighttp.ServerConfig `mapstructure:",squash"`
+	ServerConfig confighttp.ServerConfig `mapstructure:",squash"`
 
 	// Moesif and Metlo are who is asked; at least one of them.
 	Moesif *MoesifConfig `mapstructure:"moesif"`
@@ -91,7 +91,7 @@ func (c *Config) Validate() error {
 	if c.MaxSizeMiB < 1 || c.MaxSizeMiB > highestSizeMiB {
 		errs = append(errs, fmt.Errorf("`max_size_mib` is %d: write a number of MiB from 1 to %d, such as %d", c.MaxSizeMiB, highestSizeMiB, defaultMaxSizeMiB))
 	}
-	if !c.Auth.HasValue() && !loopback(c.NetAddr.Endpoint) {
+	if !c.ServerConfig.Auth.HasValue() && !loopback(c.ServerConfig.NetAddr.Endpoint) {
 		errs = append(errs, errors.New("`endpoint` is reachable from other machines, and rules name users and companies: set `auth` to an authentication extension, or listen on 127.0.0.1:8091"))
 	}
 	return errors.Join(errs...)

@@ -98,13 +98,13 @@ func (p *policy) Start(ctx context.Context, host component.Host) error {
 	if err := p.restore(ctx, host); err != nil {
 		return err
 	}
-	server, err := p.cfg.ToServer(ctx, host.GetExtensions(), p.set, p.handler())
+	server, err := p.cfg.ServerConfig.ToServer(ctx, host.GetExtensions(), p.set, p.handler())
 	if err != nil {
 		return fmt.Errorf("api_policy: %w", err)
 	}
-	listener, err := p.cfg.ToListener(ctx)
+	listener, err := p.cfg.ServerConfig.ToListener(ctx)
 	if err != nil {
-		return fmt.Errorf("api_policy: `endpoint` %s cannot be listened on; write another address or end who has it: %w", p.cfg.NetAddr.Endpoint, err)
+		return fmt.Errorf("api_policy: `endpoint` %s cannot be listened on; write another address or end who has it: %w", p.cfg.ServerConfig.NetAddr.Endpoint, err)
 	}
 	p.server = server
 	p.done.Go(func() {

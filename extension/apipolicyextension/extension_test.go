@@ -78,7 +78,7 @@ func start(t *testing.T, change func(*Config), store *memory) (*policy, string, 
 	cfg := defaultConfig()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	cfg.NetAddr.Endpoint = ln.Addr().String()
+	cfg.ServerConfig.NetAddr.Endpoint = ln.Addr().String()
 	require.NoError(t, ln.Close())
 	cfg.Interval = time.Second
 	change(cfg)
@@ -95,7 +95,7 @@ func start(t *testing.T, change func(*Config), store *memory) (*policy, string, 
 	require.NoError(t, err)
 	require.NoError(t, ext.Start(t.Context(), h))
 	t.Cleanup(func() { require.NoError(t, ext.Shutdown(context.Background())) })
-	return ext, "http://" + cfg.NetAddr.Endpoint + "/v1/policy", logs
+	return ext, "http://" + cfg.ServerConfig.NetAddr.Endpoint + "/v1/policy", logs
 }
 
 func moesif(v *rulestest.Vendor) func(*Config) {
@@ -340,12 +340,12 @@ func TestStart(t *testing.T) {
 	require.NoError(t, err)
 	defer func() { _ = busy.Close() }()
 	for want, change := range map[string]func(*Config){
-		"cannot be listened on": func(c *Config) { c.NetAddr.Endpoint = busy.Addr().String() },
+		"cannot be listened on": func(c *Config) { c.ServerConfig.NetAddr.Endpoint = busy.Addr().String() },
 		"is not among":          func(c *Config) { c.Storage = &storageID },
 		"which is no storage":   func(c *Config) { id := component.MustNewID("other"); c.Storage = &id },
 	} {
 		cfg := defaultConfig()
-		cfg.NetAddr.Endpoint = "127.0.0.1:0"
+		cfg.ServerConfig.NetAddr.Endpoint = "127.0.0.1:0"
 		moesif(v)(cfg)
 		change(cfg)
 		p, err := newPolicy(extensiontest.NewNopSettings(NewFactory().Type()), cfg)

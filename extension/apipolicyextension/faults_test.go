@@ -132,7 +132,7 @@ func freeAddress(t *testing.T) string {
 func runAt(t *testing.T, v *rulestest.Vendor, store *memory, address string) *policy {
 	t.Helper()
 	cfg := defaultConfig()
-	cfg.NetAddr.Endpoint = address
+	cfg.ServerConfig.NetAddr.Endpoint = address
 	cfg.Interval, cfg.Storage = time.Second, &storageID
 	moesif(v)(cfg)
 	p, err := newPolicy(extensiontest.NewNopSettings(NewFactory().Type()), cfg)

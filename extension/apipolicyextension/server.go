@@ -96,7 +96,7 @@ func (p *policy) wait(r *http.Request) time.Duration {
 			if n < 60 {
 				d = time.Duration(n) * time.Second
 			}
-			if limit := p.cfg.WriteTimeout; limit > 0 {
+			if limit := p.cfg.ServerConfig.WriteTimeout; limit > 0 {
 				d = min(d, limit*9/10)
 			}
 			return d
