@@ -43,7 +43,7 @@ func TestAuth(t *testing.T) {
 	t.Parallel()
 	cfg := defaultConfig()
 	withAuth(cfg)
-	cfg.NetAddr.Endpoint, cfg.AllowedHosts = "0.0.0.0:0", []string{"Inspector.example.com"}
+	cfg.ServerConfig.NetAddr.Endpoint, cfg.AllowedHosts = "0.0.0.0:0", []string{"Inspector.example.com"}
 	if err := cfg.Validate(); err != nil {
 		t.Fatal(err)
 	}

@@ -20,7 +20,7 @@ type Config struct {
 	// ServerConfig is the Collector's: endpoint, tls, auth, timeouts. Default of endpoint:
 	// localhost:8089, which listens on 127.0.0.1 and on [::1]. Any address that other
 	// machines reach needs auth. cors is refused.
-	confighttp.ServerConfig `mapstructure:",squash"`
+	ServerConfig confighttp.ServerConfig `mapstructure:",squash"`
 
 	// MaxExchanges is how many exchanges are kept, 100 to 50,000. Default 1,000. The newest
 	// stay, and up to 20 that are pinned.
@@ -107,16 +107,16 @@ func (c *Config) Validate() error {
 }
 
 func (c *Config) validateAccess() error {
-	switch c.NetAddr.Transport {
+	switch c.ServerConfig.NetAddr.Transport {
 	case "", confignet.TransportTypeTCP, confignet.TransportTypeTCP4, confignet.TransportTypeTCP6:
 	default:
-		return fmt.Errorf("`transport` is %q: a browser needs tcp", c.NetAddr.Transport)
+		return fmt.Errorf("`transport` is %q: a browser needs tcp", c.ServerConfig.NetAddr.Transport)
 	}
-	host, port, err := net.SplitHostPort(c.NetAddr.Endpoint)
+	host, port, err := net.SplitHostPort(c.ServerConfig.NetAddr.Endpoint)
 	if err != nil || port == "" || strings.Trim(port, "0123456789") != "" {
-		return fmt.Errorf("`endpoint` is %q: write host and port, such as %s", c.NetAddr.Endpoint, defaultEndpoint)
+		return fmt.Errorf("`endpoint` is %q: write host and port, such as %s", c.ServerConfig.NetAddr.Endpoint, defaultEndpoint)
 	}
-	if c.CORS.HasValue() {
+	if c.ServerConfig.CORS.HasValue() {
 		return fmt.Errorf("`cors` lets pages of other sites read what is captured: take it out; for another name of this machine, use `allowed_hosts`")
 	}
 	for _, h := range c.AllowedHosts {
@@ -131,14 +131,14 @@ func (c *Config) validateAccess() error {
 		return nil
 	}
 	switch {
-	case !c.Auth.HasValue():
-		return fmt.Errorf("`endpoint` is %q, which other machines reach: name an authenticator in `auth`, or write %s", c.NetAddr.Endpoint, defaultEndpoint)
+	case !c.ServerConfig.Auth.HasValue():
+		return fmt.Errorf("`endpoint` is %q, which other machines reach: name an authenticator in `auth`, or write %s", c.ServerConfig.NetAddr.Endpoint, defaultEndpoint)
 	case c.ShowRaw:
-		return fmt.Errorf("`show_raw` is true and `endpoint` is %q, which other machines reach: values from before the redaction stay on this machine; write %s, or take `show_raw` out", c.NetAddr.Endpoint, defaultEndpoint)
+		return fmt.Errorf("`show_raw` is true and `endpoint` is %q, which other machines reach: values from before the redaction stay on this machine; write %s, or take `show_raw` out", c.ServerConfig.NetAddr.Endpoint, defaultEndpoint)
 	case c.Token == tokenOff:
-		return fmt.Errorf("`token` is off and `endpoint` is %q, which other machines reach: take `token` out, or write %s", c.NetAddr.Endpoint, defaultEndpoint)
+		return fmt.Errorf("`token` is off and `endpoint` is %q, which other machines reach: take `token` out, or write %s", c.ServerConfig.NetAddr.Endpoint, defaultEndpoint)
 	case (host == "" || net.ParseIP(host) != nil && net.ParseIP(host).IsUnspecified()) && len(c.AllowedHosts) == 0:
-		return fmt.Errorf("`allowed_hosts` is empty and `endpoint` is %q, which says no name: write the names under which browsers reach it, else every request is refused", c.NetAddr.Endpoint)
+		return fmt.Errorf("`allowed_hosts` is empty and `endpoint` is %q, which says no name: write the names under which browsers reach it, else every request is refused", c.ServerConfig.NetAddr.Endpoint)
 	}
 	return nil
 }

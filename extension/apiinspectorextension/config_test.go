@@ -20,7 +20,7 @@ import (
 )
 
 func withAuth(c *Config) {
-	c.Auth = configoptional.Some(confighttp.AuthConfig{Config: configauth.Config{AuthenticatorID: component.MustNewID("basicauth")}})
+	c.ServerConfig.Auth = configoptional.Some(confighttp.AuthConfig{Config: configauth.Config{AuthenticatorID: component.MustNewID("basicauth")}})
 }
 
 // TestBadConfig: each error names the key, what is wrong with its value, and what to write.
@@ -37,29 +37,29 @@ func TestBadConfig(t *testing.T) {
 		{"`details_per_second` is 0:", func(c *Config) { c.DetailsPerSecond = 0 }},
 		{"`learning` is -1ns:", func(c *Config) { c.Learning = -1 }},
 		{"`max_streams` is 0:", func(c *Config) { c.MaxStreams = 0 }},
-		{"`endpoint` is \"8089\": write host and port, such as localhost:8089", func(c *Config) { c.NetAddr.Endpoint = "8089" }},
-		{"`endpoint` is \"\":", func(c *Config) { c.NetAddr.Endpoint = "" }},
-		{"`endpoint` is \"localhost:http\":", func(c *Config) { c.NetAddr.Endpoint = "localhost:http" }},
-		{"`transport` is \"unix\": a browser needs tcp", func(c *Config) { c.NetAddr.Transport = "unix" }},
-		{"`endpoint` is \"0.0.0.0:8089\", which other machines reach: name an authenticator in `auth`", func(c *Config) { c.NetAddr.Endpoint = "0.0.0.0:8089" }},
-		{"`endpoint` is \":8089\", which other machines reach:", func(c *Config) { c.NetAddr.Endpoint = ":8089" }},
-		{"`endpoint` is \"[::]:8089\", which other machines reach:", func(c *Config) { c.NetAddr.Endpoint = "[::]:8089" }},
-		{"`endpoint` is \"192.0.2.1:8089\", which other machines reach:", func(c *Config) { c.NetAddr.Endpoint = "192.0.2.1:8089" }},
-		{"`endpoint` is \"localhost.example:8089\", which other machines reach:", func(c *Config) { c.NetAddr.Endpoint = "localhost.example:8089" }},
-		{"`show_raw` is true and `endpoint` is \"192.0.2.1:8089\", which other machines reach:", func(c *Config) { withAuth(c); c.NetAddr.Endpoint, c.ShowRaw = "192.0.2.1:8089", true }},
-		{"`token` is off and `endpoint` is \"192.0.2.1:8089\",", func(c *Config) { withAuth(c); c.NetAddr.Endpoint, c.Token = "192.0.2.1:8089", "off" }},
-		{"`allowed_hosts` is empty and `endpoint` is \"0.0.0.0:8089\", which says no name:", func(c *Config) { withAuth(c); c.NetAddr.Endpoint = "0.0.0.0:8089" }},
+		{"`endpoint` is \"8089\": write host and port, such as localhost:8089", func(c *Config) { c.ServerConfig.NetAddr.Endpoint = "8089" }},
+		{"`endpoint` is \"\":", func(c *Config) { c.ServerConfig.NetAddr.Endpoint = "" }},
+		{"`endpoint` is \"localhost:http\":", func(c *Config) { c.ServerConfig.NetAddr.Endpoint = "localhost:http" }},
+		{"`transport` is \"unix\": a browser needs tcp", func(c *Config) { c.ServerConfig.NetAddr.Transport = "unix" }},
+		{"`endpoint` is \"0.0.0.0:8089\", which other machines reach: name an authenticator in `auth`", func(c *Config) { c.ServerConfig.NetAddr.Endpoint = "0.0.0.0:8089" }},
+		{"`endpoint` is \":8089\", which other machines reach:", func(c *Config) { c.ServerConfig.NetAddr.Endpoint = ":8089" }},
+		{"`endpoint` is \"[::]:8089\", which other machines reach:", func(c *Config) { c.ServerConfig.NetAddr.Endpoint = "[::]:8089" }},
+		{"`endpoint` is \"192.0.2.1:8089\", which other machines reach:", func(c *Config) { c.ServerConfig.NetAddr.Endpoint = "192.0.2.1:8089" }},
+		{"`endpoint` is \"localhost.example:8089\", which other machines reach:", func(c *Config) { c.ServerConfig.NetAddr.Endpoint = "localhost.example:8089" }},
+		{"`show_raw` is true and `endpoint` is \"192.0.2.1:8089\", which other machines reach:", func(c *Config) { withAuth(c); c.ServerConfig.NetAddr.Endpoint, c.ShowRaw = "192.0.2.1:8089", true }},
+		{"`token` is off and `endpoint` is \"192.0.2.1:8089\",", func(c *Config) { withAuth(c); c.ServerConfig.NetAddr.Endpoint, c.Token = "192.0.2.1:8089", "off" }},
+		{"`allowed_hosts` is empty and `endpoint` is \"0.0.0.0:8089\", which says no name:", func(c *Config) { withAuth(c); c.ServerConfig.NetAddr.Endpoint = "0.0.0.0:8089" }},
 		{"`allowed_hosts` has \"http://x\":", func(c *Config) { c.AllowedHosts = []string{"http://x"} }},
 		{"`allowed_hosts` has \"*\":", func(c *Config) { c.AllowedHosts = []string{"*"} }},
-		{"`cors` lets pages of other sites read", func(c *Config) { c.CORS = configoptional.Some(confighttp.CORSConfig{AllowedOrigins: []string{"*"}}) }},
+		{"`cors` lets pages of other sites read", func(c *Config) { c.ServerConfig.CORS = configoptional.Some(confighttp.CORSConfig{AllowedOrigins: []string{"*"}}) }},
 		{"`token` is \"maybe\": write on or off", func(c *Config) { c.Token = "maybe" }},
 		{"`trace_url` is \"jaeger\":", func(c *Config) { c.TraceURL = "jaeger" }},
 		{"`trace_url` is \"javascript:{trace}\":", func(c *Config) { c.TraceURL = "javascript:{trace}" }},
 		{"", func(*Config) {}},
-		{"", func(c *Config) { c.NetAddr.Endpoint, c.ShowRaw, c.Token = "[::1]:0", true, "off" }},
+		{"", func(c *Config) { c.ServerConfig.NetAddr.Endpoint, c.ShowRaw, c.Token = "[::1]:0", true, "off" }},
 		{"", func(c *Config) {
 			withAuth(c)
-			c.NetAddr.Endpoint, c.AllowedHosts, c.TraceURL = "0.0.0.0:8089", []string{"inspector.example.com"}, "https://x/{trace}"
+			c.ServerConfig.NetAddr.Endpoint, c.AllowedHosts, c.TraceURL = "0.0.0.0:8089", []string{"inspector.example.com"}, "https://x/{trace}"
 		}},
 	} {
 		c := defaultConfig()
@@ -83,7 +83,7 @@ func TestYAML(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := cfg.(*Config)
-	if c.NetAddr.Endpoint != "localhost:9000" || c.MaxExchanges != 200 || c.TTL != 5*time.Minute || !c.ShowRaw || c.Token != "off" || len(c.AllowedHosts) != 1 || c.MaxStreams != 3 {
+	if c.ServerConfig.NetAddr.Endpoint != "localhost:9000" || c.MaxExchanges != 200 || c.TTL != 5*time.Minute || !c.ShowRaw || c.Token != "off" || len(c.AllowedHosts) != 1 || c.MaxStreams != 3 {
 		t.Errorf("%+v", c)
 	}
 }
@@ -101,10 +101,10 @@ func TestBadStart(t *testing.T) {
 		want string
 		edit func(*Config)
 	}{
-		{"`endpoint`: 127.0.0.1:" + port + " is in use, perhaps by another Collector: end that, or write another port", func(c *Config) { c.NetAddr.Endpoint = "localhost:" + port }},
-		{"`endpoint`: 127.0.0.1:" + port + " is in use", func(c *Config) { c.NetAddr.Endpoint = busy.Addr().String() }},
-		{"`endpoint`: 192.0.2.1:8089 is no address of this machine", func(c *Config) { withAuth(c); c.NetAddr.Endpoint = "192.0.2.1:8089" }},
-		{"failed to resolve authenticator", func(c *Config) { withAuth(c); c.NetAddr.Endpoint = "localhost:0" }},
+		{"`endpoint`: 127.0.0.1:" + port + " is in use, perhaps by another Collector: end that, or write another port", func(c *Config) { c.ServerConfig.NetAddr.Endpoint = "localhost:" + port }},
+		{"`endpoint`: 127.0.0.1:" + port + " is in use", func(c *Config) { c.ServerConfig.NetAddr.Endpoint = busy.Addr().String() }},
+		{"`endpoint`: 192.0.2.1:8089 is no address of this machine", func(c *Config) { withAuth(c); c.ServerConfig.NetAddr.Endpoint = "192.0.2.1:8089" }},
+		{"failed to resolve authenticator", func(c *Config) { withAuth(c); c.ServerConfig.NetAddr.Endpoint = "localhost:0" }},
 	} {
 		c := defaultConfig()
 		tt.edit(c)

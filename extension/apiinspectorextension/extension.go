@@ -68,9 +68,9 @@ func newInspector(set extension.Settings, cfg *Config) (*inspector, error) {
 		Learning: cfg.Learning,
 		New:      func(n int) { telemetry.APIInspectorNewFields.Add(context.Background(), int64(n)) },
 	}, time.Now())
-	host, _, _ := net.SplitHostPort(cfg.NetAddr.Endpoint)
+	host, _, _ := net.SplitHostPort(cfg.ServerConfig.NetAddr.Endpoint)
 	i.access = serve.NewAccess()
-	i.access.Loopback, i.access.Off, i.access.Auth = serve.IsLoopback(host), cfg.Token == tokenOff, cfg.Auth.HasValue()
+	i.access.Loopback, i.access.Off, i.access.Auth = serve.IsLoopback(host), cfg.Token == tokenOff, cfg.ServerConfig.Auth.HasValue()
 	for _, h := range cfg.AllowedHosts {
 		i.access.Hosts = append(i.access.Hosts, strings.ToLower(h))
 	}
@@ -104,7 +104,7 @@ func (i *inspector) Start(ctx context.Context, host component.Host) error {
 	i.front = front
 	handler := front.Handler()
 	for _, l := range listeners {
-		server, err := i.cfg.ToServer(ctx, host.GetExtensions(), i.set.TelemetrySettings, i.access.Ask(handler))
+		server, err := i.cfg.ServerConfig.ToServer(ctx, host.GetExtensions(), i.set.TelemetrySettings, i.access.Ask(handler))
 		if err != nil {
 			closeAll()
 			return err
@@ -139,7 +139,7 @@ func (i *inspector) address() string {
 // linkTo is the address to click.
 func (i *inspector) linkTo(addr net.Addr) string {
 	scheme := "http://"
-	if i.cfg.TLS.HasValue() {
+	if i.cfg.ServerConfig.TLS.HasValue() {
 		scheme = "https://"
 	}
 	host, port, _ := net.SplitHostPort(addr.String())

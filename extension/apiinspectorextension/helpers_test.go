@@ -47,7 +47,7 @@ func (nopHost) GetExtensions() map[component.ID]component.Component {
 func start(t *testing.T, change func(*Config)) *rig {
 	t.Helper()
 	cfg := defaultConfig()
-	cfg.NetAddr.Endpoint = "localhost:0"
+	cfg.ServerConfig.NetAddr.Endpoint = "localhost:0"
 	if change != nil {
 		change(cfg)
 	}

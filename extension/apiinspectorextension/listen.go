@@ -15,7 +15,7 @@ import (
 // listen opens the endpoint. localhost is both loopback addresses: else another program
 // could take the one that is free, and get what browsers send to us.
 func (i *inspector) listen(ctx context.Context) ([]net.Listener, error) {
-	host, port, _ := net.SplitHostPort(i.cfg.NetAddr.Endpoint)
+	host, port, _ := net.SplitHostPort(i.cfg.ServerConfig.NetAddr.Endpoint)
 	open := func(addr string) (net.Listener, error) {
 		server := i.cfg.ServerConfig
 		server.NetAddr.Endpoint = addr
@@ -26,7 +26,7 @@ func (i *inspector) listen(ctx context.Context) ([]net.Listener, error) {
 		return l, nil
 	}
 	if !strings.EqualFold(host, "localhost") {
-		l, err := open(i.cfg.NetAddr.Endpoint)
+		l, err := open(i.cfg.ServerConfig.NetAddr.Endpoint)
 		return []net.Listener{l}, err
 	}
 	var out []net.Listener

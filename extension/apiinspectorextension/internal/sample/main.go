@@ -50,7 +50,7 @@ func run() error {
 	flag.Parse()
 	factory := apiinspectorextension.NewFactory()
 	cfg := factory.CreateDefaultConfig().(*apiinspectorextension.Config)
-	cfg.NetAddr.Endpoint, cfg.ShowRaw, cfg.Token, cfg.Learning = *addr, *raw, *token, *learning
+	cfg.ServerConfig.NetAddr.Endpoint, cfg.ShowRaw, cfg.Token, cfg.Learning = *addr, *raw, *token, *learning
 	cfg.TraceURL = "https://jaeger.example.com/trace/{trace}"
 	if err := cfg.Validate(); err != nil {
 		return err
