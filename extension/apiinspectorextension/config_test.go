@@ -51,7 +51,9 @@ func TestBadConfig(t *testing.T) {
 		{"`allowed_hosts` is empty and `endpoint` is \"0.0.0.0:8089\", which says no name:", func(c *Config) { withAuth(c); c.ServerConfig.NetAddr.Endpoint = "0.0.0.0:8089" }},
 		{"`allowed_hosts` has \"http://x\":", func(c *Config) { c.AllowedHosts = []string{"http://x"} }},
 		{"`allowed_hosts` has \"*\":", func(c *Config) { c.AllowedHosts = []string{"*"} }},
-		{"`cors` lets pages of other sites read", func(c *Config) { c.ServerConfig.CORS = configoptional.Some(confighttp.CORSConfig{AllowedOrigins: []string{"*"}}) }},
+		{"`cors` lets pages of other sites read", func(c *Config) {
+			c.ServerConfig.CORS = configoptional.Some(confighttp.CORSConfig{AllowedOrigins: []string{"*"}})
+		}},
 		{"`token` is \"maybe\": write on or off", func(c *Config) { c.Token = "maybe" }},
 		{"`trace_url` is \"jaeger\":", func(c *Config) { c.TraceURL = "jaeger" }},
 		{"`trace_url` is \"javascript:{trace}\":", func(c *Config) { c.TraceURL = "javascript:{trace}" }},
