@@ -81,16 +81,25 @@ func (h *holding) resume(r *request) {
 	}
 }
 
-// hold keeps rest, of which all events are suspects, for another attempt after answer a.
-func (e *core) hold(ctx context.Context, rest *request, a answer) error {
-	if e.sync || e.held.offer == nil || e.stopping.Load() || e.exhausted(rest, a) {
-		return e.again(ctx, rest, a)
+// mayWait reports whether this consumer may wait with r for its next attempt: it is not
+// the last one that is free, or r cannot be put back.
+func (e *core) mayWait(r *request, a answer) bool {
+	if e.sync || e.held.offer == nil || e.stopping.Load() || e.exhausted(r, a) {
+		return true
 	}
 	if e.held.waiting.Add(1) < e.held.consumers {
-		rest.holding = true
-		return e.again(ctx, rest, a)
+		r.holding = true
+		return true
 	}
 	e.held.waiting.Add(-1)
+	return false
+}
+
+// hold keeps rest, of which all events are suspects, for another attempt after answer a.
+func (e *core) hold(ctx context.Context, rest *request, a answer) error {
+	if e.mayWait(rest, a) {
+		return e.again(ctx, rest, a)
+	}
 	if !e.putBack(ctx, rest) {
 		return e.again(ctx, rest, a)
 	}
@@ -101,14 +110,9 @@ func (e *core) hold(ctx context.Context, rest *request, a answer) error {
 // early deals with a request of suspects none of which is due.
 func (e *core) early(ctx context.Context, req *request, wait time.Duration) error {
 	a := answer{outcome: outcomeRetry, err: errNotYet, wait: wait}
-	if e.sync || e.held.offer == nil || e.stopping.Load() || e.exhausted(req, a) {
+	if e.mayWait(req, a) {
 		return e.again(ctx, req, a)
 	}
-	if e.held.waiting.Add(1) < e.held.consumers {
-		req.holding = true
-		return e.again(ctx, req, a)
-	}
-	e.held.waiting.Add(-1)
 	if news := e.held.pass(e.suspects.len()); news != nil {
 		timer := time.NewTimer(min(max(wait, minPause), maxPause))
 		defer timer.Stop()

@@ -172,18 +172,14 @@ func publish(all map[string]map[string]document) (*edition, []error, error) {
 	if err := b.Read(bytes.NewReader(plain)); err != nil {
 		return nil, nil, fmt.Errorf("the rules: what was answered %w", err)
 	}
-	set, found, err := b.Build()
+	set, problems, err := b.Build()
 	if err != nil {
 		return nil, nil, fmt.Errorf("the rules: what was answered %w", err)
-	}
-	problems := make([]error, len(found))
-	for i, p := range found {
-		problems[i] = p
 	}
 	sum := sha256.Sum256(plain)
 	e := &edition{
 		tag: `"` + base64.RawURLEncoding.EncodeToString(sum[:16]) + `"`, plain: plain,
-		rules: set.Rules(), problems: len(found),
+		rules: set.Rules(), problems: len(problems),
 	}
 	var packed bytes.Buffer
 	w := gzip.NewWriter(&packed)

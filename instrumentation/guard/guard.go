@@ -46,7 +46,7 @@ type Decision struct {
 // Guard decides about requests. It is safe for concurrent use.
 type Guard struct {
 	source  Source
-	enforce bool
+	mode    Mode
 	caller  *httpcapture.Caller
 	who     func(*http.Request) httpcapture.Identity
 	timeout time.Duration
@@ -90,14 +90,7 @@ func serveCounted(next http.Handler, w http.ResponseWriter, r *http.Request, aft
 			status.CompareAndSwap(0, int32(code)) //nolint:gosec // a status
 		}
 	}
-	w = httpsnoop.Wrap(w, httpsnoop.Hooks{
-		WriteHeader: func(f httpsnoop.WriteHeaderFunc) httpsnoop.WriteHeaderFunc {
-			return func(code int) { note(code); f(code) }
-		},
-		Write: func(f httpsnoop.WriteFunc) httpsnoop.WriteFunc {
-			return func(b []byte) (int, error) { note(http.StatusOK); return f(b) }
-		},
-	})
+	w = noting(w, note)
 	defer func() {
 		code := int(status.Load())
 		p := recover()
@@ -114,6 +107,18 @@ func serveCounted(next http.Handler, w http.ResponseWriter, r *http.Request, aft
 		}
 	}()
 	next.ServeHTTP(w, r)
+}
+
+// noting returns w, which tells note of the status that is written, also an implied one.
+func noting(w http.ResponseWriter, note func(code int)) http.ResponseWriter {
+	return httpsnoop.Wrap(w, httpsnoop.Hooks{
+		WriteHeader: func(f httpsnoop.WriteHeaderFunc) httpsnoop.WriteHeaderFunc {
+			return func(code int) { note(code); f(code) }
+		},
+		Write: func(f httpsnoop.WriteFunc) httpsnoop.WriteFunc {
+			return func(b []byte) (int, error) { note(http.StatusOK); return f(b) }
+		},
+	})
 }
 
 // Check is what Handler does before the next handler, for frameworks that have handlers of
@@ -135,7 +140,7 @@ func (g *Guard) Check(w http.ResponseWriter, r *http.Request) (blocked bool, aft
 			return false, nil
 		}
 	}
-	if rules.set.NeedsStatus() && (d.Action != Block || !g.enforce) {
+	if rules.set.NeedsStatus() && (d.Action != Block || g.mode != Enforce) {
 		after = func(status int) {
 			defer g.recovered()
 			q.Status = status
@@ -149,7 +154,7 @@ func (g *Guard) Check(w http.ResponseWriter, r *http.Request) (blocked bool, aft
 		return false, after
 	}
 	g.tell(r, &d)
-	if !g.enforce {
+	if g.mode != Enforce {
 		return false, after
 	}
 	if d.Action == Annotate {
@@ -224,10 +229,8 @@ func (g *Guard) identity(r *http.Request) httpcapture.Identity {
 	return g.caller.Identity(r)
 }
 
-var (
-	actions = [...][2]string{Annotate: {"would_annotate", "annotate"}, Block: {"would_block", "block"}}
-	modes   = map[bool]int{true: 1}
-)
+// actions are the values of apispan.guard.action, by mode.
+var actions = [...][2]string{Annotate: {"would_annotate", "annotate"}, Block: {"would_block", "block"}}
 
 // tell counts the decision and puts it on the span.
 func (g *Guard) tell(r *http.Request, d *guardrules.Decision) {
@@ -237,11 +240,11 @@ func (g *Guard) tell(r *http.Request, d *guardrules.Decision) {
 		return
 	}
 	attrs := [3]attribute.KeyValue{
-		attribute.String(httpattr.GuardAction, actions[d.Action][modes[g.enforce]]),
+		attribute.String(httpattr.GuardAction, actions[d.Action][g.mode]),
 		attribute.String(httpattr.GuardRule, d.Rule),
 	}
 	n := 2
-	if g.enforce && d.Action == Block {
+	if g.mode == Enforce && d.Action == Block {
 		attrs[2], n = attribute.String(httpattr.BlockedBy, d.Rule), 3
 	}
 	span.SetAttributes(attrs[:n]...)
@@ -281,21 +284,13 @@ func put(h, fields http.Header) {
 // begun to answer; what it has written then stands.
 func (g *Guard) rejected(w http.ResponseWriter, r *http.Request, d *guardrules.Decision) (done bool) {
 	wrote := false
-	watched := httpsnoop.Wrap(w, httpsnoop.Hooks{
-		WriteHeader: func(f httpsnoop.WriteHeaderFunc) httpsnoop.WriteHeaderFunc {
-			return func(code int) { wrote = true; f(code) }
-		},
-		Write: func(f httpsnoop.WriteFunc) httpsnoop.WriteFunc {
-			return func(b []byte) (int, error) { wrote = true; return f(b) }
-		},
-	})
 	defer func() {
 		if recover() != nil {
 			g.counts.fail(failPanic)
 			done = wrote
 		}
 	}()
-	g.reject(watched, r, public(d))
+	g.reject(noting(w, func(int) { wrote = true }), r, public(d))
 	return true
 }
 

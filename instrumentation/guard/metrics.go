@@ -58,7 +58,7 @@ func (c *counts) register(p metric.MeterProvider, g *Guard) {
 	_, err := m.RegisterCallback(func(_ context.Context, o metric.Observer) error {
 		for a, names := range actions {
 			if names[0] != "" {
-				o.ObserveInt64(decisions, c.decided[a].Load(), metric.WithAttributes(attribute.String("action", names[modes[g.enforce]])))
+				o.ObserveInt64(decisions, c.decided[a].Load(), metric.WithAttributes(attribute.String("action", names[g.mode])))
 			}
 		}
 		for f := range c.failed {

@@ -114,7 +114,7 @@ func New(source Source, opts ...Option) *Guard {
 		source = Static(nil)
 	}
 	g := &Guard{
-		source: source, enforce: s.mode == Enforce, caller: httpcapture.NewCaller(s.capture...), who: s.who,
+		source: source, mode: s.mode, caller: httpcapture.NewCaller(s.capture...), who: s.who,
 		timeout: s.timeout, reject: s.reject, peek: int64(s.peek),
 	}
 	for _, id := range s.closed {

@@ -224,9 +224,5 @@ func build(b *guardrules.Builder) (*Rules, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Rules{set: set}
-	for _, p := range problems {
-		r.problems = append(r.problems, p)
-	}
-	return r, nil
+	return &Rules{set, problems}, nil
 }

@@ -76,7 +76,7 @@ func (m *members) entries(id string) []entry {
 // members in one object, with Moesif's rules as "rules". Documents are read as a stream.
 type Builder struct {
 	set      *Set
-	problems []Problem
+	problems []error // Problem
 	more     int
 
 	cohorts [2]cohorts // user, company
@@ -377,9 +377,9 @@ func (c *cohorts) intern(values map[string]json.RawMessage) int32 {
 	return n
 }
 
-// Build returns the set, and what was left out. An error means that no document said
+// Build returns the set, and what was left out, each a Problem. An error means that no document said
 // anything about rules.
-func (b *Builder) Build() (*Set, []Problem, error) {
+func (b *Builder) Build() (*Set, []error, error) {
 	if !b.read {
 		return nil, nil, errDocument
 	}
