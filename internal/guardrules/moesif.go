@@ -193,8 +193,8 @@ func compileRule(raw json.RawMessage) (r *rule, id string, faults []fault, ok bo
 	if err := json.Unmarshal(raw, &v); err != nil {
 		return nil, idOf(raw), []fault{{fieldOf(err), "has another type than the vendor's format: " + typeOf(err)}}, false
 	}
-	bad := func(field, format string, args ...any) ([]fault, bool) {
-		return append(faults, fault{field, fmt.Sprintf(format, args...)}), false
+	refuse := func(field, format string, args ...any) (*rule, string, []fault, bool) {
+		return nil, v.ID, append(faults, fault{field, fmt.Sprintf(format, args...)}), false
 	}
 	r = &rule{id: v.ID, name: v.Name, block: v.Block, unidentified: v.Unidentified, status: defaultStatus}
 	switch v.Type {
@@ -205,24 +205,20 @@ func compileRule(raw json.RawMessage) (r *rule, id string, faults []fault, ok bo
 	case "regex":
 		r.kind = kindRegex
 	default:
-		faults, ok = bad("type", "is none that is known: user, company or regex")
-		return nil, v.ID, faults, ok
+		return refuse("type", "is none that is known: user, company or regex")
 	}
 	switch v.AppliedTo {
 	case "", "matching":
 	case "not_matching":
 		r.notMatching = true
 	default:
-		faults, ok = bad("applied_to", "is neither matching nor not_matching")
-		return nil, v.ID, faults, ok
+		return refuse("applied_to", "is neither matching nor not_matching")
 	}
 	if v.ID == "" || len(v.ID) > maxID {
-		faults, ok = bad("_id", "has %d bytes: 1 to %d", len(v.ID), maxID)
-		return nil, v.ID, faults, ok
+		return refuse("_id", "has %d bytes: 1 to %d", len(v.ID), maxID)
 	}
 	if len(v.Groups) > maxGroups {
-		faults, ok = bad("regex_config", "has %d groups: %d at most", len(v.Groups), maxGroups)
-		return nil, v.ID, faults, ok
+		return refuse("regex_config", "has %d groups: %d at most", len(v.Groups), maxGroups)
 	}
 	for i, g := range v.Groups {
 		conditions := make([]condition, 0, len(g.Conditions))

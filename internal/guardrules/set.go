@@ -200,30 +200,30 @@ func (s *Set) moesif(q *Request, out []match, closed map[string]bool) (_ []match
 	if out, late = s.entity(kindCompany, &s.companies, q.Company, q, out, closed); late {
 		return out, true
 	}
-	for n, i := range s.regexes {
+	if out, late = s.collect(s.regexes, nil, q, out, closed); late {
+		return out, true
+	}
+	return out, q.late()
+}
+
+// collect adds the rules of a list that are fulfilled, but for those in except.
+func (s *Set) collect(list []int32, except []entry, q *Request, out []match, closed map[string]bool) (_ []match, late bool) {
+	for n, i := range list {
 		if n%16 == 15 && q.late() {
 			return out, true
 		}
-		if s.rules[i].fulfilled(q, closed) {
+		if !listed(except, i) && s.rules[i].fulfilled(q, closed) {
 			out = append(out, match{i, -1, nil})
 		}
 	}
-	return out, q.late()
+	return out, false
 }
 
 // entity adds the rules of a kind that apply to an id.
 func (s *Set) entity(k kind, m *members, id string, q *Request, out []match, closed map[string]bool) (_ []match, late bool) {
 	start := len(out)
 	if id == "" {
-		for n, i := range s.unknowns[k] {
-			if n%16 == 15 && q.late() {
-				return out, true
-			}
-			if s.rules[i].fulfilled(q, closed) {
-				out = append(out, match{i, -1, nil})
-			}
-		}
-		return out, false
+		return s.collect(s.unknowns[k], nil, q, out, closed)
 	}
 	entries := m.entries(id)
 	for _, e := range entries {
@@ -234,13 +234,8 @@ func (s *Set) entity(k kind, m *members, id string, q *Request, out []match, clo
 			out = append(out, match{e.rule, e.values, m})
 		}
 	}
-	for n, i := range s.unlisted[k] {
-		if n%16 == 15 && q.late() {
-			return out, true
-		}
-		if !listed(entries, i) && s.rules[i].fulfilled(q, closed) {
-			out = append(out, match{i, -1, nil})
-		}
+	if out, late = s.collect(s.unlisted[k], entries, q, out, closed); late {
+		return out, true
 	}
 	if found := out[start:]; len(found) > 1 {
 		slices.SortStableFunc(found, func(a, b match) int { return int(a.rule) - int(b.rule) })
