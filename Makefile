@@ -41,7 +41,7 @@ test: ## Unit, race, golden and end-to-end tests (builds the real collector)
 	APISPAN_TIMING=1 go test -run Linear ./redact/...
 	@# What is allocated can only be counted without the race detector.
 	go test -run '$(COUNTED)' ./instrumentation/... && go test -C test/frameworks -run '$(COUNTED)' ./...
-	go test -C processor/httpredactionprocessor -run '$(COUNTED)' .
+	go test -C processor/httpredactionprocessor -run '$(COUNTED)' . && go test -C exporter/apianalyticsexporter -run '$(COUNTED)' .
 	@$(MAKE) --no-print-directory suite test-modules
 
 .PHONY: suite
