@@ -1,6 +1,6 @@
 module github.com/apispan/apispan/test
 
-go 1.25.0
+go 1.26.0
 
 require (
 	github.com/apispan/apispan v0.1.0
@@ -23,6 +23,7 @@ require (
 	github.com/chromedp/cdproto v0.160.1
 	github.com/chromedp/chromedp v0.23.1
 	github.com/google/go-cmp v0.7.0
+	github.com/google/pprof v0.0.0-20261105003125-4bf881d7fb0b
 	github.com/open-telemetry/opentelemetry-collector-contrib/extension/storage/filestorage v0.155.0
 	go.opentelemetry.io/collector/component v1.61.0
 	go.opentelemetry.io/collector/component/componenttest v0.155.0

@@ -206,6 +206,13 @@ type look struct {
 	secret bool
 }
 
+// begin says how many spans the batch has.
+func (w *watch) begin(l *look, td ptrace.Traces) {
+	if w != nil {
+		l.sums = make([]inspect.Summary, 0, td.SpanCount())
+	}
+}
+
 // skip tells that the span is no event.
 func (w *watch) skip(l *look, span ptrace.Span, why fromspan.Skip) {
 	if w == nil {

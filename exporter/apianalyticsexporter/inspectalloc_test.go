@@ -42,6 +42,7 @@ func TestInspectorAllocations(t *testing.T) {
 	item := []byte("item")
 	items := [][]byte{item}
 	if n := testing.AllocsPerRun(100, func() {
+		none.begin(&l, td)
 		none.read(&l, ex, true)
 		none.skip(&l, ptrace.Span{}, "")
 		none.encoded(&l, ex, nil, item, false)

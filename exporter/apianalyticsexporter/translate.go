@@ -94,6 +94,7 @@ func (t *translator) translate(ctx context.Context, td ptrace.Traces) *request {
 	keyless := missingKey(t.keyed) != nil
 	s.reader.TrustCallers, s.reader.NeedStamp = t.trustCallers, t.requireRedaction
 	s.batch.Read(td, &t.calls)
+	t.tel.watch.begin(&n.look, td)
 	i := -1
 	for _, rs := range td.ResourceSpans().All() {
 		s.reader.SetResource(rs.Resource())

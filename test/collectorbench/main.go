@@ -56,6 +56,7 @@ type result struct {
 	memory  float64 // MiB resident at the end
 	written float64 // bytes written to disk for each byte of OTLP
 	sent    float64 // bytes sent for each byte of OTLP
+	looked  float64 // percent of the CPU that were the inspector's, by profile
 }
 
 func run(ctx context.Context) error {
@@ -105,6 +106,9 @@ func table(results [][]result, s settings) {
 			all[i] = f(r)
 		}
 		slices.Sort(all)
+		if len(all) == 0 {
+			return 0
+		}
 		return all[len(all)/2]
 	}
 	cpu := func(r result) float64 { return r.cpu }
@@ -119,6 +123,11 @@ func table(results [][]result, s settings) {
 		fmt.Printf("| %s | %.1f | %.2f | %.0f | %.0f | %.2f | %.2f |\n", pipelines[i].name, median(rs, cpu), median(rs, cpu)/base,
 			median(rs, func(r result) float64 { return r.rate }), median(rs, func(r result) float64 { return r.memory }),
 			median(rs, func(r result) float64 { return r.written }), median(rs, func(r result) float64 { return r.sent }))
+	}
+	for i, rs := range results {
+		if part := median(rs, func(r result) float64 { return r.looked }); part > 0 {
+			fmt.Printf("\nBy profile, %.2f %% of the CPU of %q are the inspector's.\n", part, pipelines[i].name)
+		}
 	}
 }
 
@@ -159,8 +168,12 @@ func measure(ctx context.Context, binary string, p pipeline, s settings) (result
 		return result{}, err
 	}
 	addr := fmt.Sprintf("127.0.0.1:%d", port)
+	if port, err = harness.FreePort(); err != nil {
+		return result{}, err
+	}
+	profiler := fmt.Sprintf("127.0.0.1:%d", port)
 	config := filepath.Join(dir, "config.yaml")
-	if err := os.WriteFile(config, []byte(p.config(addr, "http://"+ln.Addr().String(), dir)), 0o600); err != nil {
+	if err := os.WriteFile(config, []byte(p.config(addr, profiler, "http://"+ln.Addr().String(), dir)), 0o600); err != nil {
 		return result{}, err
 	}
 	c, err := harness.Start(ctx, binary, harness.StartOptions{Args: []string{"--config", config}})
@@ -197,6 +210,10 @@ func measure(ctx context.Context, binary string, p pipeline, s settings) (result
 	idle(ctx, c, received)
 	before, bytesBefore, writtenBefore := cpuTime(c.Pid()), received.bytes.Load(), written(c.Pid())
 	begin := time.Now()
+	var looked <-chan float64
+	if p.inspector && s.rate > 0 {
+		looked = profiled(ctx, profiler, time.Second*time.Duration(max(1, s.exchanges/s.rate-1)))
+	}
 	o.First, o.Count = uint64(o.Count), s.exchanges
 	report, err := load.Send(ctx, o)
 	if err != nil {
@@ -214,6 +231,9 @@ func measure(ctx context.Context, binary string, p pipeline, s settings) (result
 		memory:  float64(memory),
 		written: float64(written(c.Pid())-writtenBefore) / float64(report.Bytes),
 		sent:    float64(received.bytes.Load()-bytesBefore) / float64(report.Bytes),
+	}
+	if looked != nil {
+		r.looked = <-looked
 	}
 	if err := c.Stop(time.Minute); err != nil {
 		return result{}, err
@@ -238,7 +258,7 @@ func idle(ctx context.Context, c *harness.Process, received *sink) time.Time {
 	return since
 }
 
-func (p pipeline) config(addr, sinkURL, dir string) string {
+func (p pipeline) config(addr, profiler, sinkURL, dir string) string {
 	var b strings.Builder
 	extensions := []string{}
 	level := "warn"
@@ -246,8 +266,8 @@ func (p pipeline) config(addr, sinkURL, dir string) string {
 		b.WriteString("extensions:\n")
 	}
 	if p.inspector {
-		extensions, level = append(extensions, "api_inspector"), "info"
-		b.WriteString("  api_inspector: { endpoint: \"localhost:0\" }\n")
+		extensions, level = append(extensions, "api_inspector", "pprof"), "info"
+		fmt.Fprintf(&b, "  api_inspector: { endpoint: \"localhost:0\" }\n  pprof: { endpoint: %s }\n", profiler)
 	}
 	if p.storage {
 		extensions = append(extensions, "file_storage")

@@ -686,7 +686,10 @@ func TestIDs(t *testing.T) {
 
 func BenchmarkWants(b *testing.B) {
 	s, _ := newStore(Config{})
-	s.rate.threshold.Store(math.MaxUint64 / 100)
+	for range recentTicks {
+		s.rate.tick.Add(1)
+		s.rate.set(math.MaxUint64 / 100)
+	}
 	k := key(1)
 	b.ReportAllocs()
 	for i := 0; b.Loop(); i++ {

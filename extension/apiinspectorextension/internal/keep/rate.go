@@ -6,6 +6,7 @@ package keep
 import (
 	"encoding/binary"
 	"math"
+	"slices"
 	"sync/atomic"
 )
 
@@ -25,7 +26,10 @@ type rate struct {
 	perSecond, burst float64
 
 	threshold atomic.Uint64
-	tick      atomic.Uint32
+	// ceiling is the highest threshold of the last recentTicks: what hashes above it was not
+	// taken, and need not be looked for.
+	ceiling atomic.Uint64
+	tick    atomic.Uint32
 	// closed is true while far more than wanted has come, whatever the threshold: one trace
 	// may have any number of exchanges.
 	closed atomic.Bool
@@ -34,13 +38,21 @@ type rate struct {
 
 	// Only the ticking goroutine uses these.
 	tokens, average float64
+	thresholds      [recentTicks]uint64
 }
 
 func newRate(perSecond int) *rate {
 	r := &rate{perSecond: float64(perSecond), burst: max(300, 6*float64(perSecond))}
 	r.tokens = r.burst
-	r.threshold.Store(math.MaxUint64)
+	r.set(math.MaxUint64)
 	return r
+}
+
+// set changes the threshold. The ceiling is never below it.
+func (r *rate) set(threshold uint64) {
+	r.thresholds[r.tick.Load()%recentTicks] = threshold
+	r.ceiling.Store(slices.Max(r.thresholds[:]))
+	r.threshold.Store(threshold)
 }
 
 func hashTrace(trace *[16]byte) uint64 {
@@ -53,6 +65,9 @@ func (r *rate) wants(trace *[16]byte) bool {
 		return false
 	}
 	h := hashTrace(trace)
+	if h > r.ceiling.Load() {
+		return false
+	}
 	now := r.tick.Load()
 	slot := &r.recent[h%recentSlots]
 	// The upper bits of the hash and the tick in which the trace was taken.
@@ -108,8 +123,8 @@ func (r *rate) adapt() {
 	}
 	p = min(1, max(p, 1e-6))
 	if p == 1 {
-		r.threshold.Store(math.MaxUint64)
+		r.set(math.MaxUint64)
 		return
 	}
-	r.threshold.Store(uint64(p * math.MaxUint64))
+	r.set(uint64(p * math.MaxUint64))
 }
