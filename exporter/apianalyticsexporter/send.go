@@ -22,7 +22,7 @@ import (
 
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend"
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/payload"
-	"github.com/apispan/apispan/internal/keyfetch"
+	"github.com/apispan/apispan/internal/poll"
 )
 
 // This file sends one request and says what the answer means, in one place for all
@@ -107,7 +107,7 @@ func newSender(c choice, client confighttp.ClientConfig, enc backend.Endpoint, t
 	}
 	spec := enc.Spec()
 	s := &sender{
-		client: client, enc: enc, spec: spec, tel: tel, maxRetryAfter: keyfetch.MaxRetryAfter, now: now,
+		client: client, enc: enc, spec: spec, tel: tel, maxRetryAfter: poll.MaxRetryAfter, now: now,
 		frame: payload.Frame{
 			Prefix: spec.Prefix, Separator: spec.Separator, Suffix: spec.Suffix,
 			MaxItems: spec.MaxItems, MaxBytes: spec.MaxRequestBytes,
@@ -207,7 +207,7 @@ func (s *sender) judge(r backend.Reply, events int) answer {
 		if class == backend.Outage {
 			a.outcome = outcomeOutage
 		}
-		d, told := keyfetch.RetryAfter(r.Header, s.now())
+		d, told := poll.RetryAfter(r.Header, s.now())
 		if told {
 			a.wait = min(d, s.maxRetryAfter)
 		}

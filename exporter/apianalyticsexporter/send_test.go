@@ -23,7 +23,7 @@ import (
 	"go.opentelemetry.io/collector/config/configoptional"
 
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend"
-	"github.com/apispan/apispan/internal/keyfetch"
+	"github.com/apispan/apispan/internal/poll"
 )
 
 func TestRetryAfter(t *testing.T) {
@@ -40,15 +40,15 @@ func TestRetryAfter(t *testing.T) {
 		{value: "0", want: 0, ok: true},
 		{value: "1", want: time.Second, ok: true},
 		{value: " 7 ", want: 7 * time.Second, ok: true},
-		{value: "86400", want: keyfetch.MaxRetryAfter, ok: true},
-		{value: "99999999999999999999999999", want: keyfetch.MaxRetryAfter, ok: true},
+		{value: "86400", want: poll.MaxRetryAfter, ok: true},
+		{value: "99999999999999999999999999", want: poll.MaxRetryAfter, ok: true},
 		{value: "-1", ok: false},
 		{value: "1.5", ok: false},
 		{value: "soon", ok: false},
 		{value: date(90 * time.Second), date: date(0), want: 90 * time.Second, ok: true},
 		{value: date(-90 * time.Second), date: date(0), want: 0, ok: true},
-		{value: date(0), want: keyfetch.MaxRetryAfter, ok: true}, // without Date our clock must do
-		{value: date(0), date: "nonsense", want: keyfetch.MaxRetryAfter, ok: true},
+		{value: date(0), want: poll.MaxRetryAfter, ok: true}, // without Date our clock must do
+		{value: date(0), date: "nonsense", want: poll.MaxRetryAfter, ok: true},
 		{value: "Sunday, 06-Nov-94 08:49:37 GMT", date: date(0), want: 0, ok: true},
 	} {
 		h := http.Header{}
@@ -58,7 +58,7 @@ func TestRetryAfter(t *testing.T) {
 		if tc.date != "" {
 			h.Set("Date", tc.date)
 		}
-		got, ok := keyfetch.RetryAfter(h, ours)
+		got, ok := poll.RetryAfter(h, ours)
 		if got != tc.want || ok != tc.ok {
 			t.Errorf("%q with date %q: %v %v, want %v %v", tc.value, tc.date, got, ok, tc.want, tc.ok)
 		}

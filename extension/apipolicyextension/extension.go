@@ -22,6 +22,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/apispan/apispan/extension/apipolicyextension/internal/metadata"
+	"github.com/apispan/apispan/internal/poll"
 	"github.com/apispan/apispan/internal/rulefetch"
 )
 
@@ -52,7 +53,7 @@ type policy struct {
 type vendor struct {
 	name  string
 	asker *rulefetch.Asker
-	loop  *rulefetch.Loop
+	loop  *poll.Loop
 }
 
 var (
@@ -126,7 +127,7 @@ func (p *policy) Start(ctx context.Context, host component.Host) error {
 
 // watch begins to ask a vendor.
 func (p *policy) watch(v *vendor) {
-	v.loop = rulefetch.Start(func(ctx context.Context) (time.Duration, error) {
+	v.loop = poll.Start(func(ctx context.Context) (time.Duration, error) {
 		parts := map[string]document{}
 		changed, done, wait, err := v.asker.Ask(ctx, func(path string, body io.Reader) error {
 			d, err := readDocument(body, p.shelf.limit)
@@ -149,9 +150,9 @@ func (p *policy) watch(v *vendor) {
 		}
 		p.tel.APIPolicyRefreshes.Add(ctx, 1, metric.WithAttributes(attribute.String("vendor", v.name), attribute.String("outcome", outcome)))
 		return wait, err
-	}, p.cfg.Interval, func(err error) {
+	}, poll.Pace{Interval: p.cfg.Interval}, func(err error) {
 		p.set.Logger.Warn("rules could not be had: those there are stay in force; said once until it changes", zap.String("vendor", v.name), zap.Error(err))
-	}, nil)
+	})
 }
 
 // changed says what is left out, and keeps the rules.

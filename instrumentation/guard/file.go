@@ -28,7 +28,7 @@ func File(paths []string, opts ...SourceOption) (*Polled, error) {
 	if err != nil {
 		return nil, fmt.Errorf("guard: File: %w", err)
 	}
-	return poll(&c, "File", rules, func(context.Context) (*Rules, time.Duration, error) {
+	return asking(&c, "File", rules, func(context.Context) (*Rules, time.Duration, error) {
 		if now, err := stamps(paths); err != nil || same(now, seen) {
 			return nil, 0, err
 		}

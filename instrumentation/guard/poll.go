@@ -16,6 +16,7 @@ import (
 	"go.opentelemetry.io/otel"
 
 	"github.com/apispan/apispan/internal/guardrules"
+	"github.com/apispan/apispan/internal/poll"
 	"github.com/apispan/apispan/internal/rulefetch"
 )
 
@@ -23,7 +24,7 @@ import (
 // there is no answer, or one that cannot be read.
 type Polled struct {
 	current atomic.Pointer[Rules]
-	loop    *rulefetch.Loop
+	loop    *poll.Loop
 	said    string // about rules that are left out
 }
 
@@ -74,19 +75,19 @@ func configure(opts []SourceOption, interval time.Duration) (sourceConfig, error
 	return c, nil
 }
 
-// poll starts to ask. fetch returns nil if the rules are as they were.
-func poll(c *sourceConfig, what string, have *Rules, fetch func(context.Context) (*Rules, time.Duration, error)) *Polled {
+// asking starts to ask. fetch returns nil if the rules are as they were.
+func asking(c *sourceConfig, what string, have *Rules, fetch func(context.Context) (*Rules, time.Duration, error)) *Polled {
 	p := &Polled{}
 	if have != nil {
 		p.use(c, have)
 	}
-	p.loop = rulefetch.Start(func(ctx context.Context) (time.Duration, error) {
+	p.loop = poll.Start(func(ctx context.Context) (time.Duration, error) {
 		r, wait, err := fetch(ctx)
 		if err == nil && r != nil {
 			p.use(c, r)
 		}
 		return wait, err
-	}, c.interval, func(err error) { c.report(fmt.Errorf("guard: %s %w", what, err)) }, c.paused)
+	}, poll.Pace{Interval: c.interval, Pause: c.paused}, func(err error) { c.report(fmt.Errorf("guard: %s %w", what, err)) })
 	return p
 }
 
@@ -155,7 +156,7 @@ func vendor(v rulefetch.Vendor, key string, opts []SourceOption) (*Polled, error
 	if err != nil {
 		return nil, fmt.Errorf("guard: %s: %w", v.Name, err)
 	}
-	return poll(&c, v.Name, nil, func(ctx context.Context) (*Rules, time.Duration, error) {
+	return asking(&c, v.Name, nil, func(ctx context.Context) (*Rules, time.Duration, error) {
 		b := guardrules.NewBuilder()
 		changed, done, wait, err := asker.Ask(ctx, func(_ string, body io.Reader) error { return b.Read(body) })
 		if err != nil || !changed {
@@ -170,6 +171,9 @@ func vendor(v rulefetch.Vendor, key string, opts []SourceOption) (*Polled, error
 	}), nil
 }
 
+// longPoll is how long a server may let us wait for something new.
+const longPoll = 30 * time.Second
+
 // HTTP is a Source of a service that hands out rules, as the Collector's extension
 // api_policy does: GET url, with If-None-Match and Prefer: wait (RFC 7240), so that new
 // rules are there at once. A server that does not wait is asked at the interval.
@@ -181,21 +185,22 @@ func HTTP(url string, opts ...SourceOption) (*Polled, error) {
 	if err := rulefetch.CheckURL(url, c.bearer != ""); err != nil {
 		return nil, fmt.Errorf("guard: HTTP: the URL %w", err)
 	}
-	client := rulefetch.NoRedirects(c.client)
+	client := poll.NoRedirects(c.client)
 	base := http.Header{"Accept": {"application/json"}}
 	if c.bearer != "" {
 		base["Authorization"] = []string{"Bearer " + c.bearer}
 	}
 	etag := ""
-	return poll(&c, "HTTP", nil, func(ctx context.Context) (_ *Rules, wait time.Duration, err error) {
-		header := base.Clone()
+	return asking(&c, "HTTP", nil, func(ctx context.Context) (_ *Rules, wait time.Duration, err error) {
+		header, limit := base.Clone(), rulefetch.Timeout
 		if etag != "" {
 			header["If-None-Match"] = []string{etag}
-			header["Prefer"] = []string{fmt.Sprintf("wait=%d", int(rulefetch.LongPoll/time.Second))}
+			header["Prefer"] = []string{fmt.Sprintf("wait=%d", int(longPoll/time.Second))}
+			limit += longPoll
 		}
 		var rules *Rules
 		waits, changed := false, false
-		wait, err = rulefetch.Get(ctx, client, url, header, func(r *http.Response) error {
+		wait, err = poll.Get(ctx, client, poll.Request{URL: url, Header: header, Timeout: limit, Credential: "token"}, func(r *http.Response) error {
 			waits = strings.Contains(r.Header.Get("Preference-Applied"), "wait")
 			if r.StatusCode == http.StatusNotModified {
 				return nil

@@ -13,6 +13,6 @@
 // no answer longer than five seconds, and never blocks who asks for the key. No
 // error holds the key, the credential, the address or what the service wrote.
 //
-// It imports the standard library only, since exporter and processor share it and
+// It imports the standard library, and of ours what does the same, since exporter and processor share it and
 // share nothing else. It does not store keys.
 package keyfetch

@@ -11,11 +11,11 @@ import (
 	"io"
 	"net/http"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/apispan/apispan/internal/confkeys"
+	"github.com/apispan/apispan/internal/poll"
 )
 
 // Path is appended to the base URL.
@@ -46,8 +46,8 @@ type Config struct {
 	// DefaultRefresh.
 	Refresh time.Duration
 	// OnEvent, if set, is told what came of each fetch that changes something:
-	// the first key, another key, the first failure after a success (or after
-	// the start). Calls do not overlap, and none is made after Stop.
+	// the first key, another key, a failure (once, until another kind comes, or a
+	// key). Calls do not overlap, and none is made after Stop.
 	OnEvent func(Event)
 
 	// firstBackoff is shortened by tests; 0 means the constant.
@@ -68,9 +68,9 @@ type Source struct {
 	url string
 	key atomic.Pointer[string]
 
-	stop  context.CancelFunc
-	done  sync.WaitGroup
-	tried chan struct{} // closed after the first attempt
+	loop *poll.Loop // nil before Start
+
+	failing bool // the loop's goroutine alone uses it
 }
 
 // New returns a source without a key, which Start lets run. The error names no
@@ -91,7 +91,7 @@ func New(cfg Config) (*Source, error) {
 	if cfg.firstBackoff == 0 {
 		cfg.firstBackoff = firstBackoff
 	}
-	return &Source{cfg: cfg, url: strings.TrimRight(cfg.BaseURL, "/") + Path, tried: make(chan struct{})}, nil
+	return &Source{cfg: cfg, url: strings.TrimRight(cfg.BaseURL, "/") + Path}, nil
 }
 
 // URL is what the base URL has to be.
@@ -108,70 +108,23 @@ func (s *Source) Key() string {
 // Start begins to fetch in the background with the client, until Stop. It is called
 // at most once.
 func (s *Source) Start(client *http.Client) {
-	ctx, stop := context.WithCancel(context.Background())
-	s.stop = stop
-	c := *client
-	c.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	s.done.Go(func() { s.run(ctx, &c) })
+	client = poll.NoRedirects(client)
+	pace := poll.Pace{Interval: s.cfg.Refresh, Backoff: s.cfg.firstBackoff, MaxBackoff: maxBackoff}
+	s.loop = poll.Start(func(ctx context.Context) (time.Duration, error) { return s.fetch(ctx, client) }, pace, func(err error) {
+		s.failing = true
+		s.tell(Event{Err: fmt.Errorf("fetching the HMAC key failed: the service %w", err)})
+	})
 }
 
 // Wait waits for the end of the first attempt, which takes five seconds at most, or
 // for ctx: a component that starts can so have a key before its first data.
-func (s *Source) Wait(ctx context.Context) {
-	select {
-	case <-s.tried:
-	case <-ctx.Done():
-	}
-}
+func (s *Source) Wait(ctx context.Context) { _ = s.loop.Wait(ctx) }
 
 // Stop ends fetching and waits for it. The key stays. It may be called without
 // Start, and again.
 func (s *Source) Stop() {
-	if s.stop != nil {
-		s.stop()
-		s.done.Wait()
-	}
-}
-
-func (s *Source) run(ctx context.Context, client *http.Client) {
-	timer := time.NewTimer(0)
-	defer timer.Stop()
-	backoff := s.cfg.firstBackoff
-	failing, first := false, true
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-timer.C:
-		}
-		key, wait, err := s.fetch(ctx, client)
-		if ctx.Err() != nil {
-			return
-		}
-		if err == nil {
-			old := s.key.Swap(&key)
-			changed := old == nil || *old != key || failing
-			if first {
-				close(s.tried)
-				first = false
-			}
-			if changed {
-				s.tell(Event{Default: key == DefaultKey})
-			}
-			failing, backoff = false, s.cfg.firstBackoff
-			timer.Reset(s.cfg.Refresh)
-			continue
-		}
-		if first {
-			close(s.tried)
-			first = false
-		}
-		if !failing {
-			s.tell(Event{Err: err})
-		}
-		failing = true
-		timer.Reset(max(wait, backoff))
-		backoff = min(2*backoff, maxBackoff)
+	if s.loop != nil {
+		s.loop.Close()
 	}
 }
 
@@ -181,54 +134,46 @@ func (s *Source) tell(e Event) {
 	}
 }
 
-// errFetch begins every error of a fetch.
-const errFetch = "fetching the HMAC key failed: "
+// fetch asks once, and puts a key in use.
+func (s *Source) fetch(ctx context.Context, client *http.Client) (time.Duration, error) {
+	key := ""
+	wait, err := poll.Get(ctx, client, poll.Request{
+		URL: s.url, Timeout: attemptTimeout, Credential: "token",
+		Header: http.Header{"X-Api-Key": {s.cfg.Token}, "Accept": {"application/json"}},
+	}, func(r *http.Response) (err error) {
+		key, err = readKey(r)
+		return err
+	})
+	if err != nil || ctx.Err() != nil {
+		return wait, err
+	}
+	old := s.key.Swap(&key)
+	if old == nil || *old != key || s.failing {
+		s.failing = false
+		s.tell(Event{Default: key == DefaultKey})
+	}
+	return 0, nil
+}
 
-// fetch asks once. wait is how long the service wants to be left alone.
-func (s *Source) fetch(ctx context.Context, client *http.Client) (key string, wait time.Duration, err error) {
-	ctx, cancel := context.WithTimeout(ctx, attemptTimeout)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.url, http.NoBody)
-	if err != nil {
-		return "", 0, errors.New(errFetch + "the request could not be built")
+func readKey(r *http.Response) (string, error) {
+	if r.StatusCode != http.StatusOK {
+		return "", fmt.Errorf("answers %d", r.StatusCode)
 	}
-	req.Header.Set("X-API-Key", s.cfg.Token) //nolint:canonicalheader // the vendor's spelling
-	req.Header.Set("Accept", "application/json")
-	req.Header.Set("User-Agent", "apispan")
-	resp, err := client.Do(req)
-	if err != nil {
-		// The library's message quotes the URL.
-		if ctx.Err() != nil {
-			return "", 0, errors.New(errFetch + "no answer in time")
-		}
-		return "", 0, errors.New(errFetch + "no connection")
-	}
-	defer func() { _ = resp.Body.Close() }()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswerBytes+1))
+	body, err := io.ReadAll(io.LimitReader(r.Body, maxAnswerBytes+1))
 	switch {
-	case resp.StatusCode != http.StatusOK:
-		hint := ""
-		wait, _ := RetryAfter(resp.Header, time.Now())
-		switch resp.StatusCode {
-		case http.StatusUnauthorized, http.StatusForbidden:
-			hint = "; check the token"
-		case http.StatusNotFound:
-			hint = "; check the address"
-		}
-		return "", wait, fmt.Errorf(errFetch+"the answer is %d%s", resp.StatusCode, hint)
 	case err != nil:
-		return "", 0, errors.New(errFetch + "the answer broke off")
+		return "", errors.New("breaks its answer off")
 	case len(body) > maxAnswerBytes:
-		return "", 0, fmt.Errorf(errFetch+"the answer is longer than %d bytes", maxAnswerBytes)
+		return "", fmt.Errorf("answers with more than %d bytes", maxAnswerBytes)
 	}
 	var answer struct {
 		SecretKey string `json:"secret_key"`
 	}
 	if json.Unmarshal(body, &answer) != nil {
-		return "", 0, errors.New(errFetch + "the answer is not the expected JSON")
+		return "", errors.New("answers with what is not the expected JSON")
 	}
 	if n := len(answer.SecretKey); n == 0 || n > maxKeyBytes {
-		return "", 0, fmt.Errorf(errFetch+"the answer holds a key of %d bytes; 1 to %d are expected", n, maxKeyBytes)
+		return "", fmt.Errorf("answers with a key of %d bytes; 1 to %d are expected", n, maxKeyBytes)
 	}
-	return answer.SecretKey, 0, nil
+	return answer.SecretKey, nil
 }

@@ -137,31 +137,31 @@ func TestFailures(t *testing.T) {
 		answer func(http.ResponseWriter, *http.Request)
 		want   string
 	}{
-		"401":           {status(401), "the answer is 401; check the token"},
-		"403":           {status(403), "the answer is 403; check the token"},
-		"404":           {status(404), "the answer is 404; check the address"},
-		"429":           {status(429), "the answer is 429"},
-		"500":           {status(500), "the answer is 500"},
-		"201":           {status(201), "the answer is 201"},
-		"redirect":      {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/elsewhere", http.StatusFound) }, "the answer is 302"},
-		"garbage":       {func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "<html>SECRET</html>") }, "the answer is not the expected JSON"},
-		"other JSON":    {func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, `["SECRET"]`) }, "the answer is not the expected JSON"},
-		"key no string": {func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, `{"secret_key":17}`) }, "the answer is not the expected JSON"},
-		"key empty":     {key(""), "the answer holds a key of 0 bytes; 1 to 4096 are expected"},
-		"key huge":      {key(strings.Repeat("k", 5000)), "the answer holds a key of 5000 bytes; 1 to 4096 are expected"},
-		"body huge":     {func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(make([]byte, 1<<20)) }, "the answer is longer than 65536 bytes"},
+		"401":           {status(401), "answers 401: check the token"},
+		"403":           {status(403), "answers 403: check the token"},
+		"404":           {status(404), "answers 404: check the address"},
+		"429":           {status(429), "answers 429"},
+		"500":           {status(500), "answers 500"},
+		"201":           {status(201), "answers 201"},
+		"redirect":      {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/elsewhere", http.StatusFound) }, "answers 302"},
+		"garbage":       {func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "<html>SECRET</html>") }, "answers with what is not the expected JSON"},
+		"other JSON":    {func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, `["SECRET"]`) }, "answers with what is not the expected JSON"},
+		"key no string": {func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, `{"secret_key":17}`) }, "answers with what is not the expected JSON"},
+		"key empty":     {key(""), "answers with a key of 0 bytes; 1 to 4096 are expected"},
+		"key huge":      {key(strings.Repeat("k", 5000)), "answers with a key of 5000 bytes; 1 to 4096 are expected"},
+		"body huge":     {func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(make([]byte, 1<<20)) }, "answers with more than 65536 bytes"},
 		"broken off": {func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", "100")
 			_, _ = io.WriteString(w, `{`)
-		}, "the answer broke off"},
-		"closed at once": {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, "no connection"},
+		}, "breaks its answer off"},
+		"closed at once": {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, "cannot be reached"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			srv := newService(t, tc.answer)
 			s, events := start(t, Config{BaseURL: srv.URL}, srv.Client())
 			e := next(t, events)
-			if want := "fetching the HMAC key failed: " + tc.want; e.Err == nil || e.Err.Error() != want {
+			if want := "fetching the HMAC key failed: the service " + tc.want; e.Err == nil || e.Err.Error() != want {
 				t.Errorf("got %v, want %q", e.Err, want)
 			}
 			if s.Key() != "" {
@@ -209,18 +209,6 @@ func TestStopDoesNotWaitForAnswer(t *testing.T) {
 	s.Stop()
 	if took := time.Since(begin); took > attemptTimeout/2 {
 		t.Errorf("Stop took %v", took)
-	}
-}
-
-func TestRetryAfter(t *testing.T) {
-	t.Parallel()
-	for v, want := range map[string]time.Duration{
-		"": 0, "2": 2 * time.Second, " 3 ": 3 * time.Second, "-1": 0, "soon": 0, "99999": MaxRetryAfter, "99999999999999": MaxRetryAfter,
-		"Fri, 01 Jan 2100 03:00:00 GMT": MaxRetryAfter, "Thu, 01 Jan 1970 03:00:00 GMT": 0,
-	} {
-		if got, _ := RetryAfter(http.Header{"Retry-After": {v}}, time.Now()); got != want {
-			t.Errorf("%q: %v, want %v", v, got, want)
-		}
 	}
 }
 

@@ -49,6 +49,11 @@ var importRules = []importRule{
 		why:   "the application and the Collector read the same, each out of its own requests",
 	},
 	{
+		from:  "internal/poll",
+		never: []string{"go.opentelemetry.io/", "google.golang.org/", module},
+		why:   "everybody who asks a service shares it",
+	},
+	{
 		from:  "internal/keyfetch",
 		never: []string{"go.opentelemetry.io/", "google.golang.org/", module + "/redact", module + "/internal/httpattr"},
 		why:   "exporter and processor share it, and share nothing else",

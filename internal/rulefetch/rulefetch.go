@@ -1,6 +1,12 @@
 // Copyright The apispan Authors
 // SPDX-License-Identifier: Apache-2.0
 
+// Package rulefetch asks vendors for blocking rules: for package guard in a service, and
+// for the extension api_policy, which asks once for all services. What is asked stays as
+// it was while there is no answer, or one that is none. No error holds a key, an address,
+// or anything of an answer.
+//
+// The package imports the standard library, and of ours what does the same.
 package rulefetch
 
 import (
@@ -13,7 +19,15 @@ import (
 	"time"
 
 	"github.com/apispan/apispan/internal/confkeys"
-	"github.com/apispan/apispan/internal/keyfetch"
+	"github.com/apispan/apispan/internal/poll"
+)
+
+// Times.
+const (
+	// DefaultInterval is how often a vendor is asked, a tenth more or less.
+	DefaultInterval = time.Minute
+	// Timeout is how long an answer may take.
+	Timeout = 30 * time.Second
 )
 
 // Vendor is who keeps rules.
@@ -99,17 +113,9 @@ func NewAsker(v Vendor, base, key string, client *http.Client) (*Asker, error) {
 		return nil, fmt.Errorf("the URL %w", err)
 	}
 	return &Asker{
-		vendor: v, base: strings.TrimRight(base, "/"), client: NoRedirects(client),
+		vendor: v, base: strings.TrimRight(base, "/"), client: poll.NoRedirects(client),
 		header: http.Header{v.field: {key}, "Accept": {"application/json"}},
 	}, nil
-}
-
-// NoRedirects returns a copy of a client that follows none, since they would carry the key
-// elsewhere.
-func NoRedirects(c *http.Client) *http.Client {
-	out := *c
-	out.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return &out
 }
 
 // Ask asks for all documents of the vendor and has each read, in order. Changed is false if
@@ -121,7 +127,8 @@ func (a *Asker) Ask(ctx context.Context, read func(path string, body io.Reader) 
 	changed = true
 	for i := range a.vendor.paths {
 		p := &a.vendor.paths[i]
-		wait, err := Get(ctx, a.client, a.base+p.path, a.header, func(r *http.Response) error {
+		q := poll.Request{URL: a.base + p.path, Header: a.header, Timeout: Timeout, Credential: "key"}
+		wait, err := poll.Get(ctx, a.client, q, func(r *http.Response) error {
 			tags[i] = p.tag(r.Header)
 			if i == len(tags)-1 && a.same(tags) {
 				changed = false
@@ -149,45 +156,4 @@ func (a *Asker) same(tags []string) bool {
 		}
 	}
 	return true
-}
-
-// Get asks once and lets use read the answer, whose status is 200, or 304 if the request
-// has a condition.
-func Get(ctx context.Context, client *http.Client, url string, header http.Header, use func(*http.Response) error) (wait time.Duration, err error) {
-	limit := requestTimeout
-	if header["Prefer"] != nil {
-		limit += LongPoll
-	}
-	ctx, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
-	if err != nil {
-		return 0, errors.New("cannot be asked: the request could not be built")
-	}
-	req.Header = header.Clone()
-	req.Header.Set("User-Agent", "apispan")
-	resp, err := client.Do(req)
-	if err != nil { // what the library says quotes the URL
-		if ctx.Err() != nil {
-			return 0, errors.New("has not answered in time")
-		}
-		return 0, errors.New("cannot be reached")
-	}
-	defer func() {
-		_, _ = io.CopyN(io.Discard, resp.Body, 4<<10)
-		_ = resp.Body.Close()
-	}()
-	switch resp.StatusCode {
-	case http.StatusOK:
-	case http.StatusNotModified:
-		if header["If-None-Match"] == nil {
-			return 0, errors.New("answers 304 to a request without a condition")
-		}
-	case http.StatusUnauthorized, http.StatusForbidden:
-		return 0, fmt.Errorf("answers %d: check the key", resp.StatusCode)
-	default:
-		d, _ := keyfetch.RetryAfter(resp.Header, time.Now())
-		return d, fmt.Errorf("answers %d", resp.StatusCode)
-	}
-	return 0, use(resp)
 }

@@ -1,13 +1,10 @@
 // Copyright The apispan Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Package rulefetch asks vendors for blocking rules, again and again: for package guard in
-// a service, and for the extension api_policy, which asks once for all services. What is
-// asked stays as it was while there is no answer, or one that is none. No error holds a
-// key, an address, or anything of an answer.
-//
-// The package imports the standard library, and of ours what does the same.
-package rulefetch
+// Package poll asks a service again and again for something small, with the standard
+// library only: a key, or rules. What it has given stays in use while it is away; who asks
+// sees to that. No error holds a credential, an address, or anything of an answer.
+package poll
 
 import (
 	"context"
@@ -18,25 +15,26 @@ import (
 	"time"
 )
 
-// Times.
-const (
-	// DefaultInterval is how often a vendor is asked, a tenth more or less.
-	DefaultInterval = time.Minute
-	// LongPoll is how long a server may let us wait for something new.
-	LongPoll       = 30 * time.Second
-	firstBackoff   = time.Second
-	requestTimeout = 30 * time.Second
-)
-
 // Fetch asks once. wait is when to ask again, 0 for the interval.
 type Fetch func(context.Context) (wait time.Duration, err error)
 
+// Pace is how often a Loop asks.
+type Pace struct {
+	// Interval is the time between successes, a tenth more or less, so that many processes
+	// do not ask at once.
+	Interval time.Duration
+	// Pause replaces that, if it is not nil.
+	Pause func() time.Duration
+	// Backoff is the wait after a first failure, 0 for a second. It doubles up to
+	// MaxBackoff, 0 for the interval.
+	Backoff, MaxBackoff time.Duration
+}
+
 // Loop calls a Fetch at an interval, sooner after failures.
 type Loop struct {
-	fetch    Fetch
-	interval time.Duration
-	report   func(error)
-	pause    func() time.Duration
+	fetch  Fetch
+	pace   Pace
+	report func(error)
 
 	good  atomic.Int64 // when it last succeeded, Unix nanoseconds; 0 is never
 	start time.Time
@@ -46,17 +44,22 @@ type Loop struct {
 	done  sync.WaitGroup
 }
 
-// Start begins to call fetch. report is told of failures, each once until another comes, or
-// success; it must not block. pause replaces the interval; nil is the interval, a tenth
-// more or less.
-func Start(fetch Fetch, interval time.Duration, report func(error), pause func() time.Duration) *Loop {
+// Start begins to call fetch. report is told of failures by the goroutine that calls
+// fetch, each once until another comes, or success; it must not block.
+func Start(fetch Fetch, p Pace, report func(error)) *Loop {
 	ctx, stop := context.WithCancel(context.Background())
-	l := &Loop{
-		fetch: fetch, interval: interval, report: report, pause: pause, start: time.Now(),
-		wake: make(chan struct{}, 1), first: make(chan struct{}), stop: stop,
+	if p.Pause == nil {
+		p.Pause = func() time.Duration { return p.Interval - p.Interval/10 + rand.N(p.Interval/5+1) } //nolint:gosec // spreads requests
 	}
-	if l.pause == nil {
-		l.pause = func() time.Duration { return interval - interval/10 + rand.N(interval/5+1) } //nolint:gosec // spreads requests
+	if p.Backoff == 0 {
+		p.Backoff = time.Second
+	}
+	if p.MaxBackoff == 0 {
+		p.MaxBackoff = p.Interval
+	}
+	l := &Loop{
+		fetch: fetch, pace: p, report: report, start: time.Now(),
+		wake: make(chan struct{}, 1), first: make(chan struct{}), stop: stop,
 	}
 	l.done.Go(func() { l.run(ctx) })
 	return l
@@ -97,7 +100,7 @@ func (l *Loop) Close() {
 func (l *Loop) run(ctx context.Context) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
-	backoff, first, said := firstBackoff, true, ""
+	backoff, first, said := l.pace.Backoff, true, ""
 	for {
 		select {
 		case <-ctx.Done():
@@ -114,13 +117,13 @@ func (l *Loop) run(ctx context.Context) {
 				said = s
 				l.report(err)
 			}
-			wait = max(wait, min(backoff, l.interval))
-			backoff = min(2*backoff, l.interval)
+			wait = max(wait, min(backoff, l.pace.MaxBackoff))
+			backoff = min(2*backoff, l.pace.MaxBackoff)
 		default:
 			l.good.Store(time.Now().UnixNano())
-			backoff, said = firstBackoff, ""
+			backoff, said = l.pace.Backoff, ""
 			if wait == 0 {
-				wait = l.pause()
+				wait = l.pace.Pause()
 			}
 		}
 		if first {
@@ -134,7 +137,7 @@ func (l *Loop) run(ctx context.Context) {
 func (l *Loop) once(ctx context.Context) (wait time.Duration, err error) {
 	defer func() {
 		if recover() != nil {
-			err = errors.New("reading the rules failed")
+			err = errors.New("reading the answer failed")
 		}
 	}()
 	return l.fetch(ctx)

@@ -1,7 +1,7 @@
 // Copyright The apispan Authors
 // SPDX-License-Identifier: Apache-2.0
 
-package keyfetch
+package poll
 
 import (
 	"net/http"
