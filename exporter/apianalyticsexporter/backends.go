@@ -17,6 +17,7 @@ import (
 
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend"
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/cerberus"
+	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/cloudevents"
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/metlo"
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/moesif"
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/readme"
@@ -36,6 +37,8 @@ type Backends struct {
 	Metlo configoptional.Optional[metlo.Config] `mapstructure:"metlo"`
 	// Cerberus selects Cerberus.
 	Cerberus configoptional.Optional[cerberus.Config] `mapstructure:"cerberus"`
+	// CloudEvents selects a usage meter.
+	CloudEvents configoptional.Optional[cloudevents.Config] `mapstructure:"cloudevents"`
 	// Webhook selects any HTTP endpoint that takes a POST.
 	Webhook configoptional.Optional[webhook.Config] `mapstructure:"webhook"`
 }

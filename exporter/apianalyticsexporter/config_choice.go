@@ -116,6 +116,9 @@ func (cfg *Config) validateSampling() (errs []error) {
 	default:
 		errs = append(errs, fmt.Errorf("`sampling::source` is %q: write static or vendor", s.Source))
 	}
+	if c, err := cfg.choice(); err == nil && c.EveryCall != "" && s.Percent < 100 {
+		errs = append(errs, fmt.Errorf("`sampling::percent` is %v, but %s counts every call: remove it, or write `%s: false` for estimates", s.Percent, c.name, c.EveryCall))
+	}
 	if !(s.Percent >= 0 && s.Percent <= 100) { // so that NaN is refused, too
 		errs = append(errs, fmt.Errorf("`sampling::percent` is %v: write a number from 0 to 100", s.Percent))
 	}

@@ -148,6 +148,18 @@ func TestConfig(t *testing.T) {
 			c.SecretKeyRefresh, c.MaxBatchEvents, c.ResponseBodies, c.AllowInsecure = time.Hour, 500, false, true
 			c.Gates.Bodies = BodiesErrors
 		},
+		"cloudevents": func(cfg *Config) {
+			c := cfg.CloudEvents.GetOrInsertDefault()
+			c.Endpoint, c.Subject, c.BearerToken = "https://meter.example.com/api/v1/events", "company", "a-token"
+		},
+		"cloudevents_everything": func(cfg *Config) {
+			cfg.ClientConfig.Endpoint = "https://meter.example.com/in?tenant=shop"
+			cfg.Sampling.Percent = 50
+			c := cfg.CloudEvents.GetOrInsertDefault()
+			c.Type, c.Source, c.Subject, c.DefaultSubject = "com.example.call", "https://shop.example.com", "user", "nobody"
+			c.RequireSubject, c.RequireWeightOne, c.Metadata = false, false, []string{"plan", "gen_ai.*"}
+			c.Gates.Direction = DirectionBoth
+		},
 		"webhook": func(cfg *Config) {
 			w := cfg.Webhook.GetOrInsertDefault()
 			w.Endpoint, w.Format, w.BearerToken = "https://hooks.example.com/in?tenant=shop", "har", "a-token"
@@ -180,8 +192,8 @@ func TestConfig(t *testing.T) {
 			}
 		})
 	}
-	if n := len(all.ToStringMap()); n != 11 {
-		t.Errorf("%d entries in config.yaml, 11 are tested", n)
+	if n := len(all.ToStringMap()); n != 13 {
+		t.Errorf("%d entries in config.yaml, 13 are tested", n)
 	}
 }
 
@@ -198,7 +210,7 @@ func TestDefaultConfig(t *testing.T) {
 		t.Error(err)
 	}
 	empty, err := load(t, confmap.New())
-	if err == nil || err.Error() != "no backend is chosen: write one of the blocks `moesif`, `readme`, `metlo`, `cerberus` or `webhook`" {
+	if err == nil || err.Error() != "no backend is chosen: write one of the blocks `moesif`, `readme`, `metlo`, `cerberus`, `cloudevents` or `webhook`" {
 		t.Errorf("empty configuration: %v", err)
 	}
 	if d := cmp.Diff(cfg, empty, exportEverything); d != "" {
@@ -237,6 +249,7 @@ func TestSecretsAreOpaque(t *testing.T) {
 	cfg.ReadMe.GetOrInsertDefault().APIKey = marker
 	cfg.Metlo.GetOrInsertDefault().APIKey = marker
 	cfg.Webhook.GetOrInsertDefault().BearerToken = marker
+	cfg.CloudEvents.GetOrInsertDefault().BearerToken = marker
 	conf := confmap.New()
 	if err := conf.Marshal(cfg); err != nil {
 		t.Fatal(err)

@@ -87,7 +87,7 @@ func hostileSpans() []hostileSpan {
 			a.RemoveIf(func(k string, _ pcommon.Value) bool {
 				return k != "http.request.method" && k != "apispan.redaction.policy"
 			})
-		}), []string{"sent", "readme: dropped no_status", "metlo: dropped no_status"}},
+		}), []string{"sent", "readme: dropped no_status", "metlo: dropped no_status", "cloudevents: dropped no_identity"}},
 		{"_OTHER with original", attrs(func(a pcommon.Map) {
 			a.PutStr("http.request.method", "_OTHER")
 			a.PutStr("http.request.method_original", "PROPFIND")
@@ -124,12 +124,12 @@ func hostileSpans() []hostileSpan {
 		{"body of 1.5 MB", attrs(func(a pcommon.Map) {
 			a.PutStr("http.request.body.content", `{"a":"`+strings.Repeat("x", 1_500_000)+`"}`)
 			a.PutStr("http.response.body.content", strings.Repeat("é", 750_000))
-		}), []string{"cut"}},
+		}), []string{"cut", "cloudevents: sent"}},
 		{"headers of 2 MB", attrs(func(a pcommon.Map) {
 			for i := range 200 {
 				header(a, fmt.Sprintf("x-%d", i), strings.Repeat("v", 10_000))
 			}
-		}), []string{"cut"}},
+		}), []string{"cut", "cloudevents: sent"}},
 		{"duplicate JSON keys", attrs(func(a pcommon.Map) {
 			a.PutStr("http.request.body.content", `{"a":1,"a":{"b":1,"b":2},"a":[]}`)
 		}), []string{"sent"}},
@@ -145,11 +145,11 @@ func hostileSpans() []hostileSpan {
 		{"missing identity", attrs(func(a pcommon.Map) {
 			a.Remove("user.id")
 			a.Remove("apispan.consumer.id")
-		}), []string{"sent", "readme: dropped no_identity"}},
+		}), []string{"sent", "readme: dropped no_identity", "cloudevents: dropped no_identity"}},
 		{"identity masked", attrs(func(a pcommon.Map) {
 			a.PutStr("user.id", "[REDACTED]")
 			a.PutStr("apispan.consumer.id", "[REDACTED]")
-		}), []string{"sent", "readme: dropped no_identity"}},
+		}), []string{"sent", "readme: dropped no_identity", "cloudevents: dropped no_identity"}},
 		{"time going backwards", func(s ptrace.Span) {
 			s.SetEndTimestamp(s.StartTimestamp() - pcommon.Timestamp(time.Hour))
 		}, []string{"sent"}},

@@ -313,7 +313,7 @@ func TestInspectedSecrets(t *testing.T) {
 				}))
 				defer srv.Close()
 				endpoint := srv.URL + "/" + inPath
-				if name == "webhook" {
+				if name == "webhook" || name == "cloudevents" {
 					endpoint += "?token=" + inQuery
 				}
 				cfg := backendConfig(t, name, endpoint)
@@ -322,7 +322,7 @@ func TestInspectedSecrets(t *testing.T) {
 					t.Fatal("the backend has no credential: the test would prove nothing")
 				}
 				secrets = append(secrets, tenant, inPath)
-				if name == "webhook" {
+				if name == "webhook" || name == "cloudevents" {
 					secrets = append(secrets, inQuery)
 				}
 				cfg.ClientConfig.Headers = configopaque.MapList{{Name: "X-Tenant", Value: tenant}, {Name: "User-Agent", Value: "agent " + tenant}}

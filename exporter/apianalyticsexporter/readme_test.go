@@ -57,7 +57,7 @@ func TestREADMEIsComplete(t *testing.T) {
 		reasonUnredacted, reasonTooLarge, reasonInternal, reasonRejected, reasonExhausted, reasonRefused,
 		reasonShutdown, reasonDryRun, reasonWrongBackend, reasonDegraded, reasonUnconfirmed,
 		string(backend.DropDirection), string(backend.DropMethod), string(backend.DropNoStatus),
-		string(backend.DropNoIdentity), string(backend.DropSelfTraffic), string(backend.DropEncryption), string(backend.DropHealthCheck),
+		string(backend.DropNoIdentity), string(backend.DropSelfTraffic), string(backend.DropEncryption), string(backend.DropHealthCheck), string(backend.DropWeight),
 		string(fromspan.SkipKind), string(fromspan.SkipNotHTTP), string(fromspan.SkipRequested), skipSampled,
 		string(backend.DropNoID), string(backend.DropIncomplete), string(backend.DropNoEntity), skipEventName,
 		"require_redaction", "dry_run", "dry_run_file", "sampling::source", "sampling::percent", "sampling::keep_errors", "endpoint", "timeout", "compression",

@@ -88,7 +88,7 @@ func TestJunk(t *testing.T) {
 						t.Error("the event does not say what was given up")
 					}
 					// The event before and after it are as they were.
-					if n := strings.Count(strings.ToLower(body.String()), "x-note"); n < 2 {
+					if n := strings.Count(strings.ToLower(body.String()), "x-note"); n < 2 && !countsOnly(name) {
 						t.Errorf("%d of the other events have their headers", n)
 					}
 				})
@@ -140,7 +140,7 @@ func TestTooLargeForAProxy(t *testing.T) {
 					t.Fatal(err)
 				}
 				c := r.checkBooks()
-				if c.Sent != 4 || c.Degraded != 1 || len(c.Dropped) != 0 {
+				if c.Sent != 4 || c.Degraded != 1 && !countsOnly(name) || len(c.Dropped) != 0 {
 					t.Errorf("%+v", c)
 				}
 				if s := fake.Stats(); s.Accepted != 4 || s.Violations > 0 {
@@ -148,7 +148,7 @@ func TestTooLargeForAProxy(t *testing.T) {
 				}
 				mu.Lock()
 				defer mu.Unlock()
-				if n := strings.Count(strings.ToLower(taken), "x-note"); large == "body" && n != 4 {
+				if n := strings.Count(strings.ToLower(taken), "x-note"); large == "body" && n != 4 && !countsOnly(name) {
 					t.Errorf("headers in %d events", n)
 				}
 			})
@@ -161,6 +161,10 @@ func TestTooLargeForAProxy(t *testing.T) {
 		}
 	}
 }
+
+// countsOnly: the backend gets no content, header or path, so that there is little to give
+// up.
+func countsOnly(name string) bool { return name == "cloudevents" }
 
 func header(a pcommon.Map, name, value string) {
 	a.PutEmptySlice("http.request.header." + name).AppendEmpty().SetStr(value)

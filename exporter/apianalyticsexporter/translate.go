@@ -134,7 +134,8 @@ var dropHints = [...]struct {
 	reason backend.Drop
 	text   string
 }{
-	{backend.DropNoIdentity, "dropped events without a consumer, which this backend requires: set `identity` in http_redaction or WithIdentity in the application so that spans have apispan.consumer.id, user.id or enduser.id, and let the policy keep it or make it an HMAC token, since a masked one is none; this is said once, further ones are counted in events_dropped as no_identity"},
+	{backend.DropNoIdentity, "dropped events without a consumer, which this backend requires: set `identity` in http_redaction or WithIdentity in the application so that spans have apispan.consumer.id, user.id, enduser.id or, where the backend's block says so, apispan.company.id or apispan.subscription.id, and let the policy keep it or make it an HMAC token, since a masked one is none; this is said once, further ones are counted in events_dropped as no_identity"},
+	{backend.DropWeight, "dropped events that stand for several calls, of which this backend takes none: something before this exporter samples (an SDK's sampler, a processor, apispan.weight); send every call here, as captureexport does beside sampled traces; this is said once, further ones are counted in events_dropped as weight"},
 	{reasonMaskFailed, "dropped events because the extension of mask_event failed on them: it returned an error, panicked, or returned what is no JSON object with the event's id; this is said once, further ones are counted in events_dropped as mask_event_failed"},
 	{backend.DropNoStatus, "dropped events without a response status, which this backend requires: spans need http.response.status_code, or the calls ended before there was a response; this is said once, further ones are counted in events_dropped as no_status"},
 }

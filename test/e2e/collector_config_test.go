@@ -84,6 +84,7 @@ func shippedEnv(t *testing.T) []string {
 		"MOESIF_APPLICATION_ID=an-id", "README_API_KEY=a-key",
 		"CERBERUS_ENDPOINT=https://ingest.example.com", "CERBERUS_BACKEND_URL=https://cerberus.example.com", "CERBERUS_TOKEN=sk",
 		"METLO_ENDPOINT=https://metlo.example.com:8081", "METLO_API_KEY=a-key", "METLO_ENCRYPTION_KEY=a-session-key",
+		"METER_ENDPOINT=https://meter.example.com/api/v1/events", "METER_TOKEN=a-token",
 		"MOESIF_ENDPOINT=http://127.0.0.1:1", "README_ENDPOINT=http://127.0.0.1:1",
 		"OTLP_BACKEND=https://otlp.example.com", "GATEWAY=https://gateway.example.com:4318",
 		"STATE_DIR=" + t.TempDir(), "TLS_DIR=/etc/otelcol-apispan/tls",

@@ -22,7 +22,7 @@ func guides(t *testing.T) []string {
 	if err != nil || len(pages) < 4 {
 		t.Fatalf("the migration guides are not there: %v (%v)", pages, err)
 	}
-	return append(pages, filepath.Join(repoRoot(t), "docs", "sampling.md"))
+	return append(pages, filepath.Join(repoRoot(t), "docs", "sampling.md"), filepath.Join(repoRoot(t), "docs", "metering.md"))
 }
 
 func pageText(t *testing.T, page string) string {
@@ -37,7 +37,7 @@ func pageText(t *testing.T, page string) string {
 // guideEnv holds what the configurations of the guides read.
 var guideEnv = []string{
 	"MOESIF_APPLICATION_ID=an-id", "README_API_KEY=a-key", "METLO_API_KEY=a-key", "METLO_ENCRYPTION_KEY=a-session-key",
-	"CERBERUS_TOKEN=a-token", "REDACTION_KEY=0123456789abcdef0123456789abcdef",
+	"METER_TOKEN=a-token", "USAGE_KEY=a-key", "CERBERUS_TOKEN=a-token", "REDACTION_KEY=0123456789abcdef0123456789abcdef",
 }
 
 // TestGuidesYAMLIsValid: the first YAML of a page is a whole configuration; each of

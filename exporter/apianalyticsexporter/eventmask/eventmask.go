@@ -26,7 +26,7 @@ import "context"
 // Masker is implemented by an extension that exporters name as `mask_event`.
 type Masker interface {
 	// MaskEvent returns what is sent of event, which is the JSON object of one exchange
-	// in the format of backend ("moesif", "readme", "metlo", "cerberus", "webhook"):
+	// in the format of backend ("moesif", "readme", "metlo", "cerberus", "cloudevents", "webhook"):
 	// redacted, with all gates applied, and within the backend's limits. It may change
 	// event in place and return it. Nothing (nil or no bytes) drops the event, counted
 	// as mask_event.

@@ -36,6 +36,8 @@ const (
 	DropEncryption Drop = "encryption"
 	// DropHealthCheck: the backend leaves out health checks.
 	DropHealthCheck Drop = "health_check"
+	// DropWeight: the backend counts calls, and the exchange stands for several.
+	DropWeight Drop = "weight"
 )
 
 // HeaderSafe reports whether a secret can be sent in a header field as it is: it

@@ -64,6 +64,9 @@ type Facts struct {
 	// WholeURL is true if nothing is appended to the endpoint, which may then hold a
 	// query.
 	WholeURL bool
+	// EveryCall is the key of the block that says that none may be sampled away, since the
+	// backend counts calls; "" means that some may.
+	EveryCall string
 	// Compression is used if none is configured: "gzip", or "" for none.
 	Compression string
 	// Transports are those for other schemes of the endpoint than http and https.

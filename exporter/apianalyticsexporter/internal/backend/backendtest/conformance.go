@@ -102,7 +102,7 @@ func (s *suite) items(t *testing.T) {
 	t.Parallel()
 	known := []backend.Drop{
 		backend.DropDirection, backend.DropMethod, backend.DropNoStatus, backend.DropNoIdentity, backend.DropSelfTraffic,
-		backend.DropEncryption, backend.DropHealthCheck,
+		backend.DropEncryption, backend.DropHealthCheck, backend.DropWeight,
 	}
 	enc := s.newEncoder(t)
 	problems := s.vendor.Check

@@ -212,12 +212,16 @@ func (f *Fake) Accept(items []json.RawMessage) {
 		if f.Vendor.IDField == "" {
 			id = strconv.Itoa(f.stats.Accepted + 1)
 		}
-		_, dup := f.seen[id]
+		key := id
+		if f.Vendor.Scope != "" {
+			key += " " + string(fields[f.Vendor.Scope])
+		}
+		_, dup := f.seen[key]
 		if dup {
 			f.stats.Duplicates++
 		} else {
 			f.stats.Accepted++
-			f.seen[id] = struct{}{}
+			f.seen[key] = struct{}{}
 		}
 		ev := Event{Backend: f.Vendor.Name, ID: id, Duplicate: dup, JSON: item, ReceivedAt: now}
 		if !f.Settings.Discard {

@@ -32,8 +32,10 @@ type Vendor struct {
 	MaxItemBytes int
 	MaxBytes     int    // uncompressed, the whole request
 	IDField      string // or that with an underscore before it; empty: events have no id, so none is a duplicate
-	Success      int
-	Authorized   func(h http.Header, credential string) bool
+	// Scope is the member within whose value an id is the only one; empty: it is everywhere.
+	Scope      string
+	Success    int
+	Authorized func(h http.Header, credential string) bool
 	// Check returns what is wrong with one event; nothing if it is sound. See package
 	// check.
 	Check func(event []byte) []string
