@@ -140,11 +140,11 @@ func TestSDK(t *testing.T) {
 // TestShippedConfigurations: what we recommend must not worry the doctor.
 func TestShippedConfigurations(t *testing.T) {
 	for _, name := range []string{
-		"MOESIF_APPLICATION_ID", "README_API_KEY", "METLO_API_KEY", "METLO_ENCRYPTION_KEY", "CERBERUS_TOKEN", "WEBHOOK_TOKEN", "TLS_DIR", "KAFKA_BROKERS",
+		"MOESIF_APPLICATION_ID", "README_API_KEY", "METLO_API_KEY", "METLO_ENCRYPTION_KEY", "CERBERUS_TOKEN", "WEBHOOK_TOKEN", "METER_TOKEN", "TLS_DIR", "KAFKA_BROKERS",
 	} {
 		t.Setenv(name, secret)
 	}
-	for _, name := range []string{"GATEWAY", "OTLP_BACKEND", "METLO_ENDPOINT", "CERBERUS_ENDPOINT", "CERBERUS_BACKEND_URL", "WEBHOOK_ENDPOINT"} {
+	for _, name := range []string{"GATEWAY", "OTLP_BACKEND", "METLO_ENDPOINT", "CERBERUS_ENDPOINT", "CERBERUS_BACKEND_URL", "WEBHOOK_ENDPOINT", "METER_ENDPOINT"} {
 		t.Setenv(name, "https://example.com")
 	}
 	files, err := filepath.Glob("../../../../collectorbuild/config/*.yaml")
