@@ -6,7 +6,6 @@ package apianalyticsexporter
 import (
 	"fmt"
 	"maps"
-	"net"
 	"net/url"
 	"sync"
 	"sync/atomic"
@@ -92,7 +91,7 @@ func (w *watch) attach(e *core) {
 	s := inspect.Source{Component: w.component, Backend: e.choice.name, DryRun: e.cfg.DryRun}
 	if u, err := url.Parse(e.sender.client.Endpoint); err == nil {
 		s.Target = u.Host
-		if ip := net.ParseIP(u.Hostname()); !e.cfg.DryRun && (ip != nil && ip.IsLoopback() || u.Hostname() == "localhost") {
+		if !e.cfg.DryRun && confkeys.Loopback(u.Hostname()) {
 			s.Warnings = append(s.Warnings, "`endpoint` is on this machine: a fake or a proxy gets the events, and not the vendor itself")
 		}
 	}

@@ -12,7 +12,7 @@ import (
 	"go.opentelemetry.io/collector/config/confighttp"
 	"go.opentelemetry.io/collector/config/confignet"
 
-	"github.com/apispan/apispan/extension/apiinspectorextension/internal/serve"
+	"github.com/apispan/apispan/internal/confkeys"
 )
 
 // Config is the YAML of the extension.
@@ -127,7 +127,7 @@ func (c *Config) validateAccess() error {
 	if c.Token != tokenOn && c.Token != tokenOff {
 		return fmt.Errorf("`token` is %q: write on or off", c.Token)
 	}
-	if serve.IsLoopback(host) {
+	if confkeys.Loopback(host) {
 		return nil
 	}
 	switch {

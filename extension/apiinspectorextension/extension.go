@@ -24,6 +24,7 @@ import (
 	"github.com/apispan/apispan/extension/apiinspectorextension/internal/metadata"
 	"github.com/apispan/apispan/extension/apiinspectorextension/internal/page"
 	"github.com/apispan/apispan/extension/apiinspectorextension/internal/serve"
+	"github.com/apispan/apispan/internal/confkeys"
 	"github.com/apispan/apispan/internal/inspect"
 )
 
@@ -70,7 +71,7 @@ func newInspector(set extension.Settings, cfg *Config) (*inspector, error) {
 	}, time.Now())
 	host, _, _ := net.SplitHostPort(cfg.ServerConfig.NetAddr.Endpoint)
 	i.access = serve.NewAccess()
-	i.access.Loopback, i.access.Off, i.access.Auth = serve.IsLoopback(host), cfg.Token == tokenOff, cfg.ServerConfig.Auth.HasValue()
+	i.access.Loopback, i.access.Off, i.access.Auth = confkeys.Loopback(host), cfg.Token == tokenOff, cfg.ServerConfig.Auth.HasValue()
 	for _, h := range cfg.AllowedHosts {
 		i.access.Hosts = append(i.access.Hosts, strings.ToLower(h))
 	}

@@ -111,9 +111,5 @@ func vendorError(block, keyName, key, endpoint string) (errs []error) {
 
 func loopback(endpoint string) bool {
 	host, _, err := net.SplitHostPort(endpoint)
-	if err != nil {
-		return false
-	}
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
+	return err == nil && confkeys.Loopback(host)
 }

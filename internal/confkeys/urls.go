@@ -56,6 +56,12 @@ func ClearText(rawURL string) bool {
 	if err != nil || u.Scheme != "http" && u.Scheme != "ws" {
 		return false
 	}
-	ip := net.ParseIP(u.Hostname())
-	return u.Hostname() != "localhost" && (ip == nil || !ip.IsLoopback())
+	return !Loopback(u.Hostname())
+}
+
+// Loopback reports whether a host, without port, is this machine alone. The text decides:
+// a name that resolves to loopback today may resolve to something else tomorrow.
+func Loopback(host string) bool {
+	ip := net.ParseIP(host)
+	return strings.EqualFold(host, "localhost") || ip != nil && ip.IsLoopback()
 }

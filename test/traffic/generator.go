@@ -8,11 +8,12 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"net"
 	"net/http"
 	"net/url"
 	"sync"
 	"time"
+
+	"github.com/apispan/apispan/internal/confkeys"
 )
 
 type config struct {
@@ -33,7 +34,7 @@ func (c *config) validate() error {
 	if err != nil || u.Scheme != "http" || u.Host == "" || (u.Path != "" && u.Path != "/") {
 		return errors.New("-target must look like http://127.0.0.1:8080")
 	}
-	if !c.allowRemote && !isLoopback(u.Hostname()) {
+	if !c.allowRemote && !confkeys.Loopback(u.Hostname()) {
 		return fmt.Errorf("-target %s is not on this machine: this tool makes load and sends test card numbers; -allow-remote permits it", u.Hostname())
 	}
 	switch {
@@ -49,13 +50,6 @@ func (c *config) validate() error {
 	u.Path = ""
 	c.base = u
 	return nil
-}
-
-// isLoopback decides by the text alone: a name that resolves to loopback today
-// may resolve to something else tomorrow.
-func isLoopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 type generator struct {

@@ -20,6 +20,7 @@ import (
 
 	"github.com/apispan/apispan/examples/shop/shopapi"
 	"github.com/apispan/apispan/examples/shop/shopdata"
+	"github.com/apispan/apispan/internal/confkeys"
 )
 
 func startShop(t *testing.T) string {
@@ -142,7 +143,7 @@ func TestRefusesOtherHosts(t *testing.T) {
 		}
 	}
 	for _, host := range []string{"127.0.0.1", "127.8.8.8", "::1", "localhost"} {
-		if !isLoopback(host) {
+		if !confkeys.Loopback(host) {
 			t.Errorf("%s is loopback", host)
 		}
 	}

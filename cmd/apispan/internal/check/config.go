@@ -5,8 +5,6 @@ package check
 
 import (
 	"net"
-	"net/netip"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,6 +13,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/apispan/apispan/internal/confkeys"
 	"github.com/apispan/apispan/redact"
 )
 
@@ -315,7 +314,7 @@ func checkListeners(t *tree, r *Report) {
 	open := 0
 	look := func(about string, c any) {
 		host, _, err := net.SplitHostPort(text(at(c, "endpoint")))
-		if err != nil || loopback(host) {
+		if err != nil || confkeys.Loopback(host) {
 			return
 		}
 		switch tls := at(c, "tls"); {
@@ -344,20 +343,14 @@ func checkListeners(t *tree, r *Report) {
 	}
 }
 
-func loopback(host string) bool {
-	ip, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && ip.IsLoopback()
-}
-
 // checkEncryption checks the way to backends and gateways.
 func checkEncryption(t *tree, r *Report) {
 	plain := 0
 	for _, id := range ids(section(t, "exporters")) {
-		endpoint := endpointOf(t, id)
-		u, err := url.Parse(endpoint)
-		if err == nil && (u.Scheme == "http" || u.Scheme == "ws") && !loopback(u.Hostname()) {
+		if endpoint := endpointOf(t, id); confkeys.ClearText(endpoint) {
 			plain++
-			r.addf(11, Fail, id, "`endpoint` begins with %s://: the credential and the events travel unencrypted", u.Scheme)
+			scheme, _, _ := strings.Cut(endpoint, "://")
+			r.addf(11, Fail, id, "`endpoint` begins with %s://: the credential and the events travel unencrypted", strings.ToLower(scheme))
 		}
 		if at(section(t, "exporters")[id], "tls", "insecure_skip_verify") == true {
 			plain++
