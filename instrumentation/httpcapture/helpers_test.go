@@ -20,7 +20,7 @@ import (
 	"github.com/apispan/apispan/instrumentation/httpcapture"
 )
 
-const patience = 10 * time.Second
+const patience = time.Minute
 
 // collector is a TracerProvider whose finished spans arrive on a channel.
 type collector struct {

@@ -32,7 +32,7 @@ const (
 	resBody = "http.response.body.content"
 	status  = "http.response.status_code"
 
-	patience = 10 * time.Second
+	patience = time.Minute
 )
 
 type (

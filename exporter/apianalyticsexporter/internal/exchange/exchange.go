@@ -193,6 +193,12 @@ func (e *Exchange) AppendURL(dst []byte) []byte {
 	return dst
 }
 
+// CallOutBy reports whether a client with this user agent has made the call, here. A
+// caller of ours may name any user agent, so an incoming call never is one.
+func (e *Exchange) CallOutBy(userAgent string) bool {
+	return e.Direction == Outgoing && (e.UserAgent == userAgent || e.Request.Get("user-agent") == userAgent)
+}
+
 // RouteOnly leaves of the URL what is the same for all requests to one route: the
 // route stands in place of the path, or "/" if there is none, and the query is
 // gone. A path that was captured may name a user; a route does not. The span's

@@ -45,6 +45,7 @@ func Run(t *testing.T, vendor Vendor, newEncoder func(testing.TB) backend.Encode
 	t.Run("Spec", s.spec)
 	t.Run("Items", s.items)
 	t.Run("Masked", s.masked)
+	t.Run("Stranger", s.stranger)
 	t.Run("Deterministic", s.deterministic)
 	t.Run("KeepsNothing", s.keepsNothing)
 	t.Run("Concurrent", s.concurrent)
@@ -141,6 +142,34 @@ func (s *suite) items(t *testing.T) {
 	}
 	if _, drop := enc.Append(nil, s.cases["full"]); drop != backend.Keep {
 		t.Errorf("the complete exchange was dropped: %s", drop)
+	}
+}
+
+// stranger: what a caller writes into a request is no reason to leave it out. He could
+// pass for the exporter itself, or for a call to the vendor.
+func (s *suite) stranger(t *testing.T) {
+	t.Parallel()
+	enc := s.newEncoder(t)
+	own := http.Header{}
+	enc.SetHeader(own)
+	claims := map[string]func(*exchange.Exchange){
+		"user agent": func(ex *exchange.Exchange) { ex.UserAgent = own.Get("User-Agent") },
+		"probe":      func(ex *exchange.Exchange) { ex.UserAgent = "kube-probe/1.30" },
+	}
+	for _, host := range []string{"api.moesif.net", "app.metlo.com", "metrics.readme.io", "localhost", "127.0.0.1"} {
+		claims["Host "+host] = func(ex *exchange.Exchange) { ex.Host = host }
+	}
+	for name, values := range own {
+		claims[name] = func(ex *exchange.Exchange) {
+			ex.Request.Headers = append(slices.Clip(ex.Request.Headers), exchange.Header{Name: strings.ToLower(name), Values: values})
+		}
+	}
+	for claim, change := range claims {
+		ex := *s.cases["full"]
+		change(&ex)
+		if _, drop := enc.Append(nil, &ex); ex.Direction != exchange.Incoming || drop != backend.Keep {
+			t.Errorf("a caller that sets %s is dropped as %q", claim, drop)
+		}
 	}
 }
 

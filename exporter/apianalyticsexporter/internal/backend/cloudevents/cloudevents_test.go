@@ -176,7 +176,7 @@ func TestHeader(t *testing.T) {
 
 func TestOwnReportsAreDropped(t *testing.T) {
 	t.Parallel()
-	if _, drop := appendTo(t, &Config{}, usage(func(ex *exchange.Exchange) { ex.UserAgent = "apispan/1.2.3" })); drop != backend.DropSelfTraffic {
+	if _, drop := appendTo(t, &Config{}, usage(func(ex *exchange.Exchange) { ex.Direction, ex.UserAgent = exchange.Outgoing, "apispan/1.2.3" })); drop != backend.DropSelfTraffic {
 		t.Errorf("%q", drop)
 	}
 }

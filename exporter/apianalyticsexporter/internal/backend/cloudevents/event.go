@@ -21,8 +21,8 @@ func (e *Encoder) Append(dst []byte, ex *exchange.Exchange) ([]byte, backend.Dro
 	weight := max(ex.Weight, 1)
 	subject := e.subject(ex)
 	switch {
-	case ex.UserAgent == e.userAgent || ex.Request.Get("user-agent") == e.userAgent:
-		return dst, backend.DropSelfTraffic // an instrumented meter would meter the reports
+	case ex.CallOutBy(e.userAgent):
+		return dst, backend.DropSelfTraffic
 	case subject == "" && e.config.RequireSubject:
 		return dst, backend.DropNoIdentity
 	case weight != 1 && e.config.RequireWeightOne:

@@ -14,7 +14,7 @@ import (
 
 // Append implements [backend.Encoder].
 func (e *Encoder) Append(dst []byte, ex *exchange.Exchange) ([]byte, backend.Drop) {
-	if ex.UserAgent == e.userAgent || ex.Request.Get("user-agent") == e.userAgent {
+	if ex.CallOutBy(e.userAgent) {
 		return dst, backend.DropSelfTraffic
 	}
 	if e.har {

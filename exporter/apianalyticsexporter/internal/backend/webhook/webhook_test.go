@@ -79,14 +79,14 @@ func TestOwnReportsAreDropped(t *testing.T) {
 	t.Parallel()
 	enc := newEncoder(t, Config{})
 	for name, ex := range map[string]*exchange.Exchange{
-		"attribute": {UserAgent: "apispan/1.2.3"},
-		"header":    {Request: exchange.Message{Headers: []exchange.Header{{Name: "user-agent", Values: []string{"apispan/1.2.3"}}}}},
+		"attribute": {Direction: exchange.Outgoing, UserAgent: "apispan/1.2.3"},
+		"header":    {Direction: exchange.Outgoing, Request: exchange.Message{Headers: []exchange.Header{{Name: "user-agent", Values: []string{"apispan/1.2.3"}}}}},
 	} {
 		if out, drop := enc.Append(nil, ex); drop != backend.DropSelfTraffic || len(out) > 0 {
 			t.Errorf("%s: %q, %d bytes", name, drop, len(out))
 		}
 	}
-	if _, drop := enc.Append(nil, &exchange.Exchange{UserAgent: "apispan/1.2.30"}); drop != backend.Keep {
+	if _, drop := enc.Append(nil, &exchange.Exchange{Direction: exchange.Outgoing, UserAgent: "apispan/1.2.30"}); drop != backend.Keep {
 		t.Errorf("another user agent: %q", drop)
 	}
 }
