@@ -81,7 +81,7 @@ func (s *running) do(t *testing.T, method, path, contentType, body string, heade
 // it ends after the client has the answer.
 func (s *running) span(t *testing.T, kind trace.SpanKind, key attribute.Key, value string) attrs {
 	t.Helper()
-	deadline := time.Now().Add(10 * time.Second)
+	deadline := time.Now().Add(time.Minute)
 	for {
 		all := s.spans.GetSpans()
 		for _, sp := range slices.Backward(all) {

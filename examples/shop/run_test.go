@@ -148,7 +148,7 @@ func TestRun(t *testing.T) {
 				if err != nil {
 					t.Errorf("run: %v", err)
 				}
-			case <-time.After(30 * time.Second):
+			case <-time.After(time.Minute):
 				t.Fatal("the program did not end")
 			}
 			r.mu.Lock()

@@ -104,7 +104,7 @@ func TestEveryBackendEveryFault(t *testing.T) {
 func duplicatesUnseen(name string) bool { return name == "cerberus" || name == "metlo" }
 
 func consume(r *rig, td ptrace.Traces) error {
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	return r.exp.ConsumeTraces(ctx, td)
 }

@@ -43,7 +43,7 @@ func TestWebhookDelivers(t *testing.T) {
 				if err := r.exp.ConsumeTraces(context.Background(), traces(0, 7)); err != nil {
 					t.Fatal(err)
 				}
-				ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+				ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 				defer cancel()
 				if err := fake.Wait(ctx, 7); err != nil {
 					t.Fatalf("%v: %q", err, fake.Violations())

@@ -569,7 +569,7 @@ type stream struct {
 
 func (r *rig) listen2(path, last string) *stream {
 	r.t.Helper()
-	ctx, cancel := context.WithTimeout(r.t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(r.t.Context(), time.Minute)
 	r.t.Cleanup(cancel)
 	req, _ := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+r.addr+path, nil)
 	req.Header.Set("Authorization", "Bearer "+r.token)

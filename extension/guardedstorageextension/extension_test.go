@@ -90,7 +90,7 @@ func (l *life) offer(name string) error {
 
 func (l *life) wait(t *testing.T, what string, cond func() bool) {
 	t.Helper()
-	for end := time.Now().Add(30 * time.Second); ; time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
 		l.mu.Lock()
 		ok := cond()
 		l.mu.Unlock()

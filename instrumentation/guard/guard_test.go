@@ -215,7 +215,7 @@ func TestBlocksBeforeUpgrade(t *testing.T) {
 		noError(t, err)
 		_, err = io.WriteString(c, head)
 		noError(t, err)
-		noError(t, c.SetReadDeadline(time.Now().Add(5*time.Second)))
+		noError(t, c.SetReadDeadline(time.Now().Add(time.Minute)))
 		b := make([]byte, 1024)
 		n, err := c.Read(b)
 		noError(t, err)

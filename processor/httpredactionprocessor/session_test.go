@@ -149,7 +149,7 @@ func TestSessionKeyFile(t *testing.T) {
 	if err := os.WriteFile(file, []byte("test-encryption-key\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for deadline := time.Now().Add(30 * time.Second); r.sessions.missing(); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); r.sessions.missing(); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("the key was not read")
 		}

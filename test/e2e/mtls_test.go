@@ -138,7 +138,7 @@ exporters:
 	post := func(url string, certs ...tls.Certificate) (int, error) {
 		tr := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, Certificates: certs}}
 		defer tr.CloseIdleConnections()
-		resp, err := (&http.Client{Transport: tr, Timeout: 10 * time.Second}).Post(url+"/v1/traces", "application/json", strings.NewReader(otlpSpan))
+		resp, err := (&http.Client{Transport: tr, Timeout: time.Minute}).Post(url+"/v1/traces", "application/json", strings.NewReader(otlpSpan))
 		if err != nil {
 			return 0, err
 		}

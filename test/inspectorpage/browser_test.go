@@ -209,7 +209,7 @@ func (b *tab) eval(expression string) (string, error) {
 // wait waits until an expression is true.
 func (b *tab) wait(expression string) {
 	b.Helper()
-	end := time.Now().Add(30 * time.Second)
+	end := time.Now().Add(time.Minute)
 	for time.Now().Before(end) {
 		// While a page is loaded anew there is none to ask.
 		if out, err := b.eval("Boolean(" + expression + ")"); err == nil && out == "true" {

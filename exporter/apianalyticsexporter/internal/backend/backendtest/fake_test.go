@@ -165,7 +165,7 @@ func TestWait(t *testing.T) {
 	fake := moesiftest.Vendor.New(backendtest.Settings{})
 	srv := httptest.NewServer(fake)
 	defer srv.Close()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	done := make(chan error, 1)
 	go func() { done <- fake.Wait(ctx, 1) }()
