@@ -99,6 +99,10 @@ func (t *httpTransport) Send(ctx context.Context, items [][]byte, p backend.Pati
 		return r
 	}
 	r.Status, r.Header = resp.StatusCode, resp.Header
+	// The request that was answered is the one that middlewares made of ours.
+	if q := resp.Request; q != nil && q.Header.Get("Content-Encoding") != "" {
+		r.Encoded = max(q.ContentLength, 0)
+	}
 	// An answer without end must not hold the queue.
 	timer := time.AfterFunc(maxDrainTime, cancel)
 	defer timer.Stop()

@@ -334,7 +334,7 @@ func (w *watch) answered(s *sender, items [][]byte, r backend.Reply, a answer) {
 	}
 	q := w.request(s, items)
 	q.At, q.Took, q.Attempt = now().Add(-r.Took), r.Took, tries
-	q.Status, q.Outcome = a.status, string(a.outcome)
+	q.Status, q.Outcome, q.Encoded = a.status, string(a.outcome), int(r.Encoded)
 	if a.err != nil {
 		q.Problem = a.err.Error()
 	}

@@ -50,6 +50,7 @@ func (w *watch) exchange(s inspect.Summary, ex *exchange.Exchange) *inspect.Exch
 		SessionID: m.text(ex.SessionID), SubscriptionID: m.text(ex.SubscriptionID),
 		Request: w.message(&ex.Request), Response: w.message(&ex.Response),
 		BlockedBy: m.text(ex.BlockedBy), RedactionPolicy: ex.RedactionPolicy,
+		GuardAction: ex.GuardAction, GuardRule: m.text(ex.GuardRule),
 	}
 	if len(ex.Metadata) > 0 {
 		x.Metadata = make(map[string]any, len(ex.Metadata))

@@ -27,6 +27,7 @@ import (
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/cerberus/cerberustest"
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/vendors"
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/exchange"
+	"github.com/apispan/apispan/internal/httpattr"
 	"github.com/apispan/apispan/internal/inspect"
 	"github.com/apispan/apispan/internal/inspect/inspecttest"
 	"github.com/apispan/apispan/internal/queueguard/storagetest"
@@ -75,7 +76,10 @@ func TestInspectorMissing(t *testing.T) {
 // TestInspected: what the inspector is told of three exchanges that are sent.
 func TestInspected(t *testing.T) {
 	t.Parallel()
-	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	var content atomic.Int64
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		n, _ := io.Copy(io.Discard, r.Body)
+		content.Store(n)
 		w.WriteHeader(http.StatusCreated)
 		_, _ = io.WriteString(w, `{"ok":"`+appID+`"}`+strings.Repeat("x", 5000))
 	}))
@@ -86,6 +90,8 @@ func TestInspected(t *testing.T) {
 	r := newRig(t, cfg).looked(rec).start()
 	td := traces(0, 3)
 	spanAt(td, 0).SetKind(ptrace.SpanKindServer)
+	spanAt(td, 2).Attributes().PutStr(httpattr.GuardAction, "would_block")
+	spanAt(td, 2).Attributes().PutStr(httpattr.GuardRule, "quota-7")
 	more := td.ResourceSpans().At(0).ScopeSpans().At(0).Spans().AppendEmpty()
 	more.SetKind(ptrace.SpanKindInternal)
 	if err := consume(r, td); err != nil {
@@ -120,6 +126,12 @@ func TestInspected(t *testing.T) {
 	}
 	if q.Status != 201 || q.Outcome != "delivered" || q.Attempt != 1 || q.Method != http.MethodPost || !strings.HasSuffix(q.URL, "/v1/events/batch") || q.Coding != "gzip" || q.Prefix != "[" {
 		t.Errorf("%+v", q)
+	}
+	if q.Encoded != int(content.Load()) || q.Encoded == 0 || q.Encoded >= q.Bytes {
+		t.Errorf("%d bytes were sent for %d, and %d are told", content.Load(), q.Bytes, q.Encoded)
+	}
+	if x := read[1].Exchange; x.GuardAction != "would_block" || x.GuardRule != "quota-7" {
+		t.Errorf("the guard did %q by %q", x.GuardAction, x.GuardRule)
 	}
 	if len(q.Answer) > inspect.MaxAnswer || !strings.HasPrefix(string(q.Answer), `{"ok":"[hidden]"}xxx`) {
 		t.Errorf("answer %.50q", q.Answer)

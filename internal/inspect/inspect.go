@@ -78,6 +78,8 @@ type Source struct {
 	// (YAML, no keys). Rules are the ids of its rules, as Decision.Rule has them.
 	Policy, Text string
 	Rules        []string
+	// Since is when the policy came into force; zero is when it was attached.
+	Since time.Time
 	// PolicyDryRun is true if the redaction only tells what it would do.
 	PolicyDryRun bool
 	// Backend is what an exporter sends to ("moesif"), Target the host alone

@@ -84,6 +84,8 @@ type Reply struct {
 	Taken int
 	// Used is what part of the patience the slowest answer took.
 	Used float64
+	// Encoded is the length of the content as it was sent, if that was compressed; 0 is not known.
+	Encoded int64
 	// Took is the time until the head of the answer, or until it was given up.
 	Took time.Duration
 }

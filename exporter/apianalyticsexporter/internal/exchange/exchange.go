@@ -93,6 +93,9 @@ type Exchange struct {
 	Environment    string // deployment.environment.name
 	APIVersion     string
 	BlockedBy      string
+	// GuardAction and GuardRule are what a guard did or, in shadow, would have done
+	// ("would_block"), and by which rule. No backend has a place for them.
+	GuardAction, GuardRule string
 
 	// Weight is how many exchanges this one stands for; always >= 1.
 	Weight int64

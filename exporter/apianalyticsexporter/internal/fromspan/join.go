@@ -18,7 +18,7 @@ var identityFields = []field{
 
 // callFields are what a further span of a call may add besides. Where the URL, the
 // connection and the times are concerned, the span itself is right.
-var callFields = []field{fieldRoute, fieldStatus, fieldAPIVersion, fieldBlockedBy, fieldSkip}
+var callFields = []field{fieldRoute, fieldStatus, fieldAPIVersion, fieldBlockedBy, fieldGuardAction, fieldGuardRule, fieldSkip}
 
 // bodyFields go together: a size or a mark of another body would be wrong.
 var bodyFields = [][]field{

@@ -62,6 +62,8 @@ const (
 	fieldWeight
 	fieldSkip
 	fieldBlockedBy
+	fieldGuardAction
+	fieldGuardRule
 	fieldPolicy
 	fieldRedactionCount
 	fieldRedactionRules
@@ -127,6 +129,8 @@ var fieldOf = map[string]field{
 	httpattr.Weight:          fieldWeight,
 	httpattr.Skip:            fieldSkip,
 	httpattr.BlockedBy:       fieldBlockedBy,
+	httpattr.GuardAction:     fieldGuardAction,
+	httpattr.GuardRule:       fieldGuardRule,
 	httpattr.RedactionPolicy: fieldPolicy,
 	httpattr.RedactionCount:  fieldRedactionCount,
 

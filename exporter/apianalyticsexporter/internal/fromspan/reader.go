@@ -149,6 +149,8 @@ func (r *Reader) ReadPart(span ptrace.Span, part *Part) (*exchange.Exchange, Ski
 		Environment:    r.environment,
 		APIVersion:     r.text(fieldAPIVersion),
 		BlockedBy:      r.text(fieldBlockedBy),
+		GuardAction:    r.text(fieldGuardAction),
+		GuardRule:      r.text(fieldGuardRule),
 
 		SessionKey:      r.text(fieldSessionKey),
 		SessionAuthType: r.text(fieldSessionAuthType),
