@@ -809,3 +809,95 @@ func TestNumbersOverHTTP(t *testing.T) {
 		t.Errorf("no such endpoint: %d", res.StatusCode)
 	}
 }
+
+// A list that is empty is [], never null: programs need not ask. null is said of what is not
+// known, and where that may be is known.
+func TestNoListIsNull(t *testing.T) {
+	t.Parallel()
+	r := start(t, nil)
+	var missing func(path string, v any)
+	may := []string{"before", "after", "text", "last", "last_problem_at", "tree"}
+	missing = func(path string, v any) {
+		switch v := v.(type) {
+		case nil:
+			if !slices.Contains(may, path[strings.LastIndexByte(path, '.')+1:]) {
+				t.Errorf("%s is null", path)
+			}
+		case []any:
+			for _, e := range v {
+				missing(path, e)
+			}
+		case map[string]any:
+			for k, e := range v {
+				missing(path+"."+k, e)
+			}
+		}
+	}
+	look := func(paths ...string) {
+		for _, p := range paths {
+			missing(p, get[any](r, p))
+		}
+	}
+	all := []string{"/api/status", "/api/exchanges", "/api/endpoints", "/api/consumers", "/api/fields", "/api/rules", "/api/delivery"}
+	look(all...)
+	r.attachAll(false)
+	look(all...)
+	k := r.shown(1, nil)
+	r.complete(k)
+	bare := keyOf(2) // of which nothing but its summary is known
+	r.Read(bare, vendor, &inspect.Exchange{Summary: inspect.Summary{Key: bare, Method: "GET", Weight: 1}})
+	eventually(t, "both are there", func() bool { return r.Get(bare) != nil && len(get[api.Endpoints](r, "/api/endpoints").Rows) > 0 })
+	look(append(all, "/api/exchanges/"+idOf(k), "/api/exchanges/"+idOf(bare), "/api/endpoints/"+get[api.Endpoints](r, "/api/endpoints").Rows[0].ID)...)
+	for _, policy := range []string{"version: 1\n", "nonsense: [\n", "version: 1\nkeys:\n  deny: [name]\n"} {
+		body, _ := json.Marshal(api.SandboxRequest{Policy: policy})
+		_, b := r.do(http.MethodPost, "/api/sandbox", string(body))
+		var v any
+		if err := json.Unmarshal(b, &v); err != nil {
+			t.Fatal(err)
+		}
+		missing("/api/sandbox", v)
+	}
+}
+
+// What a guard in shadow would have refused is marked, and found by the rule.
+func TestWouldBlock(t *testing.T) {
+	t.Parallel()
+	r := start(t, nil)
+	r.attachAll(true)
+	r.complete(r.shown(1, func(x *inspect.Exchange) { x.GuardAction, x.GuardRule = "would_block", "quota-7" }))
+	r.complete(r.shown(2, func(x *inspect.Exchange) { x.GuardAction, x.GuardRule = "would_annotate", "quota-8" }))
+	r.complete(r.shown(3, func(x *inspect.Exchange) { x.GuardAction, x.GuardRule, x.BlockedBy = "block", "quota-9", "quota-9" }))
+	for q, want := range map[string]string{"would_block:*": "quota-7", "would_block:quota-7": "quota-7", "would_block:quota-9": "", "blocked:quota-9": "", "would_block:quota-8": ""} {
+		list := get[api.List](r, "/api/exchanges?q="+q)
+		if n := len(list.Rows); want == "" && q != "blocked:quota-9" && n != 0 || q == "blocked:quota-9" && (n != 1 || list.Rows[0].BlockedBy != "quota-9") || want != "" && (n != 1 || list.Rows[0].WouldBlock != want) {
+			t.Errorf("%s: %+v", q, list.Rows)
+		}
+	}
+}
+
+// How long a policy is in force is counted from when it was first seen; a key that comes or
+// goes does not make it a new one.
+func TestPolicySince(t *testing.T) {
+	t.Parallel()
+	r := start(t, nil)
+	since := func() time.Time { return get[api.Status](r, "/api/status").Redactor[0].Since }
+	begin := time.Now()
+	r.Attach(inspect.Source{Component: policyComponent, Policy: "a"})
+	first := since()
+	if first.Before(begin.Add(-time.Second)) || first.After(time.Now()) {
+		t.Errorf("attached at %v, in force since %v", begin, first)
+	}
+	r.Attach(inspect.Source{Component: policyComponent, Policy: "a", Warnings: []string{"a key is missing"}})
+	if got := since(); !got.Equal(first) {
+		t.Errorf("the same policy is in force since %v, was %v", got, first)
+	}
+	r.Attach(inspect.Source{Component: policyComponent, Policy: "b"})
+	if got := since(); !got.After(first) {
+		t.Errorf("another policy is in force since %v, as the one before", got)
+	}
+	stated := time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
+	r.Attach(inspect.Source{Component: policyComponent, Policy: "b", Since: stated})
+	if got := since(); !got.Equal(stated) {
+		t.Errorf("in force since %v, it says %v", got, stated)
+	}
+}

@@ -70,7 +70,7 @@ func TestKeyboardWalk(t *testing.T) {
 	b.press("?")
 	b.wait("document.querySelector('dialog[open]')")
 	b.press(escape)
-	b.wait("!document.querySelector('dialog')")
+	b.wait("!document.querySelector('dialog[open]')")
 	b.press("f")
 	b.wait("document.querySelector('.freeze').innerText.startsWith('Resume')")
 	b.press("f")
@@ -79,7 +79,7 @@ func TestKeyboardWalk(t *testing.T) {
 	b.hash("#/")
 	b.press("/")
 	b.press("gfnjkb?")
-	b.wait("document.activeElement.value.endsWith('gfnjkb?') && !document.querySelector('dialog')")
+	b.wait("document.activeElement.value.endsWith('gfnjkb?') && !document.querySelector('dialog[open]')")
 	b.press(escape)
 
 	// In tables the keys go from row to row.
@@ -185,4 +185,21 @@ func TestSearch(t *testing.T) {
 	b.picture("search-empty")
 	b.js("document.querySelector('.empty button').click()")
 	b.wait("document.querySelector('#search').value === 'status:201' && " + rows + ".length > 5")
+}
+
+// Where the browser lets no page write the clipboard, what was to be copied is shown, selected.
+func TestCopyByHand(t *testing.T) {
+	b := open(t, 50, 1400, 900, false)
+	b.wait(rows + ".length > 5")
+	b.js("Object.defineProperty(navigator, 'clipboard', {value: undefined})")
+	b.press("j", "c")
+	b.wait("document.querySelector('#copy[open]')")
+	if got := b.js("getSelection() + document.activeElement.value"); !strings.Contains(got, "curl -X ") {
+		t.Errorf("shown is %q", got)
+	}
+	b.picture("copy-by-hand")
+	b.press(escape)
+	b.wait("!document.querySelector('dialog[open]')")
+	b.press("k") // the keys act again
+	b.wait("document.querySelector('.rows [aria-current]')")
 }

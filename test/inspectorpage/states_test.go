@@ -43,7 +43,7 @@ func TestStates(t *testing.T) {
 		b.do("scenario?name=" + s.name)
 		b.js("location.reload()")
 		b.text(s.want)
-		b.text("curl -H 'Content-Type: application/json' http://127.0.0.1:4318/v1/traces")
+		b.text("curl -s http://127.0.0.1:4318/v1/traces")
 		b.picture("state-" + s.name)
 	}
 	sample := b.js("document.querySelector('.empty pre').innerText")

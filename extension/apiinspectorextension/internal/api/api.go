@@ -72,11 +72,13 @@ type Notice struct {
 
 // Redactor is a component http_redaction.
 type Redactor struct {
-	Component string   `json:"component"`
-	Policy    string   `json:"policy"` // hash
-	Text      string   `json:"text"`
-	DryRun    bool     `json:"dry_run"`
-	Warnings  []string `json:"warnings"`
+	Component string `json:"component"`
+	Policy    string `json:"policy"` // hash
+	Text      string `json:"text"`
+	// Since is when the policy came into force, or when it was first seen here.
+	Since    time.Time `json:"since"`
+	DryRun   bool      `json:"dry_run"`
+	Warnings []string  `json:"warnings"`
 }
 
 // Backend is a component api_analytics.
@@ -166,6 +168,8 @@ type Row struct {
 	Pinned    bool    `json:"pinned"`
 	NewFields int     `json:"new_fields"`
 	BlockedBy string  `json:"blocked_by"`
+	// WouldBlock is the rule of a guard in shadow that would have blocked it.
+	WouldBlock string `json:"would_block"`
 }
 
 // Dot is what became of an exchange at one backend.
@@ -237,8 +241,8 @@ type Side struct {
 	Cut  bool    `json:"cut"`
 }
 
-// Body is a body, before and after. Text is as captured; JSON documents, forms and the like
-// have Tree, the same leaf by leaf in document order.
+// Body is a body, before and after. Text is as captured; a JSON document or a form is also
+// there as a Tree.
 type Body struct {
 	Captured   bool   `json:"captured"`
 	Media      string `json:"media"`
@@ -251,6 +255,28 @@ type Body struct {
 	Hex        string `json:"hex"` // of a binary body: base64 of the bytes shown
 	// Leaves are the decisions inside, by path ($.user.password).
 	Leaves []Leaf `json:"leaves"`
+	Tree   *Node  `json:"tree"`
+	// TreeCut is true if the document ends early.
+	TreeCut bool `json:"tree_cut"`
+}
+
+// Node is one value of a document with what is in it, in document order.
+type Node struct {
+	Key  string `json:"key"`  // within an object
+	Type string `json:"type"` // "string", "number", "boolean", "null", "object" or "array"
+	// Text is a scalar as it is written, a string without its quotes; "{}" or "[]" of an
+	// empty container.
+	Text string `json:"text"`
+	Kids []Node `json:"kids,omitempty"`
+	// Decision and Rule are as Value has them. Before is what stood there, if it was another
+	// value; Gone is true if nothing stands there any more.
+	Decision string `json:"decision,omitempty"`
+	Rule     string `json:"rule,omitempty"`
+	New      bool   `json:"new,omitempty"`
+	Before   *Side  `json:"before,omitempty"`
+	Gone     bool   `json:"gone,omitempty"`
+	// From is where the value comes from, in an event for a backend: as Origin has it.
+	From string `json:"from,omitempty"`
 }
 
 // Leaf is one value inside a body.
@@ -281,9 +307,10 @@ type Vendor struct {
 	State     string `json:"state"` // as Dot
 	Reason    string `json:"reason"`
 	EventID   string `json:"event_id"`
-	// Event is the event's own bytes, Media their type, and Origins where the parts of it
-	// come from.
+	// Event is the event's own bytes, Tree the same if it is JSON, Media their type, and
+	// Origins where the parts of it come from.
 	Event   string   `json:"event"`
+	Tree    *Node    `json:"tree"`
 	Media   string   `json:"media"`
 	Cut     bool     `json:"cut"`
 	Origins []Origin `json:"origins"`
@@ -304,7 +331,9 @@ type Attempt struct {
 	URL     string    `json:"url"`
 	Headers []Header  `json:"headers"`
 	// Body is the request's body with this event alone in it; Events is how many were in it.
+	// The last attempt has it as a Tree, too, if it is JSON.
 	Body    string  `json:"body"`
+	Tree    *Node   `json:"tree"`
 	Events  int     `json:"events"`
 	Bytes   int     `json:"bytes"`
 	Encoded int     `json:"encoded"`

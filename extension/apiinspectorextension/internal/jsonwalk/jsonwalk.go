@@ -93,16 +93,23 @@ func (w *walker) value() bool {
 		if w.pos == len(w.doc) && len(w.path) > 0 { // a number may go on behind the cut
 			return false
 		}
-		switch text := string(w.doc[start:w.pos]); {
-		case text == "true", text == "false":
-			return w.emit("boolean", text)
-		case text == "null":
-			return w.emit("null", text)
-		case text != "" && (text[0] == '-' || text[0] >= '0' && text[0] <= '9'):
-			return w.emit("number", text)
-		}
-		return false
+		text := string(w.doc[start:w.pos])
+		kind := scalar(text)
+		return kind != "" && w.emit(kind, text)
 	}
+}
+
+// scalar is the type of a value that is neither a string nor a container; empty if it is none.
+func scalar(text string) string {
+	switch {
+	case text == "true", text == "false":
+		return "boolean"
+	case text == "null":
+		return "null"
+	case text != "" && (text[0] == '-' || text[0] >= '0' && text[0] <= '9'):
+		return "number"
+	}
+	return ""
 }
 
 // ends reports whether a byte ends a number or a literal.

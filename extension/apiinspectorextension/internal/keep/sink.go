@@ -34,6 +34,12 @@ func (s *Store) Attach(src inspect.Source) {
 	s.state.Lock()
 	defer s.state.Unlock()
 	i := slices.IndexFunc(s.Sources, func(o inspect.Source) bool { return o.Component == src.Component })
+	if src.Since.IsZero() {
+		src.Since = s.cfg.Now()
+		if i >= 0 && s.Sources[i].Policy == src.Policy {
+			src.Since = s.Sources[i].Since
+		}
+	}
 	switch {
 	case i >= 0:
 		s.Sources[i] = src

@@ -77,6 +77,7 @@ var Fields = []Field{
 	{Name: "redacted", Doc: "number of values redacted: >0", Number: true},
 	{Name: "new", Doc: "number of new fields: >0", Number: true},
 	{Name: "blocked", Doc: "the rule that refused the request"},
+	{Name: "would_block", Doc: "the rule of a guard in shadow that would have refused it"},
 	{Name: "trace", Doc: "begin of the trace id", Exact: true},
 	{Name: "span", Doc: "begin of the span id", Exact: true},
 	{Name: "is", Doc: "pinned, new, error, anonymous", Exact: true},

@@ -46,7 +46,7 @@ func (s *Server) makeStatus() api.Status {
 	for _, src := range told.Sources {
 		if src.Backend == "" {
 			out.Redactor = append(out.Redactor, api.Redactor{
-				Component: src.Component, Policy: src.Policy, Text: clean(src.Text), DryRun: src.PolicyDryRun, Warnings: notNil(src.Warnings),
+				Component: src.Component, Policy: src.Policy, Text: clean(src.Text), Since: src.Since.UTC(), DryRun: src.PolicyDryRun, Warnings: notNil(src.Warnings),
 			})
 			continue
 		}
@@ -120,9 +120,12 @@ func (s *Server) trafficNotices(st *api.Status, add func(level, code, text, fix 
 				kinds = append(kinds, fmt.Sprintf("%s %d", k, stats.Arrived[k]))
 			}
 			add("info", "not_http", fmt.Sprintf("%d spans arrived, none was an HTTP exchange (%s).", n, strings.Join(kinds, ", ")), "")
-		} else {
-			add("info", "nothing_yet", "No exchange yet.", s.example(st.Listens))
 		}
+		where := "Send OTLP to the Collector."
+		if len(st.Listens) > 0 {
+			where = "OTLP listens on " + strings.Join(st.Listens, " and ") + "."
+		}
+		add("info", "nothing_yet", where, Example(st.Listens))
 		return
 	}
 	if stats.Seen > 0 && !s.Store.Counts.Bodies() {
@@ -132,7 +135,7 @@ func (s *Server) trafficNotices(st *api.Status, add func(level, code, text, fix 
 		add("warning", "not_shown", fmt.Sprintf("%d not shown: the inspector could not keep up.", stats.NotShown), "")
 	}
 	if stats.Sampling < 1 {
-		add("info", "sample", fmt.Sprintf("Details are a sample of about %s of the traces (details_per_second); numbers count all.", percent(stats.Sampling)), "")
+		add("info", "sample", fmt.Sprintf("Details are a sample, %s of the traces (details_per_second); numbers count all.", percent(stats.Sampling)), "")
 	}
 	if stats.NewFields > 0 {
 		add("warning", "new_fields", fmt.Sprintf("%d fields are new: see Fields.", stats.NewFields), "")
@@ -144,7 +147,7 @@ func percent(p float64) string {
 	if p < 0.01 {
 		return "less than 1 %"
 	}
-	return fmt.Sprintf("%.0f %%", 100*p)
+	return fmt.Sprintf("about %.0f %%", 100*p)
 }
 
 // leftNotices say so if everything that was looked at lately was left out by an exporter.
@@ -190,8 +193,8 @@ func (s *Server) leftNotices(add func(level, code, text, fix string)) {
 	}
 }
 
-// example is a command that sends a span with an exchange.
-func (s *Server) example(listens []string) string {
+// Example is a command that sends a span with an exchange to one of some addresses.
+func Example(listens []string) string {
 	for _, l := range listens {
 		if addr, ok := strings.CutPrefix(l, "http://"); ok {
 			return "id=$(od -An -N16 -tx1 /dev/urandom | tr -d ' \\n'); now=$(date +%s)000000000; curl -s http://" + addr + "/v1/traces -H 'content-type: application/json' -d '" +

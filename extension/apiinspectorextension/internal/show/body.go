@@ -60,6 +60,11 @@ func (d *detail) body(b *inspect.Body, which, key, contentType string) api.Body 
 		out.After.Text = &text
 	}
 	d.leaves(&out, b, which, was)
+	if was != nil {
+		Tree(&out, b.Data, bytesOf(was.Value))
+	} else {
+		Tree(&out, b.Data, nil)
+	}
 	return out
 }
 

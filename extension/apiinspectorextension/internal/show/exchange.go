@@ -114,6 +114,10 @@ func read(x *inspect.Exchange, a *inspect.Attribute) {
 		x.Redacted, _ = strconv.ParseInt(text, 10, 64)
 	case httpattr.BlockedBy:
 		x.BlockedBy = text
+	case httpattr.GuardAction:
+		x.GuardAction = text
+	case httpattr.GuardRule:
+		x.GuardRule = text
 	case httpattr.RequestBody:
 		fillBody(&x.Request.Body, a)
 	case httpattr.ResponseBody:

@@ -12,6 +12,9 @@ import (
 	"github.com/apispan/apispan/internal/inspect"
 )
 
+// wouldBlock is what a guard in shadow says of a request that it would have blocked.
+const wouldBlock = "would_block"
+
 // Row makes the row of a record.
 func Row(r *keep.Record) api.Row {
 	x := Exchange(r)
@@ -22,6 +25,9 @@ func Row(r *keep.Record) api.Row {
 		Route: clean(route), Guessed: guessed, Operation: clean(x.Operation), Host: clean(x.Host), Path: clean(Target(x)), Status: x.Status,
 		Duration: Millis(x.Duration), BytesIn: x.RequestBytes, BytesOut: x.ResponseBytes, Consumer: clean(who), Pseudonym: keep.IsToken(who),
 		Redacted: Redacted(r, x), Pinned: r.Pinned, NewFields: r.NewFields, BlockedBy: clean(x.BlockedBy), Backends: make([]api.Dot, 0, len(r.Backends)),
+	}
+	if x.GuardAction == wouldBlock {
+		row.WouldBlock = clean(x.GuardRule)
 	}
 	if kind != keep.Anonymous && x.Label != "" && !keep.IsMask(x.Label) {
 		row.Label = clean(x.Label)

@@ -59,6 +59,11 @@ func (s *Subject) Text(field string) []string {
 		return some(x.CompanyID)
 	case "blocked":
 		return some(x.BlockedBy)
+	case "would_block":
+		if x.GuardAction == wouldBlock {
+			return some(x.GuardRule)
+		}
+		return nil
 	case "trace":
 		return []string{hex.EncodeToString(s.rec.Key.Trace[:])}
 	case "span":
@@ -185,7 +190,7 @@ func (s *Subject) Anywhere(text string) bool {
 	x := s.x
 	for _, t := range []string{
 		x.Method, x.Path, x.Query, x.Route, x.Host, x.Service, x.Operation, x.UserID, x.UserName, x.UserEmail, x.CompanyID, x.ConsumerID, x.Label,
-		x.SessionID, x.ClientAddress, x.BlockedBy, x.Environment, x.ID,
+		x.SessionID, x.ClientAddress, x.BlockedBy, x.GuardRule, x.Environment, x.ID,
 	} {
 		if search.Contains(t, text) {
 			return true

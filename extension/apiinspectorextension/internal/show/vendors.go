@@ -33,6 +33,11 @@ func (d *detail) vendors() {
 		for _, a := range b.Attempts {
 			v.Attempts = append(v.Attempts, attempt(a, event))
 		}
+		if n := len(v.Attempts); n > 0 {
+			v.Attempts[n-1].Tree = EventTree(v.Attempts[n-1].Body, event, v.Origins)
+		} else {
+			v.Tree = EventTree(event, event, v.Origins)
+		}
 		d.Vendors = append(d.Vendors, v)
 	}
 }

@@ -3,32 +3,21 @@
 
 // The HTTP interface. Nothing else is asked, and no other host.
 
-/** Refused is an answer that is no success; its message is the server's sentence. */
-export class Refused extends Error {
-  constructor(status, text) {
-    super(text);
-    this.status = status;
-  }
-}
+import { params } from './state.js';
 
+/** call asks; an error has the status, 0 without an answer, and the server's sentence. */
 export async function call(path, init) {
-  let res;
-  try {
-    res = await fetch(`api/${path}`, init);
-  } catch (err) {
+  const refuse = (status, text) => { throw Object.assign(new Error(text), { status }); };
+  const res = await fetch(`api/${path}`, init).catch((err) => {
     if (err.name === 'AbortError') throw err;
-    throw new Refused(0, 'The Collector does not answer.');
-  }
+    refuse(0, 'The Collector does not answer.');
+  });
   if (res.ok) return res;
-  let text = '';
-  try { text = (await res.json()).error; } catch { /* no sentence came */ }
-  throw new Refused(res.status, text || `The Collector answered ${res.status}.`);
+  const { error } = await res.json().catch(() => ({}));
+  return refuse(res.status, error || `The Collector answered ${res.status}.`);
 }
 
 export const get = async (path, signal) => (await call(path, { signal })).json();
-export const text = async (path) => (await call(path)).text();
-
-export const params = (values) => new URLSearchParams(Object.entries(values).filter(([, v]) => v !== '' && v !== undefined)).toString();
 
 /** download lets the browser fetch a file of the interface. */
 export function download(path) {
@@ -38,7 +27,7 @@ export function download(path) {
   a.click();
 }
 
-/** stream is the events of a search; it connects again by itself. State is "open" or "lost". */
+/** Stream is the events of a search; it connects again by itself. State is "open" or "lost". */
 export class Stream {
   constructor(handlers) {
     this.handlers = handlers;
@@ -47,29 +36,20 @@ export class Stream {
 
   open(q) {
     this.close();
-    this.q = q;
-    const source = new EventSource(`api/stream?${params({ q })}`);
-    this.source = source;
+    const source = this.source = new EventSource(`api/stream?${params({ q })}`);
     source.onopen = () => { this.wait = 1000; this.handlers.state('open'); };
     source.onerror = () => {
       this.handlers.state('lost');
       // A browser tries again by itself, but not after an answer that is no stream.
       if (source.readyState !== EventSource.CLOSED) return;
-      this.timer = setTimeout(() => { this.open(this.q); this.handlers.reset(); }, this.wait);
+      this.timer = setTimeout(() => { this.open(q); this.handlers.reset(); }, this.wait);
       this.wait = Math.min(this.wait * 2, 15000);
     };
-    for (const type of ['exchange', 'stats', 'status', 'reset']) {
-      source.addEventListener(type, (e) => {
-        let data = null;
-        try { data = JSON.parse(e.data || '{}'); } catch { return; }
-        this.handlers[type](data);
-      });
-    }
+    for (const type of ['exchange', 'stats', 'status', 'reset']) source.addEventListener(type, (e) => this.handlers[type](JSON.parse(e.data)));
   }
 
   close() {
     clearTimeout(this.timer);
     this.source?.close();
-    this.source = null;
   }
 }

@@ -3,50 +3,41 @@
 
 // The line of the search. It is read by the Collector, which tells what it understood.
 
-import { h, fill, button } from './dom.js';
+import { $, h, fill, button, empty } from './dom.js';
 import { num, plural } from './text.js';
-
-/** parts cuts a search into its terms, as far as the page must know them: at blanks outside quotes. */
-const parts = (q) => q.match(/(?:"(?:\\.|[^"\\])*"?|[^\s"])+/g) || [];
 
 /** withTerm is a search with one term more; the same term is not there twice, nor is its opposite. */
 export function withTerm(q, term, negate) {
-  const add = negate ? `-${term}` : term;
-  const other = negate ? term : `-${term}`;
-  return [...parts(q).filter((t) => t !== add && t !== other), add].join(' ');
+  const parts = q.match(/(?:"(?:\\.|[^"\\])*"?|[^\s"])+/g) || []; // at blanks outside quotes
+  return [...parts.filter((t) => t.replace(/^-/, '') !== term), negate ? `-${term}` : term].join(' ');
 }
 
 export class Search {
   constructor({ onChange, onEnter }) {
-    this.onChange = onChange;
-    this.input = h('input', { type: 'search', id: 'search', autocomplete: 'off', autocapitalize: 'off', spellcheck: 'false',
-      'aria-label': 'Search exchanges', 'aria-keyshortcuts': '/', 'aria-describedby': 'problems', placeholder: 'status:5xx route:/orders -consumer:acme "free text"' });
-    this.under = h('div', { class: 'under', 'aria-hidden': 'true' });
-    this.problems = h('div', { class: 'problems', id: 'problems' });
-    this.el = h('div', { class: 'search' }, h('div', { class: 'line' }, this.under, this.input), this.problems);
-    this.input.addEventListener('input', () => {
+    const input = this.input = $('#search');
+    this.under = $('.under');
+    this.problems = $('#problems');
+    const enter = () => { clearTimeout(this.timer); onEnter(input.value); };
+    input.addEventListener('input', () => {
       this.draw();
       clearTimeout(this.timer);
-      this.timer = setTimeout(() => onChange(this.input.value), 200);
+      this.timer = setTimeout(() => onChange(input.value), 200);
     });
-    this.input.addEventListener('scroll', () => this.align());
-    this.input.addEventListener('keydown', (e) => {
-      if (e.key === 'Enter' && !e.isComposing) {
-        clearTimeout(this.timer);
-        e.preventDefault();
-        onEnter(this.input.value);
-      } else if (e.key === 'Escape') {
-        e.stopPropagation();
-        if (this.input.value) { e.preventDefault(); this.input.value = ''; onEnter(''); }
-        this.input.blur();
-      }
+    input.addEventListener('scroll', () => this.align());
+    input.addEventListener('keydown', (e) => {
+      if (e.isComposing || e.key !== 'Enter' && e.key !== 'Escape') return;
+      e.stopPropagation();
+      if (e.key === 'Enter') { e.preventDefault(); enter(); return; }
+      if (input.value) { e.preventDefault(); input.value = ''; enter(); }
+      input.blur();
     });
   }
 
   /** set shows a search that did not come from the keyboard. */
   set(q) {
-    if (document.activeElement === this.input && this.input.value.trim() === q.trim()) return;
-    if (this.input.value !== q) this.input.value = q;
+    const { input } = this;
+    if (document.activeElement === input && input.value.trim() === q.trim()) return;
+    if (input.value !== q) input.value = q;
     this.draw();
   }
 
@@ -60,32 +51,28 @@ export class Search {
 
   draw() {
     const q = this.input.value;
-    const bad = this.query?.text === q ? (this.query.terms || []).filter((t) => t.problem) : [];
+    const terms = this.query?.text === q ? this.query.terms : [];
+    const bad = terms.filter((t) => t.problem);
     let at = 0;
-    fill(this.under, bad.flatMap((t) => {
-      const out = [q.slice(at, t.from), h('u', {}, q.slice(t.from, t.to))];
+    fill(this.under, bad.map((t) => {
+      const before = q.slice(at, t.from);
       at = t.to;
-      return out;
+      return [before, h('u', q.slice(t.from, t.to))];
     }), q.slice(at));
     this.align();
     this.input.setAttribute('aria-invalid', String(bad.length > 0));
-    fill(this.problems, bad.map((t) => h('p', {}, h('code', {}, q.slice(t.from, t.to)), ' ', t.problem,
-      bad.length < (this.query.terms || []).length ? ' The other terms still filter.' : '')));
+    fill(this.problems, bad.map((t) => h('p', h('code', q.slice(t.from, t.to)), ' ', t.problem, bad.length < terms.length && ' The other terms still filter.')));
   }
 }
 
 /** whyEmpty tells which term empties a list, with a way out of it. */
-export function whyEmpty(query, total, change) {
-  const terms = (query.terms || []).filter((t) => !t.problem);
-  const text = (t) => query.text.slice(t.from, t.to);
-  const without = (t) => (query.text.slice(0, t.from) + query.text.slice(t.to)).replace(/\s+/g, ' ').trim();
-  const alone = terms.filter((t) => t.match === 0);
-  const drop = (t) => button(`Take ${text(t)} out`, () => change(without(t)));
-  return h('div', { class: 'empty' },
-    h('h2', {}, `None of ${plural(total, 'exchange')} in memory matches`),
-    alone.length
-      ? alone.map((t) => h('p', {}, h('code', {}, text(t)), ' alone takes none. ', drop(t)))
-      : [h('p', {}, 'Each term takes some, but no exchange has all of them:'),
-        h('ul', {}, terms.map((t) => h('li', {}, h('code', {}, text(t)), ` takes ${num(t.match)}. `, drop(t))))],
-    h('p', {}, button('Clear the search', () => change(''))));
+export function whyEmpty({ text, terms }, total, change) {
+  const good = terms.filter((t) => !t.problem);
+  const alone = good.filter((t) => t.match === 0);
+  const name = (t) => h('code', text.slice(t.from, t.to));
+  const drop = (t) => button(`Take ${text.slice(t.from, t.to)} out`, () => change((text.slice(0, t.from) + text.slice(t.to)).replace(/\s+/g, ' ').trim()));
+  return empty(`None of ${plural(total, 'exchange')} in memory matches`,
+    alone.length ? alone.map((t) => h('p', name(t), ' alone takes none. ', drop(t)))
+      : [h('p', 'Each term takes some, but no exchange has all of them:'), h('ul', good.map((t) => h('li', name(t), ` takes ${num(t.match)}. `, drop(t))))],
+    h('p', button('Clear the search', () => change(''))));
 }

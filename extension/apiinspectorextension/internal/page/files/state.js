@@ -4,23 +4,22 @@
 // What is looked at stands in the address: #/x/<id>?q=status:5xx. So it can be shared, and the
 // back button works. Ways to another view are new entries of the history, adjustments are not.
 
-const kept = ['q', 'w']; // what stays when the view changes
-
 /** read is the view, the id and the parameters of the address. */
-export function read(hash = location.hash) {
-  const text = hash.replace(/^#\/?/, '');
-  const cut = text.indexOf('?');
-  const path = (cut < 0 ? text : text.slice(0, cut)).split('/').map((s) => {
+export function read() {
+  const [, path, query] = /^#?\/?([^?]*)\??(.*)$/s.exec(location.hash);
+  const [view, id] = path.split('/').map((s) => {
     try { return decodeURIComponent(s); } catch { return s; }
   });
-  return { view: path[0] || 'live', id: path[1] || '', p: Object.fromEntries(new URLSearchParams(cut < 0 ? '' : text.slice(cut + 1))) };
+  return { view: view || 'live', id: id || '', p: Object.fromEntries(new URLSearchParams(query)) };
 }
 
-/** link is the address of a view. Parameters that are empty are left out. */
-export function link(view, id, params) {
-  const query = new URLSearchParams(Object.entries(params || {}).filter(([, v]) => v)).toString()
-    .replace(/%3A/g, ':').replace(/%2F/g, '/').replace(/%2C/g, ',');
-  return `#/${view === 'live' ? '' : view}${id ? `/${encodeURIComponent(id)}` : ''}${query ? `?${query}` : ''}`;
+/** params writes parameters; those that are empty are left out. */
+export const params = (values) => new URLSearchParams(Object.entries(values).filter(([, v]) => v)).toString();
+
+/** link is the address of a view. */
+export function link(view, id, values = {}) {
+  const query = params(values).replace(/%3A/g, ':').replace(/%2F/g, '/').replace(/%2C/g, ',');
+  return `#/${view === 'live' ? '' : view}${id ? `/${encodeURIComponent(id)}` : ''}${query && `?${query}`}`;
 }
 
 let changed = () => {};
@@ -40,17 +39,19 @@ export function watch(fn) {
   tell();
 }
 
-/** go shows another view. */
-export function go(view, id = '', params = {}, replace = false) {
-  const now = read();
-  const carry = Object.fromEntries(kept.map((k) => [k, now.p[k]]));
-  history[replace ? 'replaceState' : 'pushState'](null, '', link(view, id, { ...carry, ...params }));
+function enter(method, address) {
+  history[method](null, '', address);
   tell();
 }
 
+/** go shows another view; search and window stay. */
+export function go(view, id, values, replace) {
+  const { q, w } = read().p;
+  enter(replace ? 'replaceState' : 'pushState', link(view, id, { q, w, ...values }));
+}
+
 /** adjust changes parameters of the view that is shown. */
-export function adjust(params) {
-  const now = read();
-  history.replaceState(null, '', link(now.view, now.id, { ...now.p, ...params }));
-  tell();
+export function adjust(values) {
+  const { view, id, p } = read();
+  enter('replaceState', link(view, id, { ...p, ...values }));
 }

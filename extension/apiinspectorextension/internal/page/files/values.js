@@ -4,141 +4,104 @@
 // Values with what the redaction decided about them.
 
 import { h, button, copy } from './dom.js';
-import { num, plural } from './text.js';
-import { write } from './json.js';
+import { num, plural, short } from './text.js';
 
-const long = 400;
-export const changed = (decision) => Boolean(decision) && decision !== 'kept';
+export const changed = ({ decision }) => Boolean(decision) && decision !== 'kept';
 
 /** badge is a decision in words, with the rule that made it. */
-export function badge({ decision, rule, new: fresh }, policy) {
-  if (!decision && !fresh) return null;
-  return h('span', { class: 'badges' },
-    fresh && h('span', { class: 'tag new', title: 'A field that was not there before' }, 'new'),
-    decision && h('span', { class: `badge d-${decision}`, title: rule ? `rule ${rule}${policy ? ` · policy ${policy.slice(0, 8)}` : ''}` : null },
-      decision, rule && h('b', {}, rule)));
-}
+export const badge = ({ decision, rule, new: fresh }, policy) => (decision || fresh) && h('span.badges',
+  fresh && h('span.tag.new', { title: 'A field that was not there before' }, 'new'),
+  decision && h('span', { class: `badge d-${decision}`, title: rule && `rule ${rule}${policy ? ` · policy ${short(policy)}` : ''}` }, decision, rule && h('b', rule)));
 
 /** shorten is text, of which a long rest is shown by a button. */
-export function shorten(text, most = long) {
+export function shorten(text, most = 400) {
   if (text.length <= most * 1.2) return text;
-  const box = h('span', {}, text.slice(0, most), '… ');
-  box.append(button(`all ${num(text.length)} characters`, () => box.replaceChildren(h('span', {}, text)), { cls: 'link' }));
+  const box = h('span', text.slice(0, most), '… ', button(`all ${num(text.length)} characters`, () => box.replaceChildren(h('span', text)), { class: 'link' }));
   return box;
 }
 
-/** shape is what is known of a value that is not kept. */
-const shape = (type, len) => h('i', { class: 'shape', title: 'Values from before the redaction are not kept (show_raw: false)' },
-  `‹${type || 'value'}${len > 0 ? `, ${plural(len, /array|slice|object|map|kvlist/.test(type) ? 'element' : 'byte')}` : ''}›`);
+const note = (text) => h('i.shape', text);
 
-export function side(s) {
-  if (!s) return h('i', { class: 'shape' }, 'not there');
-  if (s.text === null || s.text === undefined) return shape(s.type, s.len);
-  return [s.text === '' ? h('i', { class: 'shape' }, 'empty') : shorten(s.text), s.cut && h('span', { class: 'tag' }, `cut, ${plural(s.len, 'byte')}`)];
+/** known is the text of a side, or what is known of a value that is not kept. */
+function known({ type, len, text }, show) {
+  if (text !== null) return show(text);
+  const size = len > 0 ? `, ${plural(len, /array|slice|object|map/.test(type) ? 'element' : 'byte')}` : '';
+  return h('i.shape', { title: 'Values from before the redaction are not kept (show_raw: false)' }, `‹${type || 'value'}${size}›`);
 }
 
-const minus = (...kids) => h('del', {}, h('span', { class: 'sign', 'aria-hidden': 'true' }, '−'), kids);
-const plus = (...kids) => h('ins', {}, h('span', { class: 'sign', 'aria-hidden': 'true' }, '+'), kids);
+/** side is a value before or after. */
+export const side = (s) => (s ? [known(s, (text) => (text ? shorten(text) : note('empty'))), s.text !== null && s.cut && h('span.tag', `cut, ${plural(s.len, 'byte')}`)] : note('not there'));
+
+const signed = (tag, sign, kids) => kids && h(tag, h('span.sign', { 'aria-hidden': 'true' }, sign), kids);
 
 /** difference is before and after, one above the other. */
-export const difference = (before, after) => [before && minus(before), after && plus(after)];
+export const difference = (before, after) => [signed('del', '−', before), signed('ins', '+', after)];
 
 function content(v, mode) {
-  const kept = v.decision === 'kept';
-  const before = kept && v.before?.text == null ? v.after : v.before;
-  if (mode === 'before') return side(before);
-  if (mode === 'diff' && changed(v.decision)) return difference(v.before && side(v.before), v.after && side(v.after));
-  return v.after ? side(v.after) : h('i', { class: 'shape' }, 'not there any more');
+  if (mode === 'before') return side(v.before && (v.decision !== 'kept' || v.before.text !== null) ? v.before : v.decision === 'kept' && v.after);
+  if (mode === 'diff' && changed(v)) return difference(v.before && side(v.before), v.after && side(v.after));
+  return v.after ? side(v.after) : note('not there any more');
 }
-
-const take = (v, mode) => (mode === 'before' ? v.before : v.after)?.text;
 
 /** copier is a small button that copies a value as it is, without quotes. */
-export function copier(value) {
-  if (typeof value !== 'string' || !value) return null;
-  return button('copy', () => copy('Value', value), { cls: 'copy', title: 'Copy the value as it is' });
-}
+const copier = (value) => value && button('copy', () => copy('Value', value), { class: 'copy', title: 'Copy the value as it is' });
 
-/** columns are those of a table of values: names, and what they are. */
-export const columns = () => h('colgroup', {}, h('col', { class: 'name' }), h('col'));
+const style = (v) => changed(v) && `changed d-${v.decision}`;
 
-/** table shows values: name, value, decision. */
-export function table(title, values, mode, policy) {
-  let shown = values || [];
+/** list shows values: name, value, decision. */
+export function list(title, values, mode, policy) {
+  let shown = values;
   if (mode === 'before') shown = shown.filter((v) => v.before || v.decision === 'kept');
-  if (mode === 'diff') shown = [...shown.filter((v) => changed(v.decision)), ...shown.filter((v) => !changed(v.decision))];
-  if (!shown.length) return null;
-  return h('table', { class: 'values' }, h('caption', {}, title), columns(),
-    h('thead', { class: 'away' }, h('tr', {}, ['name', 'value and decision'].map((t) => h('th', { scope: 'col' }, t)))),
-    h('tbody', {}, shown.map((v) => h('tr', { class: changed(v.decision) ? `changed d-${v.decision}` : null },
-      h('th', { scope: 'row', title: v.key && v.key !== v.name ? v.key : null }, v.name),
-      h('td', {}, badge(v, policy), content(v, mode), copier(take(v, mode)))))));
+  if (mode === 'diff') shown = [...shown.filter(changed), ...shown.filter((v) => !changed(v))];
+  return shown.length > 0 && h('table.values', h('caption', title), h('colgroup', h('col.name'), h('col')),
+    h('thead.away', h('tr', ['name', 'value and decision'].map((t) => h('th', { scope: 'col' }, t)))),
+    h('tbody', shown.map((v) => h('tr', { class: style(v) }, h('th', { scope: 'row', title: v.key !== v.name && v.key }, v.name),
+      h('td', badge(v, policy), content(v, mode), copier((mode === 'before' ? v.before : v.after)?.text))))));
 }
 
 const budget = 250; // leaves that are unfolded at first
-const page = 100; // elements of an array that are shown at first
+const page = 100; // elements of a container that are shown at first
 
-/** tree shows a document with folding; note(node, path) is what stands beside a value. */
-export function tree(root, mode, note, folds = new Map()) {
+/** tree shows a document with folding, and beside each value what was decided, or where it comes from. */
+export function tree(root, mode, policy, folds = new Map()) {
   let left = budget;
 
-  function text(node) {
-    const cls = `v ${node.t}`;
-    const quoted = (n) => (n.t === 'string' ? ['"', shorten(n.text), '"'] : n.kids ? write(n) : n.text);
-    const was = node.before ? h('span', { class: `v ${node.before.t}` }, quoted(node.before)) : shape(node.leaf?.type);
-    if (node.gone) return mode === 'diff' ? difference(was, null) : was;
-    if (changed(node.leaf?.decision)) {
-      if (mode === 'before') return was;
-      if (mode === 'diff') return difference(was, h('span', { class: cls }, quoted(node)));
-    }
-    return h('span', { class: cls }, quoted(node));
+  const quoted = (type) => (text) => h('span', { class: `v ${type}` }, type === 'string' ? ['"', shorten(text), '"'] : shorten(text));
+  const beside = (node) => (node.from ? h('span.from', { title: 'Where this part comes from' }, '← ', node.from) : badge(node, policy));
+
+  function value(node) {
+    const before = () => known(node.before, quoted(node.before.type));
+    const after = () => !node.gone && quoted(node.type)(node.text);
+    if (mode === 'after' || !changed(node)) return after();
+    return mode === 'before' ? before() : difference(before(), after());
   }
 
-  /** raw is the value that is shown, as it is, if it is known. */
-  function raw(node) {
-    const n = mode === 'before' && changed(node.leaf?.decision) ? node.before : node;
-    return n && !n.kids && !n.gone ? n.text : '';
-  }
-
-  const label = (k, inArray) => (k === null ? null : h('span', { class: inArray ? 'k i' : 'k' }, inArray ? k : `"${k}"`, ': '));
-
-  function one(k, node, depth, inArray, keys) {
-    if (node.gone && mode === 'after') return null;
-    const leaf = !node.kids || (changed(node.leaf?.decision) && mode !== 'after');
-    if (leaf) {
+  function one(node, depth, key, path) {
+    const label = key !== undefined && [h('span', { class: typeof key === 'number' ? 'k i' : 'k' }, typeof key === 'number' ? key : `"${key}"`), ': '];
+    if (!node.kids || changed(node) && mode !== 'after') {
       left--;
-      return h('div', { class: `leaf${changed(node.leaf?.decision) ? ` changed d-${node.leaf.decision}` : ''}` },
-        h('span', {}, label(k, inArray), text(node), copier(raw(node))), note(node, keys));
+      return h('div', { class: `leaf ${style(node) || ''}` }, h('span', label, value(node), copier(mode === 'before' && changed(node) ? node.before.text : node.text)), beside(node));
     }
-    const open = node.t === 'object' ? '{' : '[';
-    const shut = node.t === 'object' ? '}' : ']';
-    if (!node.kids.length) return h('div', { class: 'leaf' }, h('span', {}, label(k, inArray), open + shut), note(node, keys));
-    const box = h('div', { class: 'kids' });
-    const fold = h('details', { class: 'node' },
-      h('summary', {}, label(k, inArray), open, h('span', { class: 'size' }, ` ${plural(node.kids.length, node.t === 'object' ? 'key' : 'element')} ${shut}`), note(node, keys)),
-      box, h('div', { class: 'shut' }, shut));
+    const array = node.type === 'array';
+    const [open, shut] = array ? '[]' : '{}';
+    const kids = node.kids.filter((kid) => mode !== 'after' || !kid.gone);
+    const box = h('div.kids');
     let made = 0;
     const make = (n) => {
-      const until = Math.min(node.kids.length, made + n);
-      for (; made < until; made++) {
-        const kid = node.kids[made];
-        const el = one(kid.k, kid.v, depth + 1, node.t === 'array', [...keys, String(kid.k)]);
-        if (el) box.append(el);
-      }
-      const rest = node.kids.length - made;
-      if (rest > 0) {
-        const more = button(`${num(rest)} more`, () => { more.remove(); make(page * 5); }, { cls: 'link more' });
-        box.append(more);
-      }
+      const from = made;
+      made += n;
+      box.append(...kids.slice(from, made).map((kid, i) => one(kid, depth + 1, array ? from + i : kid.key, `${path}/${from + i}`)));
+      if (made >= kids.length) return;
+      const more = button(`${num(kids.length - made)} more`, () => { more.remove(); make(page * 5); }, { class: 'link' });
+      box.append(more);
     };
-    const at = keys.join('\n');
-    if (folds.get(at) ?? (depth < 8 && left > 0)) { fold.open = true; make(page); }
-    fold.addEventListener('toggle', () => {
-      folds.set(at, fold.open);
+    const fold = h('details.node', { toggle: () => {
+      folds.set(path, fold.open);
       if (fold.open && !made) make(page);
-    });
+    } }, h('summary', label, open, h('span.size', ` ${plural(kids.length, array ? 'element' : 'key')} ${shut}`), beside(node)), box, h('div.shut', shut));
+    if (folds.get(path) ?? (depth < 8 && left > 0)) { fold.open = true; make(page); }
     return fold;
   }
 
-  return h('div', { class: `tree ${mode}` }, one(null, root, 0, false, []));
+  return h('div', { class: `tree ${mode}` }, one(root, 0, undefined, ''));
 }

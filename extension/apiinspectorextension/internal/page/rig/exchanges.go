@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/apispan/apispan/extension/apiinspectorextension/internal/api"
+	"github.com/apispan/apispan/extension/apiinspectorextension/internal/show"
 )
 
 // call is a kind of exchange: what a shop does.
@@ -78,7 +79,9 @@ func body(text, media string, leaves []api.Leaf) api.Body {
 	if text == "" {
 		return api.Body{Size: -1}
 	}
-	return api.Body{Captured: true, Media: media, Size: int64(len(text)), Before: shape(len(text) + 40), After: side(text), Leaves: leaves}
+	b := api.Body{Captured: true, Media: media, Size: int64(len(text)), Before: shape(len(text) + 40), After: side(text), Leaves: leaves}
+	show.Tree(&b, []byte(text), nil)
+	return b
 }
 
 // add makes an exchange; r.mu is held.
@@ -163,7 +166,11 @@ func (r *rig) vendors(d *api.Detail) {
 		readme.Attempts = []api.Attempt{{Time: d.Time, Method: "POST", URL: "https://metrics.readme.io/v1/request", Headers: []api.Header{{Name: "Content-Type", Value: "application/json"}}, Body: string(event), Events: 1, Bytes: 611, DryRun: true}}
 	}
 	d.Vendors = []api.Vendor{{Component: "api_analytics/moesif", Backend: "moesif", Target: "api.moesif.net", State: state, EventID: d.EventID, Event: string(event), Media: "application/json", Origins: origins, Attempts: moesif}, readme}
-	for _, v := range d.Vendors {
+	for i := range d.Vendors {
+		v := &d.Vendors[i]
+		if n := len(v.Attempts); n > 0 {
+			v.Attempts[n-1].Tree = show.EventTree(v.Attempts[n-1].Body, v.Event, v.Origins)
+		}
 		d.Backends = append(d.Backends, api.Dot{Component: v.Component, State: v.State, Reason: v.Reason})
 	}
 }

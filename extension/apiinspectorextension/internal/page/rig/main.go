@@ -11,9 +11,13 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"io/fs"
+	"mime"
 	"net"
 	"net/http"
 	"os"
+	"path"
+	"reflect"
 	"strconv"
 	"strings"
 	"sync"
@@ -60,7 +64,16 @@ func run(listen string, n int) error {
 
 func (r *rig) handler() http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("/", http.FileServerFS(page.Files()))
+	mux.HandleFunc("GET /", func(w http.ResponseWriter, req *http.Request) {
+		name := cmp.Or(strings.TrimPrefix(req.URL.Path, "/"), "index.html")
+		b, err := fs.ReadFile(page.Files(), name)
+		if err != nil {
+			http.NotFound(w, req)
+			return
+		}
+		w.Header().Set("Content-Type", mime.TypeByExtension(path.Ext(name)))
+		_, _ = w.Write(b)
+	})
 	mux.HandleFunc("POST /rig/{do}", r.control)
 	mux.HandleFunc("GET /api/status", func(w http.ResponseWriter, _ *http.Request) { answer(w, r.now()) })
 	mux.HandleFunc("GET /api/exchanges", r.list)
@@ -105,7 +118,38 @@ func (r *rig) handler() http.Handler {
 
 func answer(w http.ResponseWriter, v any) {
 	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(v)
+	_, _ = w.Write(encode(v))
+}
+
+// encode writes JSON as a Collector does: a list that is empty is none that is missing.
+func encode(v any) []byte {
+	p := reflect.New(reflect.TypeOf(v))
+	p.Elem().Set(reflect.ValueOf(v))
+	fillLists(p.Elem())
+	b, _ := json.Marshal(p.Interface())
+	return b
+}
+
+func fillLists(v reflect.Value) {
+	switch v.Kind() { //nolint:exhaustive // others hold no lists
+	case reflect.Pointer:
+		if !v.IsNil() {
+			fillLists(v.Elem())
+		}
+	case reflect.Slice:
+		if v.IsNil() {
+			v.Set(reflect.MakeSlice(v.Type(), 0, 0))
+		}
+		for i := range v.Len() {
+			fillLists(v.Index(i))
+		}
+	case reflect.Struct:
+		for i := range v.NumField() {
+			if v.Field(i).CanSet() {
+				fillLists(v.Field(i))
+			}
+		}
+	}
 }
 
 func refuse(w http.ResponseWriter, code int, text string) {
@@ -192,9 +236,9 @@ func (r *rig) emit(n int) {
 }
 
 func (r *rig) tell(event string, data any, d *api.Detail) {
-	text, _ := json.Marshal(data)
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	text := encode(data)
 	for c, q := range r.streams {
 		if d != nil && !takes(terms(q), d) {
 			continue

@@ -11,12 +11,13 @@ import (
 	"time"
 
 	"github.com/apispan/apispan/extension/apiinspectorextension/internal/api"
+	"github.com/apispan/apispan/extension/apiinspectorextension/internal/serve"
 )
 
 func status() api.Status {
 	return api.Status{Version: "v0.1.0", Since: time.Now().Add(-3 * time.Hour).UTC(), DryRun: []string{"api_analytics/moesif", "api_analytics/readme"}, Targets: []string{},
-		Listens: []string{"127.0.0.1:4317 (gRPC)", "127.0.0.1:4318 (HTTP)"}, TraceURL: "https://traces.example/trace/{trace}",
-		Redactor: []api.Redactor{{Component: "http_redaction", Policy: policy, Text: "version: 1\nrules:\n  - name: cards\n    request_body:\n      deny: [card_number, cvc]\n"}},
+		Listens: []string{"grpc://127.0.0.1:4317", "http://127.0.0.1:4318"}, TraceURL: "https://traces.example/trace/{trace}",
+		Redactor: []api.Redactor{{Component: "http_redaction", Policy: policy, Since: time.Now().Add(-3 * time.Hour).UTC(), Text: "version: 1\nrules:\n  - name: cards\n    request_body:\n      deny: [card_number, cvc]\n"}},
 		Backends: []api.Backend{{Component: "api_analytics/moesif", Backend: "moesif", Target: "api.moesif.net", DryRun: true}, {Component: "api_analytics/readme", Backend: "readme", Target: "metrics.readme.io", DryRun: true}},
 		Ring:     api.Ring{MaxExchanges: 1000, Bytes: 12 << 20, MaxBytes: 64 << 20, TTL: 3600e3}, Stats: api.Stats{PerSecond: 12.3, NewFields: 1, Arrived: map[string]int64{}}}
 }
@@ -25,6 +26,7 @@ func status() api.Status {
 func (r *rig) scenario(name string) error {
 	fresh := status()
 	fresh.Since = r.status.Since
+	nothing := api.Notice{Level: "info", Code: "nothing_yet", Text: "OTLP listens on grpc://127.0.0.1:4317 and http://127.0.0.1:4318.", Fix: serve.Example(fresh.Listens)}
 	switch name {
 	case "dry":
 	case "live":
@@ -32,10 +34,11 @@ func (r *rig) scenario(name string) error {
 		fresh.Backends[0].DryRun = false
 	case "empty":
 		r.details, r.seq = nil, 0
-		fresh.Notices = []api.Notice{{Level: "info", Code: "nothing_yet", Text: "No exchange yet. OTLP listens on 127.0.0.1:4317 (gRPC) and 127.0.0.1:4318 (HTTP)."}}
+		fresh.Notices = []api.Notice{nothing}
 	case "not_http":
 		r.details, r.seq = nil, 0
 		fresh.Stats.Arrived = map[string]int64{"internal": 30, "client without http.request.method": 7}
+		fresh.Notices = []api.Notice{{Level: "info", Code: "not_http", Text: "37 spans arrived, none was an HTTP exchange (client without http.request.method 7, internal 30)."}, nothing}
 	case "no_redaction":
 		fresh.Redactor = nil
 		fresh.Notices = []api.Notice{{Level: "error", Code: "no_redaction", Text: "Nothing is redacted: pipeline traces has no http_redaction, so what is captured leaves as it is.",
