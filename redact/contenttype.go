@@ -137,7 +137,7 @@ func hintOfName(mt string) hint {
 		return hintSSE
 	case has("csv", "tab-separated-values"):
 		return hintCSV
-	case strings.HasPrefix(mt, "text/"), has("yaml", "yml", "toml", "graphql", "javascript", "ecmascript", "x-sh", "sql", "http", "pem-file", "x-pem-file"), mt == "message/http":
+	case strings.HasPrefix(mt, "text/"), has("yaml", "yml", "toml", "graphql", "javascript", "ecmascript", "x-sh", "typescript", "sql", "http", "pem-file", "x-pem-file"), mt == "message/http", mt == "message/rfc822":
 		return hintText
 	}
 	return hintBinary

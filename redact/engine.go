@@ -172,6 +172,8 @@ const (
 	flagPointer
 	// flagVariables: the value has the variables of a GraphQL operation.
 	flagVariables
+	// flagMember: the value is the id of what a container under flagSoft holds.
+	flagMember
 
 	cookieBits = flagCookie | flagSetCookie
 	// ruleFlags belong to the rule.

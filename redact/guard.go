@@ -96,6 +96,10 @@ func (s *Scratch) spares(c *ctx, dec []byte, k kind) bool {
 		return false
 	case placeRequestHeader, placeResponseHeader:
 		return shape.Flag(dec) || c.v.flags&flagDescribes != 0 && g != guardPersonal && describing(dec)
+	case placePath:
+		if g != guardPersonal && len(dec) < 24 && (shape.Words(dec) || shape.Few(dec, 5)) {
+			return true // /secrets/DB_URL, /pass/annual/2026
+		}
 	case placeQuery:
 		if shape.Digits(dec) && g <= guardSecret && c.v.flags&flagDescribes == 0 {
 			return false // a query has no numbers, only texts
@@ -125,17 +129,18 @@ func (s *Scratch) sparesText(g guard, c *ctx, dec []byte) bool {
 		return true // {"id": "password", "text": "Enter your password"}
 	}
 	if g == guardPersonal {
-		return shape.Flag(dec) || c.v.flags&flagDescribes != 0 && describing(dec)
+		return shape.Flag(dec) || shape.Tail(dec) || c.v.flags&flagDescribes != 0 && describing(dec) || caption(c, dec)
 	}
-	if shape.Flag(dec) || shape.TypeName(dec) || shape.Message(dec) || g != guardCard && shape.Sentence(dec) {
+	if shape.Flag(dec) || shape.Tail(dec) || shape.Placeholder(dec) || shape.TypeName(dec) || shape.Message(dec) || g != guardCard && shape.Sentence(dec) {
 		return true
 	}
 	if c.v.flags&flagDescribes != 0 {
-		return describing(dec)
+		return describing(dec) || c.v.flags&flagMember != 0 && g == guardSecret && shape.UUID(dec)
 	}
 	switch g {
 	case guardSecret:
-		return dec[0] == ' ' && shape.Words(dec) || shape.DateTime(dec) || shape.Symbol(dec) || shape.Public(dec) || s.label(c, dec)
+		return dec[0] == ' ' && shape.Words(dec) || shape.DateTime(dec) || shape.Symbol(dec) || shape.Public(dec) || shape.Ordinary(dec) ||
+			s.label(c, dec) || caption(c, dec)
 	case guardWord:
 		if bytes.IndexByte(dec, '=') >= 0 && !shape.URL(dec) {
 			return false // pairs: cookies, a signature
@@ -166,8 +171,13 @@ func (s *Scratch) label(c *ctx, dec []byte) bool {
 			}
 		}
 	}
-	return len(dec) < 24 && shape.Words(dec) && s.document(docWords, `"logprob`, `"lemma"`, `"pos_tag"`)
+	return len(dec) < 24 && shape.Words(dec) && s.document(docWords, `"logprob`, `"lemma"`, `"pos_tag"`, `"start_offset"`)
 }
+
+// caption reports whether an answer has the caption of a field of an interface where a
+// secret could stand: {"password": "Password", "otp": "One-time code"}. In a request
+// people send a secret of that spelling.
+func caption(c *ctx, dec []byte) bool { return c.place == placeResponseBody && shape.Caption(dec) }
 
 // card reports whether the document has the number of a card.
 func (s *Scratch) card() bool {

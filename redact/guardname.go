@@ -51,6 +51,9 @@ func judgeName(key []byte, header bool) nameClass {
 			return nameInnocent
 		}
 	}
+	if len(w) > 5 && !header { // a sentence: password-inputs-can-be-pasted-into
+		return nameDescribes
+	}
 	if firstDescribes[string(w[0])] || lastDescribes[string(last)] && !(header && (string(last) == "id" || string(last) == "ids")) {
 		return nameDescribes
 	}
@@ -75,7 +78,7 @@ var (
 	// strangers are words that a glob of the list meets by chance.
 	strangers = wordSet("secretary", "secretaries", "secretariat", "secretion", "secretions", "ratelimit", "remaining",
 		"monkey", "donkey", "turkey", "hockey", "jockey", "whiskey", "hotkey", "compass", "bypass", "trespass", "surpass", "encompass",
-		"boarding", "season", "render", "ski")
+		"boarding", "season", "render", "ski", "passwordless", "secretsmanager", "secretmanager", "skiptoken")
 
 	// memberDescribes are members of an object under a name for a secret that are not
 	// the secret: {"token": {"symbol": "USDC"}}, {"password": {"type": "string"}}.
@@ -83,7 +86,15 @@ var (
 		"standard", "decimals", "chain", "network", "logo", "$schema", "pattern", "placeholder", "default_type", "kind", "scheme", "style",
 		"scope", "scopes", "permissions", "abilities", "tags", "labels", "created", "created_at", "createdAt", "updated_at", "updatedAt",
 		"expires_at", "expiresAt", "expires", "last_used_at", "lastUsedAt", "version", "provider", "owner", "role", "environment", "algorithm",
-		"alg", "algo", "rotation", "policy", "message", "loc", "msg")
+		"alg", "algo", "rotation", "policy", "message", "loc", "msg", "id", "Id", "ID", "uuid", "uid", "path", "key",
+		"arn", "ARN", "region", "origin", "visibility", "hint", "displayName", "username", "userName", "user", "login", "Username", "count",
+		"size", "length", "position", "index", "state", "mode", "engine", "domain", "host", "port", "enabled", "source", "units", "Name", "Tags")
+
+	// memberNumbers are members whose value may be a UUID without being the secret.
+	memberNumbers = wordSet("id", "Id", "ID", "uuid", "uid")
+
+	// memberPublic are members that are no secret whatever their value.
+	memberPublic = wordSet("etag", "ETag", "keyid", "keyId", "kid", "accessor", "resourceVersion", "requestId", "fingerprint")
 
 	// firstDescribes are words that a name begins with that asks about a secret.
 	firstDescribes = wordSet("is", "has", "have", "had", "needs", "need", "require", "requires", "required", "must", "can", "may",
@@ -108,7 +119,8 @@ var (
 		"form", "page", "screen", "event", "visible", "hidden", "visibility", "rotation", "interval", "strategy", "usage",
 		"price", "symbol", "decimals", "supply", "balance", "amount", "id", "ids", "index", "position", "supplies", "config",
 		"settings", "options", "flow", "help", "text", "exp", "month", "year", "support", "stage", "result", "results", "in", "until",
-		"since", "standard", "fee", "fees", "percent", "percentage", "rate")
+		"since", "standard", "fee", "fees", "percent", "percentage", "rate", "lifespan", "lifetime", "validity", "duration", "timeout",
+		"period", "reuse", "header", "headers", "prefix", "suffix", "digits", "history", "display", "units", "tags")
 )
 
 // tokenKinds are words in front of "token" that say what kind it is.
@@ -122,7 +134,7 @@ var tokenKinds = func() map[string]nameClass {
 	// Where a list goes on.
 	set(nameInnocent, "page", "pages", "next", "prev", "previous", "continuation", "continue", "pagination", "paging", "cursor", "sync",
 		"resume", "marker", "offset", "scroll", "watch", "after", "before", "position", "delta", "forward", "backward", "list",
-		"idempotency", "idempotent", "dedup", "deduplication", "fencing", "checkpoint", "snapshot", "more")
+		"idempotency", "idempotent", "dedup", "deduplication", "fencing", "checkpoint", "snapshot", "more", "progress", "done")
 	// Language models and parsers.
 	set(nameInnocent, "eos", "bos", "pad", "unk", "mask", "sep", "cls", "stop", "special", "eot", "eom", "begin", "blank", "per", "parser",
 		"syntax", "lexer")

@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"encoding/binary"
 
+	"github.com/apispan/apispan/redact/internal/b64"
 	"github.com/apispan/apispan/redact/internal/urlsplit"
 )
 
@@ -21,7 +22,48 @@ func structured(b []byte) bool {
 	if nestFirst[b[0]] {
 		return true
 	}
-	return hasKeyByte(b) || bytes.IndexByte(b, '\n') >= 0 && csvLike(b)
+	return hasKeyByte(b) || bytes.IndexByte(b, '\n') >= 0 && csvLike(b) || mayHide(b)
+}
+
+// mayHide reports whether a string without a byte of keyMask may hold a key all the
+// same: as base64 of text, or as a statement of SQL.
+func mayHide(b []byte) bool {
+	return len(b) >= minBase64 && hideFirst[b[0]] && (b64.Text(b) || sqlStart(b))
+}
+
+// hideFirst has the bytes that base64 of ASCII and statements begin with.
+var hideFirst = func() (t [256]bool) {
+	for c := 'I'; c <= 'f'; c++ {
+		t[c] = c <= 'Z' || c >= 'a'
+	}
+	for _, c := range "iuacrmsIUACRMS" {
+		t[c] = true
+	}
+	return t
+}()
+
+// sqlStart reports whether b begins like a statement of SQL that writes.
+func sqlStart(b []byte) bool {
+	if len(b) < 24 {
+		return false
+	}
+	switch b[0] | 0x20 {
+	case 'i':
+		return hasFold(b, "insert ")
+	case 'u':
+		return hasFold(b, "update ") || hasFold(b, "upsert ")
+	case 'a':
+		return hasFold(b, "alter ")
+	case 'c':
+		return hasFold(b, "create user") || hasFold(b, "create role")
+	case 'r':
+		return hasFold(b, "replace ")
+	case 'm':
+		return hasFold(b, "merge ")
+	case 's':
+		return hasFold(b, "set pass")
+	}
+	return false
 }
 
 // longText is the length from which on five searches by the runtime, which takes
@@ -83,7 +125,7 @@ func (s *Scratch) nested(src []byte, c ctx) {
 		w = (*Scratch).walkSSE
 	case c0 == '<' && looksMarkup(b):
 		w = (*Scratch).walkMarkup
-	case maybeBase64(b) || paddedBase64(b):
+	case maybeBase64(b) || paddedBase64(b) || len(b) >= minBase64 && b64.Text(b):
 		if c.nest >= uint8(s.p.cfg.Limits.Nested) || s.nestLeft < len(b) {
 			w = (*Scratch).walkText
 			break
@@ -201,9 +243,18 @@ func looksJSON(b []byte) bool {
 	case '{':
 		return next == '"' || next == '}' || next == 0
 	case '[':
-		return next == '{' || next == '[' || next == '"' || next == ']' || next == 0
+		return next == '{' || next == '[' && !tableHead(b) || next == '"' || next == ']' || next == 0
 	}
 	return false
+}
+
+// tableHead reports whether b begins like a table of TOML: [[items]].
+func tableHead(b []byte) bool {
+	if len(b) < 6 || b[1] != '[' || b[2]|0x20 < 'a' || b[2]|0x20 > 'z' {
+		return false
+	}
+	line, _, _ := bytes.Cut(b[:min(len(b), 128)], str("\n"))
+	return bytes.HasSuffix(bytes.TrimRight(line, " \t\r"), str("]]")) && bytes.IndexByte(line, ',') < 0
 }
 
 // scalarArray reports whether b is an array that begins with a number or literal

@@ -119,7 +119,7 @@ func (w *jsonWalk) scalar(i int) int {
 			}
 			k := uint(bits.TrailingZeros64(m) >> 3)
 			e += int(k)
-			if src[e] != '"' || acc|keyMask(x)&(1<<(8*k)-1) != 0 || nestFirst[src[i+1]] ||
+			if src[e] != '"' || acc|keyMask(x)&(1<<(8*k)-1) != 0 || nestFirst[src[i+1]] || e-i > minBase64 && hideFirst[src[i+1]] && mayHide(src[i+1:e]) ||
 				!w.plain && e-i-1 >= w.s.p.detMin && w.s.detects(src[i+1:e]) {
 				return 0
 			}

@@ -11,20 +11,22 @@ var keyNameFlags = func() map[string]verdictFlags {
 		"name", "key", "field", "fieldname", "header", "headername", "k", "n", "id", "param", "parameter",
 		"attribute", "attr", "label", "property", "prop", "keyname", "variable", "var", "setting", "option",
 		"path", "loc", "pointer", "jsonpointer", "propertypath", "fieldpath", "system", "friendlyname", "type", "column", "columnname", "target",
-		"propertyname", "attributename",
+		"propertyname", "attributename", "instancepath", "parameterkey", "parametername", "settingname", "optionname", "variablename", "envname",
+		"headerkey", "propertykey", "configkey", "metadatakey", "secretname",
 	} {
 		m[k] |= flagNameKey
 	}
 	for _, k := range []string{
 		"value", "val", "v", "values", "content", "data", "stringvalue", "text", "body", "defaultvalue", "default",
 		"currentvalue", "newvalue", "oldvalue", "rawvalue", "valuestring", "answer", "to", "from", "old", "new", "input", "rejectedvalue", "invalidvalue", "attemptedvalue", "submittedvalue", "before", "after", "previous",
-		"oldval", "newval", "was", "stringdata",
+		"oldval", "newval", "was", "stringdata", "received", "actual", "parametervalue", "settingvalue", "optionvalue", "variablevalue", "envvalue",
+		"headervalue", "propertyvalue", "configvalue", "metadatavalue", "attributevalue", "fieldvalue", "secretvalue",
 	} {
 		m[k] |= flagValueKey
 	}
 	m["kind"] |= flagNameKey | flagPointer // of an object of Kubernetes, see jsonPair
 	m["variables"] |= flagVariables
-	for _, k := range []string{"value", "val", "v", "stringvalue"} {
+	for _, k := range []string{"value", "val", "v", "stringvalue", "parametervalue", "settingvalue", "optionvalue", "variablevalue", "envvalue"} {
 		m[k] |= flagValueOnly
 	}
 	for _, k := range []string{"path", "type", "system", "target"} {
@@ -47,7 +49,7 @@ var keyNameFlags = func() map[string]verdictFlags {
 	// What lists of cookies say about one besides its value.
 	for _, k := range []string{
 		"name", "key", "path", "domain", "expires", "expirationdate", "maxage", "samesite", "secure", "httponly", "hostonly",
-		"priority", "partitioned", "size", "storeid",
+		"priority", "partitioned", "size", "storeid", "schema", "type", "description", "required",
 	} {
 		m[k] |= cookieBits
 	}

@@ -125,8 +125,21 @@ func (s *Scratch) child(c ctx, key []byte) ctx {
 // describe notes that a member of a container under a built-in rule says something
 // about the secret and is not the secret.
 func (v *verdict) describe(own verdict, key []byte) {
-	if own.act == actNone && v.flags&flagSoft != 0 && memberDescribes[string(key)] {
+	if own.act != actNone || v.flags&flagSoft == 0 {
+		return
+	}
+	if i := bytes.LastIndexByte(key, ':'); i > 0 { // of a namespace
+		key = key[i+1:]
+	}
+	if memberPublic[string(key)] {
+		v.act, v.flags = actNone, v.flags&^ruleFlags
+		return
+	}
+	if memberDescribes[string(key)] || own.flags&flagValueKey == 0 && judgeName(key, false) == nameDescribes {
 		v.flags |= flagDescribes
+		if memberNumbers[string(key)] {
+			v.flags |= flagMember
+		}
 	}
 }
 

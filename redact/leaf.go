@@ -274,8 +274,9 @@ func (s *Scratch) inspectNumber(c ctx, dec []byte) ([]byte, Effect) {
 
 // detects reports whether any detector matches.
 func (s *Scratch) detects(b []byte) bool {
-	s.matches = s.p.det.Find(s.matches[:0], b, false)
-	return len(s.matches) > 0
+	var option bool
+	s.matches, option = s.p.det.FindOption(s.matches[:0], b, false)
+	return len(s.matches) > 0 || option
 }
 
 // patterns runs the detectors over src, decoded text at the current level. What a

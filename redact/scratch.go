@@ -60,8 +60,10 @@ type Scratch struct {
 	// document and the ones around it.
 	docBound, bound []boundVariable
 	matches         []detect.Match
-	tokens          *token.Hasher
-	dfa             dfa
+	// block is set if a block of YAML under a built-in rule was left to walkOutline.
+	block  bool
+	tokens *token.Hasher
+	dfa    dfa
 
 	seed  maphash.Seed
 	short [shortSets][2]shortEntry

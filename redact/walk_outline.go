@@ -54,7 +54,7 @@ func (s *Scratch) outlined(src []byte, c ctx) bool {
 	if bytes.IndexByte(src, '\n') < 0 && c.state == stateNone {
 		return false
 	}
-	return c.state != stateNone || bytes.Contains(src, []byte("value:")) || bytes.Contains(src, []byte("Value:")) || secretDocument(src)
+	return c.state != stateNone || s.block || bytes.Contains(src, []byte("value:")) || bytes.Contains(src, []byte("Value:")) || secretDocument(src)
 }
 
 func (s *Scratch) walkOutline(src []byte, c ctx) {

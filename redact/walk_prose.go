@@ -6,6 +6,7 @@ package redact
 import (
 	"bytes"
 
+	"github.com/apispan/apispan/redact/internal/field"
 	"github.com/apispan/apispan/redact/internal/shape"
 )
 
@@ -21,7 +22,7 @@ func proseValue(key, value []byte) bool {
 	}
 	for _, w := range [...]string{"password", "passwd", "pwd", "pass", "passphrase", "passcode", "phrase", "mnemonic"} {
 		if n := len(key) - len(w); n >= 0 && hasFold(key[n:], w) {
-			return w == "pass" && n == 0 && testResult(value)
+			return w == "pass" && n <= 1 && (testResult(value) || bytes.Count(value, str(" ")) >= 2 && shape.Prose(value)) || shape.Remark(value)
 		}
 	}
 	words, plain := 0, 0
@@ -88,6 +89,9 @@ func wordy(b []byte, c ctx) bool {
 	if c.place == placeQuery && len(b) >= 8 && c.v.act != actMiss { // a filter: password eq 'x'
 		return bytes.Contains(b, str(" '")) || bytes.Contains(b, str(" \""))
 	}
+	if c.v.act != actMiss && (sqlStart(b) || bytes.Contains(b, str(" --"))) {
+		return true
+	}
 	if c.nest > 0 || c.place != placeText && c.place != placeAttribute || len(b) < 8 || c.v.act == actMiss {
 		return false
 	}
@@ -100,7 +104,7 @@ func wordy(b []byte, c ctx) bool {
 
 // wordFirst has the first letters of words that walkWords knows.
 var wordFirst = func() (t [256]bool) {
-	for _, c := range "-pPtTsSaAcCiI" {
+	for _, c := range "-pPtTsSaAcCiIE" {
 		t[c] = true
 	}
 	return t
@@ -117,7 +121,7 @@ func (s *Scratch) walkWords(src []byte, c ctx) {
 	if statement(src) {
 		s.insertedRows(src, c)
 	}
-	netrc := bytes.Contains(src, str("machine ")) || bytes.Contains(src, str("login "))
+	netrc := bytes.Contains(src, str("login ")) || bytes.Contains(src, str("user "))
 	quotes := bytes.IndexByte(src, '\'') >= 0 || bytes.IndexByte(src, '"') >= 0
 	lineAt := 0
 	for pos, lineStart := 0, true; pos < len(src); {
@@ -155,8 +159,10 @@ func (s *Scratch) walkWords(src []byte, c ctx) {
 			s.wordValue(src, flag, pos, c, '-', first)
 		case src[gap] == '\t':
 			s.wordValue(src, word, pos, c, '\t', first)
-		case netrc && (len(word) == 8 && hasFold(word, "password") || len(word) == 6 && hasFold(word, "passwd")):
+		case netrc && passwordWord(word) && afterLogin(src[:start]):
 			s.wordValue(src, word, pos, c, 'n', first)
+		case first && (string(word) == "ENV" || string(word) == "setenv" || string(word) == "set"):
+			s.assigned(src, pos, c)
 		case first && (string(word) == "PASS" || string(word) == "AUTH"):
 			s.wordValue(src, str("password"), pos, c, 'c', first)
 		case len(word) == len("identified") && hasFold(word, "identified"): // IDENTIFIED BY 'S'
@@ -167,6 +173,57 @@ func (s *Scratch) walkWords(src []byte, c ctx) {
 			s.wordValue(src, word, pos, c, ' ', first)
 		}
 	}
+}
+
+// assigned takes the value of "ENV NAME value" (Dockerfile), "setenv NAME value" (csh)
+// and "set -x NAME value" (fish), whose name is at pos.
+func (s *Scratch) assigned(src []byte, pos int, c ctx) {
+	if src[pos] == '-' {
+		for pos < len(src) && !wordGap(src[pos]) {
+			pos++
+		}
+		for pos < len(src) && src[pos] == ' ' {
+			pos++
+		}
+	}
+	end := pos
+	for end < len(src) && !wordGap(src[end]) && src[end] != '=' {
+		end++
+	}
+	if end == pos || end == len(src) || src[end] != ' ' {
+		return
+	}
+	start := end
+	for start < len(src) && src[start] == ' ' {
+		start++
+	}
+	vc := s.child(c, src[pos:end])
+	stop, _ := field.EndOfLine(src, start)
+	if a, b := trimBlanks(src[start:stop]); vc.v.strong() && a < b && src[start+a] != '=' {
+		s.textValue(src, start+a, start+b, vc)
+	}
+}
+
+func passwordWord(w []byte) bool {
+	switch len(w) {
+	case 3:
+		return hasFold(w, "pwd")
+	case 4:
+		return hasFold(w, "pass")
+	case 6:
+		return hasFold(w, "passwd")
+	case 8:
+		return hasFold(w, "password")
+	}
+	return false
+}
+
+// afterLogin reports whether a text ends with "login NAME" or "user NAME".
+func afterLogin(b []byte) bool {
+	b = bytes.TrimRight(b, " \t\r\n")
+	b = bytes.TrimRight(b[:bytes.LastIndexAny(b, " \t\r\n")+1], " \t\r\n")
+	b = b[bytes.LastIndexAny(b, " \t\r\n")+1:]
+	return len(b) >= 4 && len(b) <= 8 && (hasFold(b, "login") || hasFold(b, "user"))
 }
 
 func wordGap(b byte) bool { return b == ' ' || b == '\t' || b == '|' || b == '\n' || b == '\r' }

@@ -26,7 +26,11 @@ func (s *Scratch) startElement(w *markupWalk, t *markup.Token) bool {
 	if own.flags&flagPointer != 0 { // "type" and "path" have other uses in markup
 		own.flags &^= flagNameKey | flagPointer
 	}
+	soft := cc.v.flags&flagSoft != 0
 	cc.v, cc.state = strongest(cc.v, own), st
+	if soft {
+		cc.v.describe(own, name)
+	}
 	if own.flags&flagKeyHit != 0 {
 		s.malformed(src, t.Start, top.c, "")
 		return false
@@ -49,6 +53,9 @@ func (s *Scratch) startElement(w *markupWalk, t *markup.Token) bool {
 		switch {
 		case htmlName(name):
 			cc.v.flags |= flagNameKey
+			if hasFold(name, "th") { // a row of head cells: the one before names a column
+				pair = verdict{}
+			}
 		case hasFold(name, "tr"):
 			s.table.row()
 		case hasFold(name, "td"):
@@ -135,6 +142,9 @@ func (s *Scratch) attribute(src []byte, a *markup.Attr, cc *ctx, html bool) verd
 	}
 	ac := *cc
 	ac.v, ac.state = strongest(cc.v, own), st
+	if cc.v.flags&flagSoft != 0 {
+		ac.v.describe(own, name)
+	}
 	if data {
 		ac = stronger(ac, s.child(*cc, name[5:]))
 	}

@@ -26,8 +26,11 @@ func (s *Scratch) walkText(src []byte, c ctx) {
 	if s.base64Text(src, c) {
 		return
 	}
+	outer := s.block
+	s.block = false
 	s.textFields(src, c)
 	s.otherReadings(src, c)
+	s.block = outer
 }
 
 // withoutColors is src with blanks for the escape sequences of terminals, which may
@@ -133,12 +136,38 @@ func (s *Scratch) textFields(src []byte, c ctx) {
 		if cand.Sep == ':' && cand.KeyEnd+1 == start && vc.v.flags&flagSoft != 0 && permission(src[start:end]) {
 			continue // "secrets:read"
 		}
+		if cand.Sep == ':' && s.opens(vc.v) && mapping(src[start:end]) {
+			s.block = true // walkOutline judges its lines one by one
+			continue
+		}
+		if vc.v.flags&flagSoft != 0 && inert(src, src[cand.Key:cand.KeyEnd], start, end) {
+			continue
+		}
 		s.textValue(src, start, end, vc)
 		sc.SkipTo(next)
 		for jsonAt >= 0 && jsonAt < next {
 			jsonAt, jsonEnd = json.next(next)
 		}
 	}
+}
+
+// mapping reports whether a value of several lines is a mapping or a sequence of YAML.
+func mapping(b []byte) bool {
+	if bytes.IndexByte(b, '\n') < 0 || b[0] == '|' || b[0] == '>' {
+		return false
+	}
+	for len(b) > 0 {
+		line, rest, _ := bytes.Cut(b, str("\n"))
+		line = bytes.Trim(line, " \r")
+		b = rest
+		if len(line) == 0 || line[0] == '#' {
+			continue
+		}
+		if _, _, ok := outlineKey(bytes.TrimPrefix(line, str("- "))); !ok && line[0] != '-' {
+			return false
+		}
+	}
+	return true
 }
 
 // textValue decides over the value src[start:end] of a denied key.

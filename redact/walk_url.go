@@ -112,6 +112,7 @@ func (s *Scratch) walkPath(src []byte, c ctx) {
 		case named && !routeWord(seg):
 			s.urlPart(src, pos, end, under)
 			named = false
+		case named && !s.namesField(seg, c): // /password/reset/<value>
 		case c.cut && end == len(src) && !c.v.strong() && c.v.act != actMiss:
 			s.truncated(src, pos, c, "")
 			return
@@ -208,12 +209,24 @@ func (s *Scratch) segment(src []byte, pos, end int, c ctx) (next ctx, named bool
 			return next, false
 		}
 	}
+	if seg[0] == '%' {
+		if dec := s.unescape(seg, false); dec[0] == '{' || dec[0] == '[' || dec[0] == '<' || dec[0] == '"' { // a document, no name
+			s.urlPart(src, pos, end, c)
+			return next, false
+		}
+	}
 	next = s.encodedChild(c, seg, false)
 	named = next.v.strong() && !c.v.strong()
 	if !named || next.v.flags&flagKeyHit != 0 {
 		s.urlPart(src, pos, end, c)
 	}
 	return next, named
+}
+
+// namesField reports whether a segment names a denied field itself.
+func (s *Scratch) namesField(seg []byte, c ctx) bool {
+	own, _ := s.lookup(c.place, c.state, seg)
+	return own.strong()
 }
 
 func withoutCut(c ctx) ctx {

@@ -161,6 +161,8 @@ func plainText(b []byte) bool {
 		w := ends(b)
 		x := w ^ '&'*swarLo
 		return keyMask(w)|(x-swarLo)&^x&swarHi == 0
+	case mayHide(b):
+		return false
 	default:
 		w := binary.LittleEndian.Uint64(b[n-8:])
 		x := w ^ '&'*swarLo
@@ -265,7 +267,9 @@ func (s *Scratch) nameSibling(w *markupWalk, name []byte) {
 	case parent.keyEnd > parent.key && bytes.Equal(tag, w.src[parent.key:parent.keyEnd]):
 		parent.prevEnd = 0 // the value of the name before
 	}
-	parent.pair = s.nameVerdict(parent.c, name)
+	if parent.pair = s.nameVerdict(parent.c, name); parent.pair.flags&flagSoft != 0 && fileName(name) {
+		parent.pair = verdict{}
+	}
 	if !parent.pair.strong() && parent.pair.cookie() == 0 {
 		parent.pair = verdict{}
 		return
@@ -275,6 +279,21 @@ func (s *Scratch) nameSibling(w *markupWalk, name []byte) {
 		vc.v = strongest(vc.v, parent.pair)
 		s.subtree(w, int(parent.prev), int(parent.prevEnd), vc)
 	}
+}
+
+// fileName reports whether a name is the path of a file, as the keys of object stores
+// are.
+func fileName(name []byte) bool {
+	i, slash := bytes.LastIndexByte(name, '.'), bytes.LastIndexByte(name, '/')
+	if i <= slash || slash < 0 {
+		return false
+	}
+	switch string(bytes.ToLower(name[i+1:])) {
+	case "txt", "md", "json", "yaml", "yml", "xml", "csv", "pdf", "doc", "docx", "xls", "xlsx", "png", "jpg", "jpeg", "gif", "svg", "html",
+		"js", "ts", "go", "py", "java", "zip", "gz", "log", "mp4", "parquet":
+		return true
+	}
+	return false
 }
 
 // subtree replaces the content src[start:end] of an element, markup and all.

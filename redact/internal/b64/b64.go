@@ -63,6 +63,44 @@ func Detect(b []byte) (v Variant, ok bool) {
 	return v, true
 }
 
+// textHead is how many characters Text decodes.
+const textHead = 16
+
+// Text reports whether b, of 16 bytes or more, begins like base64 of ASCII text. Of
+// other words all but one in a million do not.
+func Text(b []byte) bool {
+	if len(b) < textHead {
+		return false
+	}
+	for i := 0; i < textHead; i += 4 {
+		w, x, y, z := sextets[b[i]], sextets[b[i+1]], sextets[b[i+2]], sextets[b[i+3]]
+		if (w|x|y|z)&0x80 != 0 || !printable[w<<2|x>>4] || !printable[x<<4|y>>2] || !printable[y<<6|z] {
+			return false
+		}
+	}
+	return true
+}
+
+// sextets are the values of the characters, 0x80 for those that are none.
+var sextets = func() (t [256]uint8) {
+	for c := range t {
+		t[c] = 0x80
+		if v, ok := value(byte(c)); ok {
+			t[c] = v
+		}
+	}
+	return t
+}()
+
+// printable has the bytes of ASCII text.
+var printable = func() (t [256]bool) {
+	for c := ' '; c < 0x7F; c++ {
+		t[c] = true
+	}
+	t['\t'], t['\r'], t['\n'] = true, true, true
+	return t
+}()
+
 // Byte classes.
 const (
 	other = iota

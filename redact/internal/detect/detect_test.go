@@ -126,6 +126,21 @@ var cases = map[string][]string{
 		"AWS4-HMAC-SHA256 Credential=«AKIAIOSFODNN7EXAMPLE»/20130524/us-east-1/s3/aws4_request, Signature=abc", "/v1/long/segments/«AKIAIOSFODNN7EXAMPLE»/x",
 		"AKIAIOSFODNN7EXAMPL", "AKIAIOSFODNN7EXAMPLEX", "akiaiosfodnn7example", "abcdefgh12345678AKIAIOSFODNN7EXAMPLE",
 	},
+	"password_hash": {
+		"«$2b$12$EixZaYVK1fsbw1ZfbX3OXePaWxn96p36WQoeG6Lruj3vjPGga31lW»", "ada:«$apr1$r31.....$HqJZimcKQFAMYayBlzkrA/»",
+		"root:«$6$saltsalt$qFmFH.bQmmtXzyBY0s9v7Oicd2z4XSIecDzlB5KiA2/jctKu9YterLp8wwnSq»:19000:0",
+		"x «$argon2id$v=19$m=65536,t=3,p=4$c29tZXNhbHRzb21l$RdescudvJCsgt3ub+b2dWRWJTmaaZObG7fVQKdQ2nQ4» y",
+		"«pbkdf2_sha256$260000$Zk3xQ9rLt2vB$8mX0hC1dE5gH7jK9mN1pQ2rS4tU6vW8xY0zCaB3dE5g=»", "«{SSHA}0c0blFTXXNuAMHECS4uxrj3ZieMoWImr»",
+		"«$P$B7889EMq/erHIuZapMB8GEizebcIy9.»", "costs $2 or $1$ or $6$ and $y$", "$1$2", "US$2a$x", "$argon2id$v=19", "$PATH$HOME", "jQuery.fn.$1$2",
+	},
+	"prose_secret": {
+		"my password is «hunter2»", "my password is «hunter2».", "The password is: «Maple-71»", "password is \"«a b c d»\"",
+		"set the password to «x9!kLm»", "password «Maple-71-ridge» works", "Passwort lautet «Maple71»", "the token is «q8Wz3Lk0»", "the secret key is «k3y-abc»",
+		"PIN is «4821»", "your OTP is «482913»", "cvv is «733»", "password for ada is «hunter2»",
+		"the password is invalid", "password is required", "password is 8 characters", "the token is an ERC-20 token", "The token is ERC-20", "token is null",
+		"password was changed on 2026-01-01", "OTP is 6 digits", "the password is \"too short\"", "password is sha256", "tokenIsX1 is a1b2c3", "password 2FA",
+		"the secret is out", "PINs 4821", "reset password to continue", "password is 2026-01-01",
+	},
 	"aws_secret_key": {
 		"aws_secret_access_key = «wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEY00»", "SecretAccessKey: \"«wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY»\"",
 		"<SecretAccessKey>«wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY»</SecretAccessKey>", "AWS_SECRET=«wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY»",

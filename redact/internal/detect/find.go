@@ -26,7 +26,10 @@ type finder struct {
 	dst  []Match
 	base int // dst[:base] is the caller's
 
-	jwtSkip, colonSkip, ipSkip, phoneSkip, bearerSkip, basicSkip, pemSkip, urlSkip, mailSkip int
+	proseSkip, hashSkip, jwtSkip, colonSkip, ipSkip, phoneSkip, bearerSkip, basicSkip, pemSkip, urlSkip, mailSkip int
+
+	// option: an option of a command line stands in the value.
+	option bool
 
 	textAt int // first byte that is no blank, 0 = not known
 
@@ -51,14 +54,35 @@ func (s *Set) Find(dst []Match, src []byte, cut bool) []Match {
 	return dst
 }
 
+// FindOption is Find that also tells whether src has an option of a command line
+// (" --token"), whose argument may be a secret although nothing else tells.
+func (s *Set) FindOption(dst []Match, src []byte, cut bool) (_ []Match, option bool) {
+	if s == nil {
+		return dst, false
+	}
+	base := len(dst)
+	if s.on != 0 && len(src) > 0 {
+		dst, option = s.scanOption(dst, src, cut)
+	}
+	if len(s.regexes) > 0 {
+		dst = s.findRegexes(dst, base, src, cut)
+	}
+	return dst, option
+}
+
 func (s *Set) scan(dst []Match, src []byte, cut bool) []Match {
+	dst, _ = s.scanOption(dst, src, cut)
+	return dst
+}
+
+func (s *Set) scanOption(dst []Match, src []byte, cut bool) (_ []Match, option bool) {
 	i, n := skip(&s.pairs, src, 0), len(src)
 	cards := n
 	if s.has(detCard) {
 		cards = mayHoldCard(src, cut)
 	}
 	if i >= n && cards >= n {
-		return dst // most values are short and have nothing: they need no finder
+		return dst, false // most values are short and have nothing: they need no finder
 	}
 	f := finder{s: s, src: src, cut: cut, dst: dst, base: len(dst), hostAt: -1}
 	if cards < n {
@@ -66,7 +90,7 @@ func (s *Set) scan(dst []Match, src []byte, cut bool) []Match {
 	} else {
 		f.scanFrom(i, nil, span{start: n})
 	}
-	return f.dst
+	return f.dst, f.option
 }
 
 // scanCards is scanFrom with what it takes to find cards, which is too large for
@@ -207,6 +231,19 @@ func (f *finder) try(i int, a *action) (next int) {
 	}
 	if a.bits&actColon != 0 {
 		f.add(f.ip6(i))
+	}
+	if a.bits&actHash != 0 {
+		f.add(f.hash(i))
+	}
+	if a.bits&actProse != 0 {
+		f.add(f.prose(i))
+	}
+	if a.bits&actWifi != 0 {
+		f.add(f.wifi(back(i, c != 'w')))
+	}
+	if a.bits&actOption != 0 && !f.option {
+		p := back(i, c == '-')
+		f.option = has(f.src, p, " --") && p+3 < len(f.src) && is(f.src[p+3], chAlpha)
 	}
 	if a.bits&actDiscord != 0 {
 		f.add(f.discord(back(i, f.src[i] < 'M' || f.src[i] > 'O')))

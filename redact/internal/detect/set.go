@@ -54,6 +54,10 @@ const (
 	actEnd
 	actColon
 	actDiscord
+	actHash
+	actProse
+	actOption
+	actWifi
 )
 
 // action is what to try at a pair of bytes.
@@ -199,7 +203,21 @@ func (b *builder) detector(d uint8) {
 		b.word("bas", actBasic)
 	case detAWSSecret:
 		b.word("ecr", actAWSSecret)
+	case detHash:
+		b.each('$', actHash)
+	case detProse:
+		for _, w := range proseAnchors {
+			b.word(w, actProse)
+		}
+		b.add('P', 'I', actProse)
+		b.add('I', 'N', actProse)
+		b.add('O', 'T', actProse)
+		b.add('T', 'P', actProse)
+		b.add(' ', '-', actOption)
+		b.add('-', '-', actOption)
 	case detVendor:
+		b.add('W', 'I', actWifi)
+		b.add('I', 'F', actWifi)
 		for _, a := range [...]string{"MT", "Mj", "Mz", "ND", "NT", "Nj", "Nz", "OD", "OT"} {
 			b.add(a[0], a[1], actDiscord)
 			for _, c := range []byte("AEIMQUYcgk") {

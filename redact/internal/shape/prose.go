@@ -11,7 +11,7 @@ var (
 	verdictWords = [...]string{"required", "invalid", "missing", "expired", "incorrect", "mismatch", "blank", "weak", "short"}
 	messageWords = [...]string{
 		"is", "are", "must", "should", "cannot", "empty", "long", "common", "match", "characters", "least", "field", "please", "not",
-		"too", "has", "been", "was", "may", "can't", "be", "doesn't", "didn't", "isn't", "failed", "this", "at", "your", "the",
+		"too", "has", "been", "was", "may", "can't", "do", "does", "and", "same", "be", "doesn't", "didn't", "isn't", "failed", "this", "at", "your", "the",
 	}
 )
 
@@ -57,6 +57,7 @@ func Message(b []byte) bool {
 // functionWords hold sentences together; what people choose for a password has few.
 var functionWords = [...]string{
 	"a", "an", "the", "of", "to", "in", "on", "is", "are", "or", "and", "that", "for", "you", "your", "we", "it", "this", "with", "by",
+	"when", "if", "as", "at", "from", "be", "not", "will", "can", "have", "has", "into", "all", "but", "its",
 }
 
 // Sentence reports whether b is a sentence of prose: six words or more that end with
@@ -87,4 +88,65 @@ func Sentence(b []byte) bool {
 // write, not what a generator makes.
 func Prose(b []byte) bool {
 	return HasBlank(b) && !has(b, isDigit) && bytes.IndexByte(b, '=') < 0
+}
+
+// captionWords are what interfaces call the field of a secret.
+var captionWords = [...]string{
+	"password", "passwords", "passwort", "kennwort", "passcode", "passphrase", "code", "codes", "key", "keys", "token", "tokens", "pin", "secret",
+	"secrets", "number", "otp", "cvv", "cvc", "ssn", "credentials", "username", "email",
+}
+
+// Caption reports whether b is the caption of a field for a secret: a few words, the
+// first with a capital, one of which is the name of such a thing.
+func Caption(b []byte) bool {
+	if len(b) < 3 || len(b) > 64 || class[b[0]]&isUpper == 0 || has(b, isDigit) || bytes.IndexByte(b, '=') >= 0 {
+		return false
+	}
+	for len(b) > 0 {
+		i := 0
+		for i < len(b) && class[b[i]]&isBlank == 0 {
+			i++
+		}
+		w := bytes.Trim(b[:i], ".,:?!…")
+		for _, k := range captionWords {
+			if equalFold(w, k) {
+				return true
+			}
+		}
+		b = bytes.TrimLeft(b[i:], " \t")
+	}
+	return false
+}
+
+// Remark reports whether b is a remark about a secret, not one: a few words, of which
+// the first only leads to others ("at least 8 characters", "the basics", "see below").
+func Remark(b []byte) bool {
+	if len(b) > 80 || bytes.IndexByte(b, '\n') >= 0 {
+		return false
+	}
+	words := 0
+	for rest := b; len(rest) > 0; {
+		i := bytes.IndexByte(rest, ' ')
+		if i < 0 {
+			i = len(rest)
+		}
+		w := bytes.Trim(rest[:i], ".,;:!?()*'`")
+		rest = bytes.TrimLeft(rest[i:], " ")
+		if len(w) == 0 {
+			continue
+		}
+		if words++; words == 1 {
+			known := false
+			for _, f := range [...]string{"at", "see", "the", "a", "an", "is", "must", "should", "how", "why", "what", "your", "not", "only", "please", "enter", "choose"} {
+				known = known || equalFold(w, f)
+			}
+			if !known {
+				return false
+			}
+		}
+		if has(w, isDigit) && (len(w) > 2 || has(w, isAlpha)) {
+			return false
+		}
+	}
+	return words >= 2 && words <= 8
 }

@@ -127,7 +127,7 @@ func Random(b []byte) bool {
 		part := b[i:j]
 		switch letters := seen & isAlpha; {
 		case seen&isDigit == 0 || letters == 0:
-			if len(part) >= 24 {
+			if len(part) >= 24 && !camel(part) {
 				return true
 			}
 		case algorithm(part):
@@ -143,6 +143,39 @@ func Random(b []byte) bool {
 	}
 	const every = isAlpha | isDigit
 	return mix&every == every && len(b) >= 12
+}
+
+// Secretive reports whether a word with a digit in it, which a sentence tells as a
+// secret, may be one: no name of an algorithm, standard or version.
+func Secretive(b []byte) bool {
+	if Time(b) || ordinary(b) || version(b) || algorithm(b) || !has(b, isAlpha) || Placeholder(b) || Tail(b) {
+		return false
+	}
+	i := 0
+	for i < len(b) && class[b[i]]&isUpper != 0 {
+		i++
+	}
+	if i > 0 && i < len(b) && b[i] == '-' && Digits(b[i+1:]) { // ERC-20, RFC-6750
+		return false
+	}
+	return true
+}
+
+// camel reports whether b is words in camel case: two small letters and more behind
+// each capital.
+func camel(b []byte) bool {
+	run := 2
+	for _, c := range b {
+		if class[c]&isLower != 0 {
+			run++
+			continue
+		}
+		if class[c]&isUpper == 0 || run < 2 {
+			return false
+		}
+		run = 0
+	}
+	return run >= 2
 }
 
 // ordinary reports whether b is a thing of a well-known form that is longer than a
@@ -187,6 +220,85 @@ func Masked(b []byte) bool {
 		}
 	}
 	return true
+}
+
+// Tail reports whether b is a number of which marks leave the last digits: ****6789,
+// XXXX-XXXX-XXXX-1234.
+func Tail(b []byte) bool {
+	n := 0
+	for n < len(b) && n < 4 && class[b[len(b)-1-n]]&isDigit != 0 {
+		n++
+	}
+	marks := 0
+	for rest := b[:len(b)-n]; len(rest) > 0; {
+		switch {
+		case rest[0] == '*' || rest[0] == 'X' || rest[0] == 'x':
+			marks++
+			rest = rest[1:]
+		case rest[0] == '-' || rest[0] == ' ' || rest[0] == '.':
+			rest = rest[1:]
+		case bytes.HasPrefix(rest, []byte("•")) || bytes.HasPrefix(rest, []byte("●")):
+			marks++
+			rest = rest[len("•"):]
+		default:
+			return false
+		}
+	}
+	return marks >= 2 && n > 0
+}
+
+// Placeholder reports whether b stands for a value that is not there: (hidden),
+// <token>, ${TOKEN}, {{token}}, %s.
+func Placeholder(b []byte) bool {
+	if len(b) < 2 || len(b) > 64 {
+		return false
+	}
+	open, end := b[0], b[len(b)-1]
+	switch {
+	case open == '(' && end == ')', open == '<' && end == '>':
+		return all(b[1:len(b)-1], isAlpha|isSplit|isBlank)
+	case open == '$' && end == '}' && b[1] == '{':
+		return all(b[2:len(b)-1], isAlpha|isDigit|isSplit|isBlank) || b[2] == '{'
+	case open == '{' && end == '}' && b[1] == '{':
+		return true
+	}
+	return len(b) == 2 && open == '%' && (end == 's' || end == 'v' || end == 'd' || end == 'q')
+}
+
+// plainWords are values of settings about secrets: permissions, units.
+var plainWords = [...]string{
+	"read", "write", "readonly", "read-only", "read_only", "read-write", "readwrite", "admin:read", "hours", "minutes", "seconds", "days",
+	"hidden", "enabled", "disabled", "inherit", "inherited", "default", "automatic", "manual", "client-secret", "client_secret_basic", "client_secret_post",
+}
+
+// Ordinary reports whether b is of a form that no secret has although it is no word of
+// prose: the name of a resource, a version, a permission.
+func Ordinary(b []byte) bool {
+	switch {
+	case len(b) == 0:
+		return true
+	case bytes.HasPrefix(b, []byte("arn:")) && bytes.Count(b, []byte{':'}) >= 4, bytes.HasPrefix(b, []byte("#/")):
+		return true
+	case version(b):
+		return true
+	}
+	for _, w := range plainWords {
+		if equalFold(b, w) {
+			return true
+		}
+	}
+	return false
+}
+
+// version reports whether b is a version of three numbers, or a range of them.
+func version(b []byte) bool {
+	b = bytes.TrimLeft(b, "^~v>=<")
+	return len(b) >= 5 && len(b) <= 16 && bytes.Count(b, []byte{'.'}) == 2 && all(b, isDigit|isSplit) && class[b[0]]&isDigit != 0
+}
+
+// UUID reports whether b is a UUID.
+func UUID(b []byte) bool {
+	return len(b) == 36 && b[8] == '-' && b[13] == '-' && b[18] == '-' && b[23] == '-' && all(b, isHex|isSplit)
 }
 
 // algorithms are beginnings of names that mix letters and digits.

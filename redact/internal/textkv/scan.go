@@ -120,8 +120,11 @@ func (s *Scanner) Next() bool {
 		case lessThan:
 			s.tag = i
 		case greaterThan:
-			if s.tag >= 0 {
+			switch {
+			case s.tag >= 0:
 				found = s.element(i)
+			case i > 2 && src[i-1] == '-' && src[i-2] == ' ' && i+1 < len(src) && src[i+1] == ' ': // key -> value
+				found = s.before(i-1, i+1, '=')
 			}
 		case percent:
 			if h, n := escaped(src, i); h == '=' || h == ':' {
@@ -176,6 +179,9 @@ func (s *Scanner) before(i, after int, sep byte) bool {
 		}
 	}
 	c.Sep, c.line = sep, s.bol
+	for end-low > 2 && src[end-1] == '*' && src[end-2] == '*' {
+		end -= 2 // **key**: value
+	}
 	if end-low > 4 && src[end-1] == ']' && (src[end-2] == '"' || src[end-2] == '\'') {
 		end-- // map["key"] = value
 	}
@@ -216,6 +222,11 @@ func (s *Scanner) before(i, after int, sep byte) bool {
 		after++ // "=>", ":=", "==", "::"
 	}
 	c.Val = skipBlank(src, after)
+	if src[after-1] == '>' && c.Val < len(src) && (src[c.Val] == '\n' || src[c.Val] == '\r') { // dumps of PHP
+		for c.Val < len(src) && blank(src[c.Val]) {
+			c.Val++
+		}
+	}
 	if sep == '=' && src[c.Key] == '-' && c.KeyEnd-c.Key >= 6 && userOption(src[c.Key+2:c.KeyEnd]) {
 		c.Sep = ' ' // --user=user:password
 		c.secret(src)
@@ -231,6 +242,9 @@ func (c *Candidate) words(src []byte, low int) {
 		j := at
 		if j > low && src[j-1] == ' ' {
 			j--
+		}
+		if j > low && j < at && (src[j-1] == '.' || src[j-1] == '!') {
+			break // the end of a sentence
 		}
 		if j == at || j == low || !phraseByte(src[j-1]) || !phraseByte(src[at]) {
 			break

@@ -89,19 +89,20 @@ func (c *Candidate) Line(src []byte) (start, end, next int) {
 	return c.Val, end, end
 }
 
-// dumped passes over the type in front of a text that PHP's var_dump wrote:
-// string(10) "S".
+// dumped passes over the type in front of a text that a dump wrote: string(10) "S"
+// (PHP), (string) (len=10) "S" (Go).
 func dumped(src []byte, i int) int {
-	const mark = "string("
-	if !bytes.HasPrefix(src[i:], []byte(mark)) {
-		return i
-	}
-	k := i + len(mark)
-	for k < len(src) && src[k]-'0' < 10 {
-		k++
-	}
-	if k+2 < len(src) && src[k] == ')' && src[k+1] == ' ' && src[k+2] == '"' {
-		return k + 2
+	for _, mark := range [...]string{"string(", "(string) (len="} {
+		if !bytes.HasPrefix(src[i:], []byte(mark)) {
+			continue
+		}
+		k := i + len(mark)
+		for k < len(src) && src[k]-'0' < 10 {
+			k++
+		}
+		if k+2 < len(src) && src[k] == ')' && src[k+1] == ' ' && src[k+2] == '"' {
+			return k + 2
+		}
 	}
 	return i
 }
@@ -135,7 +136,8 @@ func (c *Candidate) comment(src []byte, i int) int {
 	return i
 }
 
-// content is the value of an XML-like element.
+// content is the value of an XML-like element. Without its end tag it is the line,
+// or the next one.
 func (c *Candidate) content(src []byte) (start, end, next int) {
 	name := src[c.Key:c.KeyEnd]
 	for i := c.Val; i < len(src); {
@@ -149,7 +151,22 @@ func (c *Candidate) content(src []byte) (start, end, next int) {
 		}
 		i += 2
 	}
-	return c.Val, len(src), len(src)
+	i := c.Val
+	for i < len(src) && blank(src[i]) {
+		i++
+	}
+	for i < len(src) && src[i] != '\n' {
+		i++
+	}
+	if closes(src, c.Val) {
+		i = c.Val // <token>` or <token>", a placeholder
+	}
+	return c.Val, i, i
+}
+
+// closes reports whether a mark that ends a quotation stands at i.
+func closes(src []byte, i int) bool {
+	return i < len(src) && (src[i] == '`' || src[i] == '"' || src[i] == '\'' || src[i] == ')' || src[i] == ']')
 }
 
 // block is an indented block or a multi-line scalar: the lines below that are

@@ -1,0 +1,222 @@
+// Copyright The apispan Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package detect
+
+import (
+	"bytes"
+
+	"github.com/apispan/apispan/redact/internal/shape"
+)
+
+// proseAnchors are three letters of each word that prose knows a secret by, those that
+// text has least.
+var proseAnchors = [...]string{"ssw", "oke", "ecr", "cvv"}
+
+// proseName is a word for a secret.
+type proseName struct {
+	word   string
+	anchor int // where its anchor is
+	digits int // how many digits alone are a value
+}
+
+var (
+	prosePassword = proseName{"password", 2, 6}
+	prosePasswort = proseName{"passwort", 2, 6}
+	proseToken    = proseName{"token", 1, 99}
+	proseSecret   = proseName{"secret", 1, 99}
+	proseCVV      = proseName{"cvv", 0, 3}
+	prosePIN      = proseName{"PIN", 0, 4}
+	proseOTP      = proseName{"OTP", 0, 4}
+)
+
+// prose looks for what a sentence tells about a secret whose name has its anchor at the
+// pair at i, or one byte before it: "my password is hunter2", "set the password to
+// S", "use password S-1".
+func (f *finder) prose(i int) span {
+	src := f.src
+	for p := max(i-1, 0); p <= i && p+3 < len(src); p++ {
+		b := src[p+1]
+		switch src[p] {
+		case 's', 'S':
+			if b|0x20 == 's' && src[p+2]|0x20 == 'w' {
+				if m := f.named(p, &prosePassword); m.end > 0 {
+					return m
+				}
+				return f.named(p, &prosePasswort)
+			}
+		case 'o', 'O':
+			switch {
+			case b|0x20 == 'k' && src[p+2]|0x20 == 'e' && src[p+3]|0x20 == 'n':
+				return f.named(p, &proseToken)
+			case b == 'T' && src[p+2] == 'P':
+				return f.named(p, &proseOTP)
+			}
+		case 'e', 'E':
+			if b|0x20 == 'c' && src[p+2]|0x20 == 'r' && src[p+3]|0x20 == 'e' {
+				return f.named(p, &proseSecret)
+			}
+		case 'c', 'C':
+			if b|0x20 == 'v' && src[p+2]|0x20 == 'v' {
+				return f.named(p, &proseCVV)
+			}
+		case 'P':
+			if b == 'I' && src[p+2] == 'N' {
+				return f.named(p, &prosePIN)
+			}
+		}
+	}
+	return none
+}
+
+// named looks for the value of the word n whose anchor is at p.
+func (f *finder) named(p int, n *proseName) span {
+	start := p - n.anchor
+	if start < 0 || start < f.proseSkip || !hasFold(f.src, start, n.lower()) || start > 0 && is(f.src[start-1], chWord|chDash) {
+		return none
+	}
+	f.proseSkip = start + len(n.word)
+	return f.told(f.proseSkip, n)
+}
+
+func (n *proseName) lower() string {
+	switch n {
+	case &prosePIN:
+		return "pin"
+	case &proseOTP:
+		return "otp"
+	}
+	return n.word
+}
+
+// told reads on behind the name of a secret.
+func (f *finder) told(p int, n *proseName) span {
+	src := f.src
+	if hasFold(src, p, " key") && n.word == "secret" {
+		p += len(" key")
+	}
+	if p+2 > len(src) || src[p] != ' ' {
+		return none
+	}
+	q, link := f.link(p)
+	if q == 0 {
+		return none
+	}
+	start, e, quoted := f.word(q)
+	if (e == len(src) || quoted && e+1 == len(src)) && f.cut && e > start && (link || n.digits == 6) {
+		return span{start, e, detProse}
+	}
+	v := src[start:e]
+	if len(v) < 4 && n.digits > 3 || len(v) > 128 || shape.Time(v) || bytes.HasPrefix(v, []byte("://")) {
+		return none
+	}
+	digits := 0
+	for _, c := range v {
+		if isDigit(c) {
+			digits++
+		}
+	}
+	switch {
+	case digits == len(v):
+		if len(v) < n.digits || !link && n.digits > 4 || f.unit(e) {
+			return none
+		}
+	case !link:
+		if n.word != "password" && n.word != "passwort" || !shape.Mixed(v) || !shape.Secretive(v) {
+			return none
+		}
+	case quoted && digits == 0:
+		if bytes.Count(v, []byte{' '}) < 2 || shape.Message(v) {
+			return none
+		}
+	case digits == 0:
+		if !symbols(v) {
+			return none
+		}
+	case len(v) < 5 || n.digits < 6 || !shape.Secretive(v):
+		return none
+	}
+	return span{start, e, detProse}
+}
+
+// link passes over what joins a name and its value at p, which is a blank; link is false
+// if there is nothing. 0 is returned if no value follows.
+func (f *finder) link(p int) (q int, link bool) {
+	src := f.src
+	p++
+	if hasFold(src, p, "for ") { // password for ada is
+		rest := src[p:min(len(src), p+48)]
+		i := bytes.Index(rest, []byte(" is "))
+		if i < 0 {
+			return 0, false
+		}
+		p += i + 1
+	}
+	for _, w := range [...]string{"is ", "was ", "is: ", "to ", "ist ", "lautet ", "is now ", "= "} {
+		if !hasFold(src, p, w) {
+			continue
+		}
+		p += len(w)
+		for _, more := range [...]string{"now ", "set to ", "still ", "just "} {
+			if hasFold(src, p, more) {
+				p += len(more)
+			}
+		}
+		return p, true
+	}
+	return p, false
+}
+
+// word is the value at p without quotes and the mark at the end of its sentence.
+func (f *finder) word(p int) (start, e int, quoted bool) {
+	src := f.src
+	for p < len(src) && (src[p] == ' ' || src[p] == '*') {
+		p++
+	}
+	if p < len(src) && (src[p] == '"' || src[p] == '\'' || src[p] == '`') {
+		if i := bytes.IndexByte(src[p+1:min(len(src), p+130)], src[p]); i >= 0 {
+			return p + 1, p + 1 + i, true
+		}
+		if p++; f.cut {
+			return p, len(src), true
+		}
+	}
+	e = p
+	for e < len(src) && src[e] > ' ' && src[e] != '"' && src[e] != '<' && src[e] != '`' && e-p < 130 {
+		e++
+	}
+	for end := e; e > p && !(f.cut && e == len(src)); e-- {
+		switch src[e-1] {
+		case '.', ',', ';', ':', ')', '!', '?', '\'', '*':
+			if end-e < 3 {
+				continue
+			}
+		}
+		break
+	}
+	return p, e, false
+}
+
+// unit reports whether a unit follows the number that ends at p: 8 characters.
+func (f *finder) unit(p int) bool {
+	for _, w := range [...]string{" char", " digit", " day", " min", " hour", " sec", " time", " attempt", " letter", " user", " item", " token"} {
+		if hasFold(f.src, p, w) {
+			return true
+		}
+	}
+	return false
+}
+
+// symbols reports whether a word without a digit has a sign that words do not have.
+func symbols(v []byte) bool {
+	if len(v) < 6 {
+		return false
+	}
+	for _, c := range v[1 : len(v)-1] {
+		switch c {
+		case '@', '#', '$', '%', '^', '&', '!':
+			return true
+		}
+	}
+	return false
+}
