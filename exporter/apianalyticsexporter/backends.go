@@ -17,6 +17,7 @@ import (
 
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend"
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/cerberus"
+	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/clickhouse"
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/cloudevents"
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/metlo"
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/moesif"
@@ -39,22 +40,25 @@ type Backends struct {
 	Cerberus configoptional.Optional[cerberus.Config] `mapstructure:"cerberus"`
 	// CloudEvents selects a usage meter.
 	CloudEvents configoptional.Optional[cloudevents.Config] `mapstructure:"cloudevents"`
+	// ClickHouse selects a table of ClickHouse.
+	ClickHouse configoptional.Optional[clickhouse.Config] `mapstructure:"clickhouse"`
 	// Webhook selects any HTTP endpoint that takes a POST.
 	Webhook configoptional.Optional[webhook.Config] `mapstructure:"webhook"`
 }
 
 // The types of the blocks, for programs that make a configuration in Go.
 type (
-	MoesifConfig   = moesif.Config
-	ReadMeConfig   = readme.Config
-	MetloConfig    = metlo.Config
-	CerberusConfig = cerberus.Config
-	WebhookConfig  = webhook.Config
-	Gates          = backend.Gates
-	BodyGate       = backend.BodyGate
-	URLGate        = backend.URLGate
-	DirectionGate  = backend.DirectionGate
-	Switch         = readme.Switch
+	MoesifConfig     = moesif.Config
+	ReadMeConfig     = readme.Config
+	MetloConfig      = metlo.Config
+	CerberusConfig   = cerberus.Config
+	ClickHouseConfig = clickhouse.Config
+	WebhookConfig    = webhook.Config
+	Gates            = backend.Gates
+	BodyGate         = backend.BodyGate
+	URLGate          = backend.URLGate
+	DirectionGate    = backend.DirectionGate
+	Switch           = readme.Switch
 )
 
 // Values of the gates.

@@ -210,7 +210,7 @@ func TestDefaultConfig(t *testing.T) {
 		t.Error(err)
 	}
 	empty, err := load(t, confmap.New())
-	if err == nil || err.Error() != "no backend is chosen: write one of the blocks `moesif`, `readme`, `metlo`, `cerberus`, `cloudevents` or `webhook`" {
+	if err == nil || err.Error() != "no backend is chosen: write one of the blocks `moesif`, `readme`, `metlo`, `cerberus`, `cloudevents`, `clickhouse` or `webhook`" {
 		t.Errorf("empty configuration: %v", err)
 	}
 	if d := cmp.Diff(cfg, empty, exportEverything); d != "" {

@@ -5,6 +5,7 @@ package apianalyticsexporter
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"net/http"
@@ -169,6 +170,7 @@ type delivery struct {
 	taken   bool   // the backend takes our key, since it took an event or answered the probe
 	held    []int  // refused alone and not settled
 	status  int    // the last refusal of a held one
+	why     error
 	streak  int    // refused alone since an event was taken
 	since   uint64 // what the backend had taken when the streak began
 	outage  bool   // nothing is taken
@@ -245,7 +247,7 @@ func (d *delivery) refused(i int) bool {
 	if isAuth(status) && !d.taken && d.sender.spec.EmptyProbe && !d.probe() {
 		return false
 	}
-	d.status = status
+	d.status, d.why = status, d.last.err
 	takes := d.sender.takes.Load()
 	d.suspects.refused(d.req.items[i], takes, d.sender.now())
 	if d.streak == 0 {
@@ -477,6 +479,9 @@ func (d *delivery) concludeRefusals(left int) {
 		return
 	}
 	err := &sendError{backend: d.sender.spec.Name, status: d.status, events: left}
+	if why := (*sendError)(nil); errors.As(d.why, &why) && why.status == d.status {
+		err.code, err.advice = why.code, why.advice
+	}
 	d.last = answer{outcome: outcomeOutage, status: d.status, err: err, wait: d.sender.spec.MinBackoff, held: true}
 	if auth := isAuth(d.status) && !d.taken; d.outage || auth {
 		d.last.wait = d.circuit.trip(d.sender.now(), d.last, !auth)

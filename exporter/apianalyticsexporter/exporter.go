@@ -139,6 +139,9 @@ func (e *core) start(ctx context.Context, host component.Host, helper component.
 	}
 	if err := helper.Start(ctx, host); err != nil {
 		e.stopWatch()
+		for _, s := range e.senders {
+			s.stop()
+		}
 		return err
 	}
 	e.started.Store(true)
@@ -163,6 +166,7 @@ func (e *core) startSenders(ctx context.Context, host component.Host) error {
 		if err := s.start(ctx, e.env(host, s.client)); err != nil {
 			return err
 		}
+		e.prepareSoon(s)
 	}
 	return nil
 }

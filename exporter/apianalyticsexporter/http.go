@@ -25,11 +25,12 @@ const (
 
 // httpTransport posts requests.
 type httpTransport struct {
-	url     string
-	backend backend.Endpoint
-	frame   payload.Frame
-	// wantBody asks for the body of successful answers.
-	wantBody bool
+	endpoint string
+	url      string // with the backend's path
+	backend  backend.Endpoint
+	frame    payload.Frame
+	// wantBody asks for the body of successful answers, and wantAll for that of any.
+	wantBody, wantAll bool
 	client   *http.Client
 	// keep is how many bytes of any answer are kept as its begin.
 	keep    int64
@@ -38,7 +39,11 @@ type httpTransport struct {
 
 func newHTTPTransport(endpoint string, e backend.Endpoint, frame payload.Frame) *httpTransport {
 	_, wantBody := e.(backend.AnswerReader)
-	return &httpTransport{url: requestURL(endpoint, e.Spec().Path), backend: e, frame: frame, wantBody: wantBody}
+	_, wantAll := e.(backend.FailureReader)
+	return &httpTransport{
+		endpoint: endpoint, url: requestURL(endpoint, e.Spec().Path), backend: e, frame: frame,
+		wantBody: wantBody || wantAll, wantAll: wantAll,
+	}
 }
 
 // Start implements [backend.Transport].
@@ -60,7 +65,7 @@ func (t *httpTransport) Shutdown(context.Context) error {
 
 // newRequest builds the request. The items are read where they are.
 func (t *httpTransport) newRequest(ctx context.Context, items [][]byte) (*http.Request, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, t.url, t.frame.Reader(items))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, t.url+t.query(items), t.frame.Reader(items))
 	if err != nil {
 		return nil, err
 	}
@@ -72,6 +77,25 @@ func (t *httpTransport) newRequest(ctx context.Context, items [][]byte) (*http.R
 	t.backend.SetHeader(req.Header)
 	return req, nil
 }
+
+// query is what the backend adds to the URL of a request with the items.
+func (t *httpTransport) query(items [][]byte) string {
+	if q, ok := t.backend.(backend.Querier); ok {
+		return q.Query(items)
+	}
+	return ""
+}
+
+// ask posts content to a path of the backend's and reads the answer, see
+// [backend.Preparer].
+func (t *httpTransport) ask(ctx context.Context, path, content string) backend.Reply {
+	other := *t
+	other.url, other.backend, other.frame = requestURL(t.endpoint, path), plain{t.backend}, payload.Frame{}
+	return other.Send(ctx, [][]byte{[]byte(content)}, backend.Patience{})
+}
+
+// plain is an endpoint without what its requests with items have.
+type plain struct{ backend.Endpoint }
 
 // Send implements [backend.Transport].
 func (t *httpTransport) Send(ctx context.Context, items [][]byte, p backend.Patience) backend.Reply {
@@ -107,13 +131,15 @@ func (t *httpTransport) Send(ctx context.Context, items [][]byte, p backend.Pati
 	timer := time.AfterFunc(maxDrainTime, cancel)
 	defer timer.Stop()
 	body := io.LimitReader(resp.Body, maxAnswerBytes)
-	// The answer is judged by its status, so errors are of no interest.
+	// Where the answer is judged by its status alone, errors are of no interest.
 	if t.keep > 0 {
 		r.Begin, _ = io.ReadAll(io.LimitReader(body, t.keep))
 		body = io.MultiReader(bytes.NewReader(r.Begin), body)
 	}
-	if t.wantBody && resp.StatusCode/100 == 2 {
-		r.Body, _ = io.ReadAll(body)
+	if success := resp.StatusCode/100 == 2; t.wantAll || t.wantBody && success {
+		if r.Body, err = io.ReadAll(body); err != nil && t.wantAll && success {
+			r.Status, r.Err, r.Loss = 0, err, backend.MaybeTaken // it may have told of a failure
+		}
 	} else {
 		_, _ = io.Copy(io.Discard, body)
 	}

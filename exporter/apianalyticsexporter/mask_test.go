@@ -119,7 +119,7 @@ func changeID(_ context.Context, _ string, ev []byte) ([]byte, error) {
 	if err := json.Unmarshal(ev, &m); err != nil {
 		return nil, err
 	}
-	for _, key := range []string{"transaction_id", "_id", "id"} {
+	for _, key := range []string{"transaction_id", "_id", "id", "event_id"} {
 		if id, ok := m[key].(string); ok {
 			m[key] = "00000000" + id[8:]
 		}
@@ -130,7 +130,7 @@ func changeID(_ context.Context, _ string, ev []byte) ([]byte, error) {
 // Every backend whose events have an id says where.
 func TestMaskKeepsIDs(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"moesif", "readme", "webhook", "har"} {
+	for _, name := range []string{"moesif", "readme", "webhook", "har", "clickhouse"} {
 		m := &masker{masker: maskFunc(changeID), backend: name}
 		cfg := backendConfig(t, strings.Replace(name, "har", "webhook", 1), "https://example.com")
 		if name == "har" {

@@ -65,6 +65,7 @@ type sender struct {
 	// finals counts the answers in a row after which events were given up.
 	finals atomic.Int64
 	pace   pace
+	ready  readiness
 	// stopping is done when the Collector stops: nothing waits any more than it must.
 	stopping context.Context
 	stop     context.CancelFunc
@@ -151,10 +152,16 @@ func (s *sender) start(ctx context.Context, env backend.Env) error {
 	return s.transport.Start(ctx, env)
 }
 
-func (s *sender) shutdown(ctx context.Context) error { return s.transport.Shutdown(ctx) }
+func (s *sender) shutdown(ctx context.Context) error {
+	s.ready.early.Wait()
+	return s.transport.Shutdown(ctx)
+}
 
 // send sends one request with the given items.
 func (s *sender) send(ctx context.Context, items [][]byte) answer {
+	if a, ready := s.prepare(ctx, len(items)); !ready {
+		return a
+	}
 	run, err := s.pace.enter(ctx, s.stopping, len(items))
 	if err != nil {
 		return answer{outcome: outcomeNoAnswer, err: newNoAnswer(s.spec.Name, len(items), err)}
@@ -169,10 +176,13 @@ func (s *sender) send(ctx context.Context, items [][]byte) answer {
 	s.pace.leave(run, a.late || a.final, a.outcome == outcomeDelivered, r.Used)
 	s.tel.request(ctx, a.outcome, s.frame.Size(items), r.Took)
 	s.tel.watch.answered(s, items, r, a)
+	if a.outcome != outcomeDelivered && a.outcome != outcomeRetry {
+		s.ready.done.Store(false) // what was found may have changed
+	}
 	return a
 }
 
-// judge decides by status alone.
+// judge decides by the status, and by what else a backend has for telling of a failure.
 func (s *sender) judge(r backend.Reply, events int) answer {
 	if r.Status == 0 {
 		a := answer{outcome: outcomeNoAnswer, err: newNoAnswer(s.spec.Name, events, r.Err), wait: s.spec.MinBackoff, taken: min(max(r.Taken, 0), events)}
@@ -188,6 +198,11 @@ func (s *sender) judge(r backend.Reply, events int) answer {
 	}
 	refusal := &sendError{backend: s.spec.Name, status: r.Status, events: events}
 	class := s.enc.Classify(r.Status)
+	if reader, ok := s.enc.(backend.FailureReader); ok {
+		if f, failed := reader.ReadFailure(r.Status, r.Header, r.Body); failed {
+			class, refusal.code, refusal.advice = max(f.Class, backend.Retry), f.Code, f.Advice
+		}
+	}
 	if r.Handshake && class != backend.Retry {
 		class = backend.Outage
 	}
@@ -228,12 +243,17 @@ type sendError struct {
 	events  int
 	status  int    // of the answer; 0 if there was none
 	kind    string // why there was none
+	code    int    // that the backend gave besides; 0 if none
+	advice  string // for that code
 	cause   error  // context.Canceled or context.DeadlineExceeded, or nil
 }
 
 func (e *sendError) Error() string {
 	if e.status == 0 {
 		return fmt.Sprintf("api_analytics: %s gave no answer to a request with %d events: %s", e.backend, e.events, e.kind)
+	}
+	if e.code != 0 {
+		return fmt.Sprintf("api_analytics: %s answered %d with the error %d to a request with %d events: %s", e.backend, e.status, e.code, e.events, e.advice)
 	}
 	hint := ""
 	switch e.status {

@@ -330,7 +330,7 @@ func TestComposeExamples(t *testing.T) {
 		DependsOn   yaml.Node `yaml:"depends_on"`
 	}
 	collectors := 0
-	for _, file := range yamlFiles(t, "examples/compose") {
+	for _, file := range append(yamlFiles(t, "examples/compose"), filepath.Join(repoRoot(t), "examples/clickhouse/compose.yaml")) {
 		var c struct {
 			Services map[string]service
 			Configs  map[string]struct{ Content string }
@@ -356,6 +356,9 @@ func TestComposeExamples(t *testing.T) {
 					source, _, _ := strings.Cut(v, ":")
 					if _, ok := c.Volumes[source]; !ok && !strings.HasPrefix(source, ".") {
 						t.Errorf("volume %s is not declared", source)
+					}
+					if _, err := os.Stat(filepath.Join(filepath.Dir(file), source)); strings.HasPrefix(source, ".") && err != nil {
+						t.Error(err)
 					}
 				}
 				for _, secret := range s.Secrets {
@@ -391,7 +394,7 @@ func TestComposeExamples(t *testing.T) {
 			}
 		}
 	}
-	if collectors != 3 {
+	if collectors != 4 {
 		t.Errorf("%d collectors", collectors)
 	}
 }

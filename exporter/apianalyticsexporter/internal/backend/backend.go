@@ -55,7 +55,7 @@ type Endpoint interface {
 	// agent), never Content-Encoding.
 	SetHeader(h http.Header)
 	// Classify says what an answer means. It sees the status only: a response
-	// body never decides about success.
+	// body never makes a success of a failure (see [FailureReader]).
 	Classify(status int) Class
 }
 
@@ -116,6 +116,49 @@ type AnswerReader interface {
 	// Skipped returns that number, or 0 if body does not tell. body is a prefix
 	// of the answer, at most 64 KiB, and never logged.
 	Skipped(body []byte) int
+}
+
+// Querier is implemented by an Endpoint whose requests have a query, such as one that
+// tells what they hold.
+type Querier interface {
+	// Query returns what stands behind [Spec.Path] in the URL of a request with these
+	// items, from the "?" on, or from a "/" before it.
+	Query(items [][]byte) string
+}
+
+// FailureReader is implemented by an Endpoint whose backend may tell in the header or the
+// content of an answer that it failed, whatever the status.
+type FailureReader interface {
+	// ReadFailure returns what an answer tells, or false if it tells of no failure:
+	// Classify decides then. So it may make a failure of a success, and never the
+	// reverse. body is a prefix of the answer, at most 64 KiB, and never logged; an answer
+	// with a successful status whose content breaks off is none.
+	ReadFailure(status int, h http.Header, body []byte) (Failure, bool)
+}
+
+// Failure is what an answer tells besides its status.
+type Failure struct {
+	// Class is Retry, Reject or Outage.
+	Class Class
+	// Code is the backend's own number for it.
+	Code int
+	// Advice is our sentence: what is wrong, with the key and the fix. It holds nothing
+	// that the backend wrote.
+	Advice string
+}
+
+// Preparer is implemented by an Endpoint whose backend has to be made ready, or looked at,
+// before the first request.
+type Preparer interface {
+	// Prepare returns nil if requests may be sent. It is called soon after the start, and
+	// before the next request after one that was refused; never twice at a time. Until it
+	// returns nil nothing is sent and everything waits, so that its error costs no event:
+	// the text is logged and becomes the status of the component. It names the key and the
+	// fix, and nothing that the backend wrote.
+	//
+	// ask posts content to a path, as of Spec.Path, and returns the begin of what was
+	// answered, at most 64 KiB. Its errors are to be returned as they are.
+	Prepare(ask func(path, content string) ([]byte, error)) error
 }
 
 // Spec holds the facts that the exporter needs to pack and send.

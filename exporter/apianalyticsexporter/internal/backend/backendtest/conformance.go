@@ -324,6 +324,7 @@ func (s *suite) framing(t *testing.T) {
 			continue
 		}
 		body := []byte(spec.Prefix)
+		items := make([][]byte, 0, n)
 		count := 0
 		for i := 0; count < n; i++ {
 			out := body
@@ -336,6 +337,7 @@ func (s *suite) framing(t *testing.T) {
 			if drop != backend.Keep {
 				t.Fatalf("dropped: %s", drop)
 			}
+			items = append(items, bytes.TrimPrefix(out[len(body):], []byte(spec.Separator)))
 			body = out
 			count++
 		}
@@ -345,7 +347,7 @@ func (s *suite) framing(t *testing.T) {
 		}
 		fake := s.vendor.New(Settings{})
 		w := httptest.NewRecorder()
-		r := httptest.NewRequest(http.MethodPost, "http://vendor.example"+spec.Path, bytes.NewReader(body))
+		r := httptest.NewRequest(http.MethodPost, "http://vendor.example"+spec.Path+query(enc, items), bytes.NewReader(body))
 		enc.SetHeader(r.Header)
 		r.Header.Set("Content-Type", spec.ContentType)
 		fake.ServeHTTP(w, r)
@@ -356,6 +358,14 @@ func (s *suite) framing(t *testing.T) {
 			t.Errorf("%d items: %d accepted", n, got)
 		}
 	}
+}
+
+// query is what the backend adds to the URL of a request with the items.
+func query(enc backend.Endpoint, items [][]byte) string {
+	if q, ok := enc.(backend.Querier); ok {
+		return q.Query(items)
+	}
+	return ""
 }
 
 func (s *suite) classify(t *testing.T) {

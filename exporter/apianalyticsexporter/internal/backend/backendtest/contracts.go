@@ -5,7 +5,9 @@ package backendtest
 
 import (
 	"bytes"
+	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -44,6 +46,21 @@ func (s *suite) contracts(t *testing.T) {
 			}
 		}
 	}
+	if q, ok := enc.(backend.Querier); ok {
+		s.queries(t, enc, q)
+	}
+	if r, ok := enc.(backend.FailureReader); ok {
+		for status := range 1000 {
+			for _, body := range garbage {
+				if f, ok := r.ReadFailure(status, http.Header{}, []byte(body)); ok {
+					t.Errorf("%d and %.20q tell of a failure: %+v", status, body, f)
+				}
+			}
+		}
+	}
+	if p, ok := enc.(backend.Preparer); ok {
+		s.prepares(t, p)
+	}
 	if r, ok := enc.(backend.RateSource); ok {
 		if !strings.HasPrefix(r.RatesPath(), "/") {
 			t.Errorf("RatesPath %q does not begin with /", r.RatesPath())
@@ -61,6 +78,49 @@ func (s *suite) contracts(t *testing.T) {
 					t.Errorf("%s: rate %v after %.20q", name, rate, body)
 				}
 			}
+		}
+	}
+}
+
+// queries: what is sent again is the same request, whatever its order of members, and what
+// is added keeps the URL sound.
+func (s *suite) queries(t *testing.T, enc backend.Encoder, q backend.Querier) {
+	t.Helper()
+	var items [][]byte
+	for _, name := range s.names {
+		ex := *s.cases[name]
+		ex.ID = fmt.Sprintf("5f0c2c2e-8b1a-5d3e-9a77-%012x", len(items))
+		if item, drop := enc.Append(nil, &ex); drop == backend.Keep {
+			items = append(items, item)
+		}
+	}
+	seen := map[string]bool{}
+	for n := range len(items) + 1 {
+		got := q.Query(items[:n])
+		if got != q.Query(items[:n]) || seen[got] {
+			t.Errorf("%d items: %q is another the second time, or the same as of fewer", n, got)
+		}
+		seen[got] = true
+		if _, err := url.Parse("http://vendor.example" + enc.Spec().Path + got); err != nil || strings.ContainsAny(got, " #") {
+			t.Errorf("%d items: %q breaks the URL", n, got)
+		}
+	}
+}
+
+// prepares: a failure to ask is given back, as long as it is one that matters, and an answer
+// of another service is no reason to panic.
+func (s *suite) prepares(t *testing.T, p backend.Preparer) {
+	t.Helper()
+	for _, body := range garbage {
+		asked := 0
+		if err := p.Prepare(func(path, content string) ([]byte, error) {
+			asked++
+			if !strings.HasPrefix(path, "/") || content == "" || asked > 100 {
+				t.Fatalf("asked for %q at %q, the %dth time", content, path, asked)
+			}
+			return []byte(body), nil
+		}); err != nil && len(body) > 2 && strings.Contains(err.Error(), body) {
+			t.Errorf("%.20q stands in the error", body)
 		}
 	}
 }

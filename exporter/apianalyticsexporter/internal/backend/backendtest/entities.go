@@ -135,15 +135,16 @@ func RunEntities(t *testing.T, vendor Vendor, newEncoder func(testing.TB) backen
 
 func entitySuite(t *testing.T, vendor Vendor, k entity.Kind, enc backend.EntityEncoder, events backend.Encoder) {
 	spec := enc.Spec()
-	if spec.Name != events.Spec().Name || spec.Path == events.Spec().Path || spec.ContentType == "" {
+	to := spec.Path + query(enc, nil)
+	if spec.Name != events.Spec().Name || to == events.Spec().Path+query(events, nil) || spec.ContentType == "" {
 		t.Errorf("Spec %+v does not fit that of the events", spec)
 	}
 	if spec.MaxItems < 1 || spec.MaxItemBytes < 1024 || spec.MaxRequestBytes < spec.MaxItemBytes+len(spec.Prefix)+len(spec.Suffix) {
 		t.Errorf("limits do not fit each other: %+v", spec)
 	}
-	served, stream := vendor.at(spec.Path)
+	served, stream := vendor.at(to)
 	if stream != string(k) {
-		t.Fatalf("the fake serves %q at %s", stream, spec.Path)
+		t.Fatalf("the fake serves %q at %s", stream, to)
 	}
 	known := []backend.Drop{backend.DropNoID, backend.DropIncomplete}
 	cases := entityCases(k)
@@ -195,15 +196,16 @@ func entityFraming(t *testing.T, vendor Vendor, k entity.Kind, enc backend.Entit
 	total := 0
 	for _, n := range []int{1, 2, spec.MaxItems} {
 		body := []byte(spec.Prefix)
+		item, _ := enc.AppendEntity(nil, FullEntity(k))
 		for i := range n {
 			if i > 0 {
 				body = append(body, spec.Separator...)
 			}
-			body, _ = enc.AppendEntity(body, FullEntity(k))
+			body = append(body, item...)
 		}
 		body = append(body, spec.Suffix...)
 		w := httptest.NewRecorder()
-		r := httptest.NewRequest(http.MethodPost, spec.Path, bytes.NewReader(body))
+		r := httptest.NewRequest(http.MethodPost, spec.Path+query(enc, slices.Repeat([][]byte{item}, n)), bytes.NewReader(body))
 		enc.SetHeader(r.Header)
 		r.Header.Set("Content-Type", spec.ContentType)
 		fake.ServeHTTP(w, r)

@@ -234,9 +234,9 @@ func (f *Fake) Accept(items []json.RawMessage) {
 	f.announce()
 }
 
-// acceptEntities records updates of entities. One may come again and again, so none
+// AcceptEntities records updates of entities. One may come again and again, so none
 // is a duplicate.
-func (f *Fake) acceptEntities(stream, idField string, items []json.RawMessage) {
+func (f *Fake) AcceptEntities(stream, idField string, items []json.RawMessage) {
 	now := time.Now().UTC()
 	f.mu.Lock()
 	defer f.mu.Unlock()

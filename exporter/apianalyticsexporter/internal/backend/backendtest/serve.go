@@ -15,6 +15,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/klauspost/compress/zstd"
 )
 
 // ServeHTTP checks, records and answers one request. A request is taken or
@@ -25,7 +27,7 @@ func (f *Fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	// Faults are for events.
 	var fault *Fault
-	if f.Vendor.Beside == "" || r.URL.Path != f.Vendor.Beside {
+	if f.Vendor.Beside == "" || f.Vendor.place(r.URL) != f.Vendor.Beside {
 		fault = f.nextFault()
 	}
 	if fault == nil {
@@ -150,7 +152,7 @@ func (f *Fake) handle(r *http.Request) (status int, text string) {
 		return refuse(http.StatusBadRequest, problems...)
 	}
 	if stream != "" {
-		f.acceptEntities(stream, v.IDField, items)
+		f.AcceptEntities(stream, v.IDField, items)
 	} else {
 		f.Accept(items)
 	}
@@ -167,6 +169,13 @@ func (f *Fake) readUpTo(r *http.Request, maxBytes int) (body []byte, tooLarge bo
 	var src io.Reader = r.Body
 	switch coding := r.Header.Get("Content-Encoding"); coding {
 	case "":
+	case "zstd":
+		zs, err := zstd.NewReader(r.Body)
+		if err != nil {
+			return nil, false, fmt.Errorf("body is not zstd as declared")
+		}
+		defer zs.Close()
+		src = zs
 	case "gzip":
 		gz, err := gzip.NewReader(r.Body)
 		if err != nil {
@@ -175,7 +184,7 @@ func (f *Fake) readUpTo(r *http.Request, maxBytes int) (body []byte, tooLarge bo
 		defer gz.Close()
 		src = gz
 	default:
-		return nil, false, fmt.Errorf("content coding is neither absent nor gzip")
+		return nil, false, fmt.Errorf("content coding is neither absent nor gzip or zstd")
 	}
 	body, err = io.ReadAll(io.LimitReader(src, int64(maxBytes)+1))
 	if err != nil {

@@ -6,6 +6,7 @@ package backendtest
 import (
 	"encoding/json"
 	"net/http"
+	"net/url"
 	"testing"
 
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend"
@@ -18,6 +19,9 @@ type Vendor struct {
 	Path string // of the events; empty: any path and query
 	// Beside is a path where no events come, which faults spare.
 	Beside string
+	// Place, if set, is what counts as a path in Path, Beside and Streams, of the URL of a
+	// request, where its path alone does not tell.
+	Place func(u *url.URL) string
 	// Credential is the key of the backend's block that holds it.
 	Credential string
 	// SecretKey is the HMAC key that is handed out unless Settings name another; empty
@@ -83,8 +87,20 @@ func (v Vendor) New(s Settings) *Fake {
 	return f
 }
 
-// at returns the vendor as it is at a path, and the stream served there.
+// place is what counts as the path of a request.
+func (v Vendor) place(u *url.URL) string {
+	if v.Place != nil {
+		return v.Place(u)
+	}
+	return u.Path
+}
+
+// at returns the vendor as it is at a path, which may have a query, and the stream served
+// there.
 func (v Vendor) at(path string) (_ Vendor, stream string) {
+	if u, err := url.Parse(path); err == nil {
+		path = v.place(u)
+	}
 	s, ok := v.Streams[path]
 	if !ok {
 		return v, ""

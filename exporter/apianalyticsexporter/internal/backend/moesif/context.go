@@ -24,7 +24,7 @@ func appendActionName(dst []byte, ex *exchange.Exchange) []byte {
 		if ex.Operation != "" && !strings.Contains(name, ex.Operation) {
 			name = strings.TrimSpace(name + " " + ex.Operation)
 		}
-		return appendText(dst, `,"action_name":`, name)
+		return wire.AppendText(dst, `,"action_name":`, name)
 	}
 	dst = append(dst, `,"action_name":"`...)
 	dst = wire.AppendEscaped(dst, ex.Method)
@@ -47,7 +47,7 @@ func appendTags(dst []byte, ex *exchange.Exchange) []byte {
 		}
 		switch v := ex.Metadata[i].Value.(type) {
 		case string:
-			return appendText(dst, `,"tags":`, v)
+			return wire.AppendText(dst, `,"tags":`, v)
 		case []any:
 			start := len(dst)
 			dst = append(dst, `,"tags":"`...)
@@ -135,11 +135,11 @@ func appendMetadata(dst []byte, ex *exchange.Exchange, queryCut bool) []byte {
 
 // appendOwn appends members, each with a comma before it.
 func appendOwn(dst []byte, ex *exchange.Exchange, queryCut bool) []byte {
-	dst = appendText(dst, `,"service_name":`, ex.ServiceName)
-	dst = appendText(dst, `,"service_version":`, ex.ServiceVersion)
-	dst = appendText(dst, `,"environment":`, ex.Environment)
-	dst = appendText(dst, `,"route":`, ex.Route)
-	dst = appendText(dst, `,"protocol":`, ex.Protocol)
+	dst = wire.AppendText(dst, `,"service_name":`, ex.ServiceName)
+	dst = wire.AppendText(dst, `,"service_version":`, ex.ServiceVersion)
+	dst = wire.AppendText(dst, `,"environment":`, ex.Environment)
+	dst = wire.AppendText(dst, `,"route":`, ex.Route)
+	dst = wire.AppendText(dst, `,"protocol":`, ex.Protocol)
 	if ex.TraceID != [16]byte{} {
 		dst = append(dst, `,"trace_id":`...)
 		dst = wire.AppendHex(dst, ex.TraceID[:])
@@ -156,7 +156,7 @@ func appendOwn(dst []byte, ex *exchange.Exchange, queryCut bool) []byte {
 	for _, what := range ex.Shed {
 		dst = append(append(append(dst, `,"shed_`...), what...), `":true`...)
 	}
-	dst = appendText(dst, `,"redaction_policy":`, ex.RedactionPolicy)
+	dst = wire.AppendText(dst, `,"redaction_policy":`, ex.RedactionPolicy)
 	if ex.RedactionCount > 0 {
 		dst = append(dst, `,"redaction_count":`...)
 		dst = strconv.AppendInt(dst, ex.RedactionCount, 10)

@@ -38,15 +38,15 @@ func (e *Encoder) append(dst []byte, ex *exchange.Exchange) []byte {
 	query, queryCut := limitQuery(ex.Query)
 	dst = e.appendRequest(dst, ex, query)
 	dst = e.appendResponse(dst, ex)
-	dst = appendID(dst, `,"user_id":`, ex.UserID)
-	dst = appendID(dst, `,"company_id":`, ex.CompanyID)
-	dst = appendID(dst, `,"subscription_id":`, ex.SubscriptionID)
+	dst = wire.AppendIdentity(dst, `,"user_id":`, ex.UserID)
+	dst = wire.AppendIdentity(dst, `,"company_id":`, ex.CompanyID)
+	dst = wire.AppendIdentity(dst, `,"subscription_id":`, ex.SubscriptionID)
 	if e.settings.SessionIDAsToken {
-		dst = appendID(dst, `,"session_token":`, ex.SessionID)
+		dst = wire.AppendIdentity(dst, `,"session_token":`, ex.SessionID)
 	}
-	dst = appendText(dst, `,"transaction_id":`, e.transactionID(ex))
+	dst = wire.AppendText(dst, `,"transaction_id":`, e.transactionID(ex))
 	dst = appendActionName(dst, ex)
-	dst = appendText(dst, `,"blocked_by":`, ex.BlockedBy)
+	dst = wire.AppendText(dst, `,"blocked_by":`, ex.BlockedBy)
 	dst = appendTags(dst, ex)
 	dst = appendSpan(dst, ex)
 	if ex.Direction == exchange.Outgoing {
@@ -117,7 +117,7 @@ func (e *Encoder) appendRequest(dst []byte, ex *exchange.Exchange, query string)
 	if apiVersion == "" && e.settings.ServiceVersionAsAPIVersion {
 		apiVersion = ex.ServiceVersion
 	}
-	dst = appendText(dst, `,"api_version":`, apiVersion)
+	dst = wire.AppendText(dst, `,"api_version":`, apiVersion)
 	dst = append(dst, `,"ip_address":`...)
 	dst = appendCallerIP(dst, ex)
 	return append(appendMessage(dst, &ex.Request, ex.UserAgent), '}')
@@ -261,23 +261,4 @@ func (e *Encoder) transactionID(ex *exchange.Exchange) string {
 		return ex.ID
 	}
 	return ""
-}
-
-// appendText appends a member that is left out when empty. key holds the comma,
-// the quoted name and the colon.
-func appendText(dst []byte, key, value string) []byte {
-	if value == "" {
-		return dst
-	}
-	dst = append(dst, key...)
-	return wire.AppendString(dst, value)
-}
-
-// appendID is appendText for a value that identifies. A mask would make one user
-// of all; a token still tells them apart.
-func appendID(dst []byte, key, value string) []byte {
-	if wire.IsMask(value) {
-		return dst
-	}
-	return appendText(dst, key, value)
 }

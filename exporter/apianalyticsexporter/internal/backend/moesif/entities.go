@@ -93,10 +93,10 @@ func (e *entityEncoder) appendUser(dst []byte, x *entity.Entity) ([]byte, backen
 	dst = append(dst, `{"user_id":`...)
 	dst = wire.AppendString(dst, x.UserID)
 	dst = appendTime(dst, `,"modified_time":`, x.Time)
-	dst = appendID(dst, `,"company_id":`, x.CompanyID)
+	dst = wire.AppendIdentity(dst, `,"company_id":`, x.CompanyID)
 	dst = e.appendSession(dst, x)
 	dst = appendIP(dst, `,"ip_address":`, x.ClientAddress)
-	dst = appendID(dst, `,"user_agent_string":`, x.UserAgent)
+	dst = wire.AppendIdentity(dst, `,"user_agent_string":`, x.UserAgent)
 	dst = appendCampaign(dst, &x.Campaign)
 	// Moesif has no fields for these; its portal shows these members of metadata.
 	own := []exchange.KeyValue{{Key: "email", Value: x.UserEmail}, {Key: "name", Value: x.UserName}}
@@ -111,7 +111,7 @@ func (e *entityEncoder) appendCompany(dst []byte, x *entity.Entity) ([]byte, bac
 	dst = append(dst, `{"company_id":`...)
 	dst = wire.AppendString(dst, x.CompanyID)
 	dst = appendTime(dst, `,"modified_time":`, x.Time)
-	dst = appendID(dst, `,"company_domain":`, x.CompanyDomain)
+	dst = wire.AppendIdentity(dst, `,"company_domain":`, x.CompanyDomain)
 	dst = e.appendSession(dst, x)
 	dst = appendIP(dst, `,"ip_address":`, x.ClientAddress)
 	dst = appendCampaign(dst, &x.Campaign)
@@ -128,8 +128,8 @@ func (e *entityEncoder) appendSubscription(dst []byte, x *entity.Entity) ([]byte
 	}
 	dst = append(dst, `{"subscription_id":`...)
 	dst = wire.AppendString(dst, x.SubscriptionID)
-	dst = appendID(dst, `,"company_id":`, x.CompanyID)
-	dst = appendText(dst, `,"status":`, x.Status) // there is no modified_time
+	dst = wire.AppendIdentity(dst, `,"company_id":`, x.CompanyID)
+	dst = wire.AppendText(dst, `,"status":`, x.Status) // there is no modified_time
 	dst = appendTime(dst, `,"current_period_start":`, x.PeriodStart)
 	dst = appendTime(dst, `,"current_period_end":`, x.PeriodEnd)
 	dst = appendItems(dst, x.Items)
@@ -152,9 +152,9 @@ func appendItems(dst []byte, items []entity.Item) []byte {
 		}
 		dst = append(dst, `{"plan_id":`...)
 		dst = wire.AppendString(dst, it.PlanID)
-		dst = appendID(dst, `,"subscription_item_id":`, it.ID)
-		dst = appendID(dst, `,"price_id":`, it.PriceID)
-		dst = appendID(dst, `,"unit_of_measure":`, it.UnitOfMeasure)
+		dst = wire.AppendIdentity(dst, `,"subscription_item_id":`, it.ID)
+		dst = wire.AppendIdentity(dst, `,"price_id":`, it.PriceID)
+		dst = wire.AppendIdentity(dst, `,"unit_of_measure":`, it.UnitOfMeasure)
 		dst = appendTime(dst, `,"created_at":`, it.CreatedAt)
 		dst = appendEntityMetadata(dst, it.Metadata)
 		dst = append(dst, '}')
@@ -175,14 +175,14 @@ func (e *entityEncoder) appendAction(dst []byte, x *entity.Entity) ([]byte, back
 	dst = wire.AppendString(dst, x.URL)
 	dst = appendTime(dst, `,"time":`, x.Time)
 	dst = appendIP(dst, `,"ip_address":`, x.ClientAddress)
-	dst = appendID(dst, `,"user_agent_string":`, x.UserAgent)
+	dst = wire.AppendIdentity(dst, `,"user_agent_string":`, x.UserAgent)
 	dst = append(dst, '}')
 	if wire.IsUUID(x.ID) {
-		dst = appendText(dst, `,"transaction_id":`, x.ID)
+		dst = wire.AppendText(dst, `,"transaction_id":`, x.ID)
 	}
-	dst = appendID(dst, `,"user_id":`, x.UserID)
-	dst = appendID(dst, `,"company_id":`, x.CompanyID)
-	dst = appendID(dst, `,"subscription_id":`, x.SubscriptionID)
+	dst = wire.AppendIdentity(dst, `,"user_id":`, x.UserID)
+	dst = wire.AppendIdentity(dst, `,"company_id":`, x.CompanyID)
+	dst = wire.AppendIdentity(dst, `,"subscription_id":`, x.SubscriptionID)
 	dst = e.appendSession(dst, x)
 	dst = appendEntityMetadata(dst, x.Metadata)
 	return append(dst, '}'), backend.Keep
@@ -192,7 +192,7 @@ func (e *entityEncoder) appendSession(dst []byte, x *entity.Entity) []byte {
 	if !e.events.settings.SessionIDAsToken {
 		return dst
 	}
-	return appendID(dst, `,"session_token":`, x.SessionID)
+	return wire.AppendIdentity(dst, `,"session_token":`, x.SessionID)
 }
 
 func appendTime(dst []byte, key string, t time.Time) []byte {
@@ -219,14 +219,14 @@ func appendCampaign(dst []byte, c *entity.Campaign) []byte {
 	mark := len(dst)
 	dst = append(dst, `,"campaign":{`...)
 	start := len(dst)
-	dst = appendID(dst, `,"utm_source":`, c.UTMSource)
-	dst = appendID(dst, `,"utm_medium":`, c.UTMMedium)
-	dst = appendID(dst, `,"utm_campaign":`, c.UTMCampaign)
-	dst = appendID(dst, `,"utm_term":`, c.UTMTerm)
-	dst = appendID(dst, `,"utm_content":`, c.UTMContent)
-	dst = appendID(dst, `,"referrer":`, c.Referrer)
-	dst = appendID(dst, `,"referring_domain":`, c.ReferringDomain)
-	dst = appendID(dst, `,"gclid":`, c.GCLID)
+	dst = wire.AppendIdentity(dst, `,"utm_source":`, c.UTMSource)
+	dst = wire.AppendIdentity(dst, `,"utm_medium":`, c.UTMMedium)
+	dst = wire.AppendIdentity(dst, `,"utm_campaign":`, c.UTMCampaign)
+	dst = wire.AppendIdentity(dst, `,"utm_term":`, c.UTMTerm)
+	dst = wire.AppendIdentity(dst, `,"utm_content":`, c.UTMContent)
+	dst = wire.AppendIdentity(dst, `,"referrer":`, c.Referrer)
+	dst = wire.AppendIdentity(dst, `,"referring_domain":`, c.ReferringDomain)
+	dst = wire.AppendIdentity(dst, `,"gclid":`, c.GCLID)
 	if len(dst) == start {
 		return dst[:mark]
 	}

@@ -9,6 +9,7 @@ package vendors
 import (
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/backendtest"
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/cerberus/cerberustest"
+	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/clickhouse/clickhousetest"
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/cloudevents/cloudeventstest"
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/metlo/metlotest"
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/moesif/moesiftest"
@@ -19,6 +20,7 @@ import (
 // All has the vendor's side of each backend in the registry, by name.
 var All = map[string]backendtest.Vendor{
 	"cerberus":    cerberustest.Vendor,
+	"clickhouse":  clickhousetest.Vendor,
 	"cloudevents": cloudeventstest.Vendor,
 	"metlo":       metlotest.Vendor,
 	"moesif":      moesiftest.Vendor,

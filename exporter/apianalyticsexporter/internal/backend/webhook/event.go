@@ -38,7 +38,7 @@ func appendEvent(dst []byte, ex *exchange.Exchange) []byte {
 	dst = append(dst, `,"url":"`...)
 	dst = wire.AppendURL(dst, ex)
 	dst = append(dst, '"')
-	dst = appendText(dst, `,"protocol":`, ex.Protocol)
+	dst = wire.AppendText(dst, `,"protocol":`, ex.Protocol)
 	dst = append(dst, `,"request":`...)
 	dst = appendMessage(dst, &ex.Request)
 	if status := status(ex); status != 0 {
@@ -54,28 +54,28 @@ func appendEvent(dst []byte, ex *exchange.Exchange) []byte {
 // appendContext appends what both formats say about an exchange beyond its two
 // messages, each member with a comma before it.
 func appendContext(dst []byte, ex *exchange.Exchange) []byte {
-	dst = appendText(dst, `,"route":`, ex.Route)
+	dst = wire.AppendText(dst, `,"route":`, ex.Route)
 	dst = appendPeer(dst, `,"client":`, ex.ClientAddress, ex.ClientPort)
 	dst = appendPeer(dst, `,"peer":`, ex.PeerAddress, ex.PeerPort)
 	dst = appendPeer(dst, `,"local":`, ex.LocalAddress, ex.LocalPort)
-	dst = appendText(dst, `,"user_agent":`, ex.UserAgent)
+	dst = wire.AppendText(dst, `,"user_agent":`, ex.UserAgent)
 
 	dst, mark := open(dst, `,"user":`)
-	dst = appendIdentity(dst, `,"id":`, ex.UserID)
-	dst = appendIdentity(dst, `,"name":`, ex.UserName)
-	dst = appendIdentity(dst, `,"email":`, ex.UserEmail)
+	dst = wire.AppendIdentity(dst, `,"id":`, ex.UserID)
+	dst = wire.AppendIdentity(dst, `,"name":`, ex.UserName)
+	dst = wire.AppendIdentity(dst, `,"email":`, ex.UserEmail)
 	dst = closeObject(dst, `,"user":`, mark)
-	dst = appendIdentity(dst, `,"session_id":`, ex.SessionID)
-	dst = appendIdentity(dst, `,"company_id":`, ex.CompanyID)
-	dst = appendIdentity(dst, `,"subscription_id":`, ex.SubscriptionID)
+	dst = wire.AppendIdentity(dst, `,"session_id":`, ex.SessionID)
+	dst = wire.AppendIdentity(dst, `,"company_id":`, ex.CompanyID)
+	dst = wire.AppendIdentity(dst, `,"subscription_id":`, ex.SubscriptionID)
 	dst, mark = open(dst, `,"consumer":`)
-	dst = appendIdentity(dst, `,"id":`, ex.ConsumerID)
-	dst = appendIdentity(dst, `,"label":`, ex.ConsumerLabel)
-	dst = appendIdentity(dst, `,"email":`, ex.ConsumerEmail)
+	dst = wire.AppendIdentity(dst, `,"id":`, ex.ConsumerID)
+	dst = wire.AppendIdentity(dst, `,"label":`, ex.ConsumerLabel)
+	dst = wire.AppendIdentity(dst, `,"email":`, ex.ConsumerEmail)
 	dst = closeObject(dst, `,"consumer":`, mark)
 
-	dst = appendText(dst, `,"api_version":`, ex.APIVersion)
-	dst = appendText(dst, `,"blocked_by":`, ex.BlockedBy)
+	dst = wire.AppendText(dst, `,"api_version":`, ex.APIVersion)
+	dst = wire.AppendText(dst, `,"blocked_by":`, ex.BlockedBy)
 	dst = append(dst, `,"weight":`...)
 	dst = strconv.AppendInt(dst, max(ex.Weight, 1), 10)
 	dst = appendMetadata(dst, ex)
@@ -84,20 +84,20 @@ func appendContext(dst []byte, ex *exchange.Exchange) []byte {
 	}
 
 	dst, mark = open(dst, `,"service":`)
-	dst = appendText(dst, `,"name":`, ex.ServiceName)
-	dst = appendText(dst, `,"version":`, ex.ServiceVersion)
-	dst = appendText(dst, `,"environment":`, ex.Environment)
+	dst = wire.AppendText(dst, `,"name":`, ex.ServiceName)
+	dst = wire.AppendText(dst, `,"version":`, ex.ServiceVersion)
+	dst = wire.AppendText(dst, `,"environment":`, ex.Environment)
 	dst = closeObject(dst, `,"service":`, mark)
 
 	dst, mark = open(dst, `,"trace":`)
-	dst = appendHex(dst, `,"trace_id":`, ex.TraceID[:])
-	dst = appendHex(dst, `,"span_id":`, ex.SpanID[:])
-	dst = appendHex(dst, `,"parent_span_id":`, ex.ParentSpanID[:])
-	dst = appendText(dst, `,"span_name":`, ex.SpanName)
+	dst = wire.AppendID(dst, `,"trace_id":`, ex.TraceID[:])
+	dst = wire.AppendID(dst, `,"span_id":`, ex.SpanID[:])
+	dst = wire.AppendID(dst, `,"parent_span_id":`, ex.ParentSpanID[:])
+	dst = wire.AppendText(dst, `,"span_name":`, ex.SpanName)
 	dst = closeObject(dst, `,"trace":`, mark)
 
 	dst, mark = open(dst, `,"redaction":`)
-	dst = appendText(dst, `,"policy":`, ex.RedactionPolicy)
+	dst = wire.AppendText(dst, `,"policy":`, ex.RedactionPolicy)
 	if ex.RedactionCount > 0 {
 		dst = append(dst, `,"count":`...)
 		dst = strconv.AppendInt(dst, ex.RedactionCount, 10)
@@ -217,7 +217,7 @@ func oneLine(doc []byte) {
 
 func appendPeer(dst []byte, key, address string, port int) []byte {
 	dst, mark := open(dst, key)
-	dst = appendText(dst, `,"address":`, address)
+	dst = wire.AppendText(dst, `,"address":`, address)
 	if port > 0 && port <= 65535 {
 		dst = append(dst, `,"port":`...)
 		dst = strconv.AppendInt(dst, int64(port), 10)
@@ -261,24 +261,6 @@ func closeObject(dst []byte, key string, mark int) []byte {
 	return append(dst, '}')
 }
 
-// appendText appends a member that is left out when empty. key holds the comma, the
-// quoted name and the colon.
-func appendText(dst []byte, key, value string) []byte {
-	if value == "" {
-		return dst
-	}
-	dst = append(dst, key...)
-	return wire.AppendString(dst, value)
-}
-
-// appendIdentity leaves out a mask, too: it would make one of all who were masked.
-func appendIdentity(dst []byte, key, value string) []byte {
-	if wire.IsMask(value) {
-		return dst
-	}
-	return appendText(dst, key, value)
-}
-
 // appendTexts appends an array of strings that is left out when empty.
 func appendTexts(dst []byte, key string, values []string) []byte {
 	if len(values) == 0 {
@@ -292,15 +274,4 @@ func appendTexts(dst []byte, key string, values []string) []byte {
 		dst = wire.AppendString(dst, v)
 	}
 	return append(dst, ']')
-}
-
-// appendHex appends an id that is left out when it is all zeros.
-func appendHex(dst []byte, key string, id []byte) []byte {
-	for _, b := range id {
-		if b != 0 {
-			dst = append(dst, key...)
-			return wire.AppendHex(dst, id)
-		}
-	}
-	return dst
 }
