@@ -56,6 +56,15 @@ chaos: ## Prove the delivery contract: kill, fill and cut everything under load 
 	@# value: a $$ in it is the reader's, not make's.
 	@exec $(BIN)/chaos $(value CHAOS)
 
+CHDB = @chdb/lib-linux-x64-gnu@26.7.3-stable.1
+.PHONY: clickhouse
+clickhouse: ## Run schema, queries, inserts and kills with a ClickHouse engine (CHDB_LIB_PATH=libchdb.so, else npm has one; RUN=Queries)
+	@lib=$(CURDIR)/.tmp/chdb/package/libchdb.so; if [ -n "$$CHDB_LIB_PATH" ]; then lib=$$CHDB_LIB_PATH; elif [ ! -f "$$lib" ]; then \
+		mkdir -p .tmp/chdb && (cd .tmp/chdb && npm pack --silent $(CHDB) >/dev/null && tar xzf *.tgz && rm *.tgz) || \
+		{ echo "NOT CHECKED: the engine $(CHDB) cannot be had with npm" >&2; exit 0; }; fi; \
+	CHDB_LIB_PATH=$$lib go test -C test/clickhouse -count 1 -timeout 30m -v -run '$(value RUN)' .
+RUN ?= .
+
 # All go.mod below the root, as git knows them: nothing that was built.
 NESTED = $(filter-out go.mod,$(shell git ls-files --cached --others --exclude-standard 'go.mod' '*/go.mod' | sort))
 

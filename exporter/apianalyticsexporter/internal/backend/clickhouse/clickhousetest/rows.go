@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"math/big"
 	"regexp"
+	"strconv"
 	"strings"
 	"time"
 
@@ -20,6 +21,9 @@ import (
 func Check(event []byte) []string {
 	return check.Event(event, func(c *check.Checker, path string, v json.RawMessage) {
 		eventRule(c, path, v)
+		if halfSurrogate(v) {
+			c.Fail("event", "an escaped surrogate without its other half")
+		}
 		var row struct {
 			Status    *int
 			Weight    json.Number
@@ -38,6 +42,27 @@ func Check(event []byte) []string {
 			c.Fail("direction", "neither incoming nor outgoing")
 		}
 	})
+}
+
+var escape = regexp.MustCompile(`\\(?:u([0-9a-fA-F]{4})|.)`)
+
+// halfSurrogate reports whether one half is escaped and the other is not there.
+func halfSurrogate(doc []byte) bool {
+	high := -1 // where the other half has to begin
+	for _, m := range escape.FindAllSubmatchIndex(doc, -1) {
+		var unit uint64
+		if m[2] >= 0 {
+			unit, _ = strconv.ParseUint(string(doc[m[2]:m[3]]), 16, 16)
+		}
+		low := unit >= 0xdc00 && unit <= 0xdfff
+		if low != (high == m[0]) || high >= 0 && high != m[0] {
+			return true
+		}
+		if high = -1; unit >= 0xd800 && unit <= 0xdbff {
+			high = m[1]
+		}
+	}
+	return high >= 0
 }
 
 // CheckEntity is Check for an update of an entity, or an action.
