@@ -3,7 +3,11 @@
 
 package redact
 
-import "github.com/apispan/apispan/redact/internal/fold"
+import (
+	"bytes"
+
+	"github.com/apispan/apispan/redact/internal/fold"
+)
 
 // nameClass is what a name says besides the rule that it matches.
 type nameClass uint8
@@ -26,6 +30,13 @@ func judgeName(key []byte, header bool) nameClass {
 		return nameSecret
 	}
 	last := w[len(w)-1]
+	if len(w) > 2 && bytes.IndexByte(key, ' ') > 0 { // "secrets is forbidden: …", but "the password is now: …"
+		for _, x := range w[:len(w)-1] {
+			if copulas[string(x)] && !adverbs[string(last)] {
+				return nameInnocent
+			}
+		}
+	}
 	switch {
 	case len(w) == 1:
 		if strangers[string(last)] {
@@ -71,6 +82,9 @@ func wordSet(words ...string) map[string]bool {
 var (
 	tokenWord = wordSet("token", "tokens")
 
+	copulas = wordSet("is", "are", "was", "were", "has", "have", "cannot", "should", "must", "will")
+	adverbs = wordSet("now", "as", "follows", "below", "this", "here", "also", "still", "is", "was", "to", "set", "following", "again")
+
 	// keyKinds are words in front of "key" for keys that open nothing.
 	keyKinds = wordSet("public", "pub", "publishable", "idempotency", "surrogate", "cache", "routing", "partition", "sort", "dedup", "deduplication",
 		"primary", "foreign", "object", "trace", "ratelimit", "shard", "websocket", "socket", "row", "index", "sorting", "translation")
@@ -78,7 +92,7 @@ var (
 	// strangers are words that a glob of the list meets by chance.
 	strangers = wordSet("secretary", "secretaries", "secretariat", "secretion", "secretions", "ratelimit", "remaining",
 		"monkey", "donkey", "turkey", "hockey", "jockey", "whiskey", "hotkey", "compass", "bypass", "trespass", "surpass", "encompass",
-		"boarding", "season", "render", "ski", "passwordless", "secretsmanager", "secretmanager", "skiptoken")
+		"boarding", "season", "render", "ski", "passwordless", "secretsmanager", "secretmanager", "skiptoken", "jsonwebtoken", "author", "authors")
 
 	// memberDescribes are members of an object under a name for a secret that are not
 	// the secret: {"token": {"symbol": "USDC"}}, {"password": {"type": "string"}}.
@@ -88,7 +102,8 @@ var (
 		"expires_at", "expiresAt", "expires", "last_used_at", "lastUsedAt", "version", "provider", "owner", "role", "environment", "algorithm",
 		"alg", "algo", "rotation", "policy", "message", "loc", "msg", "id", "Id", "ID", "uuid", "uid", "path", "key",
 		"arn", "ARN", "region", "origin", "visibility", "hint", "displayName", "username", "userName", "user", "login", "Username", "count",
-		"size", "length", "position", "index", "state", "mode", "engine", "domain", "host", "port", "enabled", "source", "units", "Name", "Tags")
+		"size", "length", "position", "index", "state", "mode", "engine", "domain", "host", "port", "enabled", "source", "units", "Name", "Tags", "widget", "help",
+		"enum", "encoding", "file", "href", "severity")
 
 	// memberNumbers are members whose value may be a UUID without being the secret.
 	memberNumbers = wordSet("id", "Id", "ID", "uuid", "uid")
@@ -100,7 +115,7 @@ var (
 	firstDescribes = wordSet("is", "has", "have", "had", "needs", "need", "require", "requires", "required", "must", "can", "may",
 		"should", "allow", "allows", "allowed", "force", "enforce", "enable", "enables", "enabled", "disable", "disabled", "show",
 		"hide", "hides", "use", "uses", "using", "with", "without", "no", "not", "supports", "support", "min", "max", "minimum",
-		"maximum", "num", "number", "count", "total", "remember", "forgot", "forgotten", "accepts", "verify", "validate")
+		"maximum", "num", "number", "count", "total", "existing", "accept", "remember", "forgot", "forgotten", "accepts", "verify", "validate")
 
 	// lastDescribes are words that a name ends with that says something about a
 	// secret.

@@ -287,7 +287,7 @@ func scalarArray(b []byte) bool {
 }
 
 func looksMarkup(b []byte) bool {
-	if len(b) < 3 || b[0] != '<' {
+	if len(b) < 3 || b[0] != '<' || bytes.HasPrefix(b, str("<?php")) {
 		return false
 	}
 	if urlsplit.Absolute(b[1:]) {

@@ -165,6 +165,12 @@ func (s *Scratch) decide(pl place, st pathState, key []byte) (verdict, pathState
 				st = to
 			}
 		}
+		if i := bytes.LastIndexByte(key, ':'); i > 0 && st == stateNone && from != stateNone { // the local name of an element
+			m := len(s.foldBuf)
+			s.foldBuf = fold.AppendKey(s.foldBuf, key[i+1:])
+			st = s.stepKey(from, s.foldBuf[m:], pl, &best)
+			s.foldBuf = s.foldBuf[:m]
+		}
 	}
 	if pl == placeCookie || pl == placeSetCookie {
 		s.cookieName(key, pl, &best)

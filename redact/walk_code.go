@@ -26,10 +26,10 @@ func inert(src, key []byte, start, end int) bool {
 		n++
 	}
 	if n == 0 {
-		return false
+		return bytes.HasPrefix(v, str("{type: ")) || bytes.HasPrefix(v, str("{ type: ")) || bytes.HasPrefix(v, str("{$ref: "))
 	}
 	word, rest := v[:n], bytes.TrimLeft(v[n:], " \t\r")
-	if v[0] == '$' {
+	if v[0] == '$' && !environment(word) {
 		return n > 1 && digitsOf(word) == 0 && graphqlText(src)
 	}
 	var next byte // behind the word
@@ -53,7 +53,7 @@ func inert(src, key []byte, start, end int) bool {
 		} else if next == '(' {
 			return false
 		}
-		if digitsOf(word) > 0 {
+		if word[0]-'0' < 10 {
 			return n <= 4 && next == '[' && fieldNumber(word, src)
 		}
 		return n > 2 && len(rest) == len(v)-n && (environment(word) || next == '(' && bytes.IndexByte(args, '"') < 0 && bytes.IndexByte(args, '\'') < 0)
@@ -91,9 +91,14 @@ func environment(word []byte) bool {
 	for _, w := range [...]string{
 		"process.env", "os.environ", "os.getenv", "System.getenv", "getenv", "ENV", "Deno.env", "import.meta.env", "env", "secrets.", "vars.", "var.", "local.",
 		"data.", "module.", "self.", "this.", "ctx.", "req.", "request.", "args.", "opts.", "options.", "props.", "state.", "config.", "settings.",
-		"params.", "user.", "session.", "cfg.", "viper.",
+		"params.", "user.", "session.", "cfg.", "viper.", "config", "configuration", "Configuration", "settings", "$_POST", "$_GET",
 	} {
 		if bytes.HasPrefix(word, str(w)) && (len(word) > len(w) || w[len(w)-1] != '.') {
+			return true
+		}
+	}
+	for _, w := range [...]string{"Header.Get", "headers.get", "header", "Lookup", "lookup", "Param", "param", "Getenv", "prompt"} {
+		if bytes.HasSuffix(word, str(w)) {
 			return true
 		}
 	}

@@ -25,6 +25,8 @@ type outline struct {
 	levels [maxOutline]outlineLevel
 	n      int
 	secret bool // the document is a Secret of Kubernetes
+	table  []byte
+	tables int // tables of that name before the current one
 }
 
 // secretDocument reports whether a YAML document is a Secret of Kubernetes.
@@ -54,7 +56,7 @@ func (s *Scratch) outlined(src []byte, c ctx) bool {
 	if bytes.IndexByte(src, '\n') < 0 && c.state == stateNone {
 		return false
 	}
-	return c.state != stateNone || s.block || bytes.Contains(src, []byte("value:")) || bytes.Contains(src, []byte("Value:")) || secretDocument(src)
+	return c.state != stateNone || s.block || bytes.Contains(src, []byte("|\n")) || bytes.Contains(src, []byte("value:")) || bytes.Contains(src, []byte("Value:")) || secretDocument(src)
 }
 
 func (s *Scratch) walkOutline(src []byte, c ctx) {
@@ -94,7 +96,15 @@ func (s *Scratch) outlineLine(o *outline, start, end, next int) int {
 	case src[i] == '[' && i == start:
 		if j := bytes.LastIndexByte(src[i:end], ']'); j > 1 {
 			o.n = 1
-			o.levels[0] = outlineLevel{column: -1, c: s.child(o.c, bytes.Trim(src[i+1:i+j], "[] "))}
+			name := bytes.Trim(src[i+1:i+j], "[] ")
+			c := s.child(o.c, name)
+			if src[i+1] == '[' { // one more of an array of tables
+				if o.tables++; !bytes.Equal(name, o.table) {
+					o.table, o.tables = name, 0
+				}
+				c = s.elem(c, o.tables)
+			}
+			o.levels[0] = outlineLevel{column: -1, c: c}
 			return next
 		}
 	}
@@ -130,7 +140,11 @@ func (s *Scratch) outlineLine(o *outline, start, end, next int) int {
 		return next
 	}
 	if src[val] == '|' || src[val] == '>' {
+		from := next
 		next, end = outlineBlock(src, next, column)
+		if block := src[from:max(from, min(next, len(src)))]; !vc.v.says() && csvLike(block) && s.headerDenied(block, vc) {
+			s.sub(from, (*Scratch).walkCSV, block, withoutCut(vc))
+		}
 	}
 	s.outlinePair(o, m, &vc, val, end)
 	s.outlineValue(o, val, end, vc)

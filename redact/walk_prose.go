@@ -72,6 +72,9 @@ func testResult(value []byte) bool {
 // permission reports whether "key:value" is the name of a permission, such as
 // "secrets:read".
 func permission(value []byte) bool {
+	if bytes.IndexByte(value, ':') > 0 && shape.Words(value) { // token:software:totp
+		return true
+	}
 	for _, w := range [...]string{
 		"read", "write", "admin", "manage", "create", "delete", "update", "list", "get", "view", "edit", "all", "*", "reset", "rotate",
 		"revoke", "use", "execute", "own", "readonly", "read_only", "readwrite",

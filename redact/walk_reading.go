@@ -41,6 +41,9 @@ func (s *Scratch) otherReadings(src []byte, c ctx) {
 	if bytes.Contains(src, str("variable \"")) {
 		s.namedBlocks(src, c)
 	}
+	if bytes.Contains(src, str("\";s:")) {
+		s.serialized(src, c)
+	}
 	if bytes.Contains(src, str("', ")) || bytes.Contains(src, str("\", ")) {
 		s.tuples(src, c)
 	}
@@ -256,6 +259,38 @@ func (s *Scratch) namedBlocks(src []byte, c ctx) {
 			}
 		}
 		pos = end
+	}
+}
+
+// serialized reads members as PHP serializes them: s:8:"password";s:4:"S3CR";
+func (s *Scratch) serialized(src []byte, c ctx) {
+	mark := str("\";s:")
+	for pos := 0; pos < len(src); {
+		i := bytes.Index(src[pos:], mark)
+		if i < 0 {
+			return
+		}
+		end := pos + i // of the name
+		pos = end + len(mark)
+		from := bytes.LastIndexByte(src[:end], '"') + 1
+		start := pos
+		for start < len(src) && src[start]-'0' < 10 {
+			start++
+		}
+		if from == 0 || end-from > 64 || start+2 > len(src) || src[start] != ':' || start+1 < len(src) && src[start+1] != '"' {
+			continue
+		}
+		start += 2
+		stop := len(src)
+		if k := bytes.Index(src[start:], str("\";")); k >= 0 {
+			stop = start + k
+		}
+		vc := c
+		vc.v = strongest(c.v, s.nameVerdict(c, src[from:end]))
+		if vc.v.strong() && start < stop && !s.covered(start, stop) {
+			s.textValue(src, start, stop, vc)
+			pos = stop
+		}
 	}
 }
 

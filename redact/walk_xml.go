@@ -206,6 +206,17 @@ func (s *Scratch) textNode(w *markupWalk, t *markup.Token) {
 	if ef != Unchanged {
 		s.replaceMarkup(start, end, rep, ef, refs)
 	}
+	if w.html && dec[len(dec)-1] == ':' && !top.pair.says() { // Password: <b>S</b>
+		name := dec[:len(dec)-1]
+		if i := bytes.LastIndexAny(name, ".,;:\n"); i >= 0 {
+			name = name[i+1:]
+		}
+		if name = bytes.TrimSpace(name); len(name) > 2 && len(name) <= 40 {
+			if v, _ := s.lookupPhrase(top.c.place, top.c.state, name); v.strong() {
+				top.pair = v
+			}
+		}
+	}
 }
 
 // replaceMarkup writes rep as character data or an attribute value (refs), or as

@@ -136,7 +136,7 @@ var cases = map[string][]string{
 	"prose_secret": {
 		"my password is «hunter2»", "my password is «hunter2».", "The password is: «Maple-71»", "password is \"«a b c d»\"",
 		"set the password to «x9!kLm»", "password «Maple-71-ridge» works", "Passwort lautet «Maple71»", "the token is «q8Wz3Lk0»", "the secret key is «k3y-abc»",
-		"PIN is «4821»", "your OTP is «482913»", "cvv is «733»", "password for ada is «hunter2»",
+		"PIN is «4821»", "my API key is «q8Wz3Lk0Xn5v».", "the primary key is id17", "api key is stored in vault2", "your OTP is «482913»", "cvv is «733»", "password for ada is «hunter2»",
 		"the password is invalid", "password is required", "password is 8 characters", "the token is an ERC-20 token", "The token is ERC-20", "token is null",
 		"password was changed on 2026-01-01", "OTP is 6 digits", "the password is \"too short\"", "password is sha256", "tokenIsX1 is a1b2c3", "password 2FA",
 		"the secret is out", "PINs 4821", "reset password to continue", "password is 2026-01-01",

@@ -11,7 +11,7 @@ import (
 
 // proseAnchors are three letters of each word that prose knows a secret by, those that
 // text has least.
-var proseAnchors = [...]string{"ssw", "oke", "ecr", "cvv"}
+var proseAnchors = [...]string{"ssw", "oke", "ecr", "cvv", "key"}
 
 // proseName is a word for a secret.
 type proseName struct {
@@ -25,6 +25,7 @@ var (
 	prosePasswort = proseName{"passwort", 2, 6}
 	proseToken    = proseName{"token", 1, 99}
 	proseSecret   = proseName{"secret", 1, 99}
+	proseKey      = proseName{"key", 0, 99}
 	proseCVV      = proseName{"cvv", 0, 3}
 	prosePIN      = proseName{"PIN", 0, 4}
 	proseOTP      = proseName{"OTP", 0, 4}
@@ -56,6 +57,10 @@ func (f *finder) prose(i int) span {
 			if b|0x20 == 'c' && src[p+2]|0x20 == 'r' && src[p+3]|0x20 == 'e' {
 				return f.named(p, &proseSecret)
 			}
+		case 'k', 'K':
+			if b|0x20 == 'e' && src[p+2]|0x20 == 'y' && src[p+3] == ' ' && f.keyOf(p) {
+				return f.named(p, &proseKey)
+			}
 		case 'c', 'C':
 			if b|0x20 == 'v' && src[p+2]|0x20 == 'v' {
 				return f.named(p, &proseCVV)
@@ -77,6 +82,16 @@ func (f *finder) named(p int, n *proseName) span {
 	}
 	f.proseSkip = start + len(n.word)
 	return f.told(f.proseSkip, n)
+}
+
+// keyOf reports whether a word before the one at p says that a key is a secret.
+func (f *finder) keyOf(p int) bool {
+	for _, w := range [...]string{"api ", "access ", "secret ", "private ", "license "} {
+		if hasFold(f.src, p-len(w), w) {
+			return true
+		}
+	}
+	return false
 }
 
 func (n *proseName) lower() string {

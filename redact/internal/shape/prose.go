@@ -118,13 +118,17 @@ func Caption(b []byte) bool {
 	return false
 }
 
+// remarkFirst begin what is said about a secret.
+var remarkFirst = [...]string{"at", "see", "the", "a", "an", "is", "must", "should", "how", "why", "what", "your", "not", "only", "please", "enter", "choose"}
+
 // Remark reports whether b is a remark about a secret, not one: a few words, of which
-// the first only leads to others ("at least 8 characters", "the basics", "see below").
+// the first only leads to others ("at least 8 characters", "the basics", "see below"),
+// or a short sentence ("make it empty.").
 func Remark(b []byte) bool {
 	if len(b) > 80 || bytes.IndexByte(b, '\n') >= 0 {
 		return false
 	}
-	words := 0
+	words, first, function := 0, false, false
 	for rest := b; len(rest) > 0; {
 		i := bytes.IndexByte(rest, ' ')
 		if i < 0 {
@@ -136,17 +140,16 @@ func Remark(b []byte) bool {
 			continue
 		}
 		if words++; words == 1 {
-			known := false
-			for _, f := range [...]string{"at", "see", "the", "a", "an", "is", "must", "should", "how", "why", "what", "your", "not", "only", "please", "enter", "choose"} {
-				known = known || equalFold(w, f)
+			for _, f := range remarkFirst {
+				first = first || equalFold(w, f)
 			}
-			if !known {
-				return false
-			}
+		}
+		for _, f := range functionWords {
+			function = function || equalFold(w, f)
 		}
 		if has(w, isDigit) && (len(w) > 2 || has(w, isAlpha)) {
 			return false
 		}
 	}
-	return words >= 2 && words <= 8
+	return first && words >= 2 && words <= 8 || function && words >= 3 && b[len(b)-1] == '.' && !has(b, isDigit)
 }

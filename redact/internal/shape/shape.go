@@ -193,7 +193,7 @@ func ordinary(b []byte) bool {
 		return true
 	case issue(b), bytes.HasPrefix(b, []byte("arn:aws")), bytes.HasPrefix(b, []byte("#/")):
 		return true
-	case Masked(b):
+	case Masked(b), bytes.HasSuffix(b, []byte("SHA256")), bytes.HasSuffix(b, []byte("SHA1")), bytes.HasSuffix(b, []byte("SHA384")):
 		return true
 	}
 	return false
@@ -259,8 +259,8 @@ func Placeholder(b []byte) bool {
 		return all(b[1:len(b)-1], isAlpha|isSplit|isBlank)
 	case open == '$' && end == '}' && b[1] == '{':
 		return all(b[2:len(b)-1], isAlpha|isDigit|isSplit|isBlank) || b[2] == '{'
-	case open == '{' && end == '}' && b[1] == '{':
-		return true
+	case open == '{' && end == '}':
+		return b[1] == '{' || all(b[1:len(b)-1], isAlpha|isSplit)
 	}
 	return len(b) == 2 && open == '%' && (end == 's' || end == 'v' || end == 'd' || end == 'q')
 }
@@ -279,7 +279,7 @@ func Ordinary(b []byte) bool {
 		return true
 	case bytes.HasPrefix(b, []byte("arn:")) && bytes.Count(b, []byte{':'}) >= 4, bytes.HasPrefix(b, []byte("#/")):
 		return true
-	case version(b):
+	case version(b), filePath(b):
 		return true
 	}
 	for _, w := range plainWords {
@@ -288,6 +288,12 @@ func Ordinary(b []byte) bool {
 		}
 	}
 	return false
+}
+
+// filePath reports whether b is the path of a file.
+func filePath(b []byte) bool {
+	return (b[0] == '/' || len(b) > 2 && (b[0] == '.' || b[0] == '~') && b[1] == '/') && bytes.Count(b, []byte{'/'}) >= 1 &&
+		(bytes.Count(b, []byte{'/'}) >= 2 || bytes.LastIndexByte(b, '.') > 1) && all(b, isAlpha|isDigit|isSplit) && !Random(b)
 }
 
 // version reports whether b is a version of three numbers, or a range of them.
