@@ -34,6 +34,9 @@ type state struct {
 	Void map[string][]byte `json:"void,omitempty"`
 	// Heads is how many requests are stored otherwise than as they are.
 	Heads int `json:"heads,omitempty"`
+	// Gone are requests that the stored metadata do not know any more, and that there was
+	// no room to delete.
+	Gone map[string]bool `json:"gone,omitempty"`
 }
 
 // newerMark begins a state with heads. Versions that do not know of these take it for
@@ -41,7 +44,9 @@ type state struct {
 // drop them.
 const newerMark = "written by a newer version "
 
-func (s *state) empty() bool { return len(s.Moved) == 0 && len(s.Void) == 0 && s.Heads == 0 }
+func (s *state) empty() bool {
+	return len(s.Moved) == 0 && len(s.Void) == 0 && len(s.Gone) == 0 && s.Heads == 0
+}
 
 func (s *state) marshal() ([]byte, error) {
 	b, err := json.Marshal(s)
@@ -73,6 +78,8 @@ type client struct {
 	state  state
 	stored bool // the storage holds a state
 	padded bool // it holds the paddings
+	// ballast is true if it holds the ballast.
+	ballast bool
 	// shapes are those of the requests that this process has stored or read, by
 	// physical key.
 	shapes map[string]shape
@@ -94,11 +101,11 @@ type found struct {
 
 func newClient(ctx context.Context, inner storage.Client, g *Guard) (*client, error) {
 	c := &client{Client: inner, guard: g, doomed: map[string]bool{}, shapes: map[string]shape{}, fresh: map[string][]byte{}}
-	stored, padding := storage.GetOperation(stateKey), storage.GetOperation(paddingKey+"0")
-	if err := inner.Batch(ctx, stored, padding); err != nil {
+	stored, padding, ballast := storage.GetOperation(stateKey), storage.GetOperation(paddingKey+"0"), storage.GetOperation(ballastPiece(0))
+	if err := inner.Batch(ctx, stored, padding, ballast); err != nil {
 		return nil, err
 	}
-	c.padded = len(padding.Value) > 0
+	c.padded, c.ballast = len(padding.Value) > 0, len(ballast.Value) > 0
 	if b := stored.Value; len(b) > 0 {
 		c.stored = true
 		if err := c.state.unmarshal(b); err != nil {
@@ -203,9 +210,15 @@ func (c *client) offer(ctx context.Context, request *storage.Operation, ops []*s
 		// The stored metadata say that it is still being sent, which is as good.
 		return nil
 	}
-	// While requests are recovered, the metadata to be stored still list those that
-	// are not offered yet.
-	if err := c.commit(ctx, ops, len(c.found) == 0); err != nil {
+	c.sweep(ctx)
+	err := c.weigh(ctx)
+	if err == nil {
+		// While requests are recovered, the metadata to be stored still list those that
+		// are not offered yet.
+		err = c.commit(ctx, ops, len(c.found) == 0, all)
+	}
+	if err != nil {
+		c.failed(err)
 		c.state.Void[request.Key] = c.guard.StandIn(request.Value)
 		c.guard.refused.Store(time.Now().UnixNano())
 		return err
@@ -221,29 +234,63 @@ func (c *client) offer(ctx context.Context, request *storage.Operation, ops []*s
 // finish stores metadata, and deletes a request. It does not fail if metadata cannot be
 // stored: those in the storage stay as they are.
 func (c *client) finish(ctx context.Context, ops []*storage.Operation) {
-	if err := c.commit(ctx, ops, true); err != nil {
-		for _, op := range ops {
-			if op.Type == storage.Delete {
-				c.doomed[op.Key] = true
-			}
+	err := c.commit(ctx, ops, true, all)
+	if err == nil {
+		return
+	}
+	c.failed(err)
+	c.lighten(ctx)
+	for n := 1 + len(c.doomed) + len(c.state.Gone); ; n /= 2 {
+		if c.commit(ctx, ops, true, n) == nil {
+			c.sweep(ctx)
+			return
+		}
+		if n == 0 {
+			break
+		}
+	}
+	for _, op := range ops {
+		if op.Type == storage.Delete {
+			c.doomed[op.Key] = true
 		}
 	}
 }
 
-// commit stores ops, which set metadata, with what must go with them. doomed also
-// deletes what the queue has done with.
-func (c *client) commit(ctx context.Context, ops []*storage.Operation, doomed bool) error {
-	gone := map[string]bool{}
-	if doomed {
-		maps.Copy(gone, c.doomed)
+// sweep deletes what there was no room to delete, as much as there is room for now.
+func (c *client) sweep(ctx context.Context) {
+	for n := len(c.state.Gone); n > 0; {
+		if c.commit(ctx, nil, false, n) == nil {
+			n = len(c.state.Gone)
+		} else {
+			n /= 2
+		}
 	}
-	tx := make([]*storage.Operation, 0, len(ops)+len(gone)+1)
-	next := state{Moved: maps.Clone(c.state.Moved), Void: maps.Clone(c.state.Void), Heads: c.state.Heads}
+}
+
+func (c *client) failed(err error) {
+	if c.guard.OnFailure != nil {
+		c.guard.OnFailure(err)
+	}
+}
+
+// all is no limit.
+const all = -1
+
+// commit stores ops, which set metadata, with what must go with them. What the queue has
+// done with is deleted, but not more requests than the limit, whichever; doomed says
+// whether the metadata are without those, too, that could not be deleted before.
+func (c *client) commit(ctx context.Context, ops []*storage.Operation, doomed bool, limit int) error {
+	next := state{Moved: maps.Clone(c.state.Moved), Void: maps.Clone(c.state.Void), Heads: c.state.Heads, Gone: map[string]bool{}}
+	maps.Copy(next.Gone, c.state.Gone)
+	if doomed {
+		maps.Copy(next.Gone, c.doomed)
+	}
+	tx := make([]*storage.Operation, 0, len(ops)+len(next.Gone)+1)
 	shapes := map[string]shape{}
 	for _, op := range ops {
 		switch {
 		case op.Type == storage.Delete:
-			gone[op.Key] = true
+			next.Gone[op.Key] = true
 		case op.Type == storage.Set && isRequest(op.Key):
 			parts := split(op.Key, op.Value)
 			shapes[op.Key] = shapeOf(parts[0].Value)
@@ -256,25 +303,42 @@ func (c *client) commit(ctx context.Context, ops []*storage.Operation, doomed bo
 		}
 	}
 	var deleted []string
-	for key := range gone {
+	for key := range next.Gone {
+		if len(deleted) == limit {
+			break
+		}
+		p := next.physical(key)
 		if _, ok := next.Void[key]; !ok {
-			p := next.physical(key)
 			was, err := c.shape(ctx, p)
 			if err != nil {
 				return err
 			}
-			tx = append(tx, storage.DeleteOperation(p))
-			for i := range was.pieces {
-				tx = append(tx, storage.DeleteOperation(pieceKey(p, i)))
-			}
+			tx = append(tx, was.deletes(p)...)
 			if was.head {
 				next.Heads = max(0, next.Heads-1)
 			}
-			deleted = append(deleted, p)
 		}
+		deleted = append(deleted, p)
 		delete(next.Void, key)
 		delete(next.Moved, key)
+		delete(next.Gone, key)
 	}
+	if err := c.store(ctx, tx, &next); err != nil {
+		return err
+	}
+	for _, p := range deleted {
+		delete(c.shapes, p)
+		c.forget(p)
+	}
+	maps.Copy(c.shapes, shapes)
+	if doomed {
+		clear(c.doomed)
+	}
+	return nil
+}
+
+// store carries out a transaction with which the state becomes next.
+func (c *client) store(ctx context.Context, tx []*storage.Operation, next *state) error {
 	if !next.empty() {
 		b, err := next.marshal()
 		if err != nil {
@@ -290,20 +354,9 @@ func (c *client) commit(ctx context.Context, ops []*storage.Operation, doomed bo
 		}
 	}
 	if err := c.Client.Batch(ctx, tx...); err != nil {
-		if c.guard.OnFailure != nil {
-			c.guard.OnFailure(err)
-		}
 		return err
 	}
-	c.state, c.stored, c.padded = next, !next.empty(), true
-	for _, p := range deleted {
-		delete(c.shapes, p)
-		c.forget(p)
-	}
-	maps.Copy(c.shapes, shapes)
-	if doomed {
-		clear(c.doomed)
-	}
+	c.state, c.stored, c.padded = *next, !next.empty(), true
 	return nil
 }
 

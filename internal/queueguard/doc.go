@@ -11,7 +11,8 @@
 //     bytes of the new one are.
 //   - Disk full. To take a request the queue writes its metadata in the transaction
 //     that reads the request; if that fails it takes the request for damaged and
-//     deletes it. The guard only reads, and leaves the stored metadata as they are.
+//     deletes it. The guard only reads, and leaves the stored metadata as they are. It
+//     also sees to it that what is delivered can be deleted then (ballast.go).
 //
 // And it makes the queue cheap, with fsync above all: about a twentieth of the bytes are
 // written and a third of the transactions is saved (test/queuebench). split.go says how

@@ -151,6 +151,15 @@ type shape struct {
 	pieces int
 }
 
+// deletes returns what deletes a request under a physical key.
+func (s shape) deletes(key string) []*storage.Operation {
+	ops := []*storage.Operation{storage.DeleteOperation(key)}
+	for i := range s.pieces {
+		ops = append(ops, storage.DeleteOperation(pieceKey(key, i)))
+	}
+	return ops
+}
+
 func shapeOf(stored []byte) shape {
 	h, _, ok := cutHead(stored)
 	return shape{ok, h.pieces}

@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"mime"
@@ -128,6 +129,8 @@ func (f *Fake) handle(r *http.Request) (status int, text string) {
 	case tooLarge:
 		return refuse(http.StatusRequestEntityTooLarge,
 			fmt.Sprintf("request: more than %d bytes uncompressed", v.MaxBytes))
+	case errors.Is(err, errBrokenOff):
+		return http.StatusBadRequest, "" // its sender is gone
 	case err != nil:
 		return refuse(http.StatusBadRequest, append(problems, "request: "+err.Error())...)
 	}
@@ -164,9 +167,33 @@ func (f *Fake) Read(r *http.Request) (body []byte, tooLarge bool, err error) {
 	return f.readUpTo(r, f.Vendor.MaxBytes)
 }
 
+// errBrokenOff says that the connection ended within the body, as when its sender is killed.
+var errBrokenOff = errors.New("body breaks off")
+
+// noted notes the error of a reader.
+type noted struct {
+	io.Reader
+
+	err error
+}
+
+func (n *noted) Read(b []byte) (int, error) {
+	read, err := n.Reader.Read(b)
+	if err != nil && !errors.Is(err, io.EOF) {
+		n.err = err
+	}
+	return read, err
+}
+
 // readUpTo returns the body without its content coding. Errors hold no data.
 func (f *Fake) readUpTo(r *http.Request, maxBytes int) (body []byte, tooLarge bool, err error) {
-	var src io.Reader = r.Body
+	raw := &noted{Reader: r.Body}
+	defer func() {
+		if err != nil && raw.err != nil {
+			err = errBrokenOff
+		}
+	}()
+	var src io.Reader = raw
 	switch coding := r.Header.Get("Content-Encoding"); coding {
 	case "":
 	case "zstd":
@@ -177,7 +204,7 @@ func (f *Fake) readUpTo(r *http.Request, maxBytes int) (body []byte, tooLarge bo
 		defer zs.Close()
 		src = zs
 	case "gzip":
-		gz, err := gzip.NewReader(r.Body)
+		gz, err := gzip.NewReader(raw)
 		if err != nil {
 			return nil, false, fmt.Errorf("body is not gzip as declared")
 		}
