@@ -29,9 +29,10 @@ type httpTransport struct {
 	url      string // with the backend's path
 	backend  backend.Endpoint
 	frame    payload.Frame
+	answers  backend.Answers
 	// wantBody asks for the body of successful answers, and wantAll for that of any.
 	wantBody, wantAll bool
-	client   *http.Client
+	client            *http.Client
 	// keep is how many bytes of any answer are kept as its begin.
 	keep    int64
 	timeout time.Duration // of the client, which it is taken from
@@ -41,7 +42,7 @@ func newHTTPTransport(endpoint string, e backend.Endpoint, frame payload.Frame) 
 	_, wantBody := e.(backend.AnswerReader)
 	_, wantAll := e.(backend.FailureReader)
 	return &httpTransport{
-		endpoint: endpoint, url: requestURL(endpoint, e.Spec().Path), backend: e, frame: frame,
+		endpoint: endpoint, url: requestURL(endpoint, e.Spec().Path), backend: e, frame: frame, answers: e.Spec().Answers,
 		wantBody: wantBody || wantAll, wantAll: wantAll,
 	}
 }
@@ -130,13 +131,26 @@ func (t *httpTransport) Send(ctx context.Context, items [][]byte, p backend.Pati
 	// An answer without end must not hold the queue.
 	timer := time.AfterFunc(maxDrainTime, cancel)
 	defer timer.Stop()
+	success := resp.StatusCode/100 == 2
 	body := io.LimitReader(resp.Body, maxAnswerBytes)
-	// Where the answer is judged by its status alone, errors are of no interest.
-	if t.keep > 0 {
-		r.Begin, _ = io.ReadAll(io.LimitReader(body, t.keep))
-		body = io.MultiReader(bytes.NewReader(r.Begin), body)
+	// Where the answer is judged by its status alone, errors are of no interest, unless it
+	// is somebody else's.
+	head := t.keep
+	if success {
+		head = max(head, backend.SampleBytes)
 	}
-	if success := resp.StatusCode/100 == 2; t.wantAll || t.wantBody && success {
+	if head > 0 {
+		begin, ended := io.ReadAll(io.LimitReader(body, head))
+		r.Begin = begin[:min(int64(len(begin)), t.keep)]
+		if success {
+			if ended == nil && len(begin) < backend.SampleBytes {
+				ended = io.EOF
+			}
+			r.Foreign = t.answers.Foreign(r.Status, r.Header, begin[:min(len(begin), backend.SampleBytes)], ended)
+		}
+		body = io.MultiReader(bytes.NewReader(begin), body)
+	}
+	if t.wantAll || t.wantBody && success {
 		if r.Body, err = io.ReadAll(body); err != nil && t.wantAll && success {
 			r.Status, r.Err, r.Loss = 0, err, backend.MaybeTaken // it may have told of a failure
 		}

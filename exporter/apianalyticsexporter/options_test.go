@@ -54,6 +54,7 @@ func TestSDKOptions(t *testing.T) {
 	for raw, want := range map[string]string{
 		"moesif::BATCH_SIZE": "sending_queue", "moesif::Batch_Size": "sending_queue", "moesif::SKIP_OUTGOING": "direction: outgoing",
 		"moesif::Mask_Event_Model": "mask_event", "moesif::APPLICATION_ID": "did you mean `moesif::application_id`", "moesif::Api_Endpoint": "endpoint",
+		"moesif::enable_governance": "instrumentation/guard", "metlo::REJECT_RESPONSE": "docs/guard.md", "metlo::blockResponse": "api_policy",
 		"readme::buffer_length": "sending_queue", "readme::bufferLength": "sending_queue", "readme::allowed_http_hosts": "hosts:", "readme::DENYLIST": "deny",
 		"readme::apiKey": "did you mean `readme::api_key`", "metlo::max_body": "max_body_size", "metlo::MAX_BODY": "max_body_size",
 		"metlo::COLLECTOR_PORT": "8081", "metlo::LOG_LEVEL": "logs", "metlo::requestsPerSecond": "sampling", "cerberus::ws_url": "wss://",

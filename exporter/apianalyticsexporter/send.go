@@ -182,7 +182,8 @@ func (s *sender) send(ctx context.Context, items [][]byte) answer {
 	return a
 }
 
-// judge decides by the status, and by what else a backend has for telling of a failure.
+// judge decides by the status, by what else a backend has for telling of a failure, and by
+// whether a success is the backend's.
 func (s *sender) judge(r backend.Reply, events int) answer {
 	if r.Status == 0 {
 		a := answer{outcome: outcomeNoAnswer, err: newNoAnswer(s.spec.Name, events, r.Err), wait: s.spec.MinBackoff, taken: min(max(r.Taken, 0), events)}
@@ -196,14 +197,15 @@ func (s *sender) judge(r backend.Reply, events int) answer {
 		a.late = a.fewer && errors.Is(a.err, context.DeadlineExceeded)
 		return a
 	}
-	refusal := &sendError{backend: s.spec.Name, status: r.Status, events: events}
+	refusal := &sendError{backend: s.spec.Name, status: r.Status, events: events, foreign: r.Foreign}
 	class := s.enc.Classify(r.Status)
 	if reader, ok := s.enc.(backend.FailureReader); ok {
 		if f, failed := reader.ReadFailure(r.Status, r.Header, r.Body); failed {
 			class, refusal.code, refusal.advice = max(f.Class, backend.Retry), f.Code, f.Advice
+			r.Foreign, refusal.foreign = "", ""
 		}
 	}
-	if r.Handshake && class != backend.Retry {
+	if r.Handshake && class != backend.Retry || r.Foreign != "" {
 		class = backend.Outage
 	}
 	switch {
@@ -226,7 +228,8 @@ func (s *sender) judge(r backend.Reply, events int) answer {
 		if told {
 			a.wait = min(d, s.maxRetryAfter)
 		}
-		a.fewer = class == backend.Retry && r.Status >= 500 && !told
+		// A firewall's page may be about one of the events.
+		a.fewer = (class == backend.Retry && r.Status >= 500 || r.Foreign != "") && !told
 		switch r.Status {
 		case http.StatusRequestTimeout, http.StatusGatewayTimeout, statusOriginTimeout:
 			a.late = class == backend.Retry
@@ -242,6 +245,7 @@ type sendError struct {
 	backend string
 	events  int
 	status  int    // of the answer; 0 if there was none
+	foreign string // why a success is not the backend's
 	kind    string // why there was none
 	code    int    // that the backend gave besides; 0 if none
 	advice  string // for that code
@@ -256,6 +260,10 @@ func (e *sendError) Error() string {
 		return fmt.Sprintf("api_analytics: %s answered %d with the error %d to a request with %d events: %s", e.backend, e.status, e.code, e.events, e.advice)
 	}
 	hint := ""
+	if e.foreign != "" {
+		return fmt.Sprintf("api_analytics: what answered %d in place of %s to a request with %d events is not the backend: %s; nothing is dropped: check `endpoint`, and logins, proxies and firewalls before it",
+			e.status, e.backend, e.events, e.foreign)
+	}
 	switch e.status {
 	case http.StatusUnauthorized, http.StatusForbidden:
 		hint = "; check the credential in the block `" + e.backend + "`"

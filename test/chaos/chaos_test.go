@@ -53,7 +53,7 @@ func TestProxyFaults(t *testing.T) {
 	}{
 		{healthy, 201, true}, {down, 0, false}, {throttled, 429, false}, {broken, 500, false}, {unavailable, 503, false},
 		{hanging, 0, false}, {resetEarly, 0, false}, {resetLate, 0, true}, {cutAnswer, 201, true}, {garbage, 201, true},
-		{slow, 201, true}, {unpaid, 401, false}, {healthy, 201, true},
+		{slow, 201, true}, {portal, 200, false}, {unpaid, 401, false}, {healthy, 201, true},
 	} {
 		if err := p.set(tc.fault); err != nil {
 			t.Fatal(err)

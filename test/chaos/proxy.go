@@ -33,10 +33,11 @@ const (
 	cutAnswer   fault = "cut-answer"   // taken, half an answer
 	garbage     fault = "garbage"      // taken, an answer that is no JSON
 	slow        fault = "slow"         // taken, after a second
+	portal      fault = "portal"       // 200 with a page, nothing taken
 	unpaid      fault = "401"          // not among the random ones
 )
 
-var allFaults = []fault{down, throttled, broken, unavailable, hanging, resetEarly, resetLate, cutAnswer, garbage, slow}
+var allFaults = []fault{down, throttled, broken, unavailable, hanging, resetEarly, resetLate, cutAnswer, garbage, slow, portal}
 
 // proxy stands before a backend and misbehaves on command.
 type proxy struct {
@@ -148,6 +149,11 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	case unavailable:
 		refuse(http.StatusServiceUnavailable, "Wed, 21 Oct 2015 07:28:00 GMT")
+		return
+	case portal:
+		w.Header().Set("Content-Type", "text/html")
+		refuse(http.StatusOK, "")
+		_, _ = io.WriteString(w, "<!doctype html><title>Sign in</title>")
 		return
 	case hanging:
 		_, _ = io.Copy(io.Discard, r.Body)

@@ -55,7 +55,8 @@ type Endpoint interface {
 	// agent), never Content-Encoding.
 	SetHeader(h http.Header)
 	// Classify says what an answer means. It sees the status only: a response
-	// body never makes a success of a failure (see [FailureReader]).
+	// body never makes a success of a failure (see [FailureReader]), and decides about a
+	// success only if it is not the backend's (see Spec.Answers).
 	Classify(status int) Class
 }
 
@@ -181,6 +182,8 @@ type Spec struct {
 	// Slim are the steps by which an item that was refused as too large (413) gets
 	// smaller, each after those before it: bodies, headers, URL.
 	Slim []Slim
+	// Answers say which successful answers are not the backend's.
+	Answers Answers
 	// MinBackoff is the shortest wait after a retryable answer without
 	// Retry-After; 0 means that the configured backoff decides.
 	MinBackoff time.Duration

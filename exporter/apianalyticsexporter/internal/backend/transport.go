@@ -69,6 +69,9 @@ type Reply struct {
 	// Handshake is true if the status is the answer to a handshake: no event was
 	// sent, so that whatever is refused, it is us.
 	Handshake bool
+	// Foreign says why a successful answer is certainly not the backend's, see
+	// Answers.Foreign; "" if it may be.
+	Foreign string
 	// Header is read for Retry-After and Date; it may be nil.
 	Header http.Header
 	// Body is a prefix of a successful answer, for an AnswerReader, or of any, for a

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/coder/websocket"
+
+	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend"
 )
 
 // verdict returns the HTTP status that a frame stands for. What it looks like is not
@@ -30,7 +32,7 @@ func verdict(frame []byte) int {
 		return http.StatusOK
 	}
 	_ = json.Unmarshal(frame, &f) // what does not fit says nothing
-	failed := string(f.OK) == "false" || string(f.Success) == "false" || says(f.Error) || says(f.Errors)
+	failed := string(f.OK) == "false" || string(f.Success) == "false" || backend.Says(f.Error) || backend.Says(f.Errors)
 	for _, word := range []json.RawMessage{f.Status, f.Type, f.Code} {
 		switch strings.ToLower(strings.Trim(string(word), `"`)) {
 		case "error", "err", "fail", "failed", "failure", "rejected", "refused", "invalid", "denied", "unauthorized", "forbidden", "nack":
@@ -46,15 +48,6 @@ func verdict(frame []byte) int {
 		return http.StatusUnprocessableEntity
 	}
 	return http.StatusOK
-}
-
-// says reports whether a member for errors has any.
-func says(member json.RawMessage) bool {
-	switch string(member) {
-	case "", "null", "false", "0", `""`, "[]", "{}":
-		return false
-	}
-	return true
 }
 
 // closeStatus translates the code with which a server closed a connection (RFC 6455

@@ -14,7 +14,7 @@ func (Config) SDKOptions() map[string]string {
 		endpoint = "`endpoint: https://HOST` into `metlo`; without a port it is 8081"
 		session  = "`session_key: { key: KEY, sources: [{ header: x-api-key }] }` into http_redaction, or httpcapture.WithSessionKey into the service; to encrypt contents `encryption_public_key` into `metlo`"
 		user     = "`identity: { user.id: [{ header: x-user-id }] }` into http_redaction, or httpcapture.WithIdentity into the service"
-		not      = "nothing: a Collector sees finished calls and blocks none"
+		guard    = "nothing here: the service blocks, with the package instrumentation/guard and rules from the extension api_policy (docs/guard.md)"
 		workers  = "`sending_queue: { num_consumers: 4 }` beside `metlo`"
 		sampling = "`sampling: { percent: 10 }` beside `metlo`"
 		route    = "`skip: [{ route: /internal/* }]` beside `metlo`"
@@ -36,8 +36,8 @@ func (Config) SDKOptions() map[string]string {
 		"jwtuserpath":          session,
 		"usercookiename":       session,
 		"getuser":              user,
-		"rejectresponse":       not,
-		"blockresponse":        not,
+		"rejectresponse":       guard,
+		"blockresponse":        guard,
 		"maxbody":              "`max_body_size: BYTES` into `metlo`",
 		"disabled":             off,
 		"workers":              workers,

@@ -167,6 +167,7 @@ func (e *Encoder) Spec() backend.Spec {
 		MaxItemBytes:    maxItemBytes,
 		Slim:            slim,
 		MaxRequestBytes: maxRequestBytes,
+		Answers:         backend.Answers{Statuses: []int{http.StatusOK}}, // its collector has no other
 	}
 	if e.settings.Single {
 		spec.Path = "/api/" + e.settings.API + "/log-request/single"

@@ -25,6 +25,7 @@ func (Config) SDKOptions() map[string]string {
 		debug   = "`dry_run: true` and `dry_run_file: FILE` beside `moesif` to see the requests"
 		base    = "`endpoint: URL` beside `moesif`"
 		not     = "nothing: a Collector sees finished calls and blocks none"
+		guard   = "nothing here: the service blocks, with the package instrumentation/guard and rules from the extension api_policy (docs/guard.md)"
 	)
 	return map[string]string{
 		"skip":                     skip,
@@ -76,7 +77,7 @@ func (Config) SDKOptions() map[string]string {
 		"responsemaxbodysize":      "`max_body_size: BYTES` into `moesif`",
 		"maxbodysizebytes":         "`max_body_size: BYTES` into `moesif`",
 		"blockbottraffic":          not,
-		"enablegovernance":         not,
+		"enablegovernance":         guard,
 		"collectorapplicationid":   "`application_id` into `moesif`",
 		"moesifapplicationid":      "`application_id` into `moesif`",
 		"tags":                     "`identity: { apispan.metadata.tags: [{ header: x-tags }] }` into http_redaction, or httpcapture.SetMetadata into the service",

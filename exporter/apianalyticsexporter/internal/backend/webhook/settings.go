@@ -41,6 +41,9 @@ type Config struct {
 	// BearerToken is sent in Authorization. Default none; for other credentials
 	// use the HTTP client's headers or auth.
 	BearerToken configopaque.String `mapstructure:"bearer_token"`
+	// AcceptPages takes a whole HTML page with a status of 2xx for delivery. Default false:
+	// what answers with one is a login, a captive portal or a firewall before the endpoint.
+	AcceptPages bool `mapstructure:"accept_pages"`
 
 	Gates backend.Gates `mapstructure:",squash"`
 }
@@ -92,6 +95,7 @@ func (c *Config) NewEncoder(b backend.Build) (backend.Encoder, error) {
 		Slim:            slim,
 		MaxRequestBytes: maxRequestBytes,
 		IDPath:          []string{"id"},
+		Answers:         backend.Answers{Any: true, Pages: c.AcceptPages},
 	}
 	if e.har {
 		e.spec.IDPath = []string{"_id"}
