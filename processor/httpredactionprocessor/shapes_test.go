@@ -28,15 +28,33 @@ policy:
 		attrs map[string]any
 		event string
 	}{
-		"JSON text":           {map[string]any{"http.request.headers": `{"Authorization":"Bearer ` + secret + `","x-kept":"yes"}`}, ""},
-		"JSON text of lists":  {map[string]any{"http.request.headers": `{"cookie":["sid=` + secret + `"],"x-kept":["yes"]}`}, ""},
-		"lines":               {map[string]any{"http.request.headers": []any{"authorization: Bearer " + secret, "x-kept: yes"}}, ""},
-		"taking turns":        {map[string]any{"http.request.headers": []any{"x-kept", "yes", "x-api-key", secret}, "kept": "yes"}, ""},
-		"one text of lines":   {map[string]any{"http.request.header": "authorization: Bearer " + secret + "\r\nx-kept: yes"}, ""},
-		"pairs":               {map[string]any{"http.request.headers": []any{map[string]any{"name": "x-api-key", "value": secret}, map[string]any{"name": "x-kept", "value": "yes"}}}, ""},
-		"pairs of two":        {map[string]any{"http.request.headers": []any{[]any{"x-api-key", secret}, []any{"x-kept", "yes"}}}, ""},
-		"a map":               {map[string]any{"http.request.headers": map[string]any{"X-Api-Key": secret, "x-kept": "yes"}}, ""},
-		"array as JSON text":  {map[string]any{"http.request.header.cookie": `["sid=` + secret + `"]`, "http.request.header.x-kept": "yes"}, ""},
+		"JSON text":          {map[string]any{"http.request.headers": `{"Authorization":"Bearer ` + secret + `","x-kept":"yes"}`}, ""},
+		"JSON text of lists": {map[string]any{"http.request.headers": `{"cookie":["sid=` + secret + `"],"x-kept":["yes"]}`}, ""},
+		"lines":              {map[string]any{"http.request.headers": []any{"authorization: Bearer " + secret, "x-kept: yes"}}, ""},
+		"taking turns":       {map[string]any{"http.request.headers": []any{"x-kept", "yes", "x-api-key", secret}, "kept": "yes"}, ""},
+		"one text of lines":  {map[string]any{"http.request.header": "authorization: Bearer " + secret + "\r\nx-kept: yes"}, ""},
+		"pairs":              {map[string]any{"http.request.headers": []any{map[string]any{"name": "x-api-key", "value": secret}, map[string]any{"name": "x-kept", "value": "yes"}}}, ""},
+		"pairs of two":       {map[string]any{"http.request.headers": []any{[]any{"x-api-key", secret}, []any{"x-kept", "yes"}}}, ""},
+		"a map":              {map[string]any{"http.request.headers": map[string]any{"X-Api-Key": secret, "x-kept": "yes"}}, ""},
+		"array as JSON text": {map[string]any{"http.request.header.cookie": `["sid=` + secret + `"]`, "http.request.header.x-kept": "yes"}, ""},
+		"names and values": {map[string]any{
+			"levo.http.request.header.names": []any{"Authorization", "x-kept"}, "levo.http.request.header.values": []any{"Bearer " + secret, "yes"},
+		}, ""},
+		"more values than names": {map[string]any{
+			"levo.http.response.header.names": []any{"x-kept"}, "levo.http.response.header.values": []any{"yes", secret}, "levo.span.type": "RESPONSE_ROOT",
+		}, ""},
+		"values without names": {map[string]any{"levo.http.request.header.values": []any{secret}, "kept": "yes"}, ""},
+		"names and values as maps": {map[string]any{
+			"levo.http.request.header.names": map[string]any{"a": "x"}, "levo.http.request.header.values": map[string]any{"a": secret}, "kept": "yes",
+		}, ""},
+		"names and values beside fields": {map[string]any{
+			"http.request.headers":           `{"x-kept":"yes"}`,
+			"levo.http.request.header.names": []any{"cookie"}, "levo.http.request.header.values": []any{"sid=" + secret},
+		}, ""},
+		"body of pieces":      {map[string]any{"levo.http.request.body.buffers": []any{text[:25], text[25:]}}, ""},
+		"body of one piece":   {map[string]any{"levo.http.response.body.buffers": []any{`{"owner":"` + path + `","kept":"yes"}`}}, ""},
+		"body of bytes":       {map[string]any{"levo.http.request.body.buffers": []any{[]byte(text)}}, ""},
+		"flattened body":      {map[string]any{"http.request.body.password": secret, "http.request.body.kept": "yes"}, ""},
 		"body as a map":       {map[string]any{"http.request.body": body}, ""},
 		"body as a list":      {map[string]any{"http.request.body": list, "kept": "yes"}, ""},
 		"event http.request":  {map[string]any{"http.request.body": text, "http.request.headers": `{"authorization":"Bearer ` + secret + `"}`}, "http.request"},

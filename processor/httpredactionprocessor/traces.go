@@ -100,6 +100,7 @@ func (w *walker) guard(ok *bool) {
 func (w *walker) span(span ptrace.Span) (ok bool) {
 	defer w.guard(&ok)
 	attrs := span.Attributes()
+	malformed := arrangeLevo(attrs)
 	ex := w.gather(attrs)
 	ex.Direction = direction(span.Kind())
 	w.lookBefore(span, &ex)
@@ -109,6 +110,7 @@ func (w *walker) span(span ptrace.Span) (ok bool) {
 	key, authType := w.session(span.Kind(), attrs)
 	w.readEarlier(attrs)
 	w.begin(ex)
+	w.changed += malformed
 	w.cleanEarlier()
 	w.attributes(attrs, placeAttribute)
 	w.spanName(span)

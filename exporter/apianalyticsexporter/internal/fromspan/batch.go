@@ -58,6 +58,9 @@ type Part struct {
 	Adds, Inner []ptrace.Span
 	Outer       ptrace.Span
 	HasOuter    bool
+	// End is when a call in two spans ended; 0 if it has one.
+	End    pcommon.Timestamp
+	paired bool
 	// Twin tells the span from others of its kind with the same ids; nil if there are none.
 	Twin []byte
 }
@@ -100,7 +103,9 @@ func (b *Batch) Read(td ptrace.Traces, o *Options) {
 	for _, rs := range td.ResourceSpans().All() {
 		p := processOf(rs.Resource().Attributes())
 		for _, ss := range rs.ScopeSpans().All() {
+			from, levo := len(b.nodes), false
 			for _, span := range ss.Spans().All() {
+				levo = levo || levoRoot(span) != ""
 				i := int32(len(b.nodes))
 				b.nodes = append(b.nodes, node{span: span, process: p, parent: -1, http: isHTTP(span)})
 				id := spanID{span.TraceID(), span.SpanID()}
@@ -118,6 +123,9 @@ func (b *Batch) Read(td ptrace.Traces, o *Options) {
 					// the server.
 					b.byID[id] = i
 				}
+			}
+			if levo {
+				b.pair(from)
 			}
 		}
 	}

@@ -116,6 +116,9 @@ func (r *Reader) events(span ptrace.Span) {
 func (r *Reader) read(attrs pcommon.Map) *Reader {
 	more := new(Reader)
 	more.collect(attrs)
+	if v, ok := attrs.Get(httpattr.LevoSpanType); ok && v.AsString() != "" {
+		more.levo(attrs)
+	}
 	if r.NeedStamp && more.have[fieldPolicy] == 0 {
 		return nil
 	}

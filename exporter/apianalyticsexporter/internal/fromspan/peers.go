@@ -45,7 +45,7 @@ func (r *Reader) readURL(ex *exchange.Exchange) {
 		if server == "" {
 			server = withPort(r.text(fieldNetPeerName), r.port(fieldNetPeerPort))
 		}
-		ex.Host = firstOf(full.host, server)
+		ex.Host = firstOf(full.host, server, withPort(ex.Request.Get("host"), 0))
 		ex.Scheme = firstOf(full.scheme, scheme)
 		if full.path != "" {
 			path, hasPath = full.path, true

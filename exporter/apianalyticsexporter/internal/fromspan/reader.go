@@ -107,12 +107,17 @@ func (r *Reader) ReadPart(span ptrace.Span, part *Part) (*exchange.Exchange, Ski
 	r.reset()
 	r.collect(span.Attributes())
 	r.events(span)
+	if levoRoot(span) != "" {
+		r.levo(span.Attributes())
+	}
 
 	method := r.method()
 	if method != "" && part.Skip == Taken {
 		r.join(part)
 	}
 	switch {
+	case method == "" && part.Skip == SkipNested:
+		return nil, SkipNested // the response of a call in two spans
 	case method == "":
 		return nil, SkipNotHTTP
 	case part.Skip != Taken:
@@ -158,6 +163,9 @@ func (r *Reader) ReadPart(span ptrace.Span, part *Part) (*exchange.Exchange, Ski
 	}
 	if span.StartTimestamp() == 0 {
 		ex.Start = ex.End
+	}
+	if end := part.End.AsTime(); part.End != 0 && end.After(ex.End) {
+		ex.End = end
 	}
 	if ex.End.Before(ex.Start) {
 		ex.End = ex.Start
