@@ -64,6 +64,9 @@ clickhouse: ## Run schema, queries, inserts and kills with a ClickHouse engine (
 		{ echo "NOT CHECKED: the engine $(CHDB) cannot be had with npm" >&2; exit 0; }; fi; \
 	CHDB_LIB_PATH=$$lib go test -C test/clickhouse -count 1 -timeout 30m -v -run '$(value RUN)' .
 RUN ?= .
+.PHONY: agents
+agents: ## Send what real agents of npm emit (Express, Fastify, Hono) through the real Collector; installs them
+	APISPAN_AGENTS=1 go test -C test ./agents -count=1 -v -timeout 40m
 
 # All go.mod below the root, as git knows them: nothing that was built.
 NESTED = $(filter-out go.mod,$(shell git ls-files --cached --others --exclude-standard 'go.mod' '*/go.mod' | sort))

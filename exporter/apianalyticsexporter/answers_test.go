@@ -102,7 +102,7 @@ var nonsense = []struct {
 	{name: "100 without end", answer: func(w io.Writer) {
 		var err error
 		for err == nil {
-			_, err = io.WriteString(w, "HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n")
+			_, err = io.WriteString(w, "HTTP/1.1 103 Early Hints\r\nLink: </"+strings.Repeat("x", 256<<10)+">\r\n\r\n")
 		}
 	}, want: retried, other: map[string]string{"metlo": lost}},
 	{name: "101", answer: raw("HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n"), want: retried, other: map[string]string{"metlo": lost}},
@@ -210,27 +210,6 @@ func nonsensical(t *testing.T, name string, ws bool, answer func(io.Writer), wan
 	}
 	if len(c.Dropped) > 0 && want != lost {
 		t.Errorf("dropped %v", c.Dropped)
-	}
-	checkSilence(t, r, srv.URL)
-}
-
-// TestPageInAFrame: over a WebSocket, too, a page acknowledges nothing.
-func TestPageInAFrame(t *testing.T) {
-	t.Parallel()
-	fake := vendors.All["cerberus"].New(backendtest.Settings{})
-	fake.Script(backendtest.Fault{Count: 2, Take: true, Body: page})
-	srv := httptest.NewServer(fake)
-	defer srv.Close()
-	cfg := backendConfig(t, "cerberus", srv.URL)
-	cfg.RetryConfig.InitialInterval, cfg.RetryConfig.MaxInterval, cfg.RetryConfig.MaxElapsedTime = time.Millisecond, 5*time.Millisecond, 0
-	cfg.Cerberus.Get().Endpoint, cfg.Cerberus.Get().ClientID = "ws"+strings.TrimPrefix(srv.URL, "http"), "shop"
-	r := newRig(t, cfg).start()
-	if err := consume(r, traces(0, 3)); err != nil {
-		t.Error(err)
-	}
-	r.shutdown()
-	if c := r.checkBooks(); c.Sent != 3 || c.Requests["outage"] != 2 || fake.Stats().Accepted != 5 {
-		t.Errorf("%+v, %+v", c, fake.Stats())
 	}
 	checkSilence(t, r, srv.URL)
 }

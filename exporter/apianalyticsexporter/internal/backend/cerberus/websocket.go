@@ -130,7 +130,7 @@ func (t *WebSocket) Send(ctx context.Context, items [][]byte, p backend.Patience
 		sent := time.Now()
 		r = t.sendOne(ctx, frame, p)
 		slowest = max(slowest, time.Since(sent))
-		if r.Status != http.StatusOK || r.Handshake || r.Foreign != "" {
+		if r.Status != http.StatusOK || r.Handshake {
 			r.Taken = i
 			return r
 		}
@@ -155,11 +155,7 @@ func (t *WebSocket) sendOne(ctx context.Context, frame []byte, p backend.Patienc
 			} else {
 				c.cancel()
 			}
-			r := backend.Reply{Status: verdict(answer)}
-			if r.Status == http.StatusOK { // a page in a frame is none of Cerberus's
-				r.Foreign = new(backend.Answers).Foreign(r.Status, nil, answer, nil)
-			}
-			return r
+			return backend.Reply{Status: verdict(answer)}
 		}
 		if errors.Is(err, errConnClosed) {
 			c.lastWords()
