@@ -89,9 +89,9 @@ var nonsense = []struct {
 	{name: "JSON without success", answer: reply("200 OK", js, `{"success":false}`), want: held, other: map[string]string{"webhook": delivered}},
 	{name: "JSON without error", answer: reply("200 OK", js, `{"error":null,"errors":[],"status":"ok","code":0}`), want: delivered},
 	{name: "JSON that counts", answer: reply("200 OK", js, `{"accepted":4,"skipped":1,"errors":["too large"]}`), want: delivered},
-	{name: "JSON that is cut", answer: raw("HTTP/1.1 200 OK\r\n" + js + "Transfer-Encoding: chunked\r\n\r\nfff\r\n{\"a\""), want: delivered},
-	{name: "gzip that is none", answer: reply("200 OK", js+"Content-Encoding: gzip\r\n", "{}"), want: delivered},
-	{name: "nothing, shorter than told", answer: raw("HTTP/1.1 200 OK\r\n" + js + "Content-Length: 99\r\n\r\n"), want: delivered},
+	{name: "JSON that is cut", answer: raw("HTTP/1.1 200 OK\r\n" + js + "Transfer-Encoding: chunked\r\n\r\nfff\r\n{\"a\""), want: delivered, other: map[string]string{"clickhouse": retried}},
+	{name: "gzip that is none", answer: reply("200 OK", js+"Content-Encoding: gzip\r\n", "{}"), want: delivered, other: map[string]string{"clickhouse": retried}},
+	{name: "nothing, shorter than told", answer: raw("HTTP/1.1 200 OK\r\n" + js + "Content-Length: 99\r\n\r\n"), want: delivered, other: map[string]string{"clickhouse": retried}},
 	{name: "202", answer: reply("202 Accepted", js, ""), want: delivered, other: map[string]string{"metlo": held}},
 	{name: "204", answer: raw("HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n"), want: delivered, other: map[string]string{"metlo": held}},
 	{name: "205", answer: reply("205 Reset Content", js, ""), want: held},
@@ -200,7 +200,7 @@ func nonsensical(t *testing.T, name string, ws bool, answer func(io.Writer), wan
 			t.Errorf("%d accepted, %d sent, status %v, requests %v", accepted, sent, bad, c.Requests)
 		}
 	case delivered:
-		if accepted != 0 || sent != 5 || bad || told > 0 || asked.Load() != 1 {
+		if accepted != 0 || sent != 5 || bad || told > 0 || asked.Load() != 1 && name != "clickhouse" { // which is asked for its schema first
 			t.Errorf("%d accepted, %d sent, status %v, %d requests", accepted, sent, bad, asked.Load())
 		}
 	case lost:

@@ -165,11 +165,11 @@ type delivery struct {
 	req    *request
 
 	last    answer
-	ordered bool   // no event may overtake another
-	took    bool   // the backend took an event in this attempt
-	taken   bool   // the backend takes our key, since it took an event or answered the probe
-	held    []int  // refused alone and not settled
-	status  int    // the last refusal of a held one
+	ordered bool  // no event may overtake another
+	took    bool  // the backend took an event in this attempt
+	taken   bool  // the backend takes our key, since it took an event or answered the probe
+	held    []int // refused alone and not settled
+	status  int   // the last refusal of a held one
 	why     error
 	streak  int    // refused alone since an event was taken
 	since   uint64 // what the backend had taken when the streak began

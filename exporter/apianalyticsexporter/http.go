@@ -151,7 +151,7 @@ func (t *httpTransport) Send(ctx context.Context, items [][]byte, p backend.Pati
 		body = io.MultiReader(bytes.NewReader(begin), body)
 	}
 	if t.wantAll || t.wantBody && success {
-		if r.Body, err = io.ReadAll(body); err != nil && t.wantAll && success {
+		if r.Body, err = io.ReadAll(body); err != nil && t.wantAll && success && r.Foreign == "" {
 			r.Status, r.Err, r.Loss = 0, err, backend.MaybeTaken // it may have told of a failure
 		}
 	} else {
