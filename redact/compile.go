@@ -269,7 +269,20 @@ func (c *compiler) places(path string, in map[string]PlaceRules, scope int) {
 		case "encrypt":
 			ru.act = actEncrypt
 		default:
-			c.errorf(r.line, "%s.action: %q is not known; write keep, mask, drop, hmac or encrypt", where, r.Action)
+			hint := "write keep, mask, drop, hmac or encrypt"
+			switch r.Action {
+			case "truncate":
+				hint = "write truncate: {v4: 24, v6: 48} under client_ip, or truncate: [name] for a key"
+			case "remove", "delete":
+				hint = "write drop"
+			case "redact", "deny", "block":
+				hint = "write mask"
+			case "allow", "none":
+				hint = "write keep"
+			case "hash":
+				hint = "write hmac"
+			}
+			c.errorf(r.line, "%s.action: %q is not known; %s", where, r.Action, hint)
 		}
 		if r.TruncateV4 != 0 || r.TruncateV6 != 0 {
 			if r.Action != "" || n != "client_ip" {
@@ -317,6 +330,11 @@ func (c *compiler) hmac() {
 		}
 		if n != 1 {
 			c.errorf(k.line, "hmac.keys[%d]: give exactly one of file, env, value and source", i)
+		}
+		for j, other := range h.Keys[:i] {
+			if k.ID != "" && k.ID == other.ID {
+				c.errorf(k.line, "hmac.keys[%d]: has the id %q of hmac.keys[%d]; give each key its own", i, k.ID, j)
+			}
 		}
 		tc.Keys = append(tc.Keys, token.Key{ID: k.ID, File: k.File, Env: k.Env, Value: []byte(k.Value), Source: k.Source})
 	}

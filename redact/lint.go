@@ -55,6 +55,10 @@ func nameProblem(name string, places placeSet) (problem string, fatal bool) {
 	if strings.HasPrefix(n, "$") {
 		return "", false
 	}
+	const fields = 1<<placeRequestHeader | 1<<placeResponseHeader
+	if i := strings.LastIndex(n, ".header."); i >= 0 && places&^fields == 0 {
+		return fmt.Sprintf("%q is the key of an attribute, which is no name of a field, so it can never match; write %q", name, n[i+len(".header."):]), true
+	}
 	for _, p := range []string{"re:", "regex:", "regexp:", "glob:"} {
 		if strings.HasPrefix(strings.ToLower(n), p) {
 			return fmt.Sprintf("%q can never match: keys are named, not matched by expressions; write %q (values are what patterns.re is for)",
@@ -83,6 +87,12 @@ func nameWarning(name, n string, places placeSet) string {
 		return fmt.Sprintf("%q names one key with a comma in it; write one entry for each: [%s]", name, n)
 	case strings.ContainsAny(n, `"'`):
 		return fmt.Sprintf("%q names a key with quotes in it; write %s", name, strings.Trim(n, `"'`))
+	case len(n) > 2 && n[0] == '%' && n[len(n)-1] == '%':
+		return fmt.Sprintf("%q: %% stands for itself; * is the only wildcard: write %q", name, "*"+strings.Trim(n, "%")+"*")
+	case strings.HasPrefix(strings.ToLower(n), "not "):
+		return fmt.Sprintf("%q names one key of two words; to keep a key write except: [%q]", name, n[len("not "):])
+	case strings.Contains(n, "->"):
+		return fmt.Sprintf("%q names one key with an arrow in it; write %s for a place in a document", name, path(strings.ReplaceAll(n, "->", ".")))
 	case strings.Contains(n, "?"):
 		return fmt.Sprintf("%q: ? stands for itself; * is the only wildcard", name)
 	case strings.HasSuffix(n, ":"):
@@ -93,7 +103,7 @@ func nameWarning(name, n string, places placeSet) string {
 		return ""
 	case elements.MatchString(n):
 		return fmt.Sprintf("%q matches a form field of that name, nothing in a document; write %s for that", name, path(n))
-	case strings.HasPrefix(n, "/") && len(n) > 1:
+	case strings.Contains(n, "/") && len(n) > 1 && !strings.Contains(n, "*") && !strings.Contains(n, "."):
 		return fmt.Sprintf("%q matches a key of that name, not a place in a document; write %s for that", name, path(strings.ReplaceAll(n, "/", ".")))
 	}
 	if head, _, ok := strings.Cut(n, "."); ok && head != "" && !strings.HasSuffix(n, ".") && !slices.Contains(namespaces, head) &&

@@ -196,6 +196,12 @@ func (w *When) config() when.Config {
 	return c
 }
 
+// empty reports whether a rule says nothing.
+func (r *ScopedRules) empty() bool {
+	k := &r.Keys
+	return len(r.In) == 0 && len(k.Deny)+len(k.Drop)+len(k.HMAC)+len(k.Encrypt)+len(k.Truncate)+len(k.Allow)+len(k.Except) == 0
+}
+
 func (c *compiler) scoped(path string, r ScopedRules) {
 	w := r.When.config()
 	if w.Empty() {
@@ -208,6 +214,9 @@ func (c *compiler) scoped(path string, r ScopedRules) {
 	if len(c.p.scopes) == maxScopes {
 		c.errorf(r.line, "%s: more than %d scopes", path, maxScopes)
 		return
+	}
+	if r.empty() {
+		c.warnf(r.line, "%s: selects exchanges and has no effect; give it keys or in", path)
 	}
 	scope := len(c.p.scopes)
 	c.p.scopes = append(c.p.scopes, m)

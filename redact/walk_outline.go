@@ -146,6 +146,9 @@ func (s *Scratch) outlineLine(o *outline, start, end, next int) int {
 			s.sub(from, (*Scratch).walkCSV, block, withoutCut(vc))
 		}
 	}
+	if vc.v.flags&flagSoft != 0 && val < end && (proseValue(key, src[val:end]) || inert(src, key, val, end)) {
+		return next
+	}
 	s.outlinePair(o, m, &vc, val, end)
 	s.outlineValue(o, val, end, vc)
 	return next

@@ -67,9 +67,16 @@ func (s *Scratch) otherReadings(src []byte, c ctx) {
 // decoded reads src[start:end] without its escapes.
 func (s *Scratch) decoded(src []byte, start, end int, c ctx, w walker, code *coding) {
 	raw := src[start:end]
-	if c.nest >= uint8(s.p.cfg.Limits.Nested) || s.nestLeft < len(raw) {
-		if code == &percentCoding && escapedMark(raw) || code == &jsonCoding && structured(raw) {
-			s.overLimit(start, end, c, "") // nothing else reads it
+	if c.nest >= uint8(s.p.cfg.Limits.Nested) || s.nestLeft < 2*len(raw) { // inspect takes as much again
+		switch { // nothing else reads it
+		case code == &percentCoding && escapedMark(raw), code == &jsonCoding && structured(raw):
+			s.overLimit(start, end, c, "")
+		case code == &referenceCoding:
+			m := s.mark()
+			s.arena = markup.Decode(s.arena, raw)
+			if structured(s.arena[m:]) {
+				s.limitReferences(src, start, end, c)
+			}
 		}
 		return
 	}
@@ -86,6 +93,33 @@ func (s *Scratch) decoded(src []byte, start, end int, c ctx, w walker, code *cod
 		s.arena = appendUnescaped(s.arena, raw)
 	}
 	s.lift(s.inner(w, s.arena[m:len(s.arena):len(s.arena)], c), raw, start, code, false)
+}
+
+// limitReferences replaces the words with character references, which nothing reads any
+// more.
+func (s *Scratch) limitReferences(src []byte, from, to int, c ctx) {
+	for i := from; i < to; {
+		j := bytes.IndexByte(src[i:to], '&')
+		if j < 0 {
+			return
+		}
+		i += j
+		if _, n := markup.Ref(src[i:to]); n == 0 {
+			i++
+			continue
+		}
+		start, end := i, i
+		for start > from && !endsWord[src[start-1]] {
+			start--
+		}
+		for end < to && !endsWord[src[end]] {
+			end++
+		}
+		if !s.covered(start, end) {
+			s.overLimit(start, end, c, "")
+		}
+		i = end
+	}
 }
 
 func hasReference(b []byte) bool {

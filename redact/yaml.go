@@ -171,6 +171,10 @@ func (d *decoder) in(n *yaml.Node, path string, dst *map[string]PlaceRules) {
 				names := pf["truncate"]
 				pf["truncate"] = func(n *yaml.Node, p string) {
 					if n.Kind != yaml.MappingNode {
+						if n.Kind == yaml.ScalarNode && n.Tag == "!!int" {
+							d.errorf(n, p, "must be a mapping of v4 and v6 to bits; write {v4: %s, v6: 48}", n.Value)
+							return
+						}
 						names(n, p)
 						return
 					}
@@ -244,6 +248,10 @@ func (d *decoder) patterns(n *yaml.Node, path string, c *Config) {
 			}
 		} else {
 			d.str(v, p, &a)
+		}
+		if v.Tag == "!!bool" {
+			d.errorf(v, p, "must be an action; write %s", map[bool]string{true: "mask", false: "off"}[v.Value == "true"])
+			return
 		}
 		if a != "" {
 			if _, err := patternAction(a); err != nil {

@@ -36,7 +36,14 @@ type fields map[string]func(n *yaml.Node, path string)
 func (d *decoder) mapping(n *yaml.Node, path string, f fields, other func(k, v *yaml.Node, path string)) {
 	n = d.resolve(n)
 	if n.Kind != yaml.MappingNode {
-		d.errorf(n, orRoot(path), "must be a mapping of %s", strings.Join(f.names(), ", "))
+		switch {
+		case path == "patterns":
+			d.errorf(n, path, "must be a mapping of detectors to actions, such as {email: mask}")
+		case len(f) == 0:
+			d.errorf(n, orRoot(path), "must be a mapping of names to values, such as {x-tenant: acme}")
+		default:
+			d.errorf(n, orRoot(path), "must be a mapping of %s", strings.Join(f.names(), ", "))
+		}
 		return
 	}
 	seen := map[string]bool{}
@@ -54,7 +61,11 @@ func (d *decoder) mapping(n *yaml.Node, path string, f fields, other func(k, v *
 		case other != nil:
 			other(k, d.resolve(v), p)
 		default:
-			d.errorf(k, p, "unknown field%s; known here: %s", suggest(k.Value, f.names()), strings.Join(f.names(), ", "))
+			hint := meant(k.Value, f)
+			if hint == "" {
+				hint = suggest(k.Value, f.names())
+			}
+			d.errorf(k, p, "unknown field%s; known here: %s", hint, strings.Join(f.names(), ", "))
 		}
 	}
 }
@@ -80,6 +91,31 @@ func orRoot(path string) string {
 		return "policy"
 	}
 	return path
+}
+
+// synonyms are what others call a field.
+var synonyms = map[string]string{
+	"mask": "deny", "redact": "deny", "block": "deny", "blocklist": "deny", "blacklist": "deny", "denylist": "deny", "hide": "deny", "scrub": "deny",
+	"obfuscate": "deny", "remove": "drop", "delete": "drop", "strip": "drop", "exclude": "except", "ignore": "except", "skip": "except", "keep": "except",
+	"exceptions": "except", "unless": "except", "include": "allow", "whitelist": "allow", "allowlist": "allow", "hash": "hmac", "pseudonymize": "hmac",
+	"tokenize": "hmac", "anonymize": "truncate", "shorten": "truncate", "path": "route", "url": "route", "uri": "route", "endpoint": "route",
+	"if": "when", "match": "when", "condition": "when", "conditions": "when", "where": "when", "request": "request_body", "response": "response_body",
+	"params": "query", "ip": "client_ip", "detectors": "patterns", "regex": "patterns", "request_header": "header",
+}
+
+// meant names the field that a word for it means here.
+func meant(got string, f fields) string {
+	low := strings.ToLower(got)
+	if to := synonyms[low]; to != "" && f[to] != nil {
+		return " (write " + to + ")"
+	}
+	if to := synonyms[low]; f["keys"] != nil && f["preset"] != nil && (low == "deny" || low == "drop" || low == "allow" || low == "hmac" || low == "truncate" || to != "") {
+		if to == "" {
+			to = low
+		}
+		return " (write it under keys: {" + to + ": [...]})"
+	}
+	return ""
 }
 
 // suggest names the closest known field.
@@ -141,7 +177,7 @@ func (d *decoder) size(n *yaml.Node, path string, dst *int) {
 	}
 	i, err := strconv.Atoi(v)
 	if n.Kind != yaml.ScalarNode || err != nil || i < 0 || i > 1<<30/mul {
-		d.errorf(n, path, "must be a size such as 65536, 64KiB or 1MiB")
+		d.errorf(n, path, "must be a size of at most 1024MiB, such as 65536, 64KiB or 1MiB")
 		return
 	}
 	*dst = i * mul

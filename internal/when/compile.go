@@ -148,6 +148,8 @@ func (k *compiler) route(f, v string) {
 	case strings.ContainsAny(v, "?#"):
 		p, _, _ := strings.Cut(v, "?")
 		k.problemf(f, "%q can never match: a route has no query; write %q", v, p)
+	case strings.Count(v, "{") != strings.Count(v, "}"):
+		k.problemf(f, "%q has a brace without its counterpart; write a parameter as {id}", v)
 	case !strings.HasPrefix(v, "/") && !strings.HasPrefix(v, "*"):
 		k.problemf(f, "%q can never match: routes begin with /; write %q", v, "/"+v)
 	}

@@ -122,7 +122,7 @@ func (f *finder) told(p int, n *proseName) span {
 		return span{start, e, detProse}
 	}
 	v := src[start:e]
-	if len(v) < 4 && n.digits > 3 || len(v) > 128 || shape.Time(v) || bytes.HasPrefix(v, []byte("://")) {
+	if !quoted && bytes.IndexByte(v, '(') >= 0 || len(v) < 4 && n.digits > 3 || len(v) > 128 || shape.Time(v) || bytes.HasPrefix(v, []byte("://")) {
 		return none
 	}
 	digits := 0

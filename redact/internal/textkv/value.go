@@ -71,6 +71,10 @@ func (c *Candidate) Value(src []byte) (start, end, next int) {
 			e = c.bare(src, e)
 		}
 		return i, e, e
+	case '<': // <your key>
+		if n := bytes.IndexByte(src[i:min(len(src), i+48)], '>'); n > 1 && bytes.IndexByte(src[i:i+n], '\n') < 0 && (i+n+1 == len(src) || blank(src[i+n+1])) {
+			return i, i + n + 1, i + n + 1
+		}
 	}
 	e := c.bare(src, i)
 	return i, e, e
