@@ -174,14 +174,44 @@ func TestFlow(t *testing.T) {
 	b.wait("[...document.querySelectorAll('.rows .status')].every((s) => s.innerText === '500')")
 }
 
-// A call is on the page soon after it, and the page need not be loaded again.
+// A call is on the page within two seconds, with the extension itself, and the page need not be
+// loaded again. A machine may be too busy for that: how late the call is told at all, to a
+// listener beside the page that draws nothing, is measured in the same run, and what the page
+// adds to it is what counts then.
 func TestSoon(t *testing.T) {
-	b := open(t, 10, 1400, 900, false)
-	b.wait(rows + ".length === 10")
-	start := time.Now()
-	b.do("emit?n=1")
-	b.wait(rows + ".length === 11")
-	t.Logf("on the page after %v", time.Since(start).Round(10*time.Millisecond))
+	b := visit(t, sample(t, "-rate", "5", "-count", "20"), 1400, 900, false)
+	b.wait(rows + ".length > 5")
+	b.js(`void (() => {
+		const told = new Map(), all = window.late = [];
+		new EventSource('api/stream').addEventListener('exchange', (e) => {
+			const { id, time } = JSON.parse(e.data);
+			if (!told.has(id)) told.set(id, Date.now() - Date.parse(time));
+		});
+		new MutationObserver((list) => list.flatMap((m) => [...m.addedNodes]).forEach((tr) => {
+			if (!told.has(tr.dataset?.id) ) return;
+			all.push([told.get(tr.dataset.id), Date.now() - Date.parse(tr.querySelector('time').dateTime)]);
+			told.delete(tr.dataset.id);
+		})).observe(document.querySelector('.rows tbody'), { childList: true });
+	})()`)
+	b.wait("late.length >= 10")
+	var late [][2]float64 // told, shown; in milliseconds
+	if err := json.Unmarshal([]byte(b.js("JSON.stringify(late)")), &late); err != nil {
+		t.Fatal(err)
+	}
+	middle := func(of func([2]float64) float64) float64 {
+		var all []float64
+		for _, l := range late {
+			all = append(all, of(l))
+		}
+		slices.Sort(all)
+		return all[len(all)/2]
+	}
+	told, shown := middle(func(l [2]float64) float64 { return l[0] }), middle(func(l [2]float64) float64 { return l[1] })
+	adds := middle(func(l [2]float64) float64 { return l[1] - l[0] })
+	t.Logf("of %d calls: told after %.0f ms, on the page after %.0f ms", len(late), told, shown)
+	if adds > 1000 && adds > 2*told || told < 1000 && shown > 2000 {
+		t.Errorf("a call is told after %.0f ms and on the page after %.0f ms, want two seconds at most", told, shown)
+	}
 }
 
 // axe-core looks at each view. It is fetched by npm for this test, and is not part of the tree.
