@@ -901,3 +901,64 @@ func TestPolicySince(t *testing.T) {
 		t.Errorf("in force since %v, it says %v", got, stated)
 	}
 }
+
+// An address that was truncated is as long as it was, and the policy has no name for it: it is
+// said all the same, in the exchange and among the fields.
+func TestTruncatedAddress(t *testing.T) {
+	t.Parallel()
+	for _, raw := range []bool{false, true} {
+		r := start(t, func(c *Config) { c.ShowRaw = raw })
+		r.attachAll(true)
+		k := keyOf(1)
+		x := &inspect.Exchange{Summary: inspect.Summary{Key: k, Service: "shop", Method: "GET", Route: "/", Host: "198.51.100.7", Status: 200, Weight: 1}, ClientAddress: "203.0.113.0", RedactionPolicy: "a"}
+		span := func(ip string) *inspect.Span {
+			return &inspect.Span{Name: "GET /", Kind: "server", Attributes: []inspect.Attribute{attr("http.request.method", "GET"), attr("client.address", ip), attr("server.address", "198.51.100.7")}}
+		}
+		before := span("203.0.113.9")
+		if !raw {
+			before.Attributes[1].Value = nil
+		}
+		r.Before(k, before)
+		r.After(k, span(x.ClientAddress), policyComponent, []inspect.Decision{{Rule: "default:client_ip", Place: "client_ip", Action: "truncate", Outcome: "ok", N: 1}})
+		r.Saw(vendor, []inspect.Summary{x.Summary})
+		r.Read(k, vendor, x)
+		event := []byte(`{"ip":"203.0.113.0","host":"198.51.100.7"}`)
+		r.Encoded(k, vendor, &inspect.Event{ID: "e", Item: inspect.Fingerprint(event), Data: event, Media: "application/json"})
+		r.Sent(vendor, &inspect.Request{Items: []uint64{inspect.Fingerprint(event)}, Outcome: "dry_run", DryRun: true})
+		r.complete(k)
+		d := get[api.Detail](r, "/api/exchanges/"+idOf(k))
+		if len(d.Identity) != 1 || d.Identity[0].Decision != "truncated" || d.Identity[0].Rule != "default:client_ip" {
+			t.Errorf("raw %v: %+v", raw, d.Identity)
+		}
+		var list api.Fields
+		eventually(t, "fields are looked at", func() bool { list = get[api.Fields](r, "/api/fields"); return list.Looked > 0 })
+		for _, f := range list.Rows {
+			if f.Location == "identity" && (f.Path != "client address" || f.Decision != "truncated" || f.Unchanged) {
+				t.Errorf("raw %v: %+v", raw, f)
+			}
+			if f.Suspicious != "" { // the service's own address is nobody's secret
+				t.Errorf("raw %v: %s %s looks like %s", raw, f.Location, f.Path, f.Suspicious)
+			}
+		}
+	}
+}
+
+// What a dry run has shown is not lost, and what is left out on purpose is no loss either:
+// neither leads to the runbook.
+func TestDelivery(t *testing.T) {
+	t.Parallel()
+	r := start(t, nil)
+	r.attachAll(true)
+	row := func(d inspect.Delivery) api.DeliveryRow {
+		r.Delivery(vendor, d)
+		return get[api.Delivery](r, "/api/delivery").Rows[0]
+	}
+	got := row(inspect.Delivery{Dropped: map[string]int64{"dry_run": 5, "direction": 2, "no_identity": 1}, Skipped: map[string]int64{"requested": 4}})
+	if want := []api.Count{{Name: "requested", N: 4}, {Name: "direction", N: 2}, {Name: "no_identity", N: 1}}; got.Sent != 5 || len(got.Dropped) != 0 || !slices.Equal(got.Skipped, want) || got.Runbook != "" {
+		t.Errorf("%+v", got)
+	}
+	got = row(inspect.Delivery{Sent: 7, Dropped: map[string]int64{"too_large": 3, "sampled": 9}})
+	if got.Sent != 7 || !slices.Equal(got.Dropped, []api.Count{{Name: "too_large", N: 3}}) || !slices.Equal(got.Skipped, []api.Count{{Name: "sampled", N: 9}}) || got.Runbook != "events-are-dropped" {
+		t.Errorf("%+v", got)
+	}
+}

@@ -66,6 +66,9 @@ func defaultConfig() *Config {
 	server.NetAddr.Endpoint = defaultEndpoint
 	server.MaxRequestBodySize = 1 << 20
 	server.CompressionAlgorithms = []string{}
+	// Who sends a request slowly holds no connection for long. Streams are not read from, and
+	// take their time back.
+	server.ReadHeaderTimeout, server.ReadTimeout = 10*time.Second, 30*time.Second
 	return &Config{
 		ServerConfig: server, MaxExchanges: 1_000, MaxBytes: 64 << 20, TTL: time.Hour, DetailsPerSecond: 50, Learning: 10 * time.Minute,
 		Token: tokenOn, MaxStreams: 16,

@@ -93,6 +93,22 @@ func TestKeyboardWalk(t *testing.T) {
 	b.wait("document.querySelector('.histogram')")
 }
 
+// Keys act on what will be there: while a list is empty, as what is typed so far finds nothing,
+// Enter leaves the line of the search all the same.
+func TestKeysBeforeRows(t *testing.T) {
+	b := open(t, 400, 1400, 900, false)
+	b.wait(rows + ".length > 5")
+	b.press("/")
+	b.press("status:9")
+	b.text("status:9 alone takes none")
+	b.js("void (document.querySelector('#search').value = 'status:5xx')")
+	b.press(enter, "j", enter)
+	b.wait("document.querySelector('.title .status')?.innerText === '500'")
+	if got := b.js("document.querySelector('#search').value"); got != "status:5xx" {
+		t.Errorf("a key was written into the search: %q", got)
+	}
+}
+
 // What comes later moves neither a selection nor what is scrolled to.
 func TestLiveUpdateMovesNothing(t *testing.T) {
 	b := open(t, 400, 1400, 900, false)

@@ -106,28 +106,55 @@ func TestDenied(t *testing.T) {
 	b.do("scenario?name=allowed")
 }
 
-// Text that wants to be a program, to turn the line around or to fill the screen is text.
+// Text that wants to be a program, to turn the line around, to reach the objects of the page
+// or to fill the screen is text, in every part of an exchange and in every form.
 func TestHostileText(t *testing.T) {
 	b := open(t, 20, 1400, 900, false)
 	b.wait(rows + ".length > 5")
 	b.do("hostile")
 	b.wait("document.querySelector('.rows td.c-route').innerText.includes('<script>')")
-	b.js(rows + "[0].querySelector('.c-ms').click()")
-	b.wait("document.querySelector('.sides .tree') && document.querySelector('.odd')")
-	b.picture("hostile")
-	b.press("b", "b", "1")
-	b.wait("document.querySelector('.attempt')")
-	b.picture("hostile-vendor")
-	for _, tab := range []string{"decisions", "attributes"} {
-		b.js(fmt.Sprintf("document.getElementById('tab-%s').click()", tab))
-		b.wait(fmt.Sprintf("document.getElementById('tab-%s').getAttribute('aria-selected') === 'true'", tab))
+	const hostile = 5
+	for n := range hostile {
+		begin := time.Now()
+		b.js(fmt.Sprintf("%s[%d].querySelector('.c-ms').click()", rows, n))
+		b.wait("document.querySelector('.sides') && !document.querySelector('.exchange.loads')")
+		b.picture(fmt.Sprintf("hostile-%d", n))
+		b.press("b", "b")
+		for _, form := range []string{"Raw", "Hex", "Tree"} {
+			b.js(fmt.Sprintf("document.querySelectorAll('.body .choice button').forEach((x) => x.innerText === %q && x.click())", form))
+		}
+		b.js("document.querySelectorAll('.panel button.link').forEach((x) => x.click())") // all of what is long
+		b.press("1")
+		b.wait("document.querySelector('.attempt')")
+		b.picture(fmt.Sprintf("hostile-vendor-%d", n))
+		for _, tab := range []string{"decisions", "attributes", ""} {
+			b.js(fmt.Sprintf("document.getElementById('tab-%s').click()", tab))
+			b.wait(fmt.Sprintf("document.getElementById('tab-%s').getAttribute('aria-selected') === 'true'", tab))
+		}
+		b.press("b") // back to after
+		t.Logf("exchange %d: %v", n, time.Since(begin).Round(10*time.Millisecond))
+		if got := b.js("document.querySelectorAll('body script, body img, body b b').length + document.title + ({}).polluted + [].polluted"); got != "0Exchange · apispan inspectorundefinedundefined" {
+			t.Errorf("exchange %d: %s", n, got)
+		}
+		// No direction mark, NUL or escape is in the text of the page as it is.
+		if got := b.js(`/[\0\x1b\u202e\u2066\u200b\u{e0041}]/u.test(document.body.innerText)`); got != "false" {
+			t.Errorf("exchange %d: the page holds control characters as they came", n)
+		}
 	}
-	if got := b.js("document.querySelectorAll('body script, body img, body b b').length + document.title"); !strings.HasPrefix(got, "0Exchange") {
-		t.Errorf("%s", got)
-	}
-	// No direction mark, NUL or escape is in the text of the page as it is.
-	if got := b.js(`/[\0\x1b\u202e\u2066]/.test(document.body.innerText)`); got != "false" {
-		t.Error("the page holds control characters as they came")
+}
+
+// What a row says, of calls whose route may be made of the URL.
+func TestRoutes(t *testing.T) {
+	b := open(t, 5, 1400, 900, false)
+	for row, want := range map[string]string{
+		`{direction: 'in', host: 'shop.example', route: '/a', path: '/a?b'}`:              "/a",
+		`{direction: 'out', host: 'pay.example', route: '/charges', path: '/charges'}`:    "pay.example/charges",
+		`{direction: 'out', host: '10.0.0.7:80', route: '10.0.0.7:80/charges', path: ''}`: "10.0.0.7:80/charges",
+		`{direction: 'in', host: '', route: '', path: '/a?b'}`:                            "/a?b",
+	} {
+		if got := b.js("import('./rows.js').then((m) => m.routeOf(" + row + "))"); got != want {
+			t.Errorf("%s: %s, want %s", row, got, want)
+		}
 	}
 }
 

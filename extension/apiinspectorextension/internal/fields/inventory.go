@@ -132,6 +132,12 @@ type seen struct {
 	key                        fieldKey
 	kind, decision, rule, text string
 	leaves                     []string
+	own                        bool // of the service, and not of who calls
+}
+
+// own are the keys under which the service's own address stands.
+var own = map[string]bool{
+	httpattr.ServerAddress: true, httpattr.NetworkLocalAddress: true, httpattr.RequestHeaderPrefix + "host": true, "http.host": true, "net.host.name": true,
 }
 
 // Look adds the fields of an exchange, and returns how many of them are new.
@@ -188,7 +194,7 @@ func (v *Inventory) note(f *field, s *seen, now time.Time, id string) {
 		f.unchanged = true
 		// A detector costs more than all the rest: it looks at the first values, and later at
 		// some.
-		if f.suspicious == "" && (f.tried < 20 || f.tried%16 == 0) {
+		if f.suspicious == "" && !s.own && (f.tried < 20 || f.tried%16 == 0) {
 			if f.suspicious = v.detector.find(s.text); f.suspicious != "" {
 				f.example = id
 			}
@@ -282,10 +288,10 @@ func (c *collector) values(location string, list []api.Value) {
 			continue
 		}
 		name := v.Name
-		if !jsonwalk.Name(name) {
+		if location != "identity" && !jsonwalk.Name(name) { // names of identities are ours
 			name = "*"
 		}
-		s := seen{key: fieldKey{location, clip(name)}, decision: v.Decision, rule: v.Rule}
+		s := seen{key: fieldKey{location, clip(name)}, decision: v.Decision, rule: v.Rule, own: own[v.Key]}
 		if v.After != nil {
 			s.kind = v.After.Type
 			if v.After.Text != nil {

@@ -213,6 +213,39 @@ func TestBytes(t *testing.T) {
 	check(t, s)
 }
 
+// TestLarge: exchanges of a megabyte in every place where text can stand are kept within the
+// bounds, however many come.
+func TestLarge(t *testing.T) {
+	const most = 64 << 20
+	s, _ := newStore(Config{MaxExchanges: 50_000, MaxBytes: most})
+	text := strings.Repeat("x", 1<<20)
+	data := []byte(text)
+	list := []inspect.Attribute{{Key: "http.request.body.content", Type: "string", Len: len(text), Value: text}}
+	for i := range 1000 {
+		x := exchange(i, 0)
+		x.Path, x.UserID, x.Request.Body.Data = text, text, data
+		x.Request.Headers = []inspect.Header{{Name: text, Values: []string{text, text}}}
+		x.Metadata = map[string]any{text: []any{text}}
+		s.Before(key(i), &inspect.Span{Name: text, Resource: list, Attributes: list, Events: list})
+		s.After(key(i), &inspect.Span{Name: text, Attributes: list}, "r", []inspect.Decision{{Path: text, Rule: text}})
+		s.Saw("e", []inspect.Summary{x.Summary})
+		s.Read(key(i), "e", x)
+		if i%50 == 0 { // packing a megabyte takes long
+			s.Encoded(key(i), "e", &inspect.Event{Item: uint64(i), Data: data})
+			s.Sent("e", &inspect.Request{Items: []uint64{uint64(i)}, URL: text, Answer: data, Prefix: text})
+		}
+		s.Left(key(i), "f", text)
+		s.Flush()
+		if b := s.Usage().Bytes; b > most {
+			t.Fatalf("%d bytes after %d", b, i)
+		}
+	}
+	check(t, s)
+	if len(s.Records()) == 0 {
+		t.Error("none is kept")
+	}
+}
+
 func TestTTL(t *testing.T) {
 	t.Parallel()
 	s, c := newStore(Config{TTL: time.Minute})

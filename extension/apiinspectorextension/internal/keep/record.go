@@ -158,7 +158,7 @@ func sizeOfExchange(x *inspect.Exchange) int64 {
 	n := int64(unsafe.Sizeof(*x)) + sizeOfValue(x.Metadata, 0)
 	for _, s := range []string{
 		x.Service, x.Method, x.Route, x.Path, x.Host, x.Operation, x.UserID, x.CompanyID, x.ConsumerID, x.Label, x.ID, x.Environment, x.Scheme, x.Query,
-		x.Protocol, x.ClientAddress, x.UserEmail, x.UserName, x.SessionID, x.SubscriptionID, x.BlockedBy, x.RedactionPolicy,
+		x.Protocol, x.ClientAddress, x.UserEmail, x.UserName, x.SessionID, x.SubscriptionID, x.BlockedBy, x.RedactionPolicy, x.GuardAction, x.GuardRule,
 	} {
 		n += int64(len(s))
 	}

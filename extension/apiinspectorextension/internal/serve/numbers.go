@@ -6,6 +6,7 @@ package serve
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
@@ -241,7 +242,7 @@ func runbook(d *inspect.Delivery, state string) string {
 		return "the-backend-refuses-us"
 	case state == "failing":
 		return "the-backend-is-down"
-	case sum(d.Dropped) > d.Dropped["dry_run"]:
+	case sum(d.Dropped) > 0:
 		return "events-are-dropped"
 	case state == "waiting":
 		return "the-queue-fills"
@@ -256,6 +257,27 @@ func sum(m map[string]int64) (n int64) {
 	return n
 }
 
+// settled puts what exporters count as dropped where people look for it: what a dry run has
+// shown counts as done, and what was left out on purpose is nothing that was lost.
+func settled(d inspect.Delivery) inspect.Delivery {
+	dropped, skipped := map[string]int64{}, maps.Clone(d.Skipped)
+	for reason, n := range d.Dropped {
+		switch {
+		case reason == "dry_run":
+			d.Sent += n
+		case show.Gate(reason):
+			if skipped == nil {
+				skipped = map[string]int64{}
+			}
+			skipped[reason] += n
+		default:
+			dropped[reason] = n
+		}
+	}
+	d.Dropped, d.Skipped = dropped, skipped
+	return d
+}
+
 func (s *Server) delivery(w http.ResponseWriter, _ *http.Request) {
 	told := s.Store.Told()
 	out := api.Delivery{Rows: []api.DeliveryRow{}}
@@ -263,7 +285,7 @@ func (s *Server) delivery(w http.ResponseWriter, _ *http.Request) {
 		if src.Backend == "" {
 			continue
 		}
-		d := told.Deliveries[src.Component]
+		d := settled(told.Deliveries[src.Component])
 		row := api.DeliveryRow{
 			Backend: api.Backend{Component: src.Component, Backend: src.Backend, Target: src.Target, DryRun: src.DryRun, Warnings: notNil(src.Warnings)},
 			State:   "ok", Sent: d.Sent, Retried: d.Retried, Waiting: d.Waiting, OldestWaiting: show.Millis(d.OldestWaiting), Dropped: counts(d.Dropped),

@@ -46,6 +46,7 @@ func (s *Server) stream(w http.ResponseWriter, r *http.Request) {
 	defer s.streams.Add(-1)
 	q := search.Parse(r.URL.Query().Get("q"))
 	st := streamState{s: s, q: &q, ctl: http.NewResponseController(w), w: w}
+	_ = st.ctl.SetReadDeadline(time.Time{}) // the request has been read; what ends the stream is that its writes fail
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.WriteHeader(http.StatusOK)
 	st.rev = s.Store.Usage().Rev

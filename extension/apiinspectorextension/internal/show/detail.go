@@ -277,16 +277,13 @@ func (d *detail) identity() {
 		if id.value != "" && slices.ContainsFunc(d.Identity, func(v api.Value) bool { return v.After != nil && v.After.Text != nil && *v.After.Text == id.value }) {
 			id.value = ""
 		}
-		places := []string{"attribute"}
-		if id.key == httpattr.ClientAddress {
-			places = append(places, "client_ip")
-		}
-		v, ok := d.value("identity", id.name, id.key, id.value, places...)
+		v, ok := d.value("identity", id.name, id.key, id.value, "attribute")
 		if !ok {
 			continue
 		}
-		if id.key == httpattr.ClientAddress && v.Rule == "" && v.Decision != Kept {
-			if o, rule := d.why.find("", "client_ip"); o != "" {
+		// An address that was truncated may be as long as it was, and has no name in the policy.
+		if id.key == httpattr.ClientAddress && (v.Before == nil || v.Before.Text == nil || v.Decision != Kept) {
+			if o, rule := d.why.in("client_ip"); o != "" {
 				v.Decision, v.Rule = o, rule
 			}
 		}

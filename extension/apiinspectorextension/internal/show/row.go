@@ -6,6 +6,7 @@ package show
 import (
 	"math"
 	"time"
+	"unicode/utf8"
 
 	"github.com/apispan/apispan/extension/apiinspectorextension/internal/api"
 	"github.com/apispan/apispan/extension/apiinspectorextension/internal/keep"
@@ -15,22 +16,37 @@ import (
 // wouldBlock is what a guard in shadow says of a request that it would have blocked.
 const wouldBlock = "would_block"
 
+// maxBrief bounds each text of a row, in bytes: lists have many, and the whole is in the details.
+const maxBrief = 512
+
+// brief is the begin of a text, as a search finds it.
+func brief(s string) string {
+	if len(s) <= maxBrief {
+		return clean(s)
+	}
+	end := maxBrief
+	for end > maxBrief-utf8.UTFMax && !utf8.RuneStart(s[end]) {
+		end--
+	}
+	return clean(s[:end])
+}
+
 // Row makes the row of a record.
 func Row(r *keep.Record) api.Row {
 	x := Exchange(r)
 	route, guessed := keep.Route(&x.Summary)
 	who, kind := keep.Caller(&x.Summary)
 	row := api.Row{
-		ID: r.ID(), Seq: r.Seq, Time: Start(r, x), Direction: Direction(x.Outgoing), Service: clean(x.Service), Method: clean(x.Method),
-		Route: clean(route), Guessed: guessed, Operation: clean(x.Operation), Host: clean(x.Host), Path: clean(Target(x)), Status: x.Status,
-		Duration: Millis(x.Duration), BytesIn: x.RequestBytes, BytesOut: x.ResponseBytes, Consumer: clean(who), Pseudonym: keep.IsToken(who),
-		Redacted: Redacted(r, x), Pinned: r.Pinned, NewFields: r.NewFields, BlockedBy: clean(x.BlockedBy), Backends: make([]api.Dot, 0, len(r.Backends)),
+		ID: r.ID(), Seq: r.Seq, Time: Start(r, x), Direction: Direction(x.Outgoing), Service: brief(x.Service), Method: brief(x.Method),
+		Route: brief(route), Guessed: guessed, Operation: brief(x.Operation), Host: brief(x.Host), Path: brief(Target(x)), Status: x.Status,
+		Duration: Millis(x.Duration), BytesIn: x.RequestBytes, BytesOut: x.ResponseBytes, Consumer: brief(who), Pseudonym: keep.IsToken(who),
+		Redacted: Redacted(r, x), Pinned: r.Pinned, NewFields: r.NewFields, BlockedBy: brief(x.BlockedBy), Backends: make([]api.Dot, 0, len(r.Backends)),
 	}
 	if x.GuardAction == wouldBlock {
-		row.WouldBlock = clean(x.GuardRule)
+		row.WouldBlock = brief(x.GuardRule)
 	}
 	if kind != keep.Anonymous && x.Label != "" && !keep.IsMask(x.Label) {
-		row.Label = clean(x.Label)
+		row.Label = brief(x.Label)
 	}
 	for i := range r.Backends {
 		state, reason := State(&r.Backends[i])
@@ -71,7 +87,9 @@ func Redacted(r *keep.Record, x *inspect.Exchange) int {
 	return max(n, int(min(x.Redacted, math.MaxInt32)))
 }
 
-// gates are the reasons of what an exporter leaves out because it is told to.
+// Gate reports whether a reason is one of what an exporter leaves out because it is told to.
+func Gate(reason string) bool { return gates[reason] || reason == "sampled" }
+
 var gates = map[string]bool{
 	"direction": true, "method": true, "no_status": true, "no_identity": true, "self_traffic": true, "health_check": true, "url": true, "urls": true,
 	"span_kind": true, "not_http": true, "requested": true, "nested": true, "other_end": true, "gate": true, "skip": true,

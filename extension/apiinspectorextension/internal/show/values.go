@@ -67,6 +67,16 @@ func (w why) find(name string, places ...string) (decision, rule string) {
 	return decision, rule
 }
 
+// in returns what was decided over the only value of a place.
+func (w why) in(place string) (decision, rule string) {
+	for i := range w {
+		if o := Outcome(w[i].Action, w[i].Outcome); w[i].Place == place && o != Kept {
+			return o, w[i].Rule
+		}
+	}
+	return "", ""
+}
+
 func samePath(decided, name string) bool {
 	if strings.EqualFold(decided, name) || decided == "*" && !jsonwalk.Name(name) {
 		return true

@@ -18,7 +18,7 @@ const exporter = (r) => h('section', { class: `card ${r.state}`, 'aria-label': r
   h('header', h('h2', r.component), h('span', { class: `tag st-${r.state}` }, words[r.state])),
   h('p.quiet', `${r.backend} · ${r.target || 'no address'}`),
   facts([[r.dry_run ? 'shown' : 'sent', num(r.sent)], ['waiting', num(r.waiting)], ['oldest', r.waiting > 0 ? span(r.oldest_waiting) : '–'], ['retried', num(r.retried)],
-    ['dropped', num(r.dropped.reduce((n, c) => n + c.n, 0))], r.queue_on_disk ? ['queue', bytes(r.queue_bytes), 'on disk'] : ['queue', 'in memory', 'What waits is lost when the Collector stops']]),
+    ['dropped', num(r.dropped.reduce((n, c) => n + c.n, 0))], r.queue_on_disk ? ['queue', r.queue_bytes < 0 ? 'on disk' : bytes(r.queue_bytes), 'On disk'] : ['queue', 'in memory', 'What waits is lost when the Collector stops']]),
   r.last_problem && h('p.problem', r.last_problem, ' ', r.last_problem_at && when(r.last_problem_at)),
   r.runbook && h('p', 'What to do: ', h('a', { href: `${runbook}#${anchor(r.runbook)}`, target: '_blank', rel: 'noreferrer noopener' }, `docs/operations.md, “${r.runbook.replace(/-/g, ' ')}”`)),
   reasons('Dropped', r.dropped), reasons('Left out on purpose', r.skipped), warnings(r.warnings));

@@ -8,7 +8,7 @@ import { bytes, millis, num, plural, short, span, statusClass, term } from './te
 import { call, download, get } from './api.js';
 import { adjust } from './state.js';
 import { body } from './body.js';
-import { badge, list } from './values.js';
+import { badge, list, shorten } from './values.js';
 import { dot, pseudonym, routeOf, routeTerm, stateText, tags } from './rows.js';
 import { vendor } from './vendor.js';
 
@@ -140,7 +140,7 @@ export class Exchange {
   mods(d) {
     const off = !d.has_before && 'No redaction in this pipeline told what was before';
     return h('div.mods', choice('Show', modes.map(([id, label]) => [id, label, id !== 'after' && off]), this.shown, (m) => adjust({ m: m === 'after' ? '' : m })),
-      h('span.quiet', off || `${plural(d.decisions.reduce((sum, x) => sum + x.n, 0), 'decision')} · policy ${short(d.policy)}`, !off && !d.raw && this.shown !== 'after' && ' · values from before are not kept, only their type and length'));
+      h('span.quiet', off || `${plural(d.redacted, 'value')} redacted · policy ${short(d.policy)}`, !off && !d.raw && this.shown !== 'after' && ' · values from before are not kept, only their type and length'));
   }
 
   list(title, values) { return list(title, values, this.shown, this.data.policy); }
@@ -149,7 +149,7 @@ export class Exchange {
     const which = title.toLowerCase();
     const m = d[which];
     const asks = which === 'request';
-    return h('section.side', { 'aria-label': title }, h('h3', title, ' ', h('span.quiet', bytes(asks ? d.bytes_in : d.bytes_out))), h('p.start', m.start),
+    return h('section.side', { 'aria-label': title }, h('h3', title, ' ', h('span.quiet', bytes(asks ? d.bytes_in : d.bytes_out))), h('p.start', shorten(m.start)),
       this.list('Query', m.query), this.list('Headers', m.headers),
       body(m.body, { mode: this.shown, view: this.views[which] || 'tree', policy: d.policy, folds: this.folds[which] ||= new Map(), missing: asks || d.status ? 'Not captured.' : 'No response was seen.',
         pick: (view) => { this.views = { ...this.views, [which]: view }; this.draw(); } }),

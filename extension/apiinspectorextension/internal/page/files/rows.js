@@ -14,7 +14,9 @@ export const dot = (state) => svg('svg', { class: `dot ${state}`, 'aria-hidden':
 export const stateText = (state) => ({ dry_run: 'dry run', sampled_out: 'sampled out', read: 'read, nothing known after' })[state] || state;
 export const dotText = (d) => `${d.component}: ${stateText(d.state)}${d.reason && `, ${d.reason}`}`;
 
-export const routeOf = (r) => `${r.direction === 'out' ? r.host : ''}${r.route || r.path || r.operation || '/'}`;
+/** hostOf is the host of a call that went out; a route that was made of its URL begins with it. */
+const hostOf = (r) => (r.direction === 'out' && !r.route.startsWith(r.host) ? r.host : '');
+export const routeOf = (r) => hostOf(r) + (r.route || r.path || r.operation || '/');
 export const routeTerm = (r) => (r.operation && !r.route ? term('operation', r.operation) : term('route', r.route));
 export const name = (r) => `${r.method} ${routeOf(r)} ${r.status || 'no response'}`;
 
@@ -37,7 +39,7 @@ const columns = [
   ['dir', (r) => r.direction, (r) => term('dir', r.direction)],
   ['method', (r) => h('b', r.method), (r) => term('method', r.method)],
   ['route', (r, open) => h('a', { href: open(r), tabindex: '-1', draggable: 'false', 'aria-label': [name(r), `${ms(r.duration)} milliseconds`, ...marks(r).map(([text]) => text)].join(', ') },
-    h('b.m', r.method), r.direction === 'out' && h('i', r.host), guessed(r),
+    h('b.m', r.method), hostOf(r) && h('i', hostOf(r)), guessed(r),
     (r.route || r.path || '/').split(/(?<=.\/)/).map((part, i) => [i > 0 && h('wbr'), part]), r.operation && h('i.after', r.operation), tags(r)), routeTerm],
   ['status', (r) => h('span', { class: statusClass(r.status) }, r.status || 'none'), (r) => term('status', r.status || 'none')],
   ['ms', (r) => ms(r.duration)],

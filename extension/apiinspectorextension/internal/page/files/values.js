@@ -55,7 +55,7 @@ export function list(title, values, mode, policy) {
   if (mode === 'diff') shown = [...shown.filter(changed), ...shown.filter((v) => !changed(v))];
   return shown.length > 0 && h('table.values', h('caption', title), h('colgroup', h('col.name'), h('col')),
     h('thead.away', h('tr', ['name', 'value and decision'].map((t) => h('th', { scope: 'col' }, t)))),
-    h('tbody', shown.map((v) => h('tr', { class: style(v) }, h('th', { scope: 'row', title: v.key !== v.name && v.key }, v.name),
+    h('tbody', shown.map((v) => h('tr', { class: style(v) }, h('th', { scope: 'row', title: v.key !== v.name && v.key }, shorten(v.name)),
       h('td', badge(v, policy), content(v, mode), copier((mode === 'before' ? v.before : v.after)?.text))))));
 }
 
@@ -77,7 +77,7 @@ export function tree(root, mode, policy, folds = new Map()) {
   }
 
   function one(node, depth, key, path) {
-    const label = key !== undefined && [h('span', { class: typeof key === 'number' ? 'k i' : 'k' }, typeof key === 'number' ? key : `"${key}"`), ': '];
+    const label = key !== undefined && [h('span', { class: typeof key === 'number' ? 'k i' : 'k' }, typeof key === 'number' ? key : ['"', shorten(key), '"']), ': '];
     if (!node.kids || changed(node) && mode !== 'after') {
       left--;
       return h('div', { class: `leaf ${style(node) || ''}` }, h('span', label, value(node), copier(mode === 'before' && changed(node) ? node.before.text : node.text)), beside(node));

@@ -13,6 +13,7 @@ import (
 
 	"github.com/apispan/apispan/extension/apiinspectorextension/internal/api"
 	"github.com/apispan/apispan/extension/apiinspectorextension/internal/show"
+	"github.com/apispan/apispan/internal/inspect"
 )
 
 // call is a kind of exchange: what a shop does.
@@ -175,20 +176,28 @@ func (r *rig) vendors(d *api.Detail) {
 	}
 }
 
-// hostile makes an exchange of texts that a page must not obey.
+// hostile makes exchanges of texts that a page must not obey, nor be held up by.
 func (r *rig) hostile() {
-	evil := "<script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\"></td>\u202egnp.exe\x00\u2066\x1b[31mred"
-	c := call{method: "POST", route: "/" + evil, path: "/" + evil, status: 200, request: `{"` + "<b>key</b>\u202e" + `":"` + "</script><script>document.title='owned'</script>\u202e" + `","long":"` + strings.Repeat("A", 1<<20) + `"}`,
-		response: strings.Repeat("<img src=x onerror=document.title='owned'>", 24000), consumer: "javascript:document.title='owned' " + evil}
-	r.mu.Lock()
-	r.seq++
-	d := r.of(c)
-	d.Response.Body.Media = "text/html"
-	d.Request.Headers = append(d.Request.Headers, kept(evil, evil, evil))
-	d.Request.Body.Leaves = []api.Leaf{{Path: "$.long", Type: "string", Decision: evil, Rule: evil}}
-	d.Decisions = append(d.Decisions, api.Decision{Rule: evil, Place: evil, Path: evil, Action: evil, Outcome: evil})
-	d.Vendors[0].Attempts[0].Answer = evil
-	r.details = append([]*api.Detail{d}, r.details...)
-	r.mu.Unlock()
-	r.tell("exchange", d.Row, d)
+	evil := "<script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\"></td>\u202egnp.exe\x00\u2066\x1b[31mred\U000e0041"
+	deep := strings.Repeat(`{"a":`, 60) + "1" + strings.Repeat("}", 60)
+	for _, c := range []call{
+		{path: "/proto", request: `{"__proto__":{"polluted":true},"constructor":{"prototype":{"polluted":true}},"toString":1,"":0,"polluted":"x"}`, response: `{"__proto__":null}`},
+		{path: "/wide", request: "{" + strings.Repeat(`"key":"value",`, 9_999) + `"last":1}`, response: "[" + strings.Repeat(`"x",`, 9_999) + "1]"},
+		{path: "/deep", request: deep, response: strings.Repeat("[", 5000) + strings.Repeat("]", 5000)},
+		{path: "/odd", request: strings.Repeat("\x00\u202e", 30_000), response: `{"` + strings.Repeat("\u202e", 20_000) + `":"` + strings.Repeat("\u200b", 20_000) + `"}`},
+		{path: "/" + evil, request: `{"` + "<b>key</b>\u202e" + `":"` + "</script><script>document.title='owned'</script>\u202e" + `","long":"` + strings.Repeat("A", inspect.MaxValue) + `"}`,
+			response: strings.Repeat("<img src=x onerror=document.title='owned'>", 1500)},
+	} {
+		c.method, c.route, c.status, c.consumer = "POST", c.path, 200, "javascript:document.title='owned' "+evil
+		r.mu.Lock()
+		r.seq++
+		d := r.of(c)
+		d.Request.Headers = append(d.Request.Headers, kept(evil, evil, evil), kept("__proto__", "__proto__", "x"))
+		d.Request.Body.Leaves = append(d.Request.Body.Leaves, api.Leaf{Path: "$.long", Type: "string", Decision: evil, Rule: evil})
+		d.Decisions = append(d.Decisions, api.Decision{Rule: evil, Place: evil, Path: evil, Action: evil, Outcome: evil})
+		d.Vendors[0].Attempts[0].Answer = evil
+		r.details = append([]*api.Detail{d}, r.details...)
+		r.mu.Unlock()
+		r.tell("exchange", d.Row, d)
+	}
 }
