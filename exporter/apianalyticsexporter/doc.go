@@ -26,8 +26,9 @@
 //	exporter.go          core puts the request into the exporterhelper's queue, which
 //	                     batches, stores and times retries; it keeps the books
 //	deliver.go           core.push gets it out again: each stream's items go out in
-//	                     requests cut by internal/payload, and a delivery decides by the
-//	                     answers what is sent, held, degraded, dropped or tried again
+//	                     requests cut by internal/payload
+//	verdicts.go          by the answers, a delivery decides what is held, degraded,
+//	                     dropped or tried again
 //	send.go              a sender sends one request and judges the answer
 //	http.go              a transport carries it; other schemes have transports of their
 //	                     backend's
