@@ -1,4 +1,5 @@
--- A consumer's last calls, with what was asked and answered.
+-- A consumer's last calls, with what was asked and answered. LIMIT BY leaves repeats out, for less than
+-- FINAL where few rows are left.
 SELECT
     time,
     service,
@@ -12,7 +13,8 @@ SELECT
     request_body,
     response_body,
     event_id
-FROM api_events FINAL
+FROM api_events
 WHERE consumer_id = {consumer:String} AND time >= {from:DateTime('UTC')} AND time < {to:DateTime('UTC')}
 ORDER BY time DESC, event_id
+LIMIT 1 BY event_id
 LIMIT 50

@@ -40,13 +40,17 @@ func benchConfig(name string) *Config {
 		cfg.Moesif = createDefaultConfig().(*Config).Moesif
 		cfg.ReadMe = configoptional.Some(ReadMeConfig{APIKey: "key", Development: "auto", Gates: all()})
 	}
+	if name == "clickhouse" {
+		cfg.Moesif = createDefaultConfig().(*Config).Moesif
+		cfg.ClickHouse = configoptional.Some(ClickHouseConfig{Gates: all()})
+	}
 	return cfg
 }
 
 // BenchmarkTranslate measures reading and encoding, per call of 256 events; the
 // metrics ns/event and allocs/op ÷ 256 are the figures of the budget.
 func BenchmarkTranslate(b *testing.B) {
-	for _, backend := range []string{"moesif", "readme"} {
+	for _, backend := range []string{"moesif", "readme", "clickhouse"} {
 		for size, name := range map[int]string{0: "empty", 1024: "1K"} {
 			b.Run(backend+"/"+name, func(b *testing.B) {
 				r := newRig(b, benchConfig(backend))
@@ -66,7 +70,7 @@ func BenchmarkTranslate(b *testing.B) {
 
 // TestTranslateAllocs holds the budget: at most 12 allocations an event.
 func TestTranslateAllocs(t *testing.T) {
-	for _, backend := range []string{"moesif", "readme"} {
+	for _, backend := range []string{"moesif", "readme", "clickhouse"} {
 		r := newRig(t, benchConfig(backend))
 		td := benchTraces(1024)
 		per := testing.AllocsPerRun(20, func() { r.exp.translator.translate(context.Background(), td) }) / 256

@@ -13,103 +13,95 @@ import (
 	"time"
 )
 
-// found is what the server tells of a table.
-type found struct {
-	database bool
-	version  int               // 0: its comment names none
-	columns  map[string]string // types by name; none: there is no such table
-}
-
-var versionComment = regexp.MustCompile(`\bapispan schema (\d{1,4})\b`)
+type asker = func(path, content string) ([]byte, error)
 
 // Prepare implements [backend.Preparer]: the table is there and takes what an insert
 // names, or create_schema makes it so. Where the server does not let us look, the answers
 // to inserts have to tell.
-func (t *table) Prepare(ask func(path, content string) ([]byte, error)) error {
+func (t *table) Prepare(ask asker) error {
 	have, err := t.look(ask)
-	if err != nil && !t.CreateSchema {
-		return nil
-	}
-	if have != nil && t.CreateSchema && (have.columns == nil || have.version > 0 && have.version < len(t.steps)) {
-		if have.database {
-			err = t.upgrade(ask, have.version)
-		} else if _, err = ask("/", "CREATE DATABASE IF NOT EXISTS `"+t.database+"`"); err == nil {
-			err = t.upgrade(ask, 0)
-		}
-		if err == nil {
-			have, err = t.look(ask)
+	if have != nil && t.CreateSchema {
+		from, ok := t.version(have)
+		if _, exists := have[".comment"]; from < len(t.steps) && (ok || !exists) {
+			if err = t.upgrade(ask, have, from); err == nil {
+				have, err = t.look(ask)
+			}
 		}
 	}
-	if err != nil || have == nil {
+	switch {
+	case err != nil && t.CreateSchema:
 		return err
+	case err != nil || have == nil:
+		return nil
 	}
 	return t.fits(have)
 }
 
+// sights are what look asks for: columns with their types, and with a dot before them the
+// table's comment, the database, and that a ClickHouse answers.
+const sights = "SELECT name, type FROM system.columns WHERE database = '%[1]s' AND table = '%[2]s'" +
+	" UNION ALL SELECT '.comment', comment FROM system.tables WHERE database = '%[1]s' AND name = '%[2]s'" +
+	" UNION ALL SELECT '.database', '' FROM system.databases WHERE name = '%[1]s'" +
+	" UNION ALL SELECT '.server', version() FORMAT JSONEachRow"
+
 // look asks the server for the table; nil if it does not tell.
-func (t *table) look(ask func(path, content string) ([]byte, error)) (*found, error) {
-	at := "database = '" + t.database + "'"
-	of := " WHERE " + at + " AND table = '" + t.name + "'"
-	body, err := ask("/", "SELECT name, type FROM system.columns"+of+
-		" UNION ALL SELECT '.comment', comment FROM system.tables"+strings.Replace(of, "table", "name", 1)+
-		" UNION ALL SELECT '.database', '' FROM system.databases WHERE "+strings.Replace(at, "database", "name", 1)+
-		" UNION ALL SELECT '.server', version() FORMAT JSONEachRow")
-	if err != nil {
+func (t *table) look(ask asker) (map[string]string, error) {
+	body, err := ask("/", fmt.Sprintf(sights, t.database, t.name))
+	have := map[string]string{}
+	for dec := json.NewDecoder(bytes.NewReader(body)); err == nil && dec.More(); {
+		var row struct{ Name, Type string }
+		if dec.Decode(&row) != nil {
+			break
+		}
+		have[row.Name] = row.Type
+	}
+	if _, told := have[".server"]; !told {
 		return nil, err
 	}
-	have, told := &found{}, false
-	for dec := json.NewDecoder(bytes.NewReader(body)); dec.More(); {
-		var row struct{ Name, Type string }
-		switch err := dec.Decode(&row); {
-		case err != nil || row.Name == "":
-			return nil, nil // no answer of ClickHouse
-		case row.Name == ".server":
-			told = true
-		case row.Name == ".database":
-			have.database = true
-		case row.Name == ".comment":
-			if m := versionComment.FindStringSubmatch(row.Type); m != nil {
-				have.version, _ = strconv.Atoi(m[1])
-			}
-		default:
-			if have.columns == nil {
-				have.columns = map[string]string{}
-			}
-			have.columns[row.Name] = row.Type
-		}
+	return have, err
+}
+
+var versionComment = regexp.MustCompile(`\bapispan schema (\d{1,4})\b`)
+
+// version is that of the schema, if the table's comment names one.
+func (t *table) version(have map[string]string) (n int, ok bool) {
+	if m := versionComment.FindStringSubmatch(have[".comment"]); m != nil {
+		n, _ = strconv.Atoi(m[1])
 	}
-	if !told {
-		return nil, nil
-	}
-	return have, nil
+	return n, n > 0
 }
 
 // upgrade does the steps that the table lacks. Several Collectors may do so at a time.
-func (t *table) upgrade(ask func(path, content string) ([]byte, error), version int) error {
+func (t *table) upgrade(ask asker, have map[string]string, from int) error {
+	todo := strings.Join(t.steps[from:], ";\n")
+	if _, ok := have[".database"]; !ok {
+		todo = "CREATE DATABASE IF NOT EXISTS `" + t.database + "`;\n" + todo
+	}
 	fill := strings.NewReplacer("{table}", t.quoted(), "{ttl}", ttl(t.Retention, "", "\n"), "{body_ttl}", ttl(t.BodyRetention, " ", ""))
-	for _, step := range t.steps[version:] {
-		for statement := range strings.SplitSeq(step, ";\n") {
-			if _, err := ask("/", fill.Replace(statement)); err != nil {
-				return err
-			}
+	for statement := range strings.SplitSeq(todo, ";\n") {
+		if _, err := ask("/", fill.Replace(statement)); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
 // fits returns what is wrong with the table, and what to do.
-func (t *table) fits(have *found) error {
+func (t *table) fits(have map[string]string) error {
 	const how = "; docs/clickhouse.md has the tables"
-	switch {
-	case !have.database:
+	_, database := have[".database"]
+	_, exists := have[".comment"]
+	version, ok := t.version(have)
+	switch at := t.database + "." + t.name; {
+	case !database:
 		return fmt.Errorf("there is no database %s, or the user may not see it: check `clickhouse::database`, or set `clickhouse::create_schema: true`"+how, t.database)
-	case have.columns == nil:
-		return fmt.Errorf("there is no table %s.%s, or the user may not see it: check `clickhouse::table`, or set `clickhouse::create_schema: true`"+how, t.database, t.name)
-	case have.version > 0 && have.version < len(t.steps):
-		return fmt.Errorf("the table %s.%s has version %d of the schema and this exporter needs %d: set `clickhouse::create_schema: true`, or upgrade it"+how, t.database, t.name, have.version, len(t.steps))
+	case !exists:
+		return fmt.Errorf("there is no table %s, or the user may not see it: check `clickhouse::table`, or set `clickhouse::create_schema: true`"+how, at)
+	case ok && version < len(t.steps):
+		return fmt.Errorf("the table %s has version %d of the schema and this exporter needs %d: set `clickhouse::create_schema: true`, or upgrade it"+how, at, version, len(t.steps))
 	}
 	for _, c := range t.columns {
-		switch typ, ok := have.columns[c.Name]; {
+		switch typ, ok := have[c.Name]; {
 		case !ok:
 			return fmt.Errorf("the table %s.%s has no column %s: add it as %s, or write another `clickhouse::table`"+how, t.database, t.name, c.Name, c.Type)
 		case plain(typ) != plain(c.Type):

@@ -102,7 +102,6 @@ func (c *Config) NewEncoder(b backend.Build) (backend.Encoder, error) {
 	check(backend.HeaderSafe(c.User), "`clickhouse::user` holds a blank, a control character or one beyond ASCII: write the name of a user as CREATE USER has it")
 	check(c.Retention == 0 || c.Retention >= time.Hour, duration, "retention", c.Retention)
 	check(c.BodyRetention == 0 || c.BodyRetention >= time.Hour, duration, "body_retention", c.BodyRetention)
-	check(c.Retention <= 0 || c.BodyRetention <= c.Retention, "`clickhouse::body_retention` is %v and `clickhouse::retention` %v: write at most as much for the bodies", c.BodyRetention, c.Retention)
 	if len(errs) > 0 {
 		return nil, errors.Join(errs...)
 	}
