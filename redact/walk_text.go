@@ -307,54 +307,6 @@ func narrow(src []byte, start, end, next int) (int, int, int) {
 	return start, end, end
 }
 
-// jsonFinder finds JSON documents with keys in text, each part of the text being
-// looked at once.
-type jsonFinder struct {
-	src    []byte
-	failed int // no document that starts before it
-	// brace and bracket are the next "{" and "[" at or behind the last search.
-	brace, bracket int
-}
-
-func (f *jsonFinder) next(pos int) (start, end int) {
-	for i := max(pos, f.failed); i < len(f.src); i++ {
-		if f.brace < i {
-			f.brace = indexFrom(f.src, i, '{')
-		}
-		if f.bracket < i {
-			f.bracket = indexFrom(f.src, i, '[')
-		}
-		if i = min(f.brace, f.bracket); i == len(f.src) {
-			break
-		}
-		if !looksJSON(f.src[i:]) {
-			continue
-		}
-		e, ok := textkv.JSONEnd(f.src, i)
-		if ok && f.src[i] == '[' && e-i <= maxLongKey {
-			if k := skipSpace(f.src, e); k < len(f.src) && f.src[k] == '=' { // map["key"] = value
-				i = e - 1
-				continue
-			}
-		}
-		if ok || e == len(f.src) { // whole, or cut
-			f.failed = e
-			return i, e
-		}
-		i = max(i, e-1)
-	}
-	f.failed = len(f.src)
-	return -1, len(f.src)
-}
-
-// indexFrom is the offset of c at or behind i, or len(b).
-func indexFrom(b []byte, i int, c byte) int {
-	if j := bytes.IndexByte(b[i:], c); j >= 0 {
-		return i + j
-	}
-	return len(b)
-}
-
 // csvLike reports whether the first two lines have the same number of cells, more
 // than one, and the first looks like names.
 func csvLike(src []byte) bool {
