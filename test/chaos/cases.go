@@ -41,7 +41,7 @@ var cases = []testCase{
 	{name: "app", what: "the application restarts under traffic", run: caseApp},
 	{name: "app-kill", what: "the application is killed under traffic; only what its SDK had not exported is lost", run: caseAppKill},
 	{name: "clock", what: "spans from an hour ago and from tomorrow", run: caseClock},
-	{name: "kafka", what: "Kafka between: broker, agent and gateway are killed in turn", kafka: true, run: caseKafka},
+	{name: "kafka", what: "Kafka between: broker, agent and gateway are killed in turn; records that are no OTLP among the others", kafka: true, run: caseKafka},
 	{name: "refuse-all", what: "the backend refuses everything, with one status after the other; the Collector is killed meanwhile", run: caseRefuseAll},
 	{name: "slow-backend", what: "the backend needs a time for each event, more than the timeout for a request", run: caseSlowBackend},
 	{name: "dry-run", what: "a dry run between an outage and its end", run: caseDryRun},

@@ -122,7 +122,7 @@ func caseKafka(ctx, programs context.Context, w *world) error {
 	startBroker := func() error {
 		var err error
 		broker, err = harness.Start(programs, w.bin.broker, harness.StartOptions{
-			Args: []string{"-listen", addr, "-data", filepath.Join(w.dir, "kafka"), "-topic", "apispan.exchanges", "-partitions", "6"},
+			Args: []string{"-listen", addr, "-data", filepath.Join(w.dir, "kafka"), "-topic", "apispan.exchanges", "-partitions", "6", "-junk", "400ms"},
 		})
 		if err != nil {
 			return err
@@ -181,6 +181,15 @@ func caseKafka(ctx, programs context.Context, w *world) error {
 	})
 	report, lerr := stop()
 	w.notef("agent, two gateways and broker killed twice each; %d answers or connections refused", report.Refused)
+	skipped := 0.0
+	for _, g := range w.nodes[1:] {
+		m, merr := g.scrape(ctx)
+		err = errors.Join(err, merr)
+		skipped += sum(m, "otelcol_kafka_receiver_unmarshal_failed_spans")
+	}
+	if w.notef("%.0f records that are no OTLP skipped since the last kills", skipped); skipped == 0 {
+		err = errors.Join(err, fmt.Errorf("%w: no record was unreadable, so the case says nothing about them", errLost))
+	}
 	w.expectAll("moesif")
 	if err := errors.Join(err, lerr); err != nil {
 		return err

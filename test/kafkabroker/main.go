@@ -14,8 +14,10 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
 )
 
 func main() {
@@ -32,6 +34,7 @@ func run(ctx context.Context) error {
 	data := flag.String("data", "", "`directory` of the data; empty: in memory")
 	topic := flag.String("topic", "apispan.exchanges", "topic that exists from the start")
 	partitions := flag.Int("partitions", 6, "its partitions")
+	junk := flag.Duration("junk", 0, "every how often a record that is no OTLP goes into each partition; 0: never")
 	flag.Parse()
 	addr, err := net.ResolveTCPAddr("tcp", *listen)
 	if err != nil || !addr.IP.IsLoopback() {
@@ -57,6 +60,33 @@ func run(ctx context.Context) error {
 	}
 	defer cluster.Close()
 	fmt.Println("listening on", cluster.ListenAddrs()[0])
+	if *junk > 0 {
+		return produceJunk(ctx, cluster.ListenAddrs(), *topic, *partitions, *junk)
+	}
 	<-ctx.Done()
 	return nil
+}
+
+// produceJunk writes what no reader of the topic can read, until ctx ends.
+func produceJunk(ctx context.Context, addrs []string, topic string, partitions int, every time.Duration) error {
+	client, err := kgo.NewClient(kgo.SeedBrokers(addrs...), kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	ticker := time.NewTicker(every)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+		}
+		for p := range partitions {
+			record := &kgo.Record{Topic: topic, Partition: int32(p), Value: []byte("\xff\x00 no OTLP {")} //nolint:gosec // a small number
+			if err := client.ProduceSync(ctx, record).FirstErr(); err != nil && ctx.Err() == nil {
+				return err
+			}
+		}
+	}
 }
