@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -166,12 +167,14 @@ func TestShippedConfigurations(t *testing.T) {
 func TestBackends(t *testing.T) {
 	t.Setenv("DOCTOR_KEY", secret)
 	status, skew := http.StatusOK, time.Duration(0)
+	page := ""
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodGet || r.URL.Path != "/v1/config" || r.Header.Get("X-Moesif-Application-Id") != secret {
 			t.Errorf("%s %s", r.Method, r.URL.Path)
 		}
 		w.Header().Set("Date", time.Now().Add(skew).UTC().Format(http.TimeFormat))
 		w.WriteHeader(status)
+		_, _ = io.WriteString(w, page)
 	}))
 	defer srv.Close()
 	want := func(check int, level Level) {
@@ -187,6 +190,9 @@ func TestBackends(t *testing.T) {
 	want(13, OK)
 	want(14, OK)
 	want(15, OK)
+	page = "\n<!doctype html><title>Sign in</title>"
+	want(14, Warn)
+	page = ""
 	skew = time.Hour
 	want(15, Warn)
 	status = http.StatusUnauthorized

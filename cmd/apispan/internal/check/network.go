@@ -126,11 +126,13 @@ func reach(ctx context.Context, t *tree, id string, u *url.URL, r *Report) {
 		return
 	}
 	defer resp.Body.Close()
-	_, _ = io.CopyN(io.Discard, resp.Body, 64<<10)
+	content, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
 	r.addf(13, OK, id, "%s answered in %s", req.URL.Host, time.Since(begin).Round(time.Millisecond))
 	switch status := resp.StatusCode; {
 	case secret == "":
 		r.addf(14, Fail, id, "`%s::%s` is empty", b.name, b.secret)
+	case status/100 == 2 && strings.HasPrefix(strings.TrimLeft(string(content), "\ufeff \t\r\n"), "<"):
+		r.addf(14, Warn, id, "what answers %d is a page, and not the backend: is there a login, a portal or a firewall before it?", status)
 	case status/100 == 2:
 		r.addf(14, OK, id, "")
 	case status == http.StatusUnauthorized, status == http.StatusForbidden, status == http.StatusPaymentRequired:
