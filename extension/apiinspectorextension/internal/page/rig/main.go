@@ -182,9 +182,9 @@ func (r *rig) control(w http.ResponseWriter, req *http.Request) {
 		}
 		r.mu.Unlock()
 		r.tell("reset", struct{}{}, nil)
-	case "flow": // n exchanges a second, for two seconds
+	case "flow": // n exchanges a second, for three seconds
 		go func() {
-			for range 40 {
+			for range 60 {
 				r.emit(n / 20)
 				time.Sleep(50 * time.Millisecond)
 			}
