@@ -420,3 +420,22 @@ func TestDiff(t *testing.T) {
 		}
 	}
 }
+
+// A line names what a guard did, or would have done, and holds nothing that a terminal obeys.
+func TestLine(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct{ row, want, not string }{
+		{`{"method":"GET","path":"/a","status":429,"blocked_by":"quota-7"}`, "blocked by quota-7", "would"},
+		{`{"method":"GET","path":"/a","status":200,"would_block":"quota-7"}`, "would be blocked by quota-7", ""},
+		{`{"method":"GET","path":"/a","status":200,"would_block":"\u001b[2J\u202e"}`, `would be blocked by \x1b[2J\u{202e}`, "\x1b"},
+		{`{"method":"GET","path":"/a","status":200}`, "GET", "blocked"},
+	} {
+		var r row
+		if err := json.Unmarshal([]byte(tc.row), &r); err != nil {
+			t.Fatal(err)
+		}
+		if got := r.String(); !strings.Contains(got, tc.want) || tc.not != "" && strings.Contains(got, tc.not) {
+			t.Errorf("%s: %q", tc.row, got)
+		}
+	}
+}
