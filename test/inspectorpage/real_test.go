@@ -87,7 +87,7 @@ func TestReal(t *testing.T) {
 	b.press(escape, "/", "statsu:5xx status:20 route:/orders method:POST redacted:>0", enter)
 	b.wait("document.querySelector('.under u')")
 	b.press("/", "method:POST route:/orders status:201", enter, "j", enter)
-	b.wait("document.querySelector('.exchange:not([hidden]) .tree .badge.d-masked')")
+	b.wait("document.querySelector('.exchange:not([hidden], .loads) .tree .badge.d-masked')")
 	b.js("[...document.querySelectorAll('.tree summary')].find((s) => s.innerText.startsWith('\"items\"')).click()")
 	b.wait("!document.querySelector('#toast.on')")
 	b.keep("inspector-exchange")

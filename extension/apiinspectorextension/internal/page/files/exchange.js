@@ -69,9 +69,9 @@ export class Exchange {
     if (id !== this.id) return;
     this.el.classList.remove('loads');
     if (data instanceof Error) {
-      if (data.status !== 404) { this.app.failed(data); return; }
-      if (!this.data) { this.lost(); return; }
-      this.outside = true;
+      if (data.status !== 404) this.app.failed(data);
+      else this.outside = true;
+      if (!this.data) { this.lost(data); return; }
     } else {
       const seen = JSON.stringify(data);
       if (seen === this.seen) return;
@@ -85,11 +85,14 @@ export class Exchange {
     fill(this.head, h('div.title', h('h2', text), this.shut));
   }
 
-  lost() {
+  /** lost takes away what was shown of another exchange. */
+  lost({ status, message }) {
     const { ring } = this.app.known || {};
-    this.title('No longer in memory');
+    const gone = status === 404;
+    this.title(gone ? 'No longer in memory' : 'Not read');
+    this.drawn = '';
     fill(this.tabs);
-    fill(this.panel, h('p', `Exchange ${this.id} is not in memory. `, ring && `The page keeps the newest ${num(ring.max_exchanges)} for ${span(ring.ttl)}; what is pinned stays longer.`));
+    fill(this.panel, h('p', gone ? `Exchange ${this.id} is not in memory. ` : message, gone && ring && `The page keeps the newest ${num(ring.max_exchanges)} for ${span(ring.ttl)}; what is pinned stays longer.`));
   }
 
   heading(r) {

@@ -88,19 +88,16 @@ export class Live {
 
   take(list, anew) {
     const old = anew ? [] : this.rows;
+    const before = anew ? [] : [...this.pending, ...old];
     const fresh = new Map(list.rows.map((r) => [r.id, r]));
-    const joins = !old.length || !list.next || [...old, ...this.pending].some((r) => fresh.has(r.id));
-    const rest = old.filter((r) => !fresh.has(r.id));
-    const newest = rest.find((r) => !r.gap);
-    const gap = joins ? [] : [{ gap: `Not all is known between ${time(newest?.time)} and ${time(list.rows.at(-1)?.time)}: the connection was lost` }];
-    this.pending = [];
+    const newest = old.find((r) => !r.gap);
+    const joins = !before.length || !list.next || before.some((r) => fresh.has(r.id));
+    const gap = joins ? [] : [{ gap: `Not all is known between ${time(before.find((r) => !r.gap)?.time)} and ${time(list.rows.at(-1)?.time)}: the connection was lost` }];
+    const all = [...list.rows, ...gap, ...before.filter((r) => !fresh.has(r.id))];
+    const rows = old.length && this.still ? old.map((r) => fresh.get(r.id) || r) : all;
+    this.pending = rows === all ? [] : all.filter((r) => !this.known.has(r.id) && !old.includes(r) && (r.gap || r.time >= newest?.time));
     this.missed = 0;
-    if (old.length && this.still) {
-      this.pending = [...list.rows.filter((r) => !this.known.has(r.id) && r.time >= newest?.time), ...gap];
-      this.keep(old.map((r) => fresh.get(r.id) || r));
-    } else {
-      this.keep([...list.rows, ...gap, ...rest]);
-    }
+    this.keep(rows);
     if (anew) this.list.el.scrollTop = 0;
     if (!old.length) this.next = list.next;
     Object.assign(this, { query: list.query, total: list.total, match: list.match });
