@@ -12,9 +12,11 @@ import { Search, withTerm, whyEmpty } from './search.js';
 import { Exchange } from './exchange.js';
 import { firstSteps } from './states.js';
 
-const most = 5000; // rows that the page keeps; older ones are read again when they are scrolled to
-const part = 300; // rows that are read at once
-const waiting = 1000; // rows that wait while the list must not move
+// Rows that the page keeps (older ones are read again when they are scrolled to), that are read at
+// once, and that wait while the list must not move.
+const most = 5000;
+const part = 300;
+const waiting = 1000;
 
 export class Live {
   constructor(app) {
