@@ -153,6 +153,10 @@ func (s *Scratch) percentWords(src []byte, c ctx) {
 		for end < len(src) && !endsWord[src[end]] {
 			end++
 		}
+		if end-start <= maxPlainWord && s.plainPair(src[start:end], c) {
+			i = end
+			continue
+		}
 		uc := c
 		uc.nest++
 		uc.cut = c.cut && end == len(src)
@@ -170,6 +174,42 @@ func (s *Scratch) percentWords(src []byte, c ctx) {
 		i = end
 	}
 }
+
+// maxPlainWord bounds the words that plainPair looks at.
+const maxPlainWord = 40
+
+// plainPair reports whether a percent-encoded word is a name that no rule takes and a
+// short value, and nothing else, as nearly all are.
+func (s *Scratch) plainPair(word []byte, c ctx) bool {
+	if c.state != stateNone || c.v.says() || c.cut {
+		return false
+	}
+	m := len(s.arena)
+	s.arena = form.Unescape(s.arena, word, false)
+	dec := s.arena[m:]
+	k := 0
+	for k < len(dec) && pairByte[dec[k]] {
+		k++
+	}
+	plain := k > 0 && k < len(dec) && (dec[k] == '=' || dec[k] == ':') && len(dec)-k-1 < minBase64
+	for i := k + 1; plain && i < len(dec); i++ {
+		plain = pairByte[dec[i]]
+	}
+	if plain {
+		v, st := s.lookup(c.place, c.state, dec[:k])
+		plain = v == (verdict{}) && st == stateNone && (s.p.det == nil || len(dec) < s.p.detMin || !s.detects(dec))
+	}
+	s.arena = s.arena[:m]
+	return plain
+}
+
+// pairByte has what plain names and values are made of.
+var pairByte = func() (t [256]bool) {
+	for c := range t {
+		t[c] = c < 0x80 && (identByte(byte(c)) && c != '$' || c == '-')
+	}
+	return t
+}()
 
 // quotedStrings reads the strings of a text that have escapes: the message of a log
 // line, a literal of a script.

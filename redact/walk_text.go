@@ -70,6 +70,11 @@ func (s *Scratch) textFields(src []byte, c ctx) {
 			s.walkCSV(src, withoutCut(c)) // cells may be documents
 		}
 	}
+	if cutTable(src) {
+		cc := c
+		cc.cut = true
+		s.walkCSV(src, cc)
+	}
 	limit := len(src)
 	if c.cut {
 		// The last word may be the beginning of a longer one.
@@ -332,6 +337,33 @@ func csvLike(src []byte) bool {
 		pos, last = cell.Next, cell.Last
 	}
 	return k == n
+}
+
+// cutTable reports whether src is a CSV that was cut in its last record: in a quoted
+// cell with quotes in it, a document, or behind one, so that cells are missing.
+func cutTable(src []byte) bool {
+	i := bytes.IndexByte(src, '\n')
+	if i < 3 || i > 4096 || bytes.ContainsAny(src[:i], "=:{<") || !bytes.Contains(src[i:], str(`""`)) {
+		return false
+	}
+	delim, n := textkv.Delimiter(src)
+	quoted := false
+	for pos, k := i+1, 1; n > 1 && pos < len(src); k++ {
+		cell := textkv.ReadCell(src, pos, delim)
+		quoted = quoted || cell.Quoted && bytes.Contains(src[cell.Start:cell.End], str(`""`))
+		pos = cell.Next
+		if !cell.Last {
+			continue
+		}
+		if pos == len(src) && src[len(src)-1] != '\n' {
+			return quoted && (k < n || cell.Quoted && cell.Cut)
+		}
+		if k != n {
+			return false
+		}
+		k = 0
+	}
+	return quoted && src[len(src)-1] != '\n' // cut behind a delimiter
 }
 
 // headerDenied reports whether a cell of the first line is a denied key.

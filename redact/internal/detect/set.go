@@ -259,20 +259,31 @@ func (b *builder) share(keys []uint16) error {
 		return nil
 	}
 	room := maxActions - len(others)
-	if room < 1 {
+	if room < 2*sharedActions {
 		return errors.New("detect: too many literals for the table")
 	}
-	shared := make([]action, room)
-	n := 0
-	slot := map[uint16]int{}
+	// Pairs that text has often keep an action of their own.
+	lits := make([]uint16, 0, len(keys))
 	for _, p := range keys {
-		if a := b.acts[p]; a.bits == 0 {
-			slot[p] = n % room
-			n++
-			for _, l := range a.lits {
-				if to := &shared[slot[p]]; !slices.Contains(to.lits, l) {
-					to.lits = append(to.lits, l)
-				}
+		if b.acts[p].bits == 0 {
+			lits = append(lits, p)
+		}
+	}
+	often := func(p uint16) int { return commonness(byte(p)) * commonness(byte(p>>8)) }
+	slices.SortStableFunc(lits, func(x, y uint16) int { return often(y) - often(x) })
+	own := map[string]bool{}
+	shared := make([]action, sharedActions)
+	slot := map[uint16]int{}
+	for _, p := range lits {
+		a := b.acts[p]
+		if k := fmt.Sprint(a.lits); own[k] || len(own) < room-sharedActions {
+			own[k] = true
+			continue
+		}
+		slot[p] = len(slot) % sharedActions
+		for _, l := range a.lits {
+			if to := &shared[slot[p]]; !slices.Contains(to.lits, l) {
+				to.lits = append(to.lits, l)
 			}
 		}
 	}
@@ -281,6 +292,9 @@ func (b *builder) share(keys []uint16) error {
 	}
 	return nil
 }
+
+// sharedActions is how many actions share gives to pairs in common.
+const sharedActions = 16
 
 // finish numbers the distinct actions.
 func (b *builder) finish() error {
