@@ -285,7 +285,7 @@ func TestPresetInspect(t *testing.T) {
 		t.Fatal(err)
 	}
 	out := run(0, "/pay", "tail", "--for", "1500ms")
-	for _, backend := range []string{"moesif", "readme", "metlo", "cerberus", "webhook"} {
+	for _, backend := range []string{"moesif", "readme", "metlo", "cerberus", "clickhouse", "cloudevents", "webhook"} {
 		if !strings.Contains(out, backend+" dry_run") {
 			t.Errorf("%s is not in dry run: %s", backend, out)
 		}
