@@ -22,7 +22,8 @@ func structured(b []byte) bool {
 	if nestFirst[b[0]] {
 		return true
 	}
-	return hasKeyByte(b) || bytes.IndexByte(b, '\n') >= 0 && csvLike(b) || mayHide(b)
+	return hasKeyByte(b) || bytes.IndexByte(b, '\n') >= 0 && csvLike(b) || mayHide(b) ||
+		len(b) > minBase64+4 && bytes.Contains(b, str(" eyJ")) // a word that is base64 of JSON
 }
 
 // longText is the length from which on five searches by the runtime, which takes

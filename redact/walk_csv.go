@@ -188,6 +188,9 @@ func (s *Scratch) plainRecord(src []byte, pos int, delim byte, c ctx, cols []ctx
 // plainCell reports whether a cell of a line without key bytes is not structured:
 // it may be base64 of a document if it is long and begins with a letter of those.
 func plainCell(b []byte) bool {
+	if len(b) > minBase64 && (mayHide(b) || bytes.Contains(b, str(" eyJ"))) {
+		return false
+	}
 	return len(b) < 4 || !nestFirst[b[0]] || len(b) < minBase64 && 'A' <= b[0] && b[0] <= 'z' && b[0] != '['
 }
 

@@ -155,6 +155,9 @@ func plainValue(b []byte, escaped bool) bool {
 	case '{', '[', '"', 'e', 'W', 'P', '%', '+', ' ', '\t', '\r', '\n', 0xEF:
 		return false
 	}
+	if len(b) >= minBase64 && (hideFirst[b[0]] || bytes.Contains(b, str("eyJ"))) {
+		return false // see mayHide
+	}
 	for i := 0; i < len(b); i++ {
 		c := b[i]
 		if c == '%' {

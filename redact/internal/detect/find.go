@@ -28,7 +28,7 @@ type finder struct {
 
 	proseSkip, hashSkip, jwtSkip, colonSkip, ipSkip, phoneSkip, bearerSkip, basicSkip, pemSkip, urlSkip, mailSkip int
 
-	// option: an option of a command line stands in the value.
+	// option: an option of a command line or base64 of JSON stands in the value.
 	option bool
 
 	textAt int // first byte that is no blank, 0 = not known
@@ -55,7 +55,8 @@ func (s *Set) Find(dst []Match, src []byte, cut bool) []Match {
 }
 
 // FindOption is Find that also tells whether src has an option of a command line
-// (" --token"), whose argument may be a secret although nothing else tells.
+// (" --token"), whose argument may be a secret although nothing else tells, or base64
+// of JSON.
 func (s *Set) FindOption(dst []Match, src []byte, cut bool) (_ []Match, option bool) {
 	if s == nil {
 		return dst, false

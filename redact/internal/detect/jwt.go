@@ -24,6 +24,7 @@ func (f *finder) jwt(p int) span {
 	atEnd := e == len(src) && f.cut
 	if !atEnd && (e-p < minJWTHead || e == len(src) || src[e] != '.') {
 		f.jwtSkip = e
+		f.option = f.option || e-p >= minJWTHead // base64 of JSON, which is for others to read
 		return none
 	}
 	dots := 0
