@@ -250,7 +250,11 @@ const maxTag = 4096
 func (s *Scratch) textTags(src []byte, c ctx) {
 	c.nest = min(c.nest+1, uint8(s.p.cfg.Limits.Nested))
 	if i := bytes.Index(src, str("<table")); i >= 0 {
-		if n := bytes.LastIndex(src[i:], str("</table>")); n > 0 && bytes.Contains(src[i:i+n], str("<th")) {
+		n := bytes.LastIndex(src[i:], str("</table>"))
+		if n < 0 { // its end was cut off
+			n = len(src) - i
+		}
+		if bytes.Contains(src[i:i+n], str("<th")) {
 			s.sub(i, (*Scratch).walkHTML, src[i:i+n], withoutCut(c))
 		}
 	}
