@@ -342,6 +342,10 @@ func csvLike(src []byte) bool {
 // cutTable reports whether src is a CSV that was cut in its last record: in a quoted
 // cell with quotes in it, a document, or behind one, so that cells are missing.
 func cutTable(src []byte) bool {
+	// A form value may be cut within an escape, whose begin then stands behind the cell.
+	if i := bytes.LastIndexByte(src, '%'); i >= 0 && i >= len(src)-2 {
+		src = src[:i]
+	}
 	i := bytes.IndexByte(src, '\n')
 	if i < 3 || i > 4096 || bytes.ContainsAny(src[:i], "=:{<") || !bytes.Contains(src[i:], str(`""`)) {
 		return false
