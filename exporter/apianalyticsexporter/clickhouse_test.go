@@ -24,7 +24,7 @@ import (
 // ClickHouse does.
 var exceptions = map[string]func(w http.ResponseWriter, status, code int){
 	"header": func(w http.ResponseWriter, status, code int) {
-		w.Header().Set("X-ClickHouse-Exception-Code", fmt.Sprint(code))
+		w.Header().Set("X-Clickhouse-Exception-Code", fmt.Sprint(code))
 		w.WriteHeader(status)
 		_, _ = io.WriteString(w, vendorText)
 	},
@@ -37,7 +37,7 @@ var exceptions = map[string]func(w http.ResponseWriter, status, code int){
 		_, _ = io.WriteString(w, strings.Repeat("1\t2\n", 1000)+"\r\n__exception__\r\n"+clickhousetest.Exception(code, vendorText))
 	},
 	"200 and a header": func(w http.ResponseWriter, _, code int) {
-		w.Header().Set("X-ClickHouse-Exception-Code", fmt.Sprint(code))
+		w.Header().Set("X-Clickhouse-Exception-Code", fmt.Sprint(code))
 		w.WriteHeader(http.StatusOK)
 	},
 	"200, JSON": func(w http.ResponseWriter, _, code int) {

@@ -166,12 +166,12 @@ func TestTLS(t *testing.T) {
 			t.Errorf("%s: cookies %v", res.Proto, c)
 		}
 	}
-	clear := start(t, nil)
+	plain := start(t, nil)
 	for _, begin := range []string{
 		"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00",
-		"GET /api/status HTTP/1.1\r\nHost: " + clear.addr + "\r\nAuthorization: Bearer " + clear.token + "\r\nConnection: Upgrade, HTTP2-Settings, close\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n\r\n",
+		"GET /api/status HTTP/1.1\r\nHost: " + plain.addr + "\r\nAuthorization: Bearer " + plain.token + "\r\nConnection: Upgrade, HTTP2-Settings, close\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n\r\n",
 	} {
-		c, err := net.Dial("tcp", clear.addr)
+		c, err := net.Dial("tcp", plain.addr)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -49,6 +49,7 @@ type event struct {
 // calls are made in each framework; 404 has no route that all of them agree on.
 var calls = []struct {
 	call
+
 	status int
 }{
 	{call{"GET", "/users/7", "/users/:id", "ada"}, 200},

@@ -16,7 +16,6 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -137,17 +136,4 @@ func (e *engine) number(query string) int64 {
 		return n
 	}
 	return 0
-}
-
-func sqlFile(t testing.TB, name string) string {
-	t.Helper()
-	root, err := harness.FindRoot()
-	if err != nil {
-		t.Fatal(err)
-	}
-	b, err := os.ReadFile(filepath.Join(root, name))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(b)
 }

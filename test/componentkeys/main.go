@@ -51,8 +51,7 @@ func run(ctx context.Context, write bool) error {
 		return err
 	}
 	out, err := exec.CommandContext(ctx, dump).Output()
-	var exit *exec.ExitError
-	if errors.As(err, &exit) {
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
 		return fmt.Errorf("%w\n%s", err, exit.Stderr)
 	}
 	if err != nil {

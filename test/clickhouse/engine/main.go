@@ -12,6 +12,7 @@
 package main
 
 import (
+	"bytes"
 	"compress/gzip"
 	"context"
 	"errors"
@@ -50,7 +51,7 @@ func run(ctx context.Context, listen, path string) error {
 	if path == "" {
 		return errors.New("-path is missing")
 	}
-	conn, err := chdb.NewConnection(1, []string{"--path=" + path})
+	conn, err := chdb.NewConnectionFromConnString(path)
 	if err != nil {
 		return err
 	}
@@ -102,7 +103,7 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		status := http.StatusInternalServerError
 		if m := code.FindStringSubmatch(err.Error()); m != nil {
-			w.Header().Set("X-ClickHouse-Exception-Code", m[1])
+			w.Header().Set("X-Clickhouse-Exception-Code", m[1])
 			if known, ok := statuses[m[1]]; ok {
 				status = known
 			}
@@ -129,7 +130,7 @@ func content(r *http.Request) (string, error) {
 		src = z
 	}
 	b, err := io.ReadAll(src)
-	if err == nil && strings.ContainsRune(string(b), 0) {
+	if err == nil && bytes.ContainsRune(b, 0) {
 		err = errors.New("a NUL, at which the library's interface would cut the statement")
 	}
 	return string(b), err

@@ -12,7 +12,7 @@ import (
 
 	"go.opentelemetry.io/otel/trace"
 	"golang.org/x/net/http2"
-	"golang.org/x/net/http2/h2c"
+	"golang.org/x/net/http2/h2c" //nolint:staticcheck // it is deprecated, and in use
 
 	"github.com/apispan/apispan/test/frameworks/adaptertest"
 )
@@ -38,9 +38,9 @@ func TestH2C(t *testing.T) {
 					t.Parallel()
 					s := newSpans(t, trace.SpanKindServer)
 					capture := wrap(s.TracerProvider, all)
-					h := capture(h2c.NewHandler(echo, &http2.Server{}))
+					h := capture(unencrypted(echo))
 					if outside {
-						h = h2c.NewHandler(capture(echo), &http2.Server{})
+						h = unencrypted(capture(echo))
 					}
 					srv := httptest.NewServer(h)
 					defer srv.Close()
@@ -74,4 +74,8 @@ func TestH2C(t *testing.T) {
 			}
 		}
 	}
+}
+
+func unencrypted(h http.Handler) http.Handler {
+	return h2c.NewHandler(h, &http2.Server{}) //nolint:staticcheck // as above
 }

@@ -97,7 +97,7 @@ var exception = regexp.MustCompile(`Code: (\d{1,5})[.,][^\n]{0,40}DB::(?:\w+::)*
 // ReadFailure implements [backend.FailureReader]. An exception is named by the header if it
 // came before the status, else it stands in the content, behind what there is already.
 func (t *table) ReadFailure(status int, h http.Header, body []byte) (f backend.Failure, ok bool) {
-	code, err := strconv.Atoi(h.Get("X-ClickHouse-Exception-Code"))
+	code, err := strconv.Atoi(h.Get("X-Clickhouse-Exception-Code"))
 	if m := exception.FindSubmatch(body); err != nil && m != nil {
 		code, err = strconv.Atoi(string(m[1]))
 	}

@@ -155,8 +155,8 @@ func (t *table) Spec() backend.Spec {
 // SetHeader implements [backend.Endpoint].
 func (t *table) SetHeader(h http.Header) {
 	if t.User != "" || t.Key != "" {
-		h.Set("X-ClickHouse-User", cmp.Or(t.User, "default"))
-		h.Set("X-ClickHouse-Key", string(t.Key))
+		h.Set("X-Clickhouse-User", cmp.Or(t.User, "default"))
+		h.Set("X-Clickhouse-Key", string(t.Key))
 	}
 	h.Set("User-Agent", t.userAgent)
 }

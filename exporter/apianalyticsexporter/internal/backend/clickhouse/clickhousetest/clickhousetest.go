@@ -55,7 +55,7 @@ var Vendor = backendtest.Vendor{
 	},
 	Serve: serve,
 	Authorized: func(h http.Header, credential string) bool {
-		user, key := h.Get("X-ClickHouse-User"), h.Get("X-ClickHouse-Key")
+		user, key := h.Get("X-Clickhouse-User"), h.Get("X-Clickhouse-Key")
 		return (user != "" || key == "") && (credential == "" || key == credential)
 	},
 }

@@ -6,30 +6,28 @@
 package schema
 
 import (
-	"embed"
+	_ "embed"
 	"regexp"
 	"strings"
 )
 
-//go:embed *.sql
-var files embed.FS
+var (
+	//go:embed events_1.sql
+	events1 string
+	//go:embed events_2.sql
+	events2 string
+	//go:embed entities_1.sql
+	entities1 string
+)
 
 // Events and Entities are the steps by which a table of exchanges, and one of entities,
 // comes about; the version of a table is how many of them were done. {table}, {ttl} and
 // {body_ttl} stand for what the configuration says. A step that was released never
 // changes, and may be done again.
 var (
-	Events   = []string{read("events_1.sql"), read("events_2.sql")}
-	Entities = []string{read("entities_1.sql")}
+	Events   = []string{events1, events2}
+	Entities = []string{entities1}
 )
-
-func read(name string) string {
-	text, err := files.ReadFile(name)
-	if err != nil {
-		panic(err) // it is embedded
-	}
-	return string(text)
-}
 
 // Column is one column of a table, with its type as SQL has it.
 type Column struct{ Name, Type string }
