@@ -57,11 +57,11 @@ func inspectorPart(p *profile.Profile) float64 {
 	var ours, all int64
 	for _, s := range p.Sample {
 		n := s.Value[0]
-		if background(s) {
+		if below(s, func(f *profile.Function) bool { return collection.MatchString(f.Name) }) {
 			continue
 		}
 		all += n
-		if within(s, inspection) {
+		if below(s, func(f *profile.Function) bool { return inspection.MatchString(f.Filename) }) {
 			ours += n
 		}
 	}
@@ -70,21 +70,11 @@ func inspectorPart(p *profile.Profile) float64 {
 
 var collection = regexp.MustCompile(`^runtime\.(gcBgMarkWorker|bgsweep|bgscavenge)$`)
 
-func background(s *profile.Sample) bool {
+// below reports whether a sample was taken in or below a function that is so.
+func below(s *profile.Sample, is func(*profile.Function) bool) bool {
 	for _, l := range s.Location {
 		for _, line := range l.Line {
-			if collection.MatchString(line.Function.Name) {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-func within(s *profile.Sample, files *regexp.Regexp) bool {
-	for _, l := range s.Location {
-		for _, line := range l.Line {
-			if files.MatchString(line.Function.Filename) {
+			if is(line.Function) {
 				return true
 			}
 		}

@@ -23,13 +23,9 @@ func (e *Encoder) Append(dst []byte, ex *exchange.Exchange) ([]byte, backend.Dro
 	dst = append(dst, `{"event_id":`...)
 	dst = wire.AppendString(dst, ex.ID)
 	dst = appendTime(dst, `,"time":`, ex.Start)
-	direction := "incoming"
-	if ex.Direction == exchange.Outgoing {
-		direction = "outgoing"
-	}
 	for _, f := range [...]field{
 		{`,"service":`, ex.ServiceName}, {`,"service_version":`, ex.ServiceVersion}, {`,"environment":`, ex.Environment},
-		{`,"api_version":`, ex.APIVersion}, {`,"direction":`, direction}, {`,"method":`, ex.Method}, {`,"scheme":`, ex.Scheme},
+		{`,"api_version":`, ex.APIVersion}, {`,"direction":`, wire.Direction(ex)}, {`,"method":`, ex.Method}, {`,"scheme":`, ex.Scheme},
 		{`,"protocol":`, ex.Protocol}, {`,"host":`, ex.Host}, {`,"route":`, ex.Route}, {`,"operation":`, ex.Operation},
 		{`,"path":`, ex.Path}, {`,"query":`, ex.Query}, {`,"client_address":`, ex.ClientAddress}, {`,"user_agent":`, ex.UserAgent},
 		{`,"blocked_by":`, ex.BlockedBy}, {`,"redaction_policy":`, ex.RedactionPolicy},
@@ -55,7 +51,7 @@ func (e *Encoder) Append(dst []byte, ex *exchange.Exchange) ([]byte, backend.Dro
 	dst = appendMessage(dst, `,"response_`, &ex.Response)
 	dst = appendMetadata(dst, ex.Metadata)
 	for _, what := range ex.Shed {
-		dst = append(append(append(dst, `,"shed_`...), what...), `":true`...)
+		dst = wire.AppendShed(dst, what)
 	}
 	if ex.RedactionCount > 0 {
 		dst = wire.AppendInt(dst, `,"redaction_count":`, ex.RedactionCount)

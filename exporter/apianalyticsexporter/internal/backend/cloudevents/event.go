@@ -52,31 +52,27 @@ func (e *Encoder) Append(dst []byte, ex *exchange.Exchange) ([]byte, backend.Dro
 	}
 	dst = append(dst, `,"datacontenttype":"application/json","data":{"method":`...)
 	dst = wire.AppendString(dst, method(ex.Method))
-	if ex.Direction == exchange.Outgoing {
-		dst = append(dst, `,"direction":"outgoing"`...)
-	} else {
-		dst = append(dst, `,"direction":"incoming"`...)
-	}
-	dst = appendText(dst, `,"route":`, ex.Route)
+	dst = wire.AppendText(dst, `,"direction":`, wire.Direction(ex))
+	dst = wire.AppendText(dst, `,"route":`, ex.Route)
 	if ex.Status >= 100 && ex.Status <= 999 {
-		dst = appendInt(dst, `,"status":`, int64(ex.Status))
+		dst = wire.AppendInt(dst, `,"status":`, int64(ex.Status))
 	}
 	dst = append(dst, `,"duration_ms":`...)
 	dst = strconv.AppendFloat(dst, float64(max(ex.End.Sub(ex.Start).Microseconds(), 0))/1000, 'f', -1, 64)
 	if n := ex.Request.Body.Size; n >= 0 {
-		dst = appendInt(dst, `,"request_bytes":`, n)
+		dst = wire.AppendInt(dst, `,"request_bytes":`, n)
 	}
 	if n := ex.Response.Body.Size; n >= 0 {
-		dst = appendInt(dst, `,"response_bytes":`, n)
+		dst = wire.AppendInt(dst, `,"response_bytes":`, n)
 	}
-	dst = appendInt(dst, `,"weight":`, weight)
-	dst = appendText(dst, `,"service":`, ex.ServiceName)
-	dst = appendText(dst, `,"environment":`, ex.Environment)
-	dst = appendText(dst, `,"api_version":`, ex.APIVersion)
+	dst = wire.AppendInt(dst, `,"weight":`, weight)
+	dst = wire.AppendText(dst, `,"service":`, ex.ServiceName)
+	dst = wire.AppendText(dst, `,"environment":`, ex.Environment)
+	dst = wire.AppendText(dst, `,"api_version":`, ex.APIVersion)
 	dst = e.appendMetadata(dst, ex.Metadata)
 	for _, what := range ex.Shed {
 		if what != exchange.ShedBodies && what != exchange.ShedHeaders { // of which nothing is sent
-			dst = append(append(append(dst, `,"shed_`...), what...), `":true`...)
+			dst = wire.AppendShed(dst, what)
 		}
 	}
 	return append(dst, '}', '}'), backend.Keep
@@ -198,17 +194,4 @@ func sameName(a, b string) bool {
 		}
 	}
 	return len(a) == len(b)
-}
-
-// appendText appends a member that is left out when empty. key holds the comma, the quoted
-// name and the colon.
-func appendText(dst []byte, key, value string) []byte {
-	if value == "" {
-		return dst
-	}
-	return wire.AppendString(append(dst, key...), value)
-}
-
-func appendInt(dst []byte, key string, n int64) []byte {
-	return strconv.AppendInt(append(dst, key...), n, 10)
 }

@@ -154,7 +154,7 @@ func appendOwn(dst []byte, ex *exchange.Exchange, queryCut bool) []byte {
 	dst = appendFlag(dst, `,"response_body_truncated":true`, ex.Response.Body.Truncated)
 	dst = appendFlag(dst, `,"response_body_incomplete":true`, ex.Response.Body.Incomplete)
 	for _, what := range ex.Shed {
-		dst = append(append(append(dst, `,"shed_`...), what...), `":true`...)
+		dst = wire.AppendShed(dst, what)
 	}
 	dst = wire.AppendText(dst, `,"redaction_policy":`, ex.RedactionPolicy)
 	if ex.RedactionCount > 0 {

@@ -28,7 +28,7 @@ func appendEvent(dst []byte, ex *exchange.Exchange) []byte {
 	dst = append(dst, `{"schema":"apispan.event/1","id":`...)
 	dst = wire.AppendString(dst, ex.ID)
 	dst = append(dst, `,"direction":`...)
-	dst = append(dst, direction(ex)...)
+	dst = wire.AppendString(dst, wire.Direction(ex))
 	dst = append(dst, `,"start":`...)
 	dst = wire.AppendTime(dst, ex.Start)
 	dst = append(dst, `,"duration_ms":`...)
@@ -80,7 +80,7 @@ func appendContext(dst []byte, ex *exchange.Exchange) []byte {
 	dst = strconv.AppendInt(dst, max(ex.Weight, 1), 10)
 	dst = appendMetadata(dst, ex)
 	for _, what := range ex.Shed {
-		dst = append(append(append(dst, `,"shed_`...), what...), `":true`...)
+		dst = wire.AppendShed(dst, what)
 	}
 
 	dst, mark = open(dst, `,"service":`)
@@ -114,13 +114,6 @@ func appendContext(dst []byte, ex *exchange.Exchange) []byte {
 	dst = appendTexts(dst, `,"rules":`, up.Rules)
 	dst = closeObject(dst, `,"upstream":`, inner)
 	return closeObject(dst, `,"redaction":`, mark)
-}
-
-func direction(ex *exchange.Exchange) string {
-	if ex.Direction == exchange.Outgoing {
-		return `"outgoing"`
-	}
-	return `"incoming"`
 }
 
 // method returns the request's method, or semconv's name for an unknown one, as

@@ -60,7 +60,7 @@ func appendEntry(dst []byte, ex *exchange.Exchange) []byte {
 	dst = append(dst, `,"_id":`...)
 	dst = wire.AppendString(dst, ex.ID)
 	dst = append(dst, `,"_apispan":{"direction":`...)
-	dst = append(dst, direction(ex)...)
+	dst = wire.AppendString(dst, wire.Direction(ex))
 	dst = appendContext(dst, ex)
 	return append(dst, '}', '}')
 }

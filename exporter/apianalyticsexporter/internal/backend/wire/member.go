@@ -3,7 +3,11 @@
 
 package wire
 
-import "strconv"
+import (
+	"strconv"
+
+	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/exchange"
+)
 
 // The functions of this file append a member to an object that has others before it: key
 // holds the comma, the quoted name and the colon.
@@ -37,4 +41,19 @@ func AppendID(dst []byte, key string, id []byte) []byte {
 // AppendInt appends a whole number.
 func AppendInt(dst []byte, key string, n int64) []byte {
 	return strconv.AppendInt(append(dst, key...), n, 10)
+}
+
+// AppendShed appends that something was given up because the event was too large, see
+// exchange.ShedBodies and the others.
+func AppendShed(dst []byte, what string) []byte {
+	return append(append(append(dst, `,"shed_`...), what...), `":true`...)
+}
+
+// Direction returns what backends call the direction of an exchange that have none of their
+// own words for it.
+func Direction(ex *exchange.Exchange) string {
+	if ex.Direction == exchange.Outgoing {
+		return "outgoing"
+	}
+	return "incoming"
 }
