@@ -18,6 +18,8 @@ const (
 	shortBits = 9
 	shortSets = 1 << shortBits // two ways each; keys up to 16 bytes
 	longSets  = 128            // two ways each; keys up to maxLongKey
+	// phraseSets are for phrases of up to 16 bytes.
+	phraseSets = 256
 	// maxLongKey bounds what is remembered of a key.
 	maxLongKey = 256
 )
@@ -116,13 +118,24 @@ const phraseTag = 1 << 15
 // lookupPhrase is the strongest verdict of the last word of a phrase, of its last
 // two words, and so on: words have one blank between them. The answer is
 // remembered for the phrase as a whole.
-func (s *Scratch) lookupPhrase(pl place, st pathState, phrase []byte) (verdict, pathState) {
-	tag := cacheTag(len(phrase), s.env(pl), st) | phraseTag
+func (s *Scratch) lookupPhrase(pl place, st pathState, phrase []byte) packed {
+	n := len(phrase)
+	tag := cacheTag(n, s.env(pl), st)
+	if n <= 16 {
+		k0, k1 := words(phrase)
+		e := &s.phrases[shortSlot(k0, k1, tag)%phraseSets]
+		if e.k0 != k0 || e.k1 != k1 || e.tag != tag {
+			v, to := s.decidePhrase(pl, st, phrase)
+			*e = shortEntry{k0, k1, tag, cached{v, to}.pack()}
+		}
+		return e.val
+	}
+	tag |= phraseTag
 	set := &s.long[longHash(phrase, tag)%longSets]
 	if e := &set[0]; e.tag == tag && string(e.key) == string(phrase) {
-		return e.val.unpack()
+		return e.val
 	}
-	return s.lookupLong(set, tag, phrase, pl, st, (*Scratch).decidePhrase).unpack()
+	return s.lookupLong(set, tag, phrase, pl, st, (*Scratch).decidePhrase)
 }
 
 func (s *Scratch) decidePhrase(pl place, st pathState, phrase []byte) (verdict, pathState) {
@@ -214,6 +227,7 @@ func (s *Scratch) nameVerdict(c ctx, name []byte) verdict {
 
 func (s *Scratch) clearCaches() {
 	clear(s.short[:])
+	clear(s.phrases[:])
 	clear(s.names[:])
 	for i := range s.long {
 		for j := range s.long[i] {

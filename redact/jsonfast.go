@@ -110,12 +110,10 @@ func (w *jsonWalk) scalar(i int) int {
 	src := w.src
 	switch b := src[i]; {
 	case b == '"':
-		var acc, word uint64 // word: a "J", as in " eyJ"
+		var acc uint64
 		for e := i + 1; e+8 <= len(src); e += 8 {
 			x := binary.LittleEndian.Uint64(src[e:])
 			m := quoteMask(x)
-			j := x ^ 'J'*swarLo
-			word |= (j - swarLo) &^ j & swarHi
 			if m == 0 {
 				acc |= keyMask(x)
 				continue
@@ -123,7 +121,8 @@ func (w *jsonWalk) scalar(i int) int {
 			k := uint(bits.TrailingZeros64(m) >> 3)
 			e += int(k)
 			if src[e] != '"' || acc|keyMask(x)&(1<<(8*k)-1) != 0 || nestFirst[src[i+1]] || e-i > minBase64 && hideFirst[src[i+1]] && mayHide(src[i+1:e]) ||
-				!w.plain && e-i-1 >= w.s.p.detMin && w.s.detects(src[i+1:e]) || word != 0 && bytes.Contains(src[i+1:e], str(" eyJ")) {
+				!w.plain && e-i-1 >= w.s.p.detMin && w.s.detects(src[i+1:e]) ||
+				e-i-1 > minBase64+4 && bytes.IndexByte(src[i+1:e], 'J') >= 0 && bytes.Contains(src[i+1:e], str(" eyJ")) {
 				return 0
 			}
 			return e + 1

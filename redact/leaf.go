@@ -274,6 +274,9 @@ func (s *Scratch) inspectNumber(c ctx, dec []byte) ([]byte, Effect) {
 
 // detects reports whether any detector matches.
 func (s *Scratch) detects(b []byte) bool {
+	if s.p.det.Quiet(b) {
+		return false
+	}
 	var option bool
 	s.matches, option = s.p.det.FindOption(s.matches[:0], b, false)
 	return len(s.matches) > 0 || option

@@ -65,10 +65,11 @@ type Scratch struct {
 	tokens *token.Hasher
 	dfa    dfa
 
-	seed  maphash.Seed
-	short [shortSets][2]shortEntry
-	long  [longSets][2]longEntry
-	names [nameSets]nameEntry
+	seed    maphash.Seed
+	short   [shortSets][2]shortEntry
+	long    [longSets][2]longEntry
+	phrases [phraseSets]shortEntry
+	names   [nameSets]nameEntry
 
 	stats  Stats
 	counts []Count

@@ -24,13 +24,34 @@ var passwordTools = [...]struct {
 	{"sqlcmd", "-P", true, true}, {"smbclient", "-U", false, false},
 }
 
+// toolNames has where the names of passwordTools were seen in a text: the last one so
+// far and the next. Each name is looked for once in a text, however many options it has.
+type toolNames [len(passwordTools)]struct{ last, next int }
+
+// before reports whether the name of tool i stands in src[from:to]; to may only grow.
+func (t *toolNames) before(i int, src []byte, from, to int) bool {
+	x, name := &t[i], passwordTools[i].tool
+	for x.next+len(name) <= to {
+		if x.next > 0 || bytes.HasPrefix(src, str(name)) {
+			x.last = x.next + 1 // 0 is none
+		}
+		n := bytes.Index(src[x.next+1:], str(name))
+		if n < 0 {
+			x.next = len(src)
+			break
+		}
+		x.next += 1 + n
+	}
+	return x.last > from
+}
+
 // passwordOption takes the password of a command line that starts at line; the option
 // is src[start:end].
-func (s *Scratch) passwordOption(src []byte, line, start, end int, c ctx) {
+func (s *Scratch) passwordOption(src []byte, tools *toolNames, line, start, end int, c ctx) {
 	for i := range passwordTools {
 		t := &passwordTools[i]
 		word := src[start:end]
-		if !bytes.HasPrefix(word, str(t.option)) || !bytes.Contains(src[max(line, start-256):start], str(t.tool)) {
+		if !bytes.HasPrefix(word, str(t.option)) || !tools.before(i, src, max(line, start-256), start) {
 			continue
 		}
 		vc := s.child(c, str("password"))
@@ -76,22 +97,32 @@ const maxTableColumns = 64
 // insertedRows takes the values of denied columns: INSERT INTO t (name, password)
 // VALUES ('ada', 'S'), ...
 func (s *Scratch) insertedRows(src []byte, c ctx) {
-	for pos := 0; pos < len(src); {
-		i := bytes.Index(src[pos:], str("VALUES"))
-		if k := bytes.Index(src[pos:], str("values")); k >= 0 && (i < 0 || k < i) {
-			i = k
+	upper, lower := -1, -1 // the next of each
+	open, from := -1, 0    // the last "(" before from
+	next := func(at, pos int, word string) int {
+		if at < pos {
+			if at = bytes.Index(src[pos:], str(word)); at < 0 {
+				return len(src)
+			}
+			at += pos
 		}
-		if i < 0 {
+		return at
+	}
+	for pos := 0; pos < len(src); {
+		upper, lower = next(upper, pos, "VALUES"), next(lower, pos, "values")
+		at := min(upper, lower)
+		if at == len(src) {
 			return
 		}
-		at := pos + i
 		pos = at + len("VALUES")
 		head := bytes.TrimRight(src[:at], " \t\r\n")
 		if len(head) == 0 || head[len(head)-1] != ')' {
 			continue
 		}
-		open := bytes.LastIndexByte(head, '(')
-		if open < 0 || len(head)-open > 4096 {
+		if i := bytes.LastIndexByte(head[from:], '('); i >= 0 {
+			open = from + i
+		}
+		if from = len(head); open < 0 || len(head)-open > 4096 {
 			continue
 		}
 		var columns [maxTableColumns]ctx

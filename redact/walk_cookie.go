@@ -52,6 +52,9 @@ func (s *Scratch) cookies(src []byte, c ctx, set bool) {
 	}
 	first := true
 	sc := cookie.Scan(src)
+	if !set && c.v == (verdict{}) && c.state == stateNone && !c.cut {
+		sc.SkipTo(s.plainCookies(src, c))
+	}
 	for ; ; first = false {
 		p, ok := sc.Next()
 		if !ok {
@@ -83,6 +86,46 @@ func (s *Scratch) cookies(src []byte, c ctx, set bool) {
 		s.cookieValue(src, p, end, vc, set)
 	}
 }
+
+// plainCookies passes over cookies in which nothing can be selected, nearly all, and
+// returns the start of the first that needs a closer look.
+func (s *Scratch) plainCookies(src []byte, c ctx) int {
+	for pos := 0; pos < len(src); {
+		if src[pos] == ';' || src[pos] == ' ' {
+			pos++
+			continue
+		}
+		start := pos
+		for pos < len(src) && cookieByte[src[pos]] {
+			pos++
+		}
+		eq := pos
+		if eq == start || eq == len(src) || src[eq] != '=' {
+			return start
+		}
+		for pos++; pos < len(src) && cookieByte[src[pos]]; {
+			pos++
+		}
+		if pos < len(src) && src[pos] != ';' {
+			return start
+		}
+		if own, st := s.lookup(c.place, c.state, src[start:eq]); own != (verdict{}) || st != stateNone {
+			return start
+		}
+		if value := src[eq+1 : pos]; structured(value) || s.p.det != nil && len(value) >= s.p.detMin && s.detects(value) {
+			return start
+		}
+	}
+	return len(src)
+}
+
+// cookieByte has what plain names and values of cookies are made of.
+var cookieByte = func() (t [256]bool) {
+	for c := range byte(0x80) {
+		t[c] = c-'0' < 10 || c|0x20 >= 'a' && c|0x20 <= 'z' || c == '_' || c == '-' || c == '.'
+	}
+	return t
+}()
 
 // setAttribute tells whether a pair of a Set-Cookie field is an attribute: one
 // that stays, or one whose value is looked at with the returned context.

@@ -48,8 +48,15 @@ func (s *Scratch) base64Words(src []byte, c ctx) {
 			continue // a short word, or a JWT, which is the detectors'
 		}
 		// "key=eyJ..." and "path/eyJ..." begin behind the mark.
-		if k := bytes.LastIndexAny(bytes.TrimRight(src[start:end], "="), "=/"); k >= 0 && !base64Head(src[start:end]) {
-			start += k + 1
+		if !base64Head(src[start:end]) {
+			k := end - 1
+			for k >= start && src[k] == '=' {
+				k--
+			}
+			for k >= start && src[k] != '=' && src[k] != '/' {
+				k--
+			}
+			start = max(start, k+1)
 		}
 		if end-start >= minBase64 && (base64Head(src[start:end]) || bytes.HasSuffix(src[:start], str(";base64,"))) {
 			s.base64Word(src, start, end, c)

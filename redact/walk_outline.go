@@ -25,18 +25,36 @@ type outline struct {
 	levels [maxOutline]outlineLevel
 	n      int
 	secret bool // the document is a Secret of Kubernetes
+	kindAt int  // the next place that may say so
 	table  []byte
 	tables int // tables of that name before the current one
 }
 
 // secretDocument reports whether a YAML document is a Secret of Kubernetes.
 func secretDocument(doc []byte) bool {
-	i := bytes.Index(doc, []byte("kind: Secret"))
-	if i < 0 {
-		return false
+	i := bytes.Index(doc, str(secretKind))
+	return i >= 0 && namesSecret(doc[i+len(secretKind):])
+}
+
+const secretKind = "kind: Secret"
+
+// namesSecret reports whether the kind ends where rest begins, or is a list of it.
+func namesSecret(rest []byte) bool {
+	return len(rest) == 0 || rest[0] == '\n' || rest[0] == '\r' || rest[0] == ' ' || bytes.HasPrefix(rest, str("List"))
+}
+
+// secretFrom is secretDocument for the document at pos, which may only grow: the kind
+// is looked for once in a text of many documents.
+func (o *outline) secretFrom(pos int) bool {
+	if o.kindAt < pos {
+		o.kindAt = len(o.src)
+		if i := bytes.Index(o.src[pos:], str(secretKind)); i >= 0 {
+			o.kindAt = pos + i
+		}
 	}
-	i += len("kind: Secret")
-	return i == len(doc) || doc[i] == '\n' || doc[i] == '\r' || doc[i] == ' ' || bytes.HasPrefix(doc[i:], []byte("List"))
+	doc := firstDocument(o.src[pos:])
+	i := o.kindAt - pos + len(secretKind)
+	return i <= len(doc) && namesSecret(doc[i:])
 }
 
 // outlineLevel is a mapping or a sequence that is open.
@@ -60,9 +78,9 @@ func (s *Scratch) outlined(src []byte, c ctx) bool {
 }
 
 func (s *Scratch) walkOutline(src []byte, c ctx) {
-	o := outline{src: src, c: c, n: 1}
+	o := outline{src: src, c: c, n: 1, kindAt: -1}
 	o.levels[0] = outlineLevel{column: -1, c: c}
-	o.secret = secretDocument(firstDocument(src))
+	o.secret = o.secretFrom(0)
 	for pos := 0; pos < len(src); {
 		end, next := field.EndOfLine(src, pos)
 		if next == pos {
@@ -90,7 +108,7 @@ func (s *Scratch) outlineLine(o *outline, start, end, next int) int {
 	switch {
 	case i == end || src[i] == '#' || src[i] == ';' || bytes.HasPrefix(src[i:end], []byte("---")):
 		if i < end && src[i] == '-' {
-			o.secret = secretDocument(firstDocument(src[end:]))
+			o.secret = o.secretFrom(end)
 		}
 		return next
 	case src[i] == '[' && i == start:

@@ -118,7 +118,7 @@ var wordFirst = func() (t [256]bool) {
 // "token LIKE 'S'", "PASS S" as protocols have it. The name must be a built-in or
 // denied one; a value must look like one unless a mark says that it is.
 func (s *Scratch) walkWords(src []byte, c ctx) {
-	if len(src) > 64<<10 || !bytes.ContainsAny(src, " \t|") {
+	if len(src) > 64<<10 || !mayNameWord(src) {
 		return
 	}
 	if statement(src) {
@@ -127,9 +127,10 @@ func (s *Scratch) walkWords(src []byte, c ctx) {
 	netrc := bytes.Contains(src, str("login ")) || bytes.Contains(src, str("user "))
 	quotes := bytes.IndexByte(src, '\'') >= 0 || bytes.IndexByte(src, '"') >= 0
 	lineAt := 0
+	var tools toolNames
 	for pos, lineStart := 0, true; pos < len(src); {
 		start := pos
-		for pos < len(src) && !wordGap(src[pos]) {
+		for pos < len(src) && !wordGaps[src[pos]] {
 			pos++
 		}
 		word := src[start:pos]
@@ -151,7 +152,7 @@ func (s *Scratch) walkWords(src []byte, c ctx) {
 			continue
 		}
 		if len(word) > 1 && word[0] == '-' && word[1] != '-' {
-			s.passwordOption(src, lineAt, start, gap, c)
+			s.passwordOption(src, &tools, lineAt, start, gap, c)
 		}
 		if len(word) < 3 || len(word) > 40 || !wordFirst[word[0]] || pos == len(src) || gap == pos {
 			continue
@@ -228,6 +229,44 @@ func afterLogin(b []byte) bool {
 	b = b[bytes.LastIndexAny(b, " \t\r\n")+1:]
 	return len(b) >= 4 && len(b) <= 8 && (hasFold(b, "login") || hasFold(b, "user"))
 }
+
+// mayNameWord is the filter in front of walkWords: it reports whether a text has a mark
+// that a value may stand behind, or a word that needs none.
+func mayNameWord(src []byte) bool {
+	if bytes.IndexByte(src, '|') >= 0 || bytes.IndexByte(src, '\t') >= 0 {
+		return true
+	}
+	if bytes.IndexByte(src, ' ') < 0 {
+		return false
+	}
+	return bytes.IndexByte(src, '\'') >= 0 || bytes.IndexByte(src, '"') >= 0 ||
+		markedWord(src, '-', func(i int) bool { // an option
+			return (i == 0 || wordGap(src[i-1])) && i+1 < len(src) && !wordGap(src[i+1])
+		}) ||
+		markedWord(src, 'v', func(i int) bool { return i > 0 && src[i-1]|0x20 == 'c' || i+1 < len(src) && src[i+1] == ' ' }) || // cvv, setenv
+		markedWord(src, 'V', func(i int) bool { return i > 0 && (src[i-1]|0x20 == 'c' || src[i-1] == 'N') }) || // ENV
+		bytes.Contains(src, str("PASS")) || bytes.Contains(src, str("AUTH")) || bytes.Contains(src, str("set ")) ||
+		bytes.Contains(src, str("login ")) || bytes.Contains(src, str("user ")) || statement(src)
+}
+
+// markedWord reports whether ok says so of a byte b of src, or b is so frequent that
+// another way to find out is faster.
+func markedWord(src []byte, b byte, ok func(int) bool) bool {
+	left := len(src)/32 + 4
+	for i := 0; ; i++ {
+		j := bytes.IndexByte(src[i:], b)
+		if j < 0 {
+			return false
+		}
+		i += j
+		if left--; left < 0 || ok(i) {
+			return true
+		}
+	}
+}
+
+// wordGaps has the bytes between words.
+var wordGaps = [256]bool{' ': true, '\t': true, '|': true, '\n': true, '\r': true}
 
 func wordGap(b byte) bool { return b == ' ' || b == '\t' || b == '|' || b == '\n' || b == '\r' }
 

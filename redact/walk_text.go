@@ -105,9 +105,12 @@ func (s *Scratch) textFields(src []byte, c ctx) {
 		}
 		var vc ctx
 		if cand.Plain && cand.Secret == 0 {
+			if c.v == (verdict{}) && s.textSaysNothing(src, cand, c) {
+				continue // nearly every key
+			}
 			v, st := s.textVerdict(src, cand, c)
 			if v = strongest(c.v, v); !v.strong() && v.flags&cookieBits == 0 {
-				continue // nearly every key
+				continue
 			}
 			vc = c
 			vc.v, vc.state = v, st
@@ -212,10 +215,26 @@ func (s *Scratch) textKey(src []byte, cand *textkv.Candidate, c ctx) ctx {
 	return vc
 }
 
+// textSaysNothing reports whether no rule takes the value of a plain key where none
+// is inherited.
+func (s *Scratch) textSaysNothing(src []byte, cand *textkv.Candidate, c ctx) bool {
+	var val packed
+	switch {
+	case cand.N == 0:
+		val = s.lookupKey(c.place, c.state, src[cand.Key:cand.KeyEnd])
+	case cand.Words[0] < cand.Key:
+		val = s.lookupPhrase(c.place, c.state, src[cand.Words[cand.N-1]:cand.KeyEnd])
+	default:
+		return false
+	}
+	act := action(val)
+	return (act < actTruncate || act == actMiss) && val&(packed(cookieBits)<<8) == 0
+}
+
 // textVerdict tests a key as it stands, and as a phrase.
 func (s *Scratch) textVerdict(src []byte, cand *textkv.Candidate, c ctx) (verdict, pathState) {
 	if cand.N > 0 && cand.Words[0] < cand.Key {
-		return s.lookupPhrase(c.place, c.state, src[cand.Words[cand.N-1]:cand.KeyEnd])
+		return s.lookupPhrase(c.place, c.state, src[cand.Words[cand.N-1]:cand.KeyEnd]).unpack()
 	}
 	best, st := s.lookup(c.place, c.state, src[cand.Key:cand.KeyEnd])
 	for _, start := range cand.Words[:cand.N] {

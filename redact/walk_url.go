@@ -199,7 +199,7 @@ func (s *Scratch) spans(seg []byte) bool {
 // the context of the next one if this one names a field.
 func (s *Scratch) segment(src []byte, pos, end int, c ctx) (next ctx, named bool) {
 	seg := src[pos:end]
-	if i := bytes.IndexAny(seg, "=;"); i >= 0 {
+	if bytes.IndexByte(seg, '=') >= 0 || bytes.IndexByte(seg, ';') >= 0 {
 		s.sub(pos, (*Scratch).walkForm, seg, withoutCut(c))
 		return next, false
 	}
@@ -237,7 +237,7 @@ func withoutCut(c ctx) ctx {
 // routeWord reports whether a segment is a word of API routes, which stands behind
 // "/auth" or "/token" far more often than a secret of that spelling.
 func routeWord(seg []byte) bool {
-	if len(seg) > 14 {
+	if len(seg) < 2 || len(seg) > 14 {
 		return false
 	}
 	return routeWords[string(seg)]

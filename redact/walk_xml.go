@@ -212,7 +212,7 @@ func (s *Scratch) textNode(w *markupWalk, t *markup.Token) {
 			name = name[i+1:]
 		}
 		if name = bytes.TrimSpace(name); len(name) > 2 && len(name) <= 40 {
-			if v, _ := s.lookupPhrase(top.c.place, top.c.state, name); v.strong() {
+			if v, _ := s.lookupPhrase(top.c.place, top.c.state, name).unpack(); v.strong() {
 				top.pair = v
 			}
 		}

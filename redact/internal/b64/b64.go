@@ -6,6 +6,7 @@ package b64
 import (
 	"bytes"
 	"encoding/base64"
+	"slices"
 )
 
 // Variant is how a value is written.
@@ -140,23 +141,20 @@ func value(c byte) (byte, bool) {
 	return 0, false
 }
 
-// decodeHead decodes until the first byte that is no digit and tells whether the
-// result reads as text.
+// decodeHead decodes until the first four bytes that are not all digits and tells
+// whether the result reads as text.
 func decodeHead(dst, b []byte) (n int, textual bool) {
-	var acc uint32
-	k := 0
-	for _, c := range b {
-		d, ok := value(c)
-		if !ok {
+	for len(b) >= 4 {
+		w, x, y, z := sextets[b[0]], sextets[b[1]], sextets[b[2]], sextets[b[3]]
+		if (w|x|y|z)&0x80 != 0 {
 			break
 		}
-		acc = acc<<6 | uint32(d)
-		if k++; k%4 == 0 {
-			dst = append(dst, byte(acc>>16), byte(acc>>8), byte(acc))
-			acc = 0
-		}
+		dst = append(dst, w<<2|x>>4, x<<4|y>>2, y<<6|z)
+		b = b[4:]
 	}
-	dst = bytes.TrimPrefix(dst, []byte("\xef\xbb\xbf"))
+	if len(dst) > 2 && dst[0] == 0xEF {
+		dst = bytes.TrimPrefix(dst, []byte("\xef\xbb\xbf"))
+	}
 	for i, c := range dst {
 		if c < ' ' && c != '\t' && c != '\n' && c != '\r' || c == 0x7f {
 			return 0, false
@@ -169,14 +167,23 @@ func decodeHead(dst, b []byte) (n int, textual bool) {
 	return len(dst), true
 }
 
-// Decode appends what b stands for to dst. Digits that do not fill a byte at the
-// end are left out.
+// Decode appends what b stands for to dst. Bytes that are no digits are passed over;
+// digits that do not fill a byte at the end are left out.
 func Decode(dst, b []byte) []byte {
+	dst = slices.Grow(dst, len(b)/4*3+3)
+	for len(b) >= 4 {
+		w, x, y, z := sextets[b[0]], sextets[b[1]], sextets[b[2]], sextets[b[3]]
+		if (w|x|y|z)&0x80 != 0 {
+			break
+		}
+		dst = append(dst, w<<2|x>>4, x<<4|y>>2, y<<6|z)
+		b = b[4:]
+	}
 	var acc uint32
 	k := 0
 	for _, c := range b {
-		d, ok := value(c)
-		if !ok {
+		d := sextets[c]
+		if d&0x80 != 0 {
 			continue
 		}
 		acc = acc<<6 | uint32(d)

@@ -71,13 +71,39 @@ func (s *Set) FindOption(dst []Match, src []byte, cut bool) (_ []Match, option b
 	return dst, option
 }
 
+// Quiet reports that nothing in src is a match or an option, as in nearly all values.
+// It may say no where FindOption finds nothing.
+func (s *Set) Quiet(src []byte) bool {
+	n := len(src)
+	if len(s.regexes) > 0 || n >= minCard && s.has(detCard) && mayHoldCard(src, false) < n {
+		return false
+	}
+	i := 0
+	for tab := &s.pairs; ; i += 8 {
+		if i+8 > n {
+			if i == n {
+				return true
+			}
+			if n < 8 {
+				break
+			}
+			i = n - 8 // pairs at odd places are as good
+		}
+		x := binary.LittleEndian.Uint64(src[i:])
+		if tab[uint16(x)]|tab[uint16(x>>16)]|tab[uint16(x>>32)]|tab[x>>48] != 0 {
+			break
+		}
+	}
+	return s.next(src, i&^1) >= n
+}
+
 func (s *Set) scan(dst []Match, src []byte, cut bool) []Match {
 	dst, _ = s.scanOption(dst, src, cut)
 	return dst
 }
 
 func (s *Set) scanOption(dst []Match, src []byte, cut bool) (_ []Match, option bool) {
-	i, n := skip(&s.pairs, src, 0), len(src)
+	i, n := s.next(src, 0), len(src)
 	cards := n
 	if s.has(detCard) {
 		cards = mayHoldCard(src, cut)
@@ -105,7 +131,7 @@ func (f *finder) scanCards(i, from int) {
 func (f *finder) scanFrom(i int, seq *digitSeq, card span) {
 	src := f.src
 	tab, n := &f.s.pairs, len(src)
-	for ; ; i = skip(tab, src, i) { // the hot loop stands alone so that its variables stay in registers
+	for ; ; i = f.s.next(src, i) { // the hot loop stands alone so that its variables stay in registers
 		for card.end > 0 && card.start <= i {
 			f.emit(card)
 			card = f.nextCard(seq, card.end)
@@ -155,6 +181,21 @@ func (f *finder) emit(m span) {
 		return
 	}
 	f.dst = slices.Replace(f.dst, lo, hi, out)
+}
+
+// next returns the first position from i, in steps of two, where an anchor may stand,
+// or len(src).
+func (s *Set) next(src []byte, i int) int {
+	for i = skip(&s.pairs, src, i); i < len(src); i = skip(&s.pairs, src, i+2) {
+		p := uint16(src[i])
+		if i+1 < len(src) {
+			p |= uint16(src[i+1]) << 8
+		}
+		if s.met(src, i, s.pairs[p]) {
+			return i
+		}
+	}
+	return len(src)
 }
 
 // skip returns the first position from i, in steps of two, whose pair has an

@@ -31,10 +31,13 @@ type Spec struct {
 // and looks each pair up in a table; a pair that cannot be part of the few bytes
 // by which some detector is recognised (its anchor: "eyJ", "@", a digit, ...)
 // costs nothing more. An anchor of three bytes is met at either alignment by its
-// first or its second pair.
+// first or its second pair, and its third byte is looked at before anything else is
+// done: pairs such as "be", "as" and "ke" are in every text.
 type Set struct {
 	pairs   [1 << 16]uint8 // index into actions, 0 = nothing to do
 	actions []action
+	alone   [maxActions + 1]bool // by action: some pair alone is an anchor
+	anchors anchorSet
 	on      uint32 // by detector
 	rule    [numDetectors]uint16
 	regexes []userRegex
@@ -65,12 +68,44 @@ type action struct {
 	bits   uint16
 	lits   []litRef
 	groups []litGroup // of lits
+	alone  bool       // some pair alone is an anchor
 }
 
 // litRef: literals[lit] may start off bytes before the pair.
 type litRef struct {
 	lit uint16
 	off uint8
+}
+
+// anchorSet has the anchors of three bytes, by a hash: a few more seem to be in it.
+type anchorSet [1 << (anchorBits - 6)]uint64
+
+const anchorBits = 15
+
+func (t *anchorSet) slot(x, y, z byte) uint32 {
+	return (uint32(x) | uint32(y)<<8 | uint32(z)<<16) * 0x9E3779B1 >> (32 - anchorBits)
+}
+
+func (t *anchorSet) add(x, y, z byte) {
+	h := t.slot(x, y, z)
+	t[h>>6] |= 1 << (h & 63)
+}
+
+func (t *anchorSet) has(x, y, z byte) bool {
+	h := t.slot(x, y, z)
+	return t[h>>6]>>(h&63)&1 != 0
+}
+
+// met reports whether an anchor stands at the pair at i, whose entry in pairs is a.
+func (s *Set) met(src []byte, i int, a uint8) bool {
+	if s.alone[a] {
+		return true
+	}
+	if i+1 >= len(src) {
+		return false
+	}
+	x, y := src[i], src[i+1]
+	return i+2 < len(src) && s.anchors.has(x, y, src[i+2]) || i > 0 && s.anchors.has(src[i-1], x, y)
 }
 
 const maxSpecs = 1 << 15
@@ -125,34 +160,44 @@ type builder struct {
 
 func pair(lo, hi byte) uint16 { return uint16(lo) | uint16(hi)<<8 }
 
-func (b *builder) add(lo, hi byte, bits uint16, lits ...litRef) {
+// pair adds an anchor of two bytes.
+func (b *builder) pair(lo, hi byte, bits uint16) {
 	p := pair(lo, hi)
 	a := b.acts[p]
 	a.bits |= bits
-	for _, l := range lits {
-		if !slices.Contains(a.lits, l) {
-			a.lits = append(a.lits, l)
-		}
-	}
+	a.alone = true
 	b.acts[p] = a
+}
+
+// anchor adds one of three bytes, to both its pairs. lit is the literal that it is
+// part of, if any.
+func (b *builder) anchor(x, y, z byte, bits uint16, lit ...litRef) {
+	b.s.anchors.add(x, y, z)
+	for k, p := range [2]uint16{pair(x, y), pair(y, z)} {
+		a := b.acts[p]
+		a.bits |= bits
+		for _, l := range lit {
+			if l.off += uint8(k); !slices.Contains(a.lits, l) {
+				a.lits = append(a.lits, l)
+			}
+		}
+		b.acts[p] = a
+	}
 }
 
 // each adds every pair that contains c.
 func (b *builder) each(c byte, bits uint16) {
 	for x := range 256 {
-		b.add(c, byte(x), bits)
-		b.add(byte(x), c, bits)
+		b.pair(c, byte(x), bits)
+		b.pair(byte(x), c, bits)
 	}
 }
 
-// word adds the first three bytes of a lower-case word in any case.
+// word adds three lower-case letters in any case.
 func (b *builder) word(w string, bits uint16) {
-	for i := range 2 {
-		for _, lo := range [2]byte{w[i], w[i] - 32} {
-			for _, hi := range [2]byte{w[i+1], w[i+1] - 32} {
-				b.add(lo, hi, bits)
-			}
-		}
+	for i := range byte(8) {
+		up := func(k byte) byte { return w[k] - i>>k&1*32 }
+		b.anchor(up(0), up(1), up(2), bits)
 	}
 }
 
@@ -167,35 +212,30 @@ func (b *builder) detector(d uint8) {
 		}
 	case detEmail:
 		b.each('@', actAt)
-		b.add('%', '4', actPctAt)
-		b.add('4', '0', actPctAt)
-		b.add(0xEF, 0xBC, actPctAt) // U+FF20
-		b.add(0xBC, 0xA0, actPctAt)
+		b.anchor('%', '4', '0', actPctAt)
+		b.anchor(0xEF, 0xBC, 0xA0, actPctAt) // U+FF20
 	case detUserinfo:
 		// "://" is met by ":/" or "//". A single slash (https:/u@h), which browsers
 		// take, needs the last letter of http, https, ftp, ws, wss too; slashes
 		// without a scheme what can stand before them.
 		for _, x := range [2]byte{'/', '\\'} {
-			b.add('/', x, actSlashes)
-			b.add('\\', x, actSlashes)
-			b.add(':', x, actSlashes)
+			b.pair('/', x, actSlashes)
+			b.pair('\\', x, actSlashes)
+			b.pair(':', x, actSlashes)
 			for c := range 256 {
 				if !is(byte(c), chWord|chDot|chDash) {
-					b.add(byte(c), x, actSlashes)
+					b.pair(byte(c), x, actSlashes)
 				}
 			}
 		}
 		for _, c := range [...]byte{'s', 'p', 'S', 'P'} {
-			b.add(c, ':', actSlashes)
+			b.pair(c, ':', actSlashes)
 		}
-		b.add('@', 't', actAt)
-		b.add('t', 'c', actAt)
-		b.add('@', 'u', actAt)
-		b.add('u', 'n', actAt)
+		b.anchor('@', 't', 'c', actAt)
+		b.anchor('@', 'u', 'n', actAt)
 	case detJWT:
 		for _, a := range [...]string{"eyJ", "eyA", "eyB", "ewo", "ewp", "ew0", "ew1", "ewk", "ewl"} {
-			b.add(a[0], a[1], actJWT)
-			b.add(a[1], a[2], actJWT)
+			b.anchor(a[0], a[1], a[2], actJWT)
 		}
 	case detBearer:
 		b.word("bea", actBearer)
@@ -209,32 +249,24 @@ func (b *builder) detector(d uint8) {
 		for _, w := range proseAnchors {
 			b.word(w, actProse)
 		}
-		b.add('P', 'I', actProse)
-		b.add('I', 'N', actProse)
-		b.add('O', 'T', actProse)
-		b.add('T', 'P', actProse)
-		b.add(' ', '-', actOption)
-		b.add('-', '-', actOption)
+		b.anchor('P', 'I', 'N', actProse)
+		b.anchor('O', 'T', 'P', actProse)
+		b.anchor(' ', '-', '-', actOption)
 	case detVendor:
-		b.add('W', 'I', actWifi)
-		b.add('I', 'F', actWifi)
+		b.anchor('W', 'I', 'F', actWifi)
 		for _, a := range [...]string{"MT", "Mj", "Mz", "ND", "NT", "Nj", "Nz", "OD", "OT"} {
-			b.add(a[0], a[1], actDiscord)
 			for _, c := range []byte("AEIMQUYcgk") {
-				b.add(a[1], c, actDiscord)
+				b.anchor(a[0], a[1], c, actDiscord)
 			}
 		}
 	case detPrivateKey:
-		b.add('E', 'G', actBegin)
-		b.add('G', 'I', actBegin)
-		b.add('E', 'N', actEnd)
-		b.add('N', 'D', actEnd)
+		b.anchor('E', 'G', 'I', actBegin)
+		b.anchor('E', 'N', 'D', actEnd)
 	}
 	for i, l := range literals {
 		if l.det == d {
 			k := l.anchor()
-			b.add(l.prefix[k], l.prefix[k+1], 0, litRef{uint16(i), uint8(k)})
-			b.add(l.prefix[k+1], l.prefix[k+2], 0, litRef{uint16(i), uint8(k + 1)})
+			b.anchor(l.prefix[k], l.prefix[k+1], l.prefix[k+2], 0, litRef{uint16(i), uint8(k)})
 		}
 	}
 }
@@ -322,6 +354,7 @@ func (b *builder) finish() error {
 			}
 			b.s.actions = append(b.s.actions, a)
 		}
+		b.s.alone[i] = b.s.alone[i] || a.alone
 		b.s.pairs[p] = uint8(i)
 	}
 	return nil

@@ -3,7 +3,10 @@
 
 package form
 
-import "bytes"
+import (
+	"bytes"
+	"slices"
+)
 
 // HasEscape reports whether Unescape would change b.
 func HasEscape(b []byte, plus bool) bool {
@@ -30,21 +33,23 @@ func HasEscape(b []byte, plus bool) bool {
 // Bad escapes are copied. dst may not overlap b, except that dst == b[:0] works
 // in place.
 func Unescape(dst, b []byte, plus bool) []byte {
+	j := len(dst)
+	dst = slices.Grow(dst, len(b))[:j+len(b)]
 	for i := 0; i < len(b); i++ {
 		c := b[i]
 		if c == '%' && i+2 < len(b) {
 			h, l := hexVal[b[i+1]], hexVal[b[i+2]]
 			if h|l < 16 {
-				dst = append(dst, h<<4|l)
+				c = h<<4 | l
 				i += 2
-				continue
 			}
 		} else if c == '+' && plus {
 			c = ' '
 		}
-		dst = append(dst, c)
+		dst[j] = c
+		j++
 	}
-	return dst
+	return dst[:j]
 }
 
 // Escape appends b to dst for a place where only RFC 3986 unreserved bytes are

@@ -38,8 +38,21 @@ func Ref(b []byte) (r rune, n int) {
 	if len(b) < 3 || b[0] != '&' {
 		return 0, 0
 	}
-	if b[1] == '#' {
+	switch b[1] { // the most frequent ones
+	case '#':
 		return number(b)
+	case 'l':
+		if len(b) > 3 && b[2] == 't' && b[3] == ';' {
+			return '<', 4
+		}
+	case 'g':
+		if len(b) > 3 && b[2] == 't' && b[3] == ';' {
+			return '>', 4
+		}
+	case 'a':
+		if len(b) > 4 && b[2] == 'm' && b[3] == 'p' && b[4] == ';' {
+			return '&', 5
+		}
 	}
 	end := bytes.IndexByte(b[:min(len(b), 12)], ';')
 	if end < 0 {

@@ -212,7 +212,7 @@ func (s *Scanner) value(a *Attr, j int) {
 	if j < len(src) && (src[j] == '"' || src[j] == '\'') {
 		a.Quote = src[j]
 		a.Val = j + 1
-		if k := bytes.IndexByte(src[a.Val:], a.Quote); k >= 0 {
+		if k := quoteFrom(src[a.Val:], a.Quote); k >= 0 {
 			a.End = a.Val + k
 			s.pos = a.End + 1
 			return
@@ -230,6 +230,16 @@ func (s *Scanner) value(a *Attr, j int) {
 	}
 	a.End, a.Cut = j, j >= len(src)
 	s.pos = j
+}
+
+// quoteFrom is bytes.IndexByte for values, most of which are short.
+func quoteFrom(b []byte, quote byte) int {
+	for k := range min(len(b), 8) {
+		if b[k] == quote {
+			return k
+		}
+	}
+	return bytes.IndexByte(b, quote)
 }
 
 func (s *Scanner) endOfTag(pos int, selfClose, bad bool) bool {

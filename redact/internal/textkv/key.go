@@ -12,57 +12,11 @@ func (s *Scanner) before(i, after int, sep byte) bool {
 	c.N, c.first, c.outer, c.Secret, c.Plain = 0, false, 0, 0, false
 	low := max(s.low, i-maxKey-8)
 	end := i
-	for end > low && (src[end-1] == ' ' || src[end-1] == '\t' || src[end-1] == '?' || src[end-1] == '\n' || src[end-1] == '\r') {
-		end--
-	}
-	// "key" /* : */ : and "key" // x: the comment belongs to no key.
-	if end-low > 4 && src[end-1] == '/' && src[end-2] == '*' {
-		for j := end - 3; j > low; j-- {
-			if src[j] == '*' && src[j-1] == '/' {
-				end = j - 1
-				break
-			}
-		}
-		for end > low && (src[end-1] == ' ' || src[end-1] == '\t') {
-			end--
-		}
-	}
 	c.Sep, c.line = sep, s.bol
-	for end-low > 2 && src[end-1] == '*' && src[end-2] == '*' {
-		end -= 2 // **key**: value
-	}
-	if end-low > 4 && src[end-1] == ']' && (src[end-2] == '"' || src[end-2] == '\'') {
-		end-- // map["key"] = value
-	}
-	if q, n := quoteBefore(src[low:end]); n > 0 {
-		c.KeyEnd = end - n
-		c.Key = c.KeyEnd
-		for c.Key > low && !opensAt(src[low:c.Key], q) {
-			c.Key--
-		}
+	if end > low && nameByte[src[end-1]] {
+		s.bareKey(low, end)
 	} else {
-		c.KeyEnd, c.Key = end, end
-		c.Plain = true
-		for c.Key > low && wordByte[src[c.Key-1]] {
-			c.Key--
-			if src[c.Key] == '%' {
-				c.Plain = false
-			}
-		}
-		if key := src[c.Key:c.KeyEnd]; len(key) > 4 && key[3] == '[' && string(key[:3]) == "map" {
-			c.Key += 4 // a map of Go: map[key:value]
-		}
-		tail := 0
-		if !c.Plain {
-			tail = afterEscapes(src, c.Key, c.KeyEnd)
-		}
-		if tail > c.Key && tail < c.KeyEnd {
-			c.Words[0] = tail
-			c.N = 1
-		} else {
-			c.words(src, low)
-		}
-		c.outer = s.outerQuote(c.Key)
+		s.markedKey(low, end)
 	}
 	if c.Key == c.KeyEnd {
 		return false
@@ -80,8 +34,86 @@ func (s *Scanner) before(i, after int, sep byte) bool {
 		c.Sep = ' ' // --user=user:password
 		c.secret(src)
 	}
-	c.first = leading(src[s.bol:max(c.Key, s.bol)])
+	c.first = s.leads(c.Key)
 	return true
+}
+
+// markedKey reads a key with blanks, a quote or other marks behind it.
+func (s *Scanner) markedKey(low, end int) {
+	src := s.src
+	c := &s.Candidate
+	for end > low && (src[end-1] == ' ' || src[end-1] == '\t' || src[end-1] == '?' || src[end-1] == '\n' || src[end-1] == '\r') {
+		end--
+	}
+	// "key" /* : */ : and "key" // x: the comment belongs to no key.
+	if end-low > 4 && src[end-1] == '/' && src[end-2] == '*' {
+		for j := end - 3; j > low; j-- {
+			if src[j] == '*' && src[j-1] == '/' {
+				end = j - 1
+				break
+			}
+		}
+		for end > low && (src[end-1] == ' ' || src[end-1] == '\t') {
+			end--
+		}
+	}
+	for end-low > 2 && src[end-1] == '*' && src[end-2] == '*' {
+		end -= 2 // **key**: value
+	}
+	if end-low > 4 && src[end-1] == ']' && (src[end-2] == '"' || src[end-2] == '\'') {
+		end-- // map["key"] = value
+	}
+	q, n := quoteBefore(src[low:end])
+	if n == 0 {
+		s.bareKey(low, end)
+		return
+	}
+	c.KeyEnd = end - n
+	c.Key = c.KeyEnd
+	for c.Key > low && !opensAt(src[low:c.Key], q) {
+		c.Key--
+	}
+}
+
+// bareKey reads a key without quotes that ends at end.
+func (s *Scanner) bareKey(low, end int) {
+	src := s.src
+	c := &s.Candidate
+	key := end
+	c.Plain = true
+	for key > low && wordByte[src[key-1]] {
+		key--
+		if src[key] == '%' {
+			c.Plain = false
+		}
+	}
+	if end-key > 4 && src[key+3] == '[' && string(src[key:key+3]) == "map" {
+		key += 4 // a map of Go: map[key:value]
+	}
+	c.Key, c.KeyEnd = key, end
+	tail := 0
+	if !c.Plain {
+		tail = afterEscapes(src, key, end)
+	}
+	if tail > key && tail < end {
+		c.Words[0] = tail
+		c.N = 1
+	} else if key > low {
+		c.words(src, low)
+	}
+	c.outer = s.outerQuote(key)
+}
+
+// leads reports whether nothing but blanks, list marks and comment marks stands before
+// src[i] in its line.
+func (s *Scanner) leads(i int) bool {
+	if s.lead < s.bol {
+		s.lead = s.bol
+	}
+	for s.lead < i && leadByte[s.src[s.lead]] {
+		s.lead++
+	}
+	return s.lead >= i
 }
 
 // words finds the starts of longer phrases.
@@ -197,17 +229,19 @@ func skipBlank(src []byte, i int) int {
 
 func blank(c byte) bool { return c == ' ' || c == '\t' || c == '\n' || c == '\r' }
 
-// leading reports whether b has blanks, list marks and comment marks only.
-func leading(b []byte) bool {
-	for _, c := range b {
-		switch c {
-		case ' ', '\t', '-', '*', '#', '"', '\'', '>', '<', ';', '/', '|', '\r':
-		default:
-			return false
-		}
-	}
-	return true
+// leadByte marks blanks, list marks and comment marks.
+var leadByte = [256]bool{
+	' ': true, '\t': true, '-': true, '*': true, '#': true, '"': true, '\'': true, '>': true, '<': true, ';': true, '/': true, '|': true, '\r': true,
 }
+
+// nameByte marks what surely ends a key without quotes: not "2" and "7", which end
+// %22 and %27.
+var nameByte = func() (t [256]bool) {
+	for c := range byte(0x80) {
+		t[c] = c == '_' || c == '-' || c == '.' || c != '2' && c != '7' && c-'0' < 10 || c|0x20 >= 'a' && c|0x20 <= 'z'
+	}
+	return t
+}()
 
 // wordByte marks what an unquoted key is made of.
 var wordByte = func() (t [256]bool) {

@@ -58,8 +58,16 @@ func quoteBefore(b []byte) (q quote, n int) {
 	if len(b) == 0 {
 		return q, 0
 	}
-	switch b[len(b)-1] {
-	case '"', '\'', '`', ';', '2', '7', 0x9D, 0x99, 0xBB:
+	switch n := len(b); b[n-1] {
+	case '"', '\'', '`', 0x9D, 0x99, 0xBB:
+	case '2', '7': // of %22, \u0022, \x22
+		if n < 3 || b[n-2] != '2' {
+			return q, 0
+		}
+	case ';': // of &quot;
+		if bytes.IndexByte(b[max(0, n-6):], '&') < 0 {
+			return q, 0
+		}
 	default:
 		return q, 0
 	}

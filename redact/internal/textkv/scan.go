@@ -47,8 +47,11 @@ type Scanner struct {
 	src []byte
 	pos int
 	bol int // start of the current line
-	tag int // offset of the last "<" on it, or -1
-	low int // keys do not start before it
+	// lead is how far the line has nothing but marks of lists and comments, if not
+	// before bol.
+	lead int
+	tag  int // offset of the last "<" on it, or -1
+	low  int // keys do not start before it
 }
 
 // Scan returns a Scanner over src.
