@@ -39,6 +39,8 @@ type compiler struct {
 	// the rules that take something.
 	allowed [][]namedRule
 	freed   []namedRule
+	// weaker are the entries of hmac, encrypt and truncate.
+	weaker []namedRule
 }
 
 func (c *compiler) errorf(line int, format string, args ...any) {
@@ -172,7 +174,7 @@ func (c *compiler) keyRules(path string, k Keys, places placeSet, scope int) {
 				c.errorf(r.line, "%s: v4 must be 1 to 32 and v6 1 to 128 bits", where)
 			}
 			c.checkKeep(where, r.line, ru.keep, ru.act)
-			named = append(named, namedRule{where: where, name: r.Name, line: r.line, places: places, shipped: r.shipped})
+			named = append(named, namedRule{where: where, name: r.Name, line: r.line, places: places, shipped: r.shipped, act: g.act})
 			if r.Lower {
 				ru.flags |= flagLower
 			}
@@ -186,7 +188,10 @@ func (c *compiler) keyRules(path string, k Keys, places placeSet, scope int) {
 			c.allowed = append(c.allowed, named)
 		case g.name == "except":
 			c.freed = append(c.freed, named...)
+		case g.act == actHMAC || g.act == actEncrypt || g.act == actTruncate:
+			c.weaker = append(c.weaker, named...)
 		}
+		c.foldedTwice(named)
 	}
 }
 
@@ -255,6 +260,7 @@ func (c *compiler) places(path string, in map[string]PlaceRules, scope int) {
 			continue
 		}
 		c.keyRules(where, r.Keys, set, scope)
+		c.lintPlace(where, &r)
 		ru := rule{id: where, places: set, scope: scope, whole: true, where: where, level: levelPlace, builtin: r.shipped, v4: r.TruncateV4, v6: r.TruncateV6}
 		switch r.Action {
 		case "":

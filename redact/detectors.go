@@ -91,6 +91,9 @@ func (c *compiler) detectors() {
 			c.errorf(re.line, "%s.id: must be given and be unique", where)
 		}
 		ids[re.ID] = true
+		if knownDetector(re.ID) {
+			c.warnf(re.line, "%s.id: %q is the name of a detector, whose counts would be the same; choose another id", where, re.ID)
+		}
 		if re.Regex == "" {
 			c.errorf(re.line, "%s.regex: is empty", where)
 			continue
@@ -111,6 +114,7 @@ func (c *compiler) detectors() {
 			c.errorf(re.line, "%s.regex: %v", where, err)
 			continue
 		}
+		c.lintRegex(where, re.line, re.Regex)
 		keep := Keep{re.KeepFirst, re.KeepLast}
 		c.checkKeep(where, re.line, keep, a)
 		c.spec(spec, c.add(rule{

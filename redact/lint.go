@@ -37,6 +37,7 @@ type namedRule struct {
 	places      placeSet
 	shipped     bool
 	must        bool // without a use it is an error
+	act         action
 }
 
 var (
@@ -53,7 +54,7 @@ func nameProblem(name string, places placeSet) (problem string, fatal bool) {
 		return fmt.Sprintf("%q: ! is no negation here, so it can never match; write except: [%q]", name, strings.TrimSpace(rest)), true
 	}
 	if strings.HasPrefix(n, "$") {
-		return "", false
+		return placeWarning(name, places), false
 	}
 	const fields = 1<<placeRequestHeader | 1<<placeResponseHeader
 	if i := strings.LastIndex(n, ".header."); i >= 0 && places&^fields == 0 {
@@ -99,6 +100,14 @@ func nameWarning(name, n string, places placeSet) string {
 		return fmt.Sprintf("%q names a key with a colon at its end; write %q", name, strings.TrimSuffix(n, ":"))
 	case strings.HasSuffix(n, "$"):
 		return fmt.Sprintf("%q names a key with $ at its end, which is no anchor here; write %q", name, strings.TrimSuffix(n, "$"))
+	}
+	if w := placeWarning(name, places); w != "" {
+		return w
+	}
+	if w := valueWarning(name, n); w != "" {
+		return w
+	}
+	switch {
 	case places&body == 0:
 		return ""
 	case elements.MatchString(n):
@@ -124,6 +133,8 @@ var namespaces = []string{
 // pathHint helps with paths in other dialects.
 func pathHint(path string) string {
 	switch {
+	case strings.HasPrefix(path, "${"):
+		return fmt.Sprintf("; write %q", strings.Trim(path, "${}"))
 	case len(path) > 1 && path[1] != '.' && path[1] != '[' && path[1] != '$':
 		return fmt.Sprintf("; write %q", "$."+path[1:])
 	case strings.Contains(path, "[?"):
@@ -143,6 +154,10 @@ func (c *compiler) lint() {
 	for _, x := range c.freed {
 		c.lintExcept(x)
 	}
+	for _, x := range c.weaker {
+		c.lintWeaker(x)
+	}
+	c.lintWhole()
 }
 
 // lintAllow finds names that are allowed in vain: the mistake of those who look for
@@ -151,7 +166,7 @@ func (c *compiler) lintAllow(list []namedRule) {
 	vain, builtin := 0, 0
 	var names, by []string
 	for _, a := range list {
-		r := c.denies(a.name, a.places)
+		r := c.denies(a.name, a.places, actTruncate)
 		if r == nil || a.shipped || c.isFreed(a.name) {
 			continue
 		}
@@ -194,7 +209,7 @@ func (c *compiler) lintExcept(x namedRule) {
 			return // there is something to keep it out of
 		}
 	}
-	switch r := c.denies(x.name, x.places); {
+	switch r := c.denies(x.name, x.places, actTruncate); {
 	case r == nil && x.must:
 		c.errorf(x.line, "except: %q is not an entry of the built-in list, and no rule takes a key of that name; for a cookie write in.cookies.except", x.name)
 	case r == nil && !x.shipped:
@@ -224,15 +239,16 @@ func lastName(name string) string {
 	return ""
 }
 
-// denies returns the strongest rule by name or glob that takes a key of that name.
-func (c *compiler) denies(name string, places placeSet) (found *rule) {
+// denies returns the strongest rule by name or glob that takes a key of that name, by
+// an action above the given one.
+func (c *compiler) denies(name string, places placeSet, above action) (found *rule) {
 	folded := fold.Key(lastName(name))
 	if folded == "" || strings.Contains(lastName(name), "*") {
 		return nil
 	}
 	try := func(i uint16) {
 		r := &c.p.rules[i]
-		if r.act > actTruncate && r.places&places != 0 && r.scope < 0 && (found == nil || !r.builtin && found.builtin || r.builtin == found.builtin && r.level > found.level) {
+		if r.act > above && r.places&places != 0 && r.scope < 0 && (found == nil || !r.builtin && found.builtin || r.builtin == found.builtin && r.level > found.level) {
 			found = r
 		}
 	}

@@ -215,6 +215,11 @@ func (c *compiler) scoped(path string, r ScopedRules) {
 		c.errorf(r.line, "%s: more than %d scopes", path, maxScopes)
 		return
 	}
+	if len(problems) == 0 {
+		for _, p := range when.Warnings(w) {
+			c.warnf(r.line, "%s.when.%s: %s", path, p.Field, p.Text)
+		}
+	}
 	if r.empty() {
 		c.warnf(r.line, "%s: selects exchanges and has no effect; give it keys or in", path)
 	}

@@ -4,8 +4,10 @@
 package redact
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -18,8 +20,14 @@ import (
 // them are reported together. A top-level "redact:" or "policy:" wrapper is
 // accepted. A "preset:" field names the preset that the file starts from.
 func ParseConfig(src []byte) (Config, error) {
-	var doc yaml.Node
-	if err := yaml.Unmarshal(src, &doc); err != nil {
+	var doc, second yaml.Node
+	docs := yaml.NewDecoder(bytes.NewReader(src))
+	if err := docs.Decode(&doc); err != nil && !errors.Is(err, io.EOF) {
+		return Config{}, fmt.Errorf("redact: policy is not YAML: %w%s", err, yamlHint(string(src)))
+	}
+	if err := docs.Decode(&second); err == nil {
+		return Config{}, fmt.Errorf("redact: line %d: policy: a second document begins here, which would not be read; keep one, without --- in between", second.Line)
+	} else if !errors.Is(err, io.EOF) {
 		return Config{}, fmt.Errorf("redact: policy is not YAML: %w%s", err, yamlHint(string(src)))
 	}
 	d := &decoder{}
@@ -51,11 +59,15 @@ func (d *decoder) config(n *yaml.Node, c *Config) {
 		}
 	}
 	d.mapping(n, "", fields{
-		"preset":        func(*yaml.Node, string) {},
-		"version":       func(n *yaml.Node, p string) { d.integer(n, p, &c.Version) },
-		"defaults":      func(n *yaml.Node, p string) { d.boolean(n, p, &c.Defaults) },
-		"except":        func(n *yaml.Node, p string) { d.strs(n, p, &c.Except) },
-		"mask":          func(n *yaml.Node, p string) { d.str(n, p, &c.Mask) },
+		"preset":   func(*yaml.Node, string) {},
+		"version":  func(n *yaml.Node, p string) { d.integer(n, p, &c.Version) },
+		"defaults": func(n *yaml.Node, p string) { d.boolean(n, p, &c.Defaults) },
+		"except":   func(n *yaml.Node, p string) { d.strs(n, p, &c.Except) },
+		"mask": func(n *yaml.Node, p string) {
+			if d.str(n, p, &c.Mask); n.Kind == yaml.ScalarNode && n.Value == "" {
+				d.errorf(n, p, "must not be empty, since then nobody sees that something was there; to remove values write drop")
+			}
+		},
 		"mask_by_type":  func(n *yaml.Node, p string) { d.boolean(n, p, &c.MaskByType) },
 		"keys":          func(n *yaml.Node, p string) { d.keys(n, p, &c.Keys) },
 		"in":            func(n *yaml.Node, p string) { d.in(n, p, &c.In) },
@@ -143,8 +155,8 @@ func (d *decoder) keyRules(n *yaml.Node, path string, dst *[]KeyRule, options st
 				f["keep_first"] = func(n *yaml.Node, p string) { d.integer(n, p, &r.KeepFirst) }
 				f["keep_last"] = func(n *yaml.Node, p string) { d.integer(n, p, &r.KeepLast) }
 			case "bits":
-				f["v4"] = func(n *yaml.Node, p string) { d.integer(n, p, &r.V4) }
-				f["v6"] = func(n *yaml.Node, p string) { d.integer(n, p, &r.V6) }
+				f["v4"] = func(n *yaml.Node, p string) { d.positive(n, p, &r.V4) }
+				f["v6"] = func(n *yaml.Node, p string) { d.positive(n, p, &r.V6) }
 			case "token":
 				f["lower"] = func(n *yaml.Node, p string) { d.boolean(n, p, &r.Lower) }
 				f["scope"] = func(n *yaml.Node, p string) { d.str(n, p, &r.Scope) }
@@ -182,6 +194,9 @@ func (d *decoder) in(n *yaml.Node, path string, dst *map[string]PlaceRules) {
 						"v4": func(n *yaml.Node, p string) { d.integer(n, p, &r.TruncateV4) },
 						"v6": func(n *yaml.Node, p string) { d.integer(n, p, &r.TruncateV6) },
 					}, nil)
+					if r.TruncateV4 == 0 && r.TruncateV6 == 0 {
+						d.errorf(n, p, "leaves nothing of an address; write {v4: 24, v6: 48}, or action: mask")
+					}
 				}
 			}
 			d.mapping(n, p, pf, nil)
@@ -295,8 +310,8 @@ func (d *decoder) hmac(n *yaml.Node, path string, h *HMAC) {
 
 func (d *decoder) limits(n *yaml.Node, path string, l *Limits) {
 	d.mapping(n, path, fields{
-		"depth":  func(n *yaml.Node, p string) { d.integer(n, p, &l.Depth) },
-		"nested": func(n *yaml.Node, p string) { d.integer(n, p, &l.Nested) },
+		"depth":  func(n *yaml.Node, p string) { d.positive(n, p, &l.Depth) },
+		"nested": func(n *yaml.Node, p string) { d.positive(n, p, &l.Nested) },
 		"body":   func(n *yaml.Node, p string) { d.size(n, p, &l.Body) },
 	}, nil)
 }

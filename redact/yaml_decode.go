@@ -167,6 +167,13 @@ func (d *decoder) integer(n *yaml.Node, path string, dst *int) {
 	}
 }
 
+// positive is integer for what 0 would not switch off.
+func (d *decoder) positive(n *yaml.Node, path string, dst *int) {
+	if d.integer(n, path, dst); n.Tag == "!!int" && *dst < 1 {
+		d.errorf(n, path, "must be 1 or more")
+	}
+}
+
 // size reads bytes: 65536, 64KiB, 1MiB.
 func (d *decoder) size(n *yaml.Node, path string, dst *int) {
 	v, mul := n.Value, 1
@@ -176,7 +183,7 @@ func (d *decoder) size(n *yaml.Node, path string, dst *int) {
 		}
 	}
 	i, err := strconv.Atoi(v)
-	if n.Kind != yaml.ScalarNode || err != nil || i < 0 || i > 1<<30/mul {
+	if n.Kind != yaml.ScalarNode || err != nil || i < 1 || i > 1<<30/mul {
 		d.errorf(n, path, "must be a size of at most 1024MiB, such as 65536, 64KiB or 1MiB")
 		return
 	}
@@ -192,7 +199,7 @@ func (d *decoder) duration(n *yaml.Node, path string, dst *time.Duration) {
 		}
 	}
 	t, err := time.ParseDuration(v)
-	if n.Kind != yaml.ScalarNode || err != nil {
+	if n.Kind != yaml.ScalarNode || err != nil || t <= 0 {
 		d.errorf(n, path, "must be a duration such as 30d or 12h")
 		return
 	}

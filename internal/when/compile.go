@@ -6,6 +6,7 @@ package when
 import (
 	"fmt"
 	"maps"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -75,13 +76,22 @@ func (k *compiler) each(list []string, at, name string, use func(field, v string
 		case short == "":
 			k.problemf(f, "has an empty entry; remove it")
 		case strings.HasPrefix(short, "!"):
-			k.problemf(f, "%q: ! is no negation here, so it can never match; write not: {%s: %q}", v, name, strings.TrimSpace(short[1:]))
+			k.problemf(f, "%q: ! is no negation here, so it can never match; write not: {%s: %s}", v, name, wrap(at, strings.TrimSpace(short[1:])))
 		case name != "status" && name != "tenant" && (looksRegex(short) || name == "route" && strings.Contains(short, ".*")):
 			k.problemf(f, "%q looks like a regular expression, which can never match; * stands for any characters: write %q", v, Plain(short))
 		default:
 			use(f, short)
 		}
 	}
+}
+
+// wrap writes a value as it stands below a field: that of a header field has its name
+// in between.
+func wrap(at, v string) string {
+	if strings.HasSuffix(at, "header.") {
+		return fmt.Sprintf("%q} under %s", v, strings.TrimSuffix(at, "."))
+	}
+	return fmt.Sprintf("%q", v)
 }
 
 // looksRegex reports text that is an expression and no pattern of this language.
@@ -122,6 +132,10 @@ func (k *compiler) host(f, v string) string {
 		k.problemf(f, "%q is a URL, which can never match; write the host: %q", v, h)
 		return v
 	}
+	if net, bits, ok := strings.Cut(v, "/"); ok && digitsOnly(bits) && strings.Trim(net, "0123456789.:abcdefABCDEF") == "" {
+		k.problemf(f, "%q is a network, which can never match; hosts are compared as text: write %q", v, networkGlob(net, bits))
+		return v
+	}
 	if h, _, ok := strings.Cut(v, "/"); ok {
 		k.problemf(f, "%q has a path, so it can never match; write host: %q and the path under route", v, h)
 		return v
@@ -135,7 +149,37 @@ func (k *compiler) host(f, v string) string {
 		return v
 	}
 	h, _ := Host(v)
+	k.hostSigns(f, v, h)
 	return h
+}
+
+// hostSigns finds signs that no host has.
+func (k *compiler) hostSigns(f, v, h string) {
+	_, sound := Host(strings.ReplaceAll(h, "*", "x"))
+	switch {
+	case strings.Contains(h, ".."):
+		k.problemf(f, "%q has two dots in a row, which no host has, so it can never match; write %q", v, strings.ReplaceAll(h, "..", "."))
+	case sound || strings.Contains(h, "xn--"):
+	case strings.ContainsAny(v, ",| "):
+		k.problemf(f, "%q can never match: no host has these signs; write one host an entry: [%s]", v,
+			strings.Join(strings.FieldsFunc(v, func(r rune) bool { return r == ',' || r == '|' || r == ' ' }), ", "))
+	case strings.IndexFunc(h, func(r rune) bool { return r >= 0x80 }) >= 0:
+		k.problemf(f, "%q has letters outside of ASCII, which never arrive; write the host as DNS has it, xn--… (Punycode)", v)
+	default:
+		k.problemf(f, "%q has signs that no host has, so it can never match; * stands for any characters: \"*.bank.test\"", v)
+	}
+}
+
+func digitsOnly(s string) bool { return s != "" && strings.Trim(s, "0123456789") == "" }
+
+// networkGlob is the glob that comes nearest to an IPv4 network of whole bytes.
+func networkGlob(net, bits string) string {
+	parts := strings.Split(net, ".")
+	n, err := strconv.Atoi(bits)
+	if err != nil || len(parts) != 4 || n < 8 || n > 31 {
+		return net
+	}
+	return strings.Join(parts[:n/8], ".") + ".*"
 }
 
 func (k *compiler) route(f, v string) {
@@ -152,10 +196,19 @@ func (k *compiler) route(f, v string) {
 		k.problemf(f, "%q has a brace without its counterpart; write a parameter as {id}", v)
 	case !strings.HasPrefix(v, "/") && !strings.HasPrefix(v, "*"):
 		k.problemf(f, "%q can never match: routes begin with /; write %q", v, "/"+v)
+	case strings.Contains(v, "|"):
+		k.problemf(f, "%q can never match: | is no choice here; write one route an entry: [%s]", v, strings.ReplaceAll(v, "|", ", "))
+	case strings.Contains(v+"/", "/../"), strings.Contains(v+"/", "/./"):
+		k.problemf(f, "%q has . or .. as a segment, which no route has; write %q", v, path.Clean(v))
 	}
 }
 
 func (k *compiler) method(f, v string) string {
+	switch strings.ToUpper(v) {
+	case "ANY", "ALL":
+		k.problemf(f, "%q is no method, so it can never match; leave method out for all methods", v)
+		return v
+	}
 	for _, c := range v {
 		if c <= ' ' || strings.ContainsRune("()<>@,;:\\\"/[]?={}*|", c) {
 			k.problemf(f, "%q is no method, so it can never match; write one method an entry: [GET, POST]", v)
@@ -191,15 +244,19 @@ func (k *compiler) status(f, v string) statusRange {
 		if !ok {
 			return bad()
 		}
+		r := statusRange{100, n - 1}
 		switch op {
 		case ">=":
-			return statusRange{n, 999}
+			r = statusRange{n, 999}
 		case ">":
-			return statusRange{n + 1, 999}
+			r = statusRange{n + 1, 999}
 		case "<=":
-			return statusRange{100, n}
+			r = statusRange{100, n}
 		}
-		return statusRange{100, n - 1}
+		if r.lo > r.hi {
+			k.problemf(f, "%q can never match: a status has three digits; write \">=500\" or \"<400\"", v)
+		}
+		return r
 	}
 	if a, b, ok := strings.Cut(s, "-"); ok {
 		lo, ok1 := number(a)
@@ -222,6 +279,15 @@ func (k *compiler) contentType(f, v string) string {
 	switch {
 	case params:
 		k.problemf(f, "%q: content types are compared without parameters, so it can never match; write %q", v, strings.TrimSpace(t))
+	case strings.ContainsAny(v, ", |"):
+		k.problemf(f, "%q is no media type, so it can never match; write one an entry: [%s]", v,
+			strings.Join(strings.FieldsFunc(v, func(r rune) bool { return r == ',' || r == ' ' || r == '|' }), ", "))
+	case strings.HasPrefix(v, "/") || strings.HasSuffix(v, "/"):
+		k.problemf(f, "%q is half of a media type, so it can never match; write %q or %q", v, "application/json", strings.Trim(v, "/")+"/*")
+	case strings.Count(v, "/") == 0 && !strings.HasPrefix(v, "*") && !strings.HasPrefix("application/", v[:strings.IndexByte(v+"*", '*')]) && strings.Contains(v, "*"):
+		k.problemf(f, "%q can never match: a media type begins with its type and a slash; write %q", v, "*"+strings.Trim(v, "*"))
+	case strings.Count(v, "/") > 1:
+		k.problemf(f, "%q has two slashes, which no media type has, so it can never match; write %q", v, strings.Join(strings.SplitN(v, "/", 3)[:2], "/"))
 	case strings.Count(v, "/") != 1 && !strings.Contains(v, "*"):
 		k.problemf(f, "%q is no media type, so it can never match; write %q or %q", v, "application/"+strings.TrimPrefix(v, "."), "*"+strings.TrimPrefix(v, "."))
 	}
