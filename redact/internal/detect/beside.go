@@ -58,3 +58,25 @@ func (f *finder) discord(p int) span {
 	}
 	return none
 }
+
+// asana looks for a personal access token of Asana around the number at p, which
+// stands behind a slash: 2/<number>/<number>:<32 hex digits>, or with one number.
+func (f *finder) asana(p int) span {
+	src := f.src
+	e := run(src, p, chDigit)
+	if e-p < 10 || e+33 > len(src) && !f.cut || e >= len(src) || src[e] != ':' {
+		return none
+	}
+	end := run(src, e+1, chHex)
+	if end-e != 33 && !(f.cut && end == len(src) && end-e > 1) {
+		return none
+	}
+	start := p
+	for start > 0 && p-start < 24 && (isDigit(src[start-1]) || src[start-1] == '/') {
+		start--
+	}
+	if start+1 >= p || src[start] > '2' || src[start+1] != '/' {
+		return none
+	}
+	return span{start, end, detVendor}
+}

@@ -156,6 +156,13 @@ func (f *finder) nextCard(s *digitSeq, from int) span {
 			if p+minCard > len(src) {
 				break
 			}
+			if p > 1 && src[p-1] == '/' && f.s.has(detVendor) {
+				f.add(f.asana(p))
+			}
+			if !f.s.has(detCard) {
+				p = max(r, p+1)
+				continue
+			}
 			if p < r && f.findCards(s, p) {
 				p = -1
 				break
@@ -165,7 +172,7 @@ func (f *finder) nextCard(s *digitSeq, from int) span {
 		if p < 0 {
 			continue
 		}
-		if f.cut && q.end < len(src) {
+		if f.cut && q.end < len(src) && f.s.has(detCard) {
 			if p = f.tailDigits(s, p); p >= 0 && f.findCards(s, p) {
 				continue
 			}

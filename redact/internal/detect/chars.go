@@ -21,6 +21,7 @@ const (
 	chSlash
 	chDollar
 	chAtSign
+	chLogin // in "user/password" before an @
 
 	chAlpha  = chUpper | chLower
 	chAlnum  = chAlpha | chDigit
@@ -58,6 +59,11 @@ var chars = func() (t [256]uint16) {
 	set(chAtSign, "@")
 	set(chLocal, "._%+-~!$*'^")
 	set(chCred, "._~+/=-|:!$*%")
+	for c := '!'; c <= '~'; c++ {
+		if c != '@' && c != '"' && c != '<' && c != '\'' && c != '\\' {
+			t[c] |= chLogin
+		}
+	}
 	set(chAuthEnd, "/\\?#\"<>")
 	return t
 }()

@@ -75,7 +75,7 @@ func (s *Set) FindOption(dst []Match, src []byte, cut bool) (_ []Match, option b
 // It may say no where FindOption finds nothing.
 func (s *Set) Quiet(src []byte) bool {
 	n := len(src)
-	if len(s.regexes) > 0 || n >= minCard && s.has(detCard) && mayHoldCard(src, false) < n {
+	if len(s.regexes) > 0 || n >= minCard && s.on&(1<<detCard|1<<detVendor) != 0 && mayHoldCard(src, false) < n {
 		return false
 	}
 	i := 0
@@ -105,7 +105,7 @@ func (s *Set) scan(dst []Match, src []byte, cut bool) []Match {
 func (s *Set) scanOption(dst []Match, src []byte, cut bool) (_ []Match, option bool) {
 	i, n := s.next(src, 0), len(src)
 	cards := n
-	if s.has(detCard) {
+	if s.on&(1<<detCard|1<<detVendor) != 0 {
 		cards = mayHoldCard(src, cut)
 	}
 	if i >= n && cards >= n {

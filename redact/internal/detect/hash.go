@@ -21,6 +21,12 @@ var hashForms = [...]struct {
 func (f *finder) hash(i int) span {
 	src := f.src
 	p := i
+	if src[p] == '*' || i+1 < len(src) && src[i+1] == '*' {
+		if src[p] != '*' {
+			p++
+		}
+		return f.mysqlHash(p)
+	}
 	if src[p] != '$' {
 		p++
 	}
@@ -44,6 +50,26 @@ func (f *finder) hash(i int) span {
 	}
 	return none
 }
+
+// mysqlHash looks for a password as MySQL and MariaDB store it, at p: * and 40 hex digits.
+func (f *finder) mysqlHash(p int) span {
+	src := f.src
+	if p < f.hashSkip || p > 0 && (is(src[p-1], chWord) || src[p-1] == '*') {
+		return none
+	}
+	e := p + 1
+	for e < len(src) && e-p <= 41 && is(src[e], chHex) {
+		e++
+	}
+	f.hashSkip = e
+	if e-p != 41 && !(f.cut && e == len(src) && e-p > 8) || e < len(src) && is(src[e], chWord) {
+		return none
+	}
+	return span{p, e, detHash}
+}
+
+// hashBefore are what may stand in front of such a password.
+const hashBefore = " '\":=,>(|\t\n"
 
 // wifi looks for the code that lets into a Wi-Fi network, WIFI:S:name;T:WPA;P:S;;,
 // that starts at p.

@@ -22,6 +22,8 @@ type literal struct {
 	before int
 	// dot: a dot stands so many bytes behind the prefix, if not 0.
 	dot int
+	// userinfo: the prefix stays, and an @ ends what follows it.
+	userinfo bool
 }
 
 var literals = []literal{
@@ -158,6 +160,8 @@ var literals = []literal{
 	{det: detHash, prefix: "pbkdf2_sha", class: chCred, min: 40}, {det: detHash, prefix: "SCRAM-SHA-", class: chCred, min: 60},
 	{det: detHash, prefix: "{SSHA}", class: chAlnum | chB64, min: 28}, {det: detHash, prefix: "{SSHA512}", class: chAlnum | chB64, min: 60},
 	{det: detHash, prefix: "{SSHA256}", class: chAlnum | chB64, min: 40},
+	{det: detUserinfo, prefix: "oracle:thin:", class: chLogin, min: 3, userinfo: true}, {det: detUserinfo, prefix: "oracle:oci:", class: chLogin, min: 3, userinfo: true},
+	{det: detUserinfo, prefix: "oracle:oci8:", class: chLogin, min: 3, userinfo: true},
 	{det: detVendor, prefix: "chat.googleapis.com/v1/spaces/", class: chB64URL | chSlash, min: 60},
 }
 
@@ -283,6 +287,9 @@ func (f *finder) literal(l *literal, p int) span {
 			return none
 		}
 		if e := run(src, b, l.class); e == len(src) && e > b {
+			if l.userinfo {
+				p = b
+			}
 			return span{p, e, l.det}
 		}
 		return none
@@ -310,6 +317,12 @@ func (f *finder) literal(l *literal, p int) span {
 	}
 	if l.mixed && !mixed(src[b:e]) {
 		return none
+	}
+	if l.userinfo {
+		if e < len(src) && src[e] != '@' || e == len(src) && !f.cut {
+			return none
+		}
+		return span{b, e, l.det}
 	}
 	start := p
 	for l.before > 0 && start > 0 && p-start < maxBefore && is(src[start-1], chAlnum) {

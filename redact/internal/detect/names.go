@@ -58,8 +58,8 @@ var infos = [numDetectors]Info{
 	detPhone:      {"phone", "telephone numbers in international (+) and North American form", false},
 	detIBAN:       {"iban", "international bank account numbers with a valid check (ISO 13616, mod 97)", false},
 	detSSN:        {"ssn", "US social security numbers with separators and a valid area, group and serial", false},
-	detHash:       {"password_hash", "hashes of passwords: bcrypt, crypt, Argon2, scrypt, PBKDF2, phpass, SCRAM, LDAP", true},
-	detProse:      {"prose_secret", "what a sentence gives as a password, token, key or PIN (my password is hunter2)", true},
+	detHash:       {"password_hash", "hashes of passwords: bcrypt, crypt, Argon2, scrypt, PBKDF2, phpass, SCRAM, LDAP, MySQL", true},
+	detProse:      {"prose_secret", "what a sentence gives as a password, token, key, PIN or one-time code (my password is hunter2, 482113 is your code)", true},
 }
 
 // aliases are other names that policies use.

@@ -11,7 +11,7 @@ import (
 
 // proseAnchors are three letters of each word that prose knows a secret by, those that
 // text has least.
-var proseAnchors = [...]string{"ssw", "oke", "ecr", "cvv", "key"}
+var proseAnchors = [...]string{"ssw", "oke", "ecr", "cvv", "key", "ode", "nnw", "pin", "otp", "sse"}
 
 // proseName is a word for a secret.
 type proseName struct {
@@ -27,46 +27,69 @@ var (
 	proseSecret   = proseName{"secret", 1, 99}
 	proseKey      = proseName{"key", 0, 99}
 	proseCVV      = proseName{"cvv", 0, 3}
-	prosePIN      = proseName{"PIN", 0, 4}
-	proseOTP      = proseName{"OTP", 0, 4}
+	prosePIN      = proseName{"pin", 0, 4}
+	proseOTP      = proseName{"otp", 0, 4}
+	proseKennwort = proseName{"kennwort", 2, 6}
+	prosePasse    = proseName{"mot de passe", 9, 6}
+	proseContra   = proseName{"contraseña", 8, 6}
 )
+
+// password reports whether n is a word for a password.
+func (n *proseName) password() bool { return n.digits == 6 }
 
 // prose looks for what a sentence tells about a secret whose name has its anchor at the
 // pair at i, or one byte before it: "my password is hunter2", "set the password to
 // S", "use password S-1".
 func (f *finder) prose(i int) span {
 	src := f.src
-	for p := max(i-1, 0); p <= i && p+3 < len(src); p++ {
+	for p := max(i-1, 0); p <= i && p+2 < len(src); p++ {
 		b := src[p+1]
 		switch src[p] {
 		case 's', 'S':
-			if b|0x20 == 's' && src[p+2]|0x20 == 'w' {
+			switch {
+			case b|0x20 != 's':
+			case src[p+2]|0x20 == 'w':
 				if m := f.named(p, &prosePassword); m.end > 0 {
 					return m
 				}
 				return f.named(p, &prosePasswort)
+			case src[p+2]|0x20 == 'e':
+				return f.named(p, &prosePasse)
 			}
 		case 'o', 'O':
 			switch {
-			case b|0x20 == 'k' && src[p+2]|0x20 == 'e' && src[p+3]|0x20 == 'n':
+			case b|0x20 == 'k' && src[p+2]|0x20 == 'e':
 				return f.named(p, &proseToken)
-			case b == 'T' && src[p+2] == 'P':
+			case b|0x20 == 't' && src[p+2]|0x20 == 'p':
 				return f.named(p, &proseOTP)
+			case b|0x20 == 'd' && src[p+2]|0x20 == 'e' && p > 0:
+				return f.code(p - 1)
+			}
+		case 'n', 'N':
+			if b|0x20 == 'n' && src[p+2]|0x20 == 'w' {
+				return f.named(p, &proseKennwort)
+			}
+		case 0xC3:
+			switch {
+			case b == 0xB1:
+				return f.named(p, &proseContra)
+			case b == 0xB3 && p > 0 && hasFold(src, p-1, "códig") && hasFold(src, p+5, "o"):
+				return f.codeAt(p-1, p+len("ódigo"))
 			}
 		case 'e', 'E':
-			if b|0x20 == 'c' && src[p+2]|0x20 == 'r' && src[p+3]|0x20 == 'e' {
+			if b|0x20 == 'c' && src[p+2]|0x20 == 'r' {
 				return f.named(p, &proseSecret)
 			}
 		case 'k', 'K':
-			if b|0x20 == 'e' && src[p+2]|0x20 == 'y' && src[p+3] == ' ' && f.keyOf(p) {
+			if b|0x20 == 'e' && src[p+2]|0x20 == 'y' && byteAt(src, p+3) == ' ' && f.keyOf(p) {
 				return f.named(p, &proseKey)
 			}
 		case 'c', 'C':
 			if b|0x20 == 'v' && src[p+2]|0x20 == 'v' {
 				return f.named(p, &proseCVV)
 			}
-		case 'P':
-			if b == 'I' && src[p+2] == 'N' {
+		case 'p', 'P':
+			if b|0x20 == 'i' && src[p+2]|0x20 == 'n' {
 				return f.named(p, &prosePIN)
 			}
 		}
@@ -77,11 +100,15 @@ func (f *finder) prose(i int) span {
 // named looks for the value of the word n whose anchor is at p.
 func (f *finder) named(p int, n *proseName) span {
 	start := p - n.anchor
-	if start < 0 || start < f.proseSkip || !hasFold(f.src, start, n.lower()) || start > 0 && is(f.src[start-1], chWord|chDash) {
+	if start < 0 || start < f.proseSkip || !hasFold(f.src, start, n.word) || start > 0 && is(f.src[start-1], chWord|chDash) {
 		return none
 	}
 	f.proseSkip = start + len(n.word)
-	return f.told(f.proseSkip, n)
+	m := f.told(f.proseSkip, n)
+	if m.end == 0 && (n.digits == 4 || n.password()) && start > 12 { // 482113 is your one-time password
+		_, m = f.before(start, codeStrong)
+	}
+	return m
 }
 
 // keyOf reports whether a word before the one at p says that a key is a secret.
@@ -91,17 +118,7 @@ func (f *finder) keyOf(p int) bool {
 			return true
 		}
 	}
-	return false
-}
-
-func (n *proseName) lower() string {
-	switch n {
-	case &prosePIN:
-		return "pin"
-	case &proseOTP:
-		return "otp"
-	}
-	return n.word
+	return has(f.src, p+3, " 7 ")
 }
 
 // told reads on behind the name of a secret.
@@ -110,13 +127,21 @@ func (f *finder) told(p int, n *proseName) span {
 	if hasFold(src, p, " key") && n.word == "secret" {
 		p += len(" key")
 	}
+	if n.digits == 4 && hasFold(src, p, " code") { // PIN code
+		p += len(" code")
+	}
 	if p+2 > len(src) || src[p] != ' ' {
 		return none
+	}
+	if m := f.router(p+1, n); m.end > 0 {
+		return m
 	}
 	q, link := f.link(p)
 	if q == 0 {
 		return none
 	}
+	name := p - len(n.word)
+	link = link || n.password() && f.account(name) || n.word == "secret" && hasFold(src, name-len("enable "), "enable ")
 	start, e, quoted := f.word(q)
 	if (e == len(src) || quoted && e+1 == len(src)) && f.cut && e > start && (link || n.digits == 6) {
 		return span{start, e, detProse}
@@ -137,15 +162,15 @@ func (f *finder) told(p int, n *proseName) span {
 			return none
 		}
 	case !link:
-		if n.word != "password" && n.word != "passwort" || !shape.Mixed(v) || !shape.Secretive(v) {
+		if !n.password() || !shape.Mixed(v) || !shape.Secretive(v) {
 			return none
 		}
 	case quoted && digits == 0:
-		if bytes.Count(v, []byte{' '}) < 2 || shape.Message(v) {
+		if !(n.password() && f.word1(v)) && bytes.Count(v, []byte{' '}) < 2 || shape.Message(v) {
 			return none
 		}
 	case digits == 0:
-		if !symbols(v) {
+		if !symbols(v) && !(n.password() && f.letters(name, start, e)) {
 			return none
 		}
 	case len(v) < 5 || n.digits < 6 || !shape.Secretive(v):
@@ -167,12 +192,12 @@ func (f *finder) link(p int) (q int, link bool) {
 		}
 		p += i + 1
 	}
-	for _, w := range [...]string{"is ", "was ", "is: ", "to ", "ist ", "lautet ", "is now ", "= "} {
+	for _, w := range [...]string{"is ", "was ", "is: ", "to ", "ist ", "lautet ", "= ", "est ", "es ", "è ", "é ", "war ", "lautet: ", "ist: ", "est: ", "es: "} {
 		if !hasFold(src, p, w) {
 			continue
 		}
 		p += len(w)
-		for _, more := range [...]string{"now ", "set to ", "still ", "just "} {
+		for _, more := range [...]string{"now ", "set to ", "still ", "just ", ": ", "temporarily "} {
 			if hasFold(src, p, more) {
 				p += len(more)
 			}
@@ -187,6 +212,13 @@ func (f *finder) word(p int) (start, e int, quoted bool) {
 	src := f.src
 	for p < len(src) && (src[p] == ' ' || src[p] == '*') {
 		p++
+	}
+	for range 3 { // <strong>482113</strong>
+		if p < len(src) && src[p] == '<' {
+			if i := bytes.IndexByte(src[p:min(len(src), p+96)], '>'); i > 1 && (is(src[p+1], chAlpha)) {
+				p += i + 1
+			}
+		}
 	}
 	if p < len(src) && (src[p] == '"' || src[p] == '\'' || src[p] == '`') {
 		if i := bytes.IndexByte(src[p+1:min(len(src), p+130)], src[p]); i >= 0 {

@@ -245,12 +245,18 @@ func (b *builder) detector(d uint8) {
 		b.word("ecr", actAWSSecret)
 	case detHash:
 		b.each('$', actHash)
+		for _, h := range []byte("0123456789ABCDEF") { // *HEX of MySQL
+			b.pair('*', h, actHash)
+			for _, c := range []byte(hashBefore) {
+				b.anchor(c, '*', h, actHash)
+			}
+		}
 	case detProse:
 		for _, w := range proseAnchors {
 			b.word(w, actProse)
 		}
-		b.anchor('P', 'I', 'N', actProse)
-		b.anchor('O', 'T', 'P', actProse)
+		b.anchor(0xC3, 0xB1, 'a', actProse) // contraseña
+		b.anchor(0xC3, 0xB3, 'd', actProse) // código
 		b.anchor(' ', '-', '-', actOption)
 	case detVendor:
 		b.anchor('W', 'I', 'F', actWifi)
