@@ -181,15 +181,6 @@ func caseKafka(ctx, programs context.Context, w *world) error {
 	})
 	report, lerr := stop()
 	w.notef("agent, two gateways and broker killed twice each; %d answers or connections refused", report.Refused)
-	skipped := 0.0
-	for _, g := range w.nodes[1:] {
-		m, merr := g.scrape(ctx)
-		err = errors.Join(err, merr)
-		skipped += sum(m, "otelcol_kafka_receiver_unmarshal_failed_spans")
-	}
-	if w.notef("%.0f records that are no OTLP skipped since the last kills", skipped); skipped == 0 {
-		err = errors.Join(err, fmt.Errorf("%w: no record was unreadable, so the case says nothing about them", errLost))
-	}
 	w.expectAll("moesif")
 	if err := errors.Join(err, lerr); err != nil {
 		return err
@@ -197,10 +188,25 @@ func caseKafka(ctx, programs context.Context, w *world) error {
 	// Nothing is queued in the Collectors; Kafka has what is missing.
 	wait, cancel := context.WithTimeout(ctx, w.opt.drain)
 	defer cancel()
-	return gateway.proc.Wait(wait, "having read everything from Kafka", func() error {
+	if err := gateway.proc.Wait(wait, "having read everything from Kafka", func() error {
 		if s := w.books.Sums("moesif"); s.Lost > 0 {
 			return fmt.Errorf("%d are missing", s.Lost)
 		}
 		return nil
-	})
+	}); err != nil {
+		return notInTime(err)
+	}
+	w.settled = true
+	skipped := 0.0
+	for _, g := range w.nodes[1:] {
+		m, err := g.scrape(ctx)
+		if err != nil {
+			return err
+		}
+		skipped += sum(m, "otelcol_kafka_receiver_unmarshal_failed_spans")
+	}
+	if w.notef("%.0f records that are no OTLP skipped since the last kills", skipped); skipped == 0 {
+		return fmt.Errorf("%w: no record was unreadable, so the case says nothing about them", errLost)
+	}
+	return nil
 }

@@ -73,7 +73,7 @@ func TestProxyFaults(t *testing.T) {
 // TestVerdict: the harness must see a loss, a changed id and an empty run.
 func TestVerdict(t *testing.T) {
 	judge := func(change func(w *world)) error {
-		w := &world{ids: map[string]map[string]int{}, rng: rand.New(rand.NewPCG(1, 1)), run: 9}
+		w := &world{settled: true, ids: map[string]map[string]int{}, rng: rand.New(rand.NewPCG(1, 1)), run: 9}
 		w.books = load.NewBooks()
 		change(w)
 		return w.verdict("moesif")
@@ -85,6 +85,7 @@ func TestVerdict(t *testing.T) {
 		"nothing sent": {func(*world) {}, "nothing was acknowledged"},
 		"all there":    {func(w *world) { w.books.Ack(0, 1); w.books.Arrive("moesif", 0, "a"); w.books.Arrive("moesif", 0, "a") }, ""},
 		"lost":         {func(w *world) { w.books.Ack(0, 2); w.books.Arrive("moesif", 0, "a") }, "lost 1"},
+		"still queued": {func(w *world) { w.settled = false; w.books.Ack(0, 2); w.books.Arrive("moesif", 0, "a") }, "had not all yet"},
 		"another id":   {func(w *world) { w.books.Ack(0, 1); w.books.Arrive("moesif", 0, "a"); w.books.Arrive("moesif", 0, "b") }, "another id"},
 	} {
 		err := judge(tc.change)
