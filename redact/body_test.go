@@ -50,3 +50,13 @@ func TestContentType(t *testing.T) {
 		t.Errorf("%v allocations", n)
 	}
 }
+
+// TestArrowBehindName: an arrow whose "-" is the value of a denied name made the scan
+// of keys panic, and the whole text went.
+func TestArrowBehindName(t *testing.T) {
+	t.Parallel()
+	p := mustPolicy(t, Config{Defaults: true, Keys: Keys{Deny: asRules([]string{"password"})}})
+	if got := bodyOf(p, "text/plain", "password= -> next: 1"); got != "password= [REDACTED]> next: 1" {
+		t.Errorf("%q", got)
+	}
+}

@@ -17,6 +17,7 @@ import (
 
 	"github.com/apispan/apispan/redact/internal/detect"
 	"github.com/apispan/apispan/redact/internal/fold"
+	"github.com/apispan/apispan/redact/internal/form"
 	"github.com/apispan/apispan/redact/internal/token"
 )
 
@@ -114,6 +115,7 @@ func (c *compiler) basics() {
 	}
 	c.p.mask = []byte(f.Mask)
 	c.p.maskJSON = []byte(`"` + f.Mask + `"`)
+	c.p.maskURL = form.Escape(nil, c.p.mask, false)
 	oneOf := func(name string, v *string, def string, others ...string) {
 		if *v == "" {
 			*v = def

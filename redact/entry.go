@@ -12,6 +12,9 @@ const (
 	outSlack   = 4 << 10
 	nestFactor = 4
 	nestSlack  = 4 << 10
+	// A text may have one word that is base64 of JSON in so many bytes, and a few more.
+	bytesPerWord = 64
+	wordSlack    = 64
 	// maxValueBytes is what offsets of edits can hold, with room to spare.
 	maxValueBytes = 1 << 30
 )
@@ -41,6 +44,7 @@ func (s *Scratch) apply(src []byte, c ctx, w walker) (out []byte, ef Effect) {
 	s.secrets = s.secrets[:0]
 	s.frameBase, s.runs = 0, 0
 	s.nestLeft = nestFactor*len(src) + nestSlack
+	s.wordsLeft = len(src)/bytesPerWord + wordSlack
 	s.lv = level{src: src}
 	s.doc, s.docs = src, 0
 	head := src

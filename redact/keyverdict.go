@@ -112,7 +112,12 @@ func strongest(inh, own verdict) verdict {
 // If the result has flagKeyHit, a detector found a secret in the key itself and
 // the walker writes maskText in place of the key.
 func (s *Scratch) child(c ctx, key []byte) ctx {
-	own, st := s.lookup(c.place, c.state, key)
+	val := s.lookupKey(c.place, c.state, key)
+	if val == 0 && c.v == (verdict{}) { // nearly always
+		c.state = stateNone
+		return c
+	}
+	own, st := val.unpack()
 	soft := c.v.flags&flagSoft != 0
 	c.v = strongest(c.v, own)
 	if soft {

@@ -31,6 +31,7 @@ type Policy struct {
 
 	mask     []byte // plain
 	maskJSON []byte // in quotes
+	maskURL  []byte // as URLs have it
 
 	exempts  bool // some rule is an exception
 	warnings []string

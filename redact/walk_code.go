@@ -109,3 +109,74 @@ func environment(word []byte) bool {
 func graphqlText(src []byte) bool {
 	return bytes.Contains(src, str("query")) || bytes.Contains(src, str("mutation")) || bytes.Contains(src, str("subscription"))
 }
+
+// serialized reads members as PHP serializes them: s:8:"password";s:4:"S3CR";
+func (s *Scratch) serialized(src []byte, c ctx) {
+	mark := str("\";s:")
+	for pos := 0; pos < len(src); {
+		i := bytes.Index(src[pos:], mark)
+		if i < 0 {
+			return
+		}
+		end := pos + i // of the name
+		pos = end + len(mark)
+		from := bytes.LastIndexByte(src[:end], '"') + 1
+		start := pos
+		for start < len(src) && src[start]-'0' < 10 {
+			start++
+		}
+		if from == 0 || end-from > 64 || start+2 > len(src) || src[start] != ':' || start+1 < len(src) && src[start+1] != '"' {
+			continue
+		}
+		start += 2
+		stop := len(src)
+		if k := bytes.Index(src[start:], str("\";")); k >= 0 {
+			stop = start + k
+		}
+		vc := c
+		vc.v = strongest(c.v, s.nameVerdict(c, src[from:end]))
+		if vc.v.strong() && start < stop && !s.covered(start, stop) {
+			s.textValue(src, start, stop, vc)
+			pos = stop
+		}
+	}
+}
+
+// tuples reads pairs as Python prints them: [('password', 'S'), ...].
+func (s *Scratch) tuples(src []byte, c ctx) {
+	for i := 0; i+2 < len(src); i++ {
+		j := bytes.IndexByte(src[i:], '(')
+		if j < 0 {
+			return
+		}
+		if i += j + 1; i >= len(src) || src[i] != '\'' && src[i] != '"' {
+			continue
+		}
+		q := src[i]
+		n := bytes.IndexByte(src[i+1:min(len(src), i+1+64)], q)
+		if n <= 0 {
+			continue
+		}
+		name := src[i+1 : i+1+n]
+		at := i + n + 2
+		if at+3 >= len(src) || src[at] != ',' || src[at+1] != ' ' || src[at+2] != '\'' && src[at+2] != '"' {
+			continue
+		}
+		start := at + 3
+		end := -1
+		if src[at+2] == '"' {
+			end, _ = stringEnd(src, start)
+		} else if n := bytes.IndexByte(src[start:], '\''); n >= 0 {
+			end = start + n
+		}
+		if end <= start {
+			continue
+		}
+		vc := c
+		vc.v = strongest(c.v, s.nameVerdict(c, name))
+		if vc.v.strong() && !s.covered(start, end) {
+			s.textValue(src, start, end, vc)
+		}
+		i = end
+	}
+}

@@ -52,7 +52,7 @@ func (s *Scratch) cookies(src []byte, c ctx, set bool) {
 	}
 	first := true
 	sc := cookie.Scan(src)
-	if !set && c.v == (verdict{}) && c.state == stateNone && !c.cut {
+	if !set && (c.v == (verdict{}) || c.v.act == actMask) && c.state == stateNone && !c.cut {
 		sc.SkipTo(s.plainCookies(src, c))
 	}
 	for ; ; first = false {
@@ -87,9 +87,11 @@ func (s *Scratch) cookies(src []byte, c ctx, set bool) {
 	}
 }
 
-// plainCookies passes over cookies in which nothing can be selected, nearly all, and
-// returns the start of the first that needs a closer look.
+// plainCookies decides over cookies without quotes and escapes whose names say nothing,
+// nearly all, and returns the start of the first that needs a closer look.
 func (s *Scratch) plainCookies(src []byte, c ctx) int {
+	vc := c
+	vc.v = strongest(c.v, verdict{})
 	for pos := 0; pos < len(src); {
 		if src[pos] == ';' || src[pos] == ' ' {
 			pos++
@@ -106,13 +108,16 @@ func (s *Scratch) plainCookies(src []byte, c ctx) int {
 		for pos++; pos < len(src) && cookieByte[src[pos]]; {
 			pos++
 		}
-		if pos < len(src) && src[pos] != ';' {
+		if pos < len(src) && src[pos] != ';' || s.lookupKey(c.place, c.state, src[start:eq]) != 0 {
 			return start
 		}
-		if own, st := s.lookup(c.place, c.state, src[start:eq]); own != (verdict{}) || st != stateNone {
-			return start
-		}
-		if value := src[eq+1 : pos]; structured(value) || s.p.det != nil && len(value) >= s.p.detMin && s.detects(value) {
+		switch value := src[eq+1 : pos]; {
+		case len(value) == 0:
+		case vc.v.act == actMask:
+			if rep, ef := s.leaf(vc, value, kindString); ef != Unchanged {
+				s.replace(eq+1, pos, rep)
+			}
+		case structured(value) || s.p.det != nil && len(value) >= s.p.detMin && s.detects(value):
 			return start
 		}
 	}

@@ -80,7 +80,7 @@ func base64Head(b []byte) bool {
 }
 
 func (s *Scratch) base64Word(src []byte, start, end int, c ctx) {
-	if c.nest >= uint8(s.p.cfg.Limits.Nested) || s.nestLeft < end-start {
+	if s.wordsLeft--; s.wordsLeft < 0 || c.nest >= uint8(s.p.cfg.Limits.Nested) || s.nestLeft < end-start {
 		s.overLimit(start, end, c, "")
 		return
 	}

@@ -40,6 +40,9 @@ func (s *Scratch) walkForm(src []byte, c ctx) {
 		key := src[p.Start:p.Eq]
 		vc := c
 		if p.KeyEsc || c.state != stateNone {
+			if plainPlace && p.End-p.Start <= maxPlainWord && s.plainEncoded(src, p, c) {
+				continue
+			}
 			vc = s.encodedChild(c, key, true)
 		} else {
 			own, st := s.lookup(c.place, c.state, key)
@@ -129,6 +132,30 @@ func (s *Scratch) plainPairs(src []byte, start int, pl place) int {
 			}
 		}
 	}
+}
+
+// plainEncoded reports whether a pair with an encoded name has a name without a rule
+// and a short value that can hold nothing.
+func (s *Scratch) plainEncoded(src []byte, p *form.Pair, c ctx) bool {
+	m := len(s.arena)
+	s.arena = form.Unescape(s.arena, src[p.Start:p.Eq], true)
+	key := len(s.arena)
+	s.arena = form.Unescape(s.arena, src[p.Val:p.End], true)
+	name, value := s.arena[m:key], s.arena[key:]
+	ok := c.v == (verdict{}) && allPairBytes(name) && (len(value) < 4 || len(value) < minBase64 && allPairBytes(value)) &&
+		(s.p.det == nil || len(value) < s.p.detMin || !s.detects(value)) &&
+		s.lookupKey(c.place, c.state, name) == 0
+	s.arena = s.arena[:m]
+	return ok
+}
+
+func allPairBytes(b []byte) bool {
+	for _, c := range b {
+		if !pairByte[c] {
+			return false
+		}
+	}
+	return true
 }
 
 // formMask has a high bit set in each byte of w that is % & + or one of : ; < =

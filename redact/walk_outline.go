@@ -106,7 +106,7 @@ func (s *Scratch) outlineLine(o *outline, start, end, next int) int {
 		i++
 	}
 	switch {
-	case i == end || src[i] == '#' || src[i] == ';' || bytes.HasPrefix(src[i:end], []byte("---")):
+	case i == end || src[i] == '#' || src[i] == ';' || src[i] == '-' && bytes.HasPrefix(src[i:end], str("---")):
 		if i < end && src[i] == '-' {
 			o.secret = o.secretFrom(end)
 		}

@@ -92,7 +92,8 @@ func wordy(b []byte, c ctx) bool {
 	if c.place == placeQuery && len(b) >= 8 && c.v.act != actMiss { // a filter: password eq 'x'
 		return bytes.Contains(b, str(" '")) || bytes.Contains(b, str(" \""))
 	}
-	if c.v.act != actMiss && (sqlStart(b) || bytes.Contains(b, str(" --"))) {
+	dash := bytes.IndexByte(b, '-') >= 0
+	if c.v.act != actMiss && (dash && bytes.Contains(b, str(" --")) || sqlStart(b)) {
 		return true
 	}
 	if c.nest > 0 || c.place != placeText && c.place != placeAttribute || len(b) < 8 || c.v.act == actMiss {
@@ -101,7 +102,7 @@ func wordy(b []byte, c ctx) bool {
 	if bytes.IndexByte(b, ' ') < 0 {
 		return bytes.IndexByte(b, '\t') >= 0 || bytes.IndexByte(b, '|') >= 0
 	}
-	return bytes.Contains(b, str("--")) || bytes.Contains(b, str(" -")) || statement(b) || bytes.HasPrefix(b, str("PASS ")) || bytes.HasPrefix(b, str("AUTH ")) ||
+	return dash && (bytes.Contains(b, str("--")) || bytes.Contains(b, str(" -"))) || statement(b) || bytes.HasPrefix(b, str("PASS ")) || bytes.HasPrefix(b, str("AUTH ")) ||
 		bytes.Contains(b, str("assw")) || bytes.Contains(b, str("ASSW")) || bytes.Contains(b, str("oken ")) || bytes.Contains(b, str("ecret "))
 }
 
@@ -246,13 +247,20 @@ func mayNameWord(src []byte) bool {
 		markedWord(src, 'v', func(i int) bool { return i > 0 && src[i-1]|0x20 == 'c' || i+1 < len(src) && src[i+1] == ' ' }) || // cvv, setenv
 		markedWord(src, 'V', func(i int) bool { return i > 0 && (src[i-1]|0x20 == 'c' || src[i-1] == 'N') }) || // ENV
 		bytes.Contains(src, str("PASS")) || bytes.Contains(src, str("AUTH")) || bytes.Contains(src, str("set ")) ||
-		bytes.Contains(src, str("login ")) || bytes.Contains(src, str("user ")) || statement(src)
+		mayHoldPassword(src) && (bytes.Contains(src, str("login ")) || bytes.Contains(src, str("user "))) ||
+		bytes.IndexByte(src, ')') >= 0 && statement(src)
+}
+
+// mayHoldPassword reports whether a text may have a passwordWord.
+func mayHoldPassword(src []byte) bool {
+	first := func(i int) bool { return i+1 < len(src) && (src[i+1]|0x20 == 'a' || src[i+1]|0x20 == 'w') }
+	return markedWord(src, 'p', first) || markedWord(src, 'P', first)
 }
 
 // markedWord reports whether ok says so of a byte b of src, or b is so frequent that
 // another way to find out is faster.
 func markedWord(src []byte, b byte, ok func(int) bool) bool {
-	left := len(src)/32 + 4
+	left := len(src)/8 + 4
 	for i := 0; ; i++ {
 		j := bytes.IndexByte(src[i:], b)
 		if j < 0 {

@@ -7,6 +7,7 @@ import (
 	"bytes"
 
 	"github.com/apispan/apispan/redact/internal/field"
+	"github.com/apispan/apispan/redact/internal/textkv"
 )
 
 // Tables name their columns in the first row: those of Markdown and of database
@@ -122,4 +123,35 @@ func (t *tableCells) next() (v verdict) {
 		v = t.columns[t.cell-1]
 	}
 	return v
+}
+
+// cutTable reports whether src is a CSV that was cut in its last record: in a quoted
+// cell with quotes in it, a document, or behind one, so that cells are missing.
+func cutTable(src []byte) bool {
+	// A form value may be cut within an escape, whose begin then stands behind the cell.
+	if i := bytes.LastIndexByte(src[max(0, len(src)-2):], '%'); i >= 0 {
+		src = src[:max(0, len(src)-2)+i]
+	}
+	i := bytes.IndexByte(src, '\n')
+	if i < 3 || i > 4096 || bytes.ContainsAny(src[:i], "=:{<") || !bytes.Contains(src[i:], str(`""`)) {
+		return false
+	}
+	delim, n := textkv.Delimiter(src)
+	quoted := false
+	for pos, k := i+1, 1; n > 1 && pos < len(src); k++ {
+		cell := textkv.ReadCell(src, pos, delim)
+		quoted = quoted || cell.Quoted && bytes.Contains(src[cell.Start:cell.End], str(`""`))
+		pos = cell.Next
+		if !cell.Last {
+			continue
+		}
+		if pos == len(src) && src[len(src)-1] != '\n' {
+			return quoted && (k < n || cell.Quoted && cell.Cut)
+		}
+		if k != n {
+			return false
+		}
+		k = 0
+	}
+	return quoted && src[len(src)-1] != '\n' // cut behind a delimiter
 }

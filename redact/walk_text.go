@@ -105,10 +105,10 @@ func (s *Scratch) textFields(src []byte, c ctx) {
 		}
 		var vc ctx
 		if cand.Plain && cand.Secret == 0 {
-			if c.v == (verdict{}) && s.textSaysNothing(src, cand, c) {
+			v, st := s.textVerdict(src, cand, c)
+			if !v.strong() && v.flags&cookieBits == 0 && c.v == (verdict{}) {
 				continue // nearly every key
 			}
-			v, st := s.textVerdict(src, cand, c)
 			if v = strongest(c.v, v); !v.strong() && v.flags&cookieBits == 0 {
 				continue
 			}
@@ -215,25 +215,12 @@ func (s *Scratch) textKey(src []byte, cand *textkv.Candidate, c ctx) ctx {
 	return vc
 }
 
-// textSaysNothing reports whether no rule takes the value of a plain key where none
-// is inherited.
-func (s *Scratch) textSaysNothing(src []byte, cand *textkv.Candidate, c ctx) bool {
-	var val packed
-	switch {
-	case cand.N == 0:
-		val = s.lookupKey(c.place, c.state, src[cand.Key:cand.KeyEnd])
-	case cand.Words[0] < cand.Key:
-		val = s.lookupPhrase(c.place, c.state, src[cand.Words[cand.N-1]:cand.KeyEnd])
-	default:
-		return false
-	}
-	act := action(val)
-	return (act < actTruncate || act == actMiss) && val&(packed(cookieBits)<<8) == 0
-}
-
 // textVerdict tests a key as it stands, and as a phrase.
 func (s *Scratch) textVerdict(src []byte, cand *textkv.Candidate, c ctx) (verdict, pathState) {
-	if cand.N > 0 && cand.Words[0] < cand.Key {
+	if cand.N == 0 {
+		return s.lookupKey(c.place, c.state, src[cand.Key:cand.KeyEnd]).unpack()
+	}
+	if cand.Words[0] < cand.Key {
 		return s.lookupPhrase(c.place, c.state, src[cand.Words[cand.N-1]:cand.KeyEnd]).unpack()
 	}
 	best, st := s.lookup(c.place, c.state, src[cand.Key:cand.KeyEnd])
@@ -356,37 +343,6 @@ func csvLike(src []byte) bool {
 		pos, last = cell.Next, cell.Last
 	}
 	return k == n
-}
-
-// cutTable reports whether src is a CSV that was cut in its last record: in a quoted
-// cell with quotes in it, a document, or behind one, so that cells are missing.
-func cutTable(src []byte) bool {
-	// A form value may be cut within an escape, whose begin then stands behind the cell.
-	if i := bytes.LastIndexByte(src, '%'); i >= 0 && i >= len(src)-2 {
-		src = src[:i]
-	}
-	i := bytes.IndexByte(src, '\n')
-	if i < 3 || i > 4096 || bytes.ContainsAny(src[:i], "=:{<") || !bytes.Contains(src[i:], str(`""`)) {
-		return false
-	}
-	delim, n := textkv.Delimiter(src)
-	quoted := false
-	for pos, k := i+1, 1; n > 1 && pos < len(src); k++ {
-		cell := textkv.ReadCell(src, pos, delim)
-		quoted = quoted || cell.Quoted && bytes.Contains(src[cell.Start:cell.End], str(`""`))
-		pos = cell.Next
-		if !cell.Last {
-			continue
-		}
-		if pos == len(src) && src[len(src)-1] != '\n' {
-			return quoted && (k < n || cell.Quoted && cell.Cut)
-		}
-		if k != n {
-			return false
-		}
-		k = 0
-	}
-	return quoted && src[len(src)-1] != '\n' // cut behind a delimiter
 }
 
 // headerDenied reports whether a cell of the first line is a denied key.

@@ -62,6 +62,10 @@ func (s *Scratch) urlPart(src []byte, start, end int, c ctx) {
 	if ef == Unchanged {
 		return
 	}
+	if len(rep) > 0 && &rep[0] == &s.p.mask[0] { // nearly always
+		s.replace(start, end, s.p.maskURL)
+		return
+	}
 	m := s.mark()
 	s.arena = form.Escape(s.arena, rep, false)
 	s.replaceFrom(start, end, m)
@@ -95,7 +99,13 @@ func (s *Scratch) walkPath(src []byte, c ctx) {
 	plain := c.v.act == actNone && !c.v.says() && !c.cut
 	for pos := 0; pos <= len(src); {
 		if plain && !named {
-			if pos = s.plainSegments(src, pos, c); pos > len(src) {
+			next, own, st := s.plainSegments(src, pos, c)
+			if pos = next; own.strong() {
+				under, named = c, true
+				under.v, under.state = strongest(c.v, own), st
+				continue
+			}
+			if pos > len(src) {
 				return
 			}
 		}
@@ -124,8 +134,10 @@ func (s *Scratch) walkPath(src []byte, c ctx) {
 }
 
 // plainSegments passes over segments that name no field and can hold nothing,
-// nearly all, and returns the start of the first that needs a closer look.
-func (s *Scratch) plainSegments(src []byte, pos int, c ctx) int {
+// nearly all, and returns the start of the first that needs a closer look. If it comes
+// to one that names a denied field and is nothing else, it returns the verdict and
+// where the next one starts.
+func (s *Scratch) plainSegments(src []byte, pos int, c ctx) (next int, named verdict, st pathState) {
 	for pos < len(src) {
 		end, look := pos, segmentFirst[src[pos]]
 		for ; end < len(src); end++ {
@@ -141,16 +153,20 @@ func (s *Scratch) plainSegments(src []byte, pos int, c ctx) int {
 			look = 0
 		}
 		if look != 0 || s.p.det != nil && n >= s.p.detMin && s.detects(src[pos:end]) {
-			return pos
+			return pos, verdict{}, stateNone
 		}
 		if n > 0 {
-			if own, st := s.lookup(c.place, c.state, src[pos:end]); own.strong() || own.says() || own.flags&flagKeyHit != 0 || st != stateNone {
-				return pos
+			own, st := s.lookup(c.place, c.state, src[pos:end])
+			switch {
+			case own.strong() && own.flags&flagKeyHit == 0 && src[end-1] != ':':
+				return end + 1, own, st
+			case own.says() || own.flags&flagKeyHit != 0 || st != stateNone:
+				return pos, verdict{}, stateNone
 			}
 		}
 		pos = end + 1
 	}
-	return len(src) + 1
+	return len(src) + 1, verdict{}, stateNone
 }
 
 // Classes of the bytes of a segment.

@@ -100,12 +100,16 @@ func (f *finder) prose(i int) span {
 // named looks for the value of the word n whose anchor is at p.
 func (f *finder) named(p int, n *proseName) span {
 	start := p - n.anchor
+	after := n.digits == 4 || n.password() // 482113 is your one-time password
+	if end := start + len(n.word); !after && (end+2 > len(f.src) || f.src[end] != ' ') {
+		return none // as in told
+	}
 	if start < 0 || start < f.proseSkip || !hasFold(f.src, start, n.word) || start > 0 && is(f.src[start-1], chWord|chDash) {
 		return none
 	}
 	f.proseSkip = start + len(n.word)
 	m := f.told(f.proseSkip, n)
-	if m.end == 0 && (n.digits == 4 || n.password()) && start > 12 { // 482113 is your one-time password
+	if m.end == 0 && after && start > 12 {
 		_, m = f.before(start, codeStrong)
 	}
 	return m

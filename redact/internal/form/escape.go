@@ -10,6 +10,14 @@ import (
 
 // HasEscape reports whether Unescape would change b.
 func HasEscape(b []byte, plus bool) bool {
+	if len(b) <= 24 { // most: a loop costs less than calls
+		for i, c := range b {
+			if c == '%' && i+2 < len(b) && hexVal[b[i+1]]|hexVal[b[i+2]] < 16 || plus && c == '+' {
+				return true
+			}
+		}
+		return false
+	}
 	if plus && bytes.IndexByte(b, '+') >= 0 {
 		return true
 	}

@@ -54,10 +54,10 @@ func Placeholder(b []byte) bool {
 }
 
 // plainWords are values of settings about secrets: permissions, units.
-var plainWords = [...]string{
+var plainWords = newWordSet(
 	"read", "write", "readonly", "read-only", "read_only", "read-write", "readwrite", "admin:read", "hours", "minutes", "seconds", "days",
 	"hidden", "enabled", "disabled", "inherit", "inherited", "default", "automatic", "manual", "client-secret", "client_secret_basic", "client_secret_post",
-}
+)
 
 // Ordinary reports whether b is of a form that no secret has although it is no word of
 // prose: the name of a resource, a version, a permission.
@@ -70,12 +70,7 @@ func Ordinary(b []byte) bool {
 	case version(b), filePath(b):
 		return true
 	}
-	for _, w := range plainWords {
-		if equalFold(b, w) {
-			return true
-		}
-	}
-	return false
+	return plainWords.has(b)
 }
 
 // filePath reports whether b is the path of a file.
@@ -162,10 +157,10 @@ func Flag(b []byte) bool {
 }
 
 // typeNames are what schemas and type systems call the type of a text.
-var typeNames = [...]string{
+var typeNames = newWordSet(
 	"string", "str", "integer", "int", "int32", "int64", "number", "boolean", "bool", "object", "array", "float", "double", "bytes",
 	"any", "unknown", "never", "void", "required", "optional", "nullable", "secretstr", "varchar", "uuid", "date", "datetime", "id",
-}
+)
 
 // TypeName reports whether b is a type: `String!`, `[ID!]`, `string | null`,
 // `string?`, `varchar(255)`.
@@ -181,13 +176,10 @@ func TypeName(b []byte) bool {
 			for j < len(b) && class[b[j]]&(isAlpha|isDigit) != 0 {
 				j++
 			}
-			known := equalFold(b[i:j], "null") || equalFold(b[i:j], "undefined")
-			for _, t := range typeNames {
-				if equalFold(b[i:j], t) {
-					known, found = true, true
-				}
-			}
-			if !known {
+			switch {
+			case typeNames.has(b[i:j]):
+				found = true
+			case !equalFold(b[i:j], "null") && !equalFold(b[i:j], "undefined"):
 				return false
 			}
 			i = j

@@ -8,17 +8,17 @@ import "bytes"
 // verdictWords say what is wrong with a value; messageWords are the other words of
 // such messages.
 var (
-	verdictWords = [...]string{"required", "invalid", "missing", "expired", "incorrect", "mismatch", "blank", "weak", "short"}
-	messageWords = [...]string{
+	verdictWords = newWordSet("required", "invalid", "missing", "expired", "incorrect", "mismatch", "blank", "weak", "short")
+	messageWords = newWordSet(
 		"is", "are", "must", "should", "cannot", "empty", "long", "common", "match", "characters", "least", "field", "please", "not",
 		"too", "has", "been", "was", "may", "can't", "do", "does", "and", "same", "be", "doesn't", "didn't", "isn't", "failed", "this", "at", "your", "the",
-	}
+	)
 )
 
 // Message reports whether b is a sentence about a value, as validation errors have
 // them under the name of a field: "is too short", "This field is required.".
 func Message(b []byte) bool {
-	if len(b) < 7 || len(b) > 200 || has(b, isDigit) && !HasBlank(b) {
+	if len(b) < 7 || len(b) > 200 || !HasBlank(b) && has(b, isDigit) {
 		return false
 	}
 	for _, m := range [...]string{"must ", "should ", "doesn't ", "does not ", "can't be ", "cannot be ", "may not be "} {
@@ -38,15 +38,11 @@ func Message(b []byte) bool {
 		}
 		if len(w) > 0 {
 			words++
-			for _, m := range verdictWords {
-				if equalFold(w, m) {
-					verdicts++
-				}
+			if verdictWords.has(w) {
+				verdicts++
 			}
-			for _, m := range messageWords {
-				if equalFold(w, m) {
-					known++
-				}
+			if messageWords.has(w) {
+				known++
 			}
 		}
 		b = bytes.TrimLeft(b[i:], " \t\r\n")
@@ -55,10 +51,10 @@ func Message(b []byte) bool {
 }
 
 // functionWords hold sentences together; what people choose for a password has few.
-var functionWords = [...]string{
+var functionWords = newWordSet(
 	"a", "an", "the", "of", "to", "in", "on", "is", "are", "or", "and", "that", "for", "you", "your", "we", "it", "this", "with", "by",
 	"when", "if", "as", "at", "from", "be", "not", "will", "can", "have", "has", "into", "all", "but", "its",
-}
+)
 
 // Sentence reports whether b is a sentence of prose: six words or more that end with
 // a full stop, three of which only hold it together.
@@ -75,10 +71,8 @@ func Sentence(b []byte) bool {
 			b = nil
 		}
 		words++
-		for _, f := range functionWords {
-			if equalFold(w, f) {
-				function++
-			}
+		if functionWords.has(w) {
+			function++
 		}
 	}
 	return words >= 6 && function >= 3
@@ -91,10 +85,10 @@ func Prose(b []byte) bool {
 }
 
 // captionWords are what interfaces call the field of a secret.
-var captionWords = [...]string{
+var captionWords = newWordSet(
 	"password", "passwords", "passwort", "kennwort", "passcode", "passphrase", "code", "codes", "key", "keys", "token", "tokens", "pin", "secret",
 	"secrets", "number", "otp", "cvv", "cvc", "ssn", "credentials", "username", "email",
-}
+)
 
 // Caption reports whether b is the caption of a field for a secret: a few words, the
 // first with a capital, one of which is the name of such a thing.
@@ -108,10 +102,8 @@ func Caption(b []byte) bool {
 			i++
 		}
 		w := bytes.Trim(b[:i], ".,:?!…")
-		for _, k := range captionWords {
-			if equalFold(w, k) {
-				return true
-			}
+		if captionWords.has(w) {
+			return true
 		}
 		b = bytes.TrimLeft(b[i:], " \t")
 	}
@@ -144,9 +136,7 @@ func Remark(b []byte) bool {
 				first = first || equalFold(w, f)
 			}
 		}
-		for _, f := range functionWords {
-			function = function || equalFold(w, f)
-		}
+		function = function || functionWords.has(w)
 		if has(w, isDigit) && (len(w) > 2 || has(w, isAlpha)) {
 			return false
 		}

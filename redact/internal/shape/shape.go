@@ -210,6 +210,33 @@ func equalFold(b []byte, lower string) bool {
 	return true
 }
 
+// wordSet is a list of words that is asked whether a word, in any case, is in it. Most
+// are not: their first letter and their length tell.
+type wordSet struct {
+	lens  [32]uint32
+	words []string
+}
+
+func newWordSet(words ...string) *wordSet {
+	s := &wordSet{words: words}
+	for _, w := range words {
+		s.lens[w[0]&31] |= 1 << len(w)
+	}
+	return s
+}
+
+func (s *wordSet) has(b []byte) bool {
+	if len(b) == 0 || s.lens[b[0]&31]>>min(len(b), 31)&1 == 0 {
+		return false
+	}
+	for _, w := range s.words {
+		if equalFold(b, w) {
+			return true
+		}
+	}
+	return false
+}
+
 // Time reports whether b is a date with a time, a date, or a time of day in one
 // of the forms of RFC 3339, RFC 9110 and ISO 8601.
 func Time(b []byte) bool {

@@ -11,6 +11,9 @@ func (s *Scanner) before(i, after int, sep byte) bool {
 	c := &s.Candidate
 	c.N, c.first, c.outer, c.Secret, c.Plain = 0, false, 0, 0, false
 	low := max(s.low, i-maxKey-8)
+	if i < low {
+		return false // the mark is the end of a value
+	}
 	end := i
 	c.Sep, c.line = sep, s.bol
 	if end > low && nameByte[src[end-1]] {
@@ -69,10 +72,7 @@ func (s *Scanner) markedKey(low, end int) {
 		return
 	}
 	c.KeyEnd = end - n
-	c.Key = c.KeyEnd
-	for c.Key > low && !opensAt(src[low:c.Key], q) {
-		c.Key--
-	}
+	c.Key = low + openBefore(src[low:c.KeyEnd], q)
 }
 
 // bareKey reads a key without quotes that ends at end.

@@ -59,7 +59,13 @@ func quoteBefore(b []byte) (q quote, n int) {
 		return q, 0
 	}
 	switch n := len(b); b[n-1] {
-	case '"', '\'', '`', 0x9D, 0x99, 0xBB:
+	case '"', '\'', '`':
+		k := n - 1
+		for k > 0 && b[k-1] == '\\' {
+			k--
+		}
+		return quote{oneQuote[b[n-1]&3], n - 1 - k}, n - k
+	case 0x9D, 0x99, 0xBB:
 	case '2', '7': // of %22, \u0022, \x22
 		if n < 3 || b[n-2] != '2' {
 			return q, 0
@@ -87,9 +93,12 @@ func quoteBefore(b []byte) (q quote, n int) {
 	return q, 0
 }
 
-// opensAt reports whether b ends with the mark of q, which may differ for the
-// typographic ones.
-func opensAt(b []byte, q quote) bool {
+// oneQuote has the quotes of one byte by their low bits.
+var oneQuote = [4]string{'"' & 3: `"`, '\'' & 3: "'", '`' & 3: "`"}
+
+// openBefore returns where the string starts that ends with b and was opened by the
+// mark of q, which may differ for the typographic ones; 0 if none opens it.
+func openBefore(b []byte, q quote) int {
 	m := q.mark
 	switch m {
 	case "”":
@@ -99,7 +108,13 @@ func opensAt(b []byte, q quote) bool {
 	case "»":
 		m = "«"
 	}
-	return len(b) >= len(m) && b[len(b)-1] == m[len(m)-1] && bytes.EqualFold(b[len(b)-len(m):], []byte(m))
+	last := m[len(m)-1]
+	for i := len(b); i > 0; i-- {
+		if b[i-1] == last && i >= len(m) && (len(m) == 1 || bytes.EqualFold(b[i-len(m):i], []byte(m))) {
+			return i
+		}
+	}
+	return 0
 }
 
 // closing is the mark that ends a string opened by q.

@@ -46,7 +46,12 @@ type Scanner struct {
 
 	src []byte
 	pos int
-	bol int // start of the current line
+	// mask has the high bit of each byte of src[base:base+8] that may be a mark and was
+	// not looked at. Words do not depend on where keys lie, so that the processor can
+	// run ahead.
+	mask uint64
+	base int
+	bol  int // start of the current line
 	// lead is how far the line has nothing but marks of lists and comments, if not
 	// before bol.
 	lead int
@@ -55,7 +60,7 @@ type Scanner struct {
 }
 
 // Scan returns a Scanner over src.
-func Scan(src []byte) Scanner { return Scanner{src: src, tag: -1} }
+func Scan(src []byte) Scanner { return Scanner{src: src, tag: -1, base: -8} }
 
 // SkipTo goes on at offset i, behind a value.
 func (s *Scanner) SkipTo(i int) {
@@ -66,6 +71,9 @@ func (s *Scanner) SkipTo(i int) {
 	}
 	s.pos, s.low = max(s.pos, i), max(s.low, i)
 	s.tag = -1
+	if i >= s.base+8 {
+		s.base, s.mask = i-8, 0
+	}
 }
 
 // Byte classes for the search of separators.
@@ -97,21 +105,35 @@ func marked(w uint64) uint64 {
 	return (ascii&^w | (hi-(t^0x6F*lo))&w) & hi
 }
 
+// load reads the eight bytes at i; what lies behind the end is zero.
+func load(src []byte, i int) uint64 {
+	if i+8 <= len(src) {
+		return binary.LittleEndian.Uint64(src[i:])
+	}
+	var w uint64
+	for k := len(src) - 1; k >= i; k-- {
+		w = w<<8 | uint64(src[k])
+	}
+	return w
+}
+
 // Next finds the next candidate.
 func (s *Scanner) Next() bool {
-	src := s.src
-	for i := s.pos; i < len(src); i++ {
-		cl := class[src[i]]
-		if cl == dull {
-			for i+9 <= len(src) {
-				if m := marked(binary.LittleEndian.Uint64(src[i+1:])); m != 0 {
-					i += bits.TrailingZeros64(m) >> 3
-					break
-				}
-				i += 8
+	src, base, mask := s.src, s.base, s.mask
+	for {
+		for mask == 0 {
+			if base += 8; base >= len(src) {
+				s.pos, s.base, s.mask = len(src), len(src), 0
+				return false
 			}
+			mask = marked(load(src, base))
+		}
+		i := base + bits.TrailingZeros64(mask)>>3
+		mask &= mask - 1
+		if i < s.pos {
 			continue
 		}
+		cl := class[src[i]]
 		found := false
 		switch cl {
 		case newline:
@@ -145,6 +167,7 @@ func (s *Scanner) Next() bool {
 			}
 		}
 		if found {
+			s.base, s.mask = base, mask
 			s.pos = max(s.Val, i+1)
 			if cl != dash {
 				s.low = i + 1
@@ -154,6 +177,4 @@ func (s *Scanner) Next() bool {
 			return true
 		}
 	}
-	s.pos = len(src)
-	return false
 }

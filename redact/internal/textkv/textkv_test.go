@@ -75,6 +75,19 @@ func TestCandidates(t *testing.T) {
 	}
 }
 
+// TestArrowInValue: the ">" of an arrow whose "-" was passed over with a value is no
+// mark behind a key.
+func TestArrowInValue(t *testing.T) {
+	t.Parallel()
+	src := []byte("password= -> x: y")
+	sc := Scan(src)
+	for sc.Next() {
+		if start, end, next := sc.Value(src); string(src[start:end]) == "-" {
+			sc.SkipTo(next)
+		}
+	}
+}
+
 func TestCells(t *testing.T) {
 	t.Parallel()
 	src := "a,\"b,\"\"c\"\"\n\",d\r\n,e"
