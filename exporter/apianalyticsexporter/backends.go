@@ -197,8 +197,9 @@ func (c *choice) validate(common string) (errs []error) {
 	} else {
 		maxItem = enc.Spec().MaxItemBytes
 	}
-	errs = append(errs, c.Gates.Validate(c.key, maxItem)...)
-	errs = append(errs, c.validateEndpoint("`endpoint`", common))
+	gates := backend.Problems{Block: c.name}
+	c.Gates.Validate(&gates, maxItem)
+	errs = append(errs, gates.Err(), c.validateEndpoint("`endpoint`", common))
 	switch {
 	case c.Endpoint == "" && common == "" && c.OwnEndpoint:
 		errs = append(errs, fmt.Errorf("%s is empty: write the URL to send to, such as https://api.example.com", c.key("endpoint")))

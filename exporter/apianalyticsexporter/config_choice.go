@@ -69,16 +69,10 @@ func (c *CallsConfig) options() fromspan.Options {
 }
 
 func (c *CallsConfig) validate() (errs []error) {
-	switch c.Nested {
-	case nestedMerge, nestedKeep:
-	default:
-		errs = append(errs, fmt.Errorf("`calls::nested` is %q: write merge or keep", c.Nested))
-	}
-	switch c.Prefer {
-	case fromspan.SpeakBoth, fromspan.SpeakService, fromspan.SpeakGateway:
-	default:
-		errs = append(errs, fmt.Errorf("`calls::prefer` is %q: write service, gateway or both", c.Prefer))
-	}
+	bad := backend.Problems{Block: "calls"}
+	backend.OneOf(&bad, "nested", c.Nested, nestedMerge, nestedKeep)
+	backend.OneOf(&bad, "prefer", c.Prefer, fromspan.SpeakService, fromspan.SpeakGateway, fromspan.SpeakBoth)
+	errs = append(errs, bad.Err())
 	if len(c.Gateways) > 0 && c.Prefer == fromspan.SpeakBoth {
 		errs = append(errs, errors.New("`calls::gateways` is set while `calls::prefer` is both: write `prefer: service` or `prefer: gateway`, or remove the gateways"))
 	}

@@ -35,7 +35,7 @@ type wordEncoder struct {
 
 func (e wordEncoder) Spec() backend.Spec {
 	return backend.Spec{
-		Name: "word", Path: "/", ContentType: "text/plain", Prefix: "[", Separator: " ", Suffix: "]",
+		Name: "word", Path: "/", Frame: backend.Frame{ContentType: "text/plain", Prefix: "[", Separator: " ", Suffix: "]"},
 		MaxItems: 100, MaxItemBytes: 1000, MaxRequestBytes: 1 << 20, EmptyProbe: e.probe,
 	}
 }

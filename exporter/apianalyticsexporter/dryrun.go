@@ -185,7 +185,7 @@ func (s *sender) shown(items [][]byte) (shown, error) {
 	if err != nil {
 		return shown{}, err
 	}
-	head := shown{method: req.Method, url: t.shownURL() + t.query(items)}
+	head := shown{method: req.Method, url: t.shownURL() + t.suffix(items)}
 	if compression := s.client.Compression; compression.IsCompressed() {
 		head.coding = string(compression)
 		req.Header.Set("Content-Encoding", head.coding)

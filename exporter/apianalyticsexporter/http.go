@@ -27,6 +27,8 @@ const (
 type httpTransport struct {
 	endpoint string
 	url      string // with the backend's path
+	query    string
+	ids      []string // where an item has its id
 	backend  backend.Endpoint
 	frame    payload.Frame
 	answers  backend.Answers
@@ -40,10 +42,11 @@ type httpTransport struct {
 
 func newHTTPTransport(endpoint string, e backend.Endpoint, frame payload.Frame) *httpTransport {
 	_, wantBody := e.(backend.AnswerReader)
-	_, wantAll := e.(backend.FailureReader)
+	spec := e.Spec()
 	return &httpTransport{
-		endpoint: endpoint, url: requestURL(endpoint, e.Spec().Path), backend: e, frame: frame, answers: e.Spec().Answers,
-		wantBody: wantBody || wantAll, wantAll: wantAll,
+		endpoint: endpoint, url: requestURL(endpoint, spec.Path), backend: e, frame: frame, answers: spec.Answers,
+		wantBody: wantBody || spec.Failures != nil, wantAll: spec.Failures != nil,
+		query: spec.Query, ids: spec.IDPath,
 	}
 }
 
@@ -66,7 +69,7 @@ func (t *httpTransport) Shutdown(context.Context) error {
 
 // newRequest builds the request. The items are read where they are.
 func (t *httpTransport) newRequest(ctx context.Context, items [][]byte) (*http.Request, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, t.url+t.query(items), t.frame.Reader(items))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, t.url+t.suffix(items), t.frame.Reader(items))
 	if err != nil {
 		return nil, err
 	}
@@ -79,24 +82,21 @@ func (t *httpTransport) newRequest(ctx context.Context, items [][]byte) (*http.R
 	return req, nil
 }
 
-// query is what the backend adds to the URL of a request with the items.
-func (t *httpTransport) query(items [][]byte) string {
-	if q, ok := t.backend.(backend.Querier); ok {
-		return q.Query(items)
+// suffix is what the backend adds to the URL of a request with the items.
+func (t *httpTransport) suffix(items [][]byte) string {
+	if t.query == "" {
+		return ""
 	}
-	return ""
+	return t.query + backend.BatchID(t.ids, items)
 }
 
 // ask posts content to a path of the backend's and reads the answer, see
 // [backend.Preparer].
 func (t *httpTransport) ask(ctx context.Context, path, content string) backend.Reply {
 	other := *t
-	other.url, other.backend, other.frame = requestURL(t.endpoint, path), plain{t.backend}, payload.Frame{}
+	other.url, other.query, other.frame = requestURL(t.endpoint, path), "", payload.Frame{}
 	return other.Send(ctx, [][]byte{[]byte(content)}, backend.Patience{})
 }
-
-// plain is an endpoint without what its requests with items have.
-type plain struct{ backend.Endpoint }
 
 // Send implements [backend.Transport].
 func (t *httpTransport) Send(ctx context.Context, items [][]byte, p backend.Patience) backend.Reply {

@@ -48,7 +48,7 @@ func (s *sender) prepare(ctx context.Context, events int) (a answer, ready bool)
 	case s.now().Before(s.ready.until):
 		return s.ready.last, false
 	}
-	err := p.Prepare(func(path, content string) ([]byte, error) {
+	err := makeReady(p, func(path, content string) ([]byte, error) {
 		r := t.ask(ctx, path, content)
 		if a = s.judge(r, events); a.outcome == outcomeDelivered {
 			return r.Body, nil
@@ -70,6 +70,29 @@ func (s *sender) prepare(ctx context.Context, events int) (a answer, ready bool)
 		s.ready.last, s.ready.until = a, s.now().Add(prepareAgain)
 	}
 	return a, false
+}
+
+// makeReady looks at the backend, does what would make it ready, and looks again.
+func makeReady(p backend.Preparer, ask func(path, content string) ([]byte, error)) error {
+	path, content, optional := p.Look()
+	for again := false; ; again = true {
+		answer, err := ask(path, content)
+		if err != nil {
+			if optional {
+				return nil
+			}
+			return err
+		}
+		steps, err := p.Ready(answer)
+		if err == nil || len(steps) == 0 || again {
+			return err
+		}
+		for _, step := range steps {
+			if _, err := ask(path, step); err != nil {
+				return err
+			}
+		}
+	}
 }
 
 // prepareSoon makes the backend ready in the background, and tells if that fails.

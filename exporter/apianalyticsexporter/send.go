@@ -199,11 +199,9 @@ func (s *sender) judge(r backend.Reply, events int) answer {
 	}
 	refusal := &sendError{backend: s.spec.Name, status: r.Status, events: events, foreign: r.Foreign}
 	class := s.enc.Classify(r.Status)
-	if reader, ok := s.enc.(backend.FailureReader); ok {
-		if f, failed := reader.ReadFailure(r.Status, r.Header, r.Body); failed {
-			class, refusal.code, refusal.advice = max(f.Class, backend.Retry), f.Code, f.Advice
-			r.Foreign, refusal.foreign = "", ""
-		}
+	if f, failed := s.spec.Failures.Read(r.Header, r.Body); failed {
+		class, refusal.code, refusal.advice = f.Verdict(class, r.Status), f.Codes[0], f.Advice
+		r.Foreign, refusal.foreign = "", ""
 	}
 	if r.Handshake && class != backend.Retry || r.Foreign != "" {
 		class = backend.Outage

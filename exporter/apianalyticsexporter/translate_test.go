@@ -27,8 +27,8 @@ type lineEncoder struct{ maxItem int }
 
 func (e lineEncoder) Spec() backend.Spec {
 	return backend.Spec{
-		Name: "line", Path: "/", ContentType: "application/json",
-		Prefix: "[", Separator: ",", Suffix: "]", MaxItems: 10, MaxItemBytes: e.maxItem, MaxRequestBytes: 1 << 20,
+		Name: "line", Path: "/", Frame: backend.JSONArray,
+		MaxItems: 10, MaxItemBytes: e.maxItem, MaxRequestBytes: 1 << 20,
 	}
 }
 

@@ -79,13 +79,9 @@ func TestFigures(t *testing.T) {
 		t.Skip("FIGURES is no number of events")
 	}
 	e := startEngine(t)
-	fill := strings.NewReplacer("{table}", "api.api_events", "{ttl}", "", "{body_ttl}", "")
 	e.must("CREATE DATABASE api")
-	steps := readDir(t, schemaDir)
-	for _, step := range []string{"events_1.sql", "events_2.sql"} {
-		for statement := range strings.SplitSeq(fill.Replace(steps[step]), ";\n") {
-			e.must(statement)
-		}
+	for _, statement := range eventSteps(t, "", "") {
+		e.must(statement)
 	}
 	e.must(stringMaps)
 	e.must(overMaps)

@@ -20,6 +20,13 @@ const (
 	queriesDir = "docs/clickhouse"
 )
 
+// eventSteps are the statements that make the table api.api_events, in order.
+func eventSteps(t testing.TB, ttl, bodyTTL string) []string {
+	t.Helper()
+	fill := strings.NewReplacer("{table}", "api.api_events", "{ttl}", ttl, "{body_ttl}", bodyTTL, "\n\n", ";\n")
+	return strings.Split(fill.Replace(readDir(t, schemaDir)["events.sql"]), ";\n")
+}
+
 // inAPI is a query over the tables of the database api, which is not the default one.
 func inAPI(query string) string { return strings.ReplaceAll(query, "FROM api_", "FROM api.api_") }
 
@@ -131,10 +138,9 @@ func number(v any) float64 {
 // and keeps the row; what was done may be done again; a table that is not ours stays as it is.
 func TestUpgrade(t *testing.T) {
 	e := startEngine(t)
-	steps := readDir(t, schemaDir)
-	fill := strings.NewReplacer("{table}", "api.api_events", "{ttl}", "TTL toDateTime(time) + toIntervalSecond(86400000)\n", "{body_ttl}", " TTL toDateTime(time) + toIntervalSecond(3600000)")
+	steps := eventSteps(t, "TTL toDateTime(time) + toIntervalSecond(86400000)\n", " TTL toDateTime(time) + toIntervalSecond(3600000)")
 	e.must("CREATE DATABASE api")
-	e.must(fill.Replace(steps["events_1.sql"]))
+	e.must(steps[0])
 	e.must("INSERT INTO api.api_events (event_id, time, service, route) VALUES ('5f0c2c2e-8b1a-5d3e-9a77-1f2e3d4c5b6a', now64(), 'old', '/old')")
 	c := newCollector(t, e, answers).ready()
 	list := makeCalls(50)
@@ -158,10 +164,8 @@ func TestUpgrade(t *testing.T) {
 		}
 	}
 	check()
-	for _, step := range []string{"events_1.sql", "events_2.sql"} {
-		for statement := range strings.SplitSeq(fill.Replace(steps[step]), ";\n") {
-			e.must(statement)
-		}
+	for _, statement := range steps {
+		e.must(statement)
 	}
 	check()
 	// An endpoint and its newest calls: the key is used, and so are the indexes.

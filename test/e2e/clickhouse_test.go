@@ -22,7 +22,7 @@ const (
 func sqlFiles(t *testing.T, dir string) map[string]string {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(repoRoot(t), dir, "*.sql"))
-	if err != nil || len(files) < 3 {
+	if err != nil || len(files) < 2 {
 		t.Fatalf("%d SQL files in %s (%v)", len(files), dir, err)
 	}
 	out := map[string]string{}

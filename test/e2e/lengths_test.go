@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"testing"
 )
 
@@ -39,5 +40,30 @@ func TestFileLengths(t *testing.T) {
 	}
 	if read < 300 {
 		t.Errorf("only %d files were looked at", read)
+	}
+}
+
+// TestBackendLengths: the contract does its part, so that a backend without a format of its
+// own is small. Those of vendors, whose formats are odd, are longer.
+func TestBackendLengths(t *testing.T) {
+	t.Parallel()
+	const folder, most = exporterDir + "/internal/backend/", 450
+	lines := map[string]int{"clickhouse": 0, "cloudevents": 0}
+	for _, file := range trackedFiles(t) {
+		rest, ok := strings.CutPrefix(file, folder)
+		name, _, _ := strings.Cut(rest, "/")
+		if _, small := lines[name]; !ok || !small || !ownFiles.MatchString(file) || otherFiles.MatchString(file) {
+			continue
+		}
+		text, err := os.ReadFile(filepath.Join(repoRoot(t), file))
+		if err != nil && !os.IsNotExist(err) {
+			t.Fatal(err)
+		}
+		lines[name] += bytes.Count(text, []byte("\n"))
+	}
+	for name, n := range lines {
+		if n == 0 || n > most {
+			t.Errorf("the backend %s has %d lines, of at most %d: what other backends need, too, belongs beside them", name, n, most)
+		}
 	}
 }

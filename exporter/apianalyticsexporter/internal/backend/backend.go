@@ -55,7 +55,7 @@ type Endpoint interface {
 	// agent), never Content-Encoding.
 	SetHeader(h http.Header)
 	// Classify says what an answer means. It sees the status only: a response
-	// body never makes a success of a failure (see [FailureReader]), and decides about a
+	// body never makes a success of a failure (see [Failures]), and decides about a
 	// success only if it is not the backend's (see Spec.Answers).
 	Classify(status int) Class
 }
@@ -119,47 +119,20 @@ type AnswerReader interface {
 	Skipped(body []byte) int
 }
 
-// Querier is implemented by an Endpoint whose requests have a query, such as one that
-// tells what they hold.
-type Querier interface {
-	// Query returns what stands behind [Spec.Path] in the URL of a request with these
-	// items, from the "?" on, or from a "/" before it.
-	Query(items [][]byte) string
-}
-
-// FailureReader is implemented by an Endpoint whose backend may tell in the header or the
-// content of an answer that it failed, whatever the status.
-type FailureReader interface {
-	// ReadFailure returns what an answer tells, or false if it tells of no failure:
-	// Classify decides then. So it may make a failure of a success, and never the
-	// reverse. body is a prefix of the answer, at most 64 KiB, and never logged; an answer
-	// with a successful status whose content breaks off is none.
-	ReadFailure(status int, h http.Header, body []byte) (Failure, bool)
-}
-
-// Failure is what an answer tells besides its status.
-type Failure struct {
-	// Class is Retry, Reject or Outage.
-	Class Class
-	// Code is the backend's own number for it.
-	Code int
-	// Advice is our sentence: what is wrong, with the key and the fix. It holds nothing
-	// that the backend wrote.
-	Advice string
-}
-
 // Preparer is implemented by an Endpoint whose backend has to be made ready, or looked at,
-// before the first request.
+// before the first request. That is done soon after the start, and before the next request
+// after one that was refused; never twice at a time. Until it is ready nothing is sent and
+// everything waits, so that what is wrong costs no event.
 type Preparer interface {
-	// Prepare returns nil if requests may be sent. It is called soon after the start, and
-	// before the next request after one that was refused; never twice at a time. Until it
-	// returns nil nothing is sent and everything waits, so that its error costs no event:
-	// the text is logged and becomes the status of the component. It names the key and the
-	// fix, and nothing that the backend wrote.
-	//
-	// ask posts content to a path, as of Spec.Path, and returns the begin of what was
-	// answered, at most 64 KiB. Its errors are to be returned as they are.
-	Prepare(ask func(path, content string) ([]byte, error)) error
+	// Look returns what is posted to a path, as of [Spec.Path], to see whether the backend is
+	// ready. If optional is true and it does not answer that, it counts as ready: its answers
+	// to requests have to tell.
+	Look() (path, content string, optional bool)
+	// Ready reads the answer, at most 64 KiB of it, and returns nil if requests may be sent.
+	// Its error is logged and becomes the status of the component: it names the key and the
+	// fix, and nothing that the backend wrote. steps would make the backend ready: contents
+	// that are posted to the same path, one after the other, before it is looked at again.
+	Ready(answer []byte) (steps []string, err error)
 }
 
 // Spec holds the facts that the exporter needs to pack and send.
@@ -168,10 +141,12 @@ type Spec struct {
 	Name string
 	// Path is appended to the configured endpoint.
 	Path string
-	// ContentType of a request.
-	ContentType string
-	// Prefix, Separator and Suffix frame the items of one request.
-	Prefix, Separator, Suffix string
+	// Query stands behind Path in the URL of a request with items, from the "?" on, or from a
+	// "/" before it, and ends with the request's [BatchID]: by it the backend knows a request
+	// again. "" means that requests have none.
+	Query string
+	// Frame is how a request holds its items.
+	Frame
 	// MaxItems is the most items in a request.
 	MaxItems int
 	// MaxItemBytes is the most bytes in one item, uncompressed. A larger item
@@ -184,6 +159,8 @@ type Spec struct {
 	Slim []Slim
 	// Answers say which successful answers are not the backend's.
 	Answers Answers
+	// Failures say how answers tell of a failure besides their status. Nil: they do not.
+	Failures *Failures
 	// MinBackoff is the shortest wait after a retryable answer without
 	// Retry-After; 0 means that the configured backoff decides.
 	MinBackoff time.Duration
@@ -197,6 +174,20 @@ type Spec struct {
 	// dropped). Without it, refusing all events of a request means a refused key.
 	EmptyProbe bool
 }
+
+// Frame is how a request holds its items.
+type Frame struct {
+	// ContentType of a request.
+	ContentType string
+	// Prefix, Separator and Suffix stand around the items.
+	Prefix, Separator, Suffix string
+}
+
+// The usual frames.
+var (
+	JSONArray = Frame{"application/json", "[", ",", "]"}
+	NDJSON    = Frame{"application/x-ndjson", "", "\n", "\n"}
+)
 
 // Class is what an answer means for the events of that request.
 type Class uint8

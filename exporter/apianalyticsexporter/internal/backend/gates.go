@@ -67,31 +67,16 @@ const (
 	DirectionBoth     DirectionGate = "both"
 )
 
-// Validate reports bad values; key makes a key's full name, maxItem is the
-// backend's limit on one event, or 0 if that is not known.
-func (g *Gates) Validate(key func(string) string, maxItem int) (errs []error) {
-	if n := g.MaxEventSize; maxItem > 0 && n != 0 && (n < minEventSize || n > maxItem) {
-		errs = append(errs, fmt.Errorf("%s is %d: write a number of bytes from %d to %d, or 0 for the most", key("max_event_size"), n, minEventSize, maxItem))
-	}
-	switch g.Bodies {
-	case BodiesNone, BodiesErrors, BodiesAll:
-	default:
-		errs = append(errs, fmt.Errorf("%s is %q: write none, errors or all", key("bodies"), g.Bodies))
-	}
-	if g.MaxBodySize < 0 {
-		errs = append(errs, fmt.Errorf("%s is %d: write a number of bytes, or 0 for no limit but the event's", key("max_body_size"), g.MaxBodySize))
-	}
-	switch g.URL {
-	case URLFull, URLPath, URLRoute:
-	default:
-		errs = append(errs, fmt.Errorf("%s is %q: write full, path or route", key("url"), g.URL))
-	}
-	switch g.Direction {
-	case DirectionIncoming, DirectionOutgoing, DirectionBoth:
-	default:
-		errs = append(errs, fmt.Errorf("%s is %q: write incoming, outgoing or both", key("direction"), g.Direction))
-	}
-	return errs
+// Validate adds bad values to p; maxItem is the backend's limit on one event, or 0 if that
+// is not known.
+func (g *Gates) Validate(p *Problems, maxItem int) {
+	n := g.MaxEventSize
+	p.Unless(maxItem <= 0 || n == 0 || n >= minEventSize && n <= maxItem, "max_event_size", n,
+		fmt.Sprintf("a number of bytes from %d to %d, or 0 for the most", minEventSize, maxItem))
+	OneOf(p, "bodies", g.Bodies, BodiesNone, BodiesErrors, BodiesAll)
+	p.Unless(g.MaxBodySize >= 0, "max_body_size", g.MaxBodySize, "a number of bytes, or 0 for no limit but the event's")
+	OneOf(p, "url", g.URL, URLFull, URLPath, URLRoute)
+	OneOf(p, "direction", g.Direction, DirectionIncoming, DirectionOutgoing, DirectionBoth)
 }
 
 // Apply narrows ex and returns why it is not sent at all, if so. cut is whether a

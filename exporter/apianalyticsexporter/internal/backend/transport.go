@@ -74,8 +74,8 @@ type Reply struct {
 	Foreign string
 	// Header is read for Retry-After and Date; it may be nil.
 	Header http.Header
-	// Body is a prefix of a successful answer, for an AnswerReader, or of any, for a
-	// FailureReader.
+	// Body is a prefix of a successful answer, for an AnswerReader, or of any, for
+	// [Failures].
 	Body []byte
 	// Begin is the begin of any answer, for somebody who looks on; empty if nobody does.
 	Begin []byte

@@ -73,6 +73,21 @@ type Entity struct {
 	RedactionPolicy string
 }
 
+// OwnID returns the id of what the entity is, by its kind; of an action, its name.
+func (e *Entity) OwnID() string {
+	switch e.Kind {
+	case User:
+		return e.UserID
+	case Company:
+		return e.CompanyID
+	case Subscription:
+		return e.SubscriptionID
+	case Action:
+		return e.ActionName
+	}
+	return ""
+}
+
 // Campaign says where a user or company came from.
 type Campaign struct {
 	UTMSource, UTMMedium, UTMCampaign, UTMTerm, UTMContent string

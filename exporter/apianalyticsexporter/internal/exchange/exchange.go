@@ -196,6 +196,17 @@ func (e *Exchange) AppendURL(dst []byte) []byte {
 	return dst
 }
 
+// StatusCode returns the status of the response if it is one of HTTP's, 100 to 999, else 0.
+func (e *Exchange) StatusCode() int {
+	if e.Status < 100 || e.Status > 999 {
+		return 0
+	}
+	return e.Status
+}
+
+// Duration returns the time from Start to End, at least 0.
+func (e *Exchange) Duration() time.Duration { return max(e.End.Sub(e.Start), 0) }
+
 // CallOutBy reports whether a client with this user agent has made the call, here. A
 // caller of ours may name any user agent, so an incoming call never is one.
 func (e *Exchange) CallOutBy(userAgent string) bool {

@@ -362,10 +362,11 @@ func (s *suite) framing(t *testing.T) {
 
 // query is what the backend adds to the URL of a request with the items.
 func query(enc backend.Endpoint, items [][]byte) string {
-	if q, ok := enc.(backend.Querier); ok {
-		return q.Query(items)
+	spec := enc.Spec()
+	if spec.Query == "" {
+		return ""
 	}
-	return ""
+	return spec.Query + backend.BatchID(spec.IDPath, items)
 }
 
 func (s *suite) classify(t *testing.T) {

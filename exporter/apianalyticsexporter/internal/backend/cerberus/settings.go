@@ -98,11 +98,11 @@ func (c *Config) token() string { return strings.TrimSpace(string(c.Token)) }
 
 // Encoder implements [backend.Encoder] for Cerberus.
 type Encoder struct {
+	backend.Base
 	keySource
 
 	config    Config
 	token     string
-	userAgent string
 	wholeURL  bool // the endpoint ends with path already
 	webSocket bool // one event a frame instead of batches
 
@@ -121,7 +121,7 @@ var (
 // NewEncoder implements [backend.Config].
 func (c *Config) NewEncoder(b backend.Build) (backend.Encoder, error) {
 	e := &Encoder{
-		config: *c, token: c.token(), userAgent: b.UserAgent(),
+		config: *c, token: c.token(),
 		wholeURL:  strings.HasSuffix(strings.TrimRight(b.Endpoint, "/"), path),
 		webSocket: isWebSocket(b.Endpoint),
 		keySource: keySource{
@@ -131,7 +131,12 @@ func (c *Config) NewEncoder(b backend.Build) (backend.Encoder, error) {
 	}
 	e.config.MaxBatchEvents = cmp.Or(c.MaxBatchEvents, defaultMaxItems)
 	e.scratch.New = func() any { return new(scratch) }
-	if err := errors.Join(e.validate(b.Endpoint)...); err != nil {
+	header := map[string]string{"X-API-Key": e.token}
+	if e.webSocket { // there the credential is in the frames
+		header = nil
+	}
+	e.Base = b.Base(header)
+	if err := e.validate(b.Endpoint); err != nil {
 		return nil, err
 	}
 	return e, nil
@@ -143,32 +148,30 @@ func isWebSocket(endpoint string) bool {
 	return err == nil && (u.Scheme == "ws" || u.Scheme == "wss")
 }
 
-func (e *Encoder) validate(endpoint string) (errs []error) {
-	c := &e.config
+func (e *Encoder) validate(endpoint string) error {
+	c, p := &e.config, backend.Problems{Block: "cerberus"}
+	var insecure error
 	if e.webSocket && confkeys.ClearText(endpoint) && !c.AllowInsecure {
-		errs = append(errs, errors.New("the endpoint of `cerberus` begins with ws://: write wss://, or set `cerberus::allow_insecure: true` to send the token and the events unencrypted"))
+		insecure = errors.New("the endpoint of `cerberus` begins with ws://: write wss://, or set `cerberus::allow_insecure: true` to send the token and the events unencrypted")
 	}
 	if c.SecretKey != "" && c.BackendURL != "" {
-		errs = append(errs, errors.New("`cerberus::secret_key` and `cerberus::backend_url` are set together: keep one of them"))
+		p.Say("secret_key", "and `cerberus::backend_url` are set together: keep one of them")
 	}
 	if c.BackendURL != "" {
 		switch err := keyfetch.URL.Check(c.BackendURL); {
 		case err != nil:
-			errs = append(errs, fmt.Errorf("`cerberus::backend_url` %w", err))
+			p.Say("backend_url", err.Error())
 		case confkeys.ClearText(c.BackendURL) && !c.AllowInsecure:
-			errs = append(errs, errors.New("`cerberus::backend_url` begins with http://: write https://, or set `cerberus::allow_insecure: true` to fetch the HMAC key unencrypted"))
+			p.Say("backend_url", "begins with http://: write https://, or set `cerberus::allow_insecure: true` to fetch the HMAC key unencrypted")
 		}
-		if c.SecretKeyRefresh < time.Second {
-			errs = append(errs, fmt.Errorf("`cerberus::secret_key_refresh` is %v: write at least 1s, such as 10m", c.SecretKeyRefresh))
-		}
+		p.Unless(c.SecretKeyRefresh >= time.Second, "secret_key_refresh", c.SecretKeyRefresh, "at least 1s, such as 10m")
 	}
 	if e.webSocket && c.ClientID == "" {
-		errs = append(errs, errors.New("`cerberus::client_id` is empty: write the application's client id, which is part of every WebSocket message"))
+		p.Say("client_id", "is empty: write the application's client id, which is part of every WebSocket message")
 	}
-	if n := c.MaxBatchEvents; n < 0 || n > limitMaxItems {
-		errs = append(errs, fmt.Errorf("`cerberus::max_batch_events` is %d: write a number from 1 to %d, or 0 for %d", n, limitMaxItems, defaultMaxItems))
-	}
-	return errs
+	n := c.MaxBatchEvents
+	p.Unless(n >= 0 && n <= limitMaxItems, "max_batch_events", n, fmt.Sprintf("a number from 1 to %d, or 0 for %d", limitMaxItems, defaultMaxItems))
+	return errors.Join(insecure, p.Err())
 }
 
 // Spec implements [backend.Encoder].
@@ -176,10 +179,7 @@ func (e *Encoder) Spec() backend.Spec {
 	spec := backend.Spec{
 		Name:            "cerberus",
 		Path:            path,
-		ContentType:     "application/json",
-		Prefix:          `{"events":[`,
-		Separator:       ",",
-		Suffix:          "]}",
+		Frame:           backend.Frame{ContentType: "application/json", Prefix: `{"events":[`, Separator: ",", Suffix: "]}"},
 		MaxItems:        e.config.MaxBatchEvents,
 		MaxItemBytes:    maxItemBytes,
 		Slim:            slim,
@@ -195,15 +195,6 @@ func (e *Encoder) Spec() backend.Spec {
 		spec.MaxItems, spec.EmptyProbe = 1, false
 	}
 	return spec
-}
-
-// SetHeader implements [backend.Encoder]. Over WebSocket the credential is in the
-// frames and in no header.
-func (e *Encoder) SetHeader(h http.Header) {
-	if !e.webSocket {
-		h.Set("X-API-Key", e.token) //nolint:canonicalheader // the vendor's spelling
-	}
-	h.Set("User-Agent", e.userAgent)
 }
 
 // AppendFrame appends the text frame that carries item: the item with the

@@ -5,18 +5,13 @@ package clickhouse
 
 import (
 	"cmp"
-	"errors"
-	"fmt"
-	"net/http"
 	"regexp"
-	"strings"
 	"time"
 
 	"go.opentelemetry.io/collector/config/configopaque"
 	"go.opentelemetry.io/collector/config/configoptional"
 
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend"
-	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/clickhouse/schema"
 )
 
 // The limits are ours. ClickHouse likes large inserts; one is parsed in memory, and is what
@@ -73,97 +68,52 @@ func (c *Config) Facts() backend.Facts {
 	}
 }
 
-// Encoder implements [backend.Encoder] for ClickHouse.
+// SDKOptions implements [backend.SDKOptions]: ClickHouse has no SDK for this, so these are
+// the keys of the exporter clickhouse of opentelemetry-collector-contrib.
+func (Config) SDKOptions() map[string]string {
+	const cluster = "nothing: docs/clickhouse.md has the tables of a cluster, to be created by hand"
+	return map[string]string{
+		"username":         "`user: NAME` into `clickhouse`",
+		"password":         "`key: \"${env:CLICKHOUSE_KEY}\"` into `clickhouse`",
+		"dsn":              "`endpoint: https://HOST:8443` beside `clickhouse`, and `user`, `key` and `database` into it",
+		"ttl":              "`retention: 2160h` into `clickhouse`",
+		"tracestablename":  "`table: api_events` into `clickhouse`",
+		"clustername":      cluster,
+		"tableengine":      cluster,
+		"connectionparams": "`headers` beside `clickhouse`; the settings of inserts are fixed",
+		"compress":         "`compression: gzip` or `zstd` beside `clickhouse`",
+	}
+}
+
+// Encoder implements [backend.Encoder], and [backend.EntityBackend], for ClickHouse.
 type Encoder struct{ table }
 
 var (
-	_ backend.Config  = (*Config)(nil)
-	_ backend.Encoder = (*Encoder)(nil)
-	_ interface {
-		backend.Querier
-		backend.FailureReader
-		backend.Preparer
-	} = (*table)(nil)
+	_ backend.Config        = (*Config)(nil)
+	_ backend.Encoder       = (*Encoder)(nil)
+	_ backend.EntityBackend = (*Encoder)(nil)
+	_ backend.Preparer      = (*table)(nil)
 )
 
 var identifier = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_-]{0,63}$`)
 
 // NewEncoder implements [backend.Config].
 func (c *Config) NewEncoder(b backend.Build) (backend.Encoder, error) {
-	var errs []error
-	check := func(ok bool, format string, args ...any) {
-		if !ok {
-			errs = append(errs, fmt.Errorf(format, args...))
-		}
+	p := backend.Problems{Block: "clickhouse"}
+	const name, period = "a name of letters, digits, _ and -, at most 64, that does not begin with a digit", "at least 1h, or 0 for ever"
+	p.Unless(c.Database == "" || identifier.MatchString(c.Database), "database", c.Database, name)
+	p.Unless(c.Table == "" || identifier.MatchString(c.Table), "table", c.Table, name)
+	p.Unless(c.Retention == 0 || c.Retention >= time.Hour, "retention", c.Retention, period)
+	p.Unless(c.BodyRetention == 0 || c.BodyRetention >= time.Hour, "body_retention", c.BodyRetention, period)
+	if !backend.HeaderSafe(c.User) {
+		p.Say("user", "holds a blank, a control character or one beyond ASCII: write the name of a user as CREATE USER has it")
 	}
-	const name, duration = "`clickhouse::%s` is %q: write a name of letters, digits, _ and -, at most 64, that does not begin with a digit", "`clickhouse::%s` is %v: write at least 1h, or 0 for ever"
-	check(c.Database == "" || identifier.MatchString(c.Database), name, "database", c.Database)
-	check(c.Table == "" || identifier.MatchString(c.Table), name, "table", c.Table)
-	check(backend.HeaderSafe(c.User), "`clickhouse::user` holds a blank, a control character or one beyond ASCII: write the name of a user as CREATE USER has it")
-	check(c.Retention == 0 || c.Retention >= time.Hour, duration, "retention", c.Retention)
-	check(c.BodyRetention == 0 || c.BodyRetention >= time.Hour, duration, "body_retention", c.BodyRetention)
-	if len(errs) > 0 {
-		return nil, errors.Join(errs...)
+	credential := map[string]string{"X-Clickhouse-User": c.User, "X-Clickhouse-Key": string(c.Key)}
+	if c.Key != "" {
+		credential["X-Clickhouse-User"] = cmp.Or(c.User, "default")
 	}
-	return &Encoder{table: c.newTable("events", b.UserAgent())}, nil
+	return &Encoder{newTable(c, b.Base(credential), "")}, p.Err()
 }
-
-// table is what all tables have in common: where its rows go, and who writes them.
-type table struct {
-	*Config
-
-	database, name string
-	userAgent      string
-	query          string // of inserts
-	steps          []string
-	columns        []schema.Column
-	idPath         string
-	slim           []backend.Slim
-}
-
-// newTable returns the table of the events or of a kind of entities.
-func (c *Config) newTable(of, userAgent string) table {
-	t := table{Config: c, database: cmp.Or(c.Database, "default"), name: cmp.Or(c.Table, "api_events"), userAgent: userAgent}
-	if t.steps, t.slim, t.idPath = schema.Events, slim, "event_id"; of != "events" {
-		t.steps, t.slim, t.idPath = schema.Entities, nil, "update_id"
-		if prefix, ok := strings.CutSuffix(t.name, "events"); ok {
-			t.name = prefix + of
-		} else {
-			t.name += "_" + of
-		}
-	}
-	t.columns = schema.Columns(t.steps)
-	t.query = t.insert()
-	return t
-}
-
-// Spec implements [backend.Endpoint].
-func (t *table) Spec() backend.Spec {
-	return backend.Spec{
-		Name:            "clickhouse",
-		ContentType:     "application/x-ndjson",
-		Separator:       "\n",
-		Suffix:          "\n",
-		MaxItems:        maxItems,
-		MaxItemBytes:    maxItemBytes,
-		MaxRequestBytes: maxRequestBytes,
-		Slim:            t.slim,
-		IDPath:          []string{t.idPath},
-	}
-}
-
-// SetHeader implements [backend.Endpoint].
-func (t *table) SetHeader(h http.Header) {
-	if t.User != "" || t.Key != "" {
-		h.Set("X-Clickhouse-User", cmp.Or(t.User, "default"))
-		h.Set("X-Clickhouse-Key", string(t.Key))
-	}
-	h.Set("User-Agent", t.userAgent)
-}
-
-// Classify implements [backend.Endpoint], for answers that tell of no exception: those of
-// proxies, above all.
-func (t *table) Classify(status int) backend.Class { return backend.ClassifyHTTP(status) }
 
 // slim makes an encoded event smaller.
 var slim = []backend.Slim{

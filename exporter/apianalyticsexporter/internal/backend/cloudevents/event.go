@@ -21,7 +21,7 @@ func (e *Encoder) Append(dst []byte, ex *exchange.Exchange) ([]byte, backend.Dro
 	weight := max(ex.Weight, 1)
 	subject := e.subject(ex)
 	switch {
-	case ex.CallOutBy(e.userAgent):
+	case e.SelfTraffic(ex):
 		return dst, backend.DropSelfTraffic
 	case subject == "" && e.config.RequireSubject:
 		return dst, backend.DropNoIdentity
@@ -54,11 +54,11 @@ func (e *Encoder) Append(dst []byte, ex *exchange.Exchange) ([]byte, backend.Dro
 	dst = wire.AppendString(dst, method(ex.Method))
 	dst = wire.AppendText(dst, `,"direction":`, wire.Direction(ex))
 	dst = wire.AppendText(dst, `,"route":`, ex.Route)
-	if ex.Status >= 100 && ex.Status <= 999 {
-		dst = wire.AppendInt(dst, `,"status":`, int64(ex.Status))
+	if status := ex.StatusCode(); status != 0 {
+		dst = wire.AppendInt(dst, `,"status":`, int64(status))
 	}
 	dst = append(dst, `,"duration_ms":`...)
-	dst = strconv.AppendFloat(dst, float64(max(ex.End.Sub(ex.Start).Microseconds(), 0))/1000, 'f', -1, 64)
+	dst = strconv.AppendFloat(dst, float64(ex.Duration().Microseconds())/1000, 'f', -1, 64)
 	if n := ex.Request.Body.Size; n >= 0 {
 		dst = wire.AppendInt(dst, `,"request_bytes":`, n)
 	}
@@ -127,9 +127,9 @@ func method(m string) string {
 // first counts. What a meter cannot count or group by, lists, objects and long texts, is
 // left out.
 func (e *Encoder) appendMetadata(dst []byte, metadata []exchange.KeyValue) []byte {
-	const begin = `,"metadata":{`
-	dst = append(dst, begin...)
-	first, n := len(dst), 0
+	const name = `,"metadata":`
+	dst, mark := wire.Open(dst, name)
+	n := 0
 	var sent [maxMetadata]int
 	for i := range metadata {
 		key := metadata[i].Key
@@ -147,10 +147,7 @@ func (e *Encoder) appendMetadata(dst []byte, metadata []exchange.KeyValue) []byt
 			continue
 		}
 		member := len(dst)
-		if member > first {
-			dst = append(dst, ',')
-		}
-		dst = append(dst, '"')
+		dst = append(dst, ',', '"')
 		for j := range len(key) {
 			dst = append(dst, nameByte(key[j]))
 		}
@@ -162,10 +159,7 @@ func (e *Encoder) appendMetadata(dst []byte, metadata []exchange.KeyValue) []byt
 		sent[n] = i
 		n++
 	}
-	if n == 0 {
-		return dst[:first-len(begin)]
-	}
-	return append(dst, '}')
+	return wire.Close(dst, name, mark)
 }
 
 func (e *Encoder) chosen(key string) bool {

@@ -5,9 +5,7 @@ package cloudevents
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
-	"net/http"
 	"net/url"
 	"strings"
 	"unicode/utf8"
@@ -102,11 +100,12 @@ func (Config) SDKOptions() map[string]string {
 	return map[string]string{"baseurl": "`endpoint: https://HOST/api/v1/events` into `cloudevents`", "token": "`bearer_token` into `cloudevents`"}
 }
 
-// Encoder implements [backend.Encoder] for CloudEvents.
+// Encoder implements [backend.Encoder] for CloudEvents. OpenMeter answers 400 to an event that
+// is none, 401 to a wrong token and 204 to what it takes.
 type Encoder struct {
-	config        Config
-	authorization string
-	userAgent     string
+	backend.Base
+
+	config Config
 	// source, kind and standIn are encoded; source and standIn are empty if there is none.
 	source, kind, standIn string
 }
@@ -119,41 +118,32 @@ var (
 
 // NewEncoder implements [backend.Config].
 func (c *Config) NewEncoder(b backend.Build) (backend.Encoder, error) {
-	e := &Encoder{config: *c, userAgent: b.UserAgent(), kind: text(cmp.Or(c.Type, defaultType)), standIn: text(c.DefaultSubject)}
+	header := map[string]string{"Authorization": backend.Bearer(string(c.BearerToken))}
+	e := &Encoder{config: *c, Base: b.Base(header), source: c.Source, kind: text(cmp.Or(c.Type, defaultType)), standIn: text(c.DefaultSubject)}
 	e.config.Subject = cmp.Or(c.Subject, SubjectConsumer)
-	if c.BearerToken != "" {
-		e.authorization = "Bearer " + string(c.BearerToken)
-	}
 	if c.Metadata == nil {
 		e.config.Metadata = []string{"gen_ai.usage.*", "gen_ai.request.model", "gen_ai.response.model"}
 	}
-	var errs []error
-	switch e.config.Subject {
-	case SubjectConsumer, SubjectCompany, SubjectUser, SubjectSubscription:
-	default:
-		errs = append(errs, fmt.Errorf("`cloudevents::subject` is %q: write consumer, company, user or subscription", c.Subject))
-	}
+	p := backend.Problems{Block: "cloudevents"}
+	backend.OneOf(&p, "subject", e.config.Subject, SubjectConsumer, SubjectCompany, SubjectUser, SubjectSubscription)
 	if !writable(c.Type) {
-		errs = append(errs, errors.New("`cloudevents::type` holds a control character: write a name such as request"))
+		p.Say("type", "holds a control character: write a name such as request")
 	}
 	switch {
 	case c.DefaultSubject != "" && c.RequireSubject:
-		errs = append(errs, errors.New("`cloudevents::default_subject` is set while `cloudevents::require_subject` drops events without one: write `require_subject: false`, or remove the other"))
+		p.Say("default_subject", "is set while `cloudevents::require_subject` drops events without one: write `require_subject: false`, or remove the other")
 	case !usable(c.DefaultSubject) && c.DefaultSubject != "":
-		errs = append(errs, fmt.Errorf("`cloudevents::default_subject` holds a control character, is a mask or has more than %d bytes: write a name such as nobody", maxSubject))
+		p.Say("default_subject", fmt.Sprintf("holds a control character, is a mask or has more than %d bytes: write a name such as nobody", maxSubject))
 	}
-	if c.Source != "" {
-		if _, err := url.Parse(c.Source); err != nil || strings.Trim(c.Source, uriChars) != "" {
-			errs = append(errs, errors.New("`cloudevents::source` is no URI reference: write one such as shop or https://shop.example.com, other characters percent-encoded"))
-		}
-		e.source = c.Source
+	if _, err := url.Parse(c.Source); err != nil || strings.Trim(c.Source, uriChars) != "" {
+		p.Say("source", "is no URI reference: write one such as shop or https://shop.example.com, other characters percent-encoded")
 	}
 	for _, key := range c.Metadata {
 		if key == "" || strings.Contains(strings.TrimSuffix(key, "*"), "*") {
-			errs = append(errs, fmt.Errorf("`cloudevents::metadata` has the entry %q: write a key such as gen_ai.usage.input_tokens, or one that ends with *", key))
+			p.Say("metadata", fmt.Sprintf("has the entry %q: write a key such as gen_ai.usage.input_tokens, or one that ends with *", key))
 		}
 	}
-	return e, errors.Join(errs...)
+	return e, p.Err()
 }
 
 // uriChars are what a URI reference consists of (RFC 3986).
@@ -175,17 +165,14 @@ func writable(s string) bool {
 
 // usable reports whether s tells somebody from others as it is.
 func usable(s string) bool {
-	return s != "" && len(s) <= maxSubject && !wire.IsMask(s) && !strings.HasPrefix(s, "enc:") && writable(s)
+	return wire.Identifies(s) && len(s) <= maxSubject && !strings.HasPrefix(s, "enc:") && writable(s)
 }
 
 // Spec implements [backend.Encoder].
 func (e *Encoder) Spec() backend.Spec {
 	return backend.Spec{
 		Name:            "cloudevents",
-		ContentType:     "application/cloudevents-batch+json", // OpenMeter compares the whole text
-		Prefix:          "[",
-		Separator:       ",",
-		Suffix:          "]",
+		Frame:           frame,
 		MaxItems:        maxItems,
 		MaxItemBytes:    maxItemBytes,
 		MaxRequestBytes: maxRequestBytes,
@@ -194,17 +181,8 @@ func (e *Encoder) Spec() backend.Spec {
 	}
 }
 
-// SetHeader implements [backend.Encoder].
-func (e *Encoder) SetHeader(h http.Header) {
-	if e.authorization != "" {
-		h.Set("Authorization", e.authorization)
-	}
-	h.Set("User-Agent", e.userAgent)
-}
-
-// Classify implements [backend.Encoder]. OpenMeter answers 400 to an event that is none,
-// 401 to a wrong token and 204 to what it takes.
-func (e *Encoder) Classify(status int) backend.Class { return backend.ClassifyHTTP(status) }
+// frame is that of the batch format; OpenMeter compares the whole media type.
+var frame = backend.Frame{ContentType: "application/cloudevents-batch+json", Prefix: "[", Separator: ",", Suffix: "]"}
 
 // slim makes an encoded event smaller, which says so: what is missing must not be taken
 // for nothing.

@@ -23,7 +23,7 @@ func (e *Encoder) Append(dst []byte, ex *exchange.Exchange) ([]byte, backend.Dro
 		return dst, backend.DropSelfTraffic
 	case !storable(ex.Method):
 		return dst, backend.DropMethod
-	case ex.Status < 100 || ex.Status > 999:
+	case ex.StatusCode() == 0:
 		return dst, backend.DropNoStatus
 	}
 	start := len(dst)

@@ -94,11 +94,12 @@ func (c *Config) Facts() backend.Facts {
 
 // Encoder implements [backend.Encoder] for Metlo.
 type Encoder struct {
-	settings  Config
-	userAgent string
-	v2        bool
-	redacted  bool     // marked as without content
-	wrap      *wrapper // nil: no encryption
+	backend.Base
+
+	settings Config
+	v2       bool
+	redacted bool     // marked as without content
+	wrap     *wrapper // nil: no encryption
 }
 
 var (
@@ -109,18 +110,15 @@ var (
 
 // NewEncoder implements [backend.Config].
 func (c *Config) NewEncoder(b backend.Build) (backend.Encoder, error) {
-	e := &Encoder{settings: *c, userAgent: b.UserAgent(), v2: c.API == V2}
+	header := map[string]string{"Authorization": string(c.APIKey)}
+	e := &Encoder{settings: *c, Base: b.Base(header), v2: c.API == V2}
 	e.settings.API = cmp.Or(c.API, V1)
 	e.settings.Environment = cmp.Or(c.Environment, "production")
 	e.redacted = e.v2 && c.Gates.Bodies == backend.BodiesNone && !c.Gates.Headers
-	var errs []error
-	if api := e.settings.API; api != V1 && api != V2 {
-		errs = append(errs, fmt.Errorf("`metlo::api` is %q: write v1 or v2", api))
-	}
+	p := backend.Problems{Block: "metlo"}
+	backend.OneOf(&p, "api", e.settings.API, V1, V2)
 	key, err := c.publicKey()
-	if err != nil {
-		errs = append(errs, err)
-	}
+	errs := []error{p.Err(), err}
 	if key != "" {
 		if e.settings.API == V1 {
 			errs = append(errs, errors.New("`metlo::encryption_public_key` is set with `metlo::api: v1`, which cannot read encrypted traces: write api: v2"))
@@ -159,10 +157,7 @@ func (e *Encoder) Spec() backend.Spec {
 	spec := backend.Spec{
 		Name:            "metlo",
 		Path:            "/api/" + e.settings.API + "/log-request/batch",
-		ContentType:     "application/json",
-		Prefix:          "[",
-		Separator:       ",",
-		Suffix:          "]",
+		Frame:           backend.JSONArray,
 		MaxItems:        maxItems,
 		MaxItemBytes:    maxItemBytes,
 		Slim:            slim,
@@ -175,12 +170,6 @@ func (e *Encoder) Spec() backend.Spec {
 		spec.MaxItems = 1
 	}
 	return spec
-}
-
-// SetHeader implements [backend.Encoder].
-func (e *Encoder) SetHeader(h http.Header) {
-	h.Set("Authorization", string(e.settings.APIKey))
-	h.Set("User-Agent", e.userAgent)
 }
 
 // Classify implements [backend.Encoder]. The collector answers 500 after items of the

@@ -4,7 +4,6 @@
 package moesif
 
 import (
-	"strconv"
 	"strings"
 
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend"
@@ -75,21 +74,13 @@ func appendTags(dst []byte, ex *exchange.Exchange) []byte {
 // appendSpan appends trace_id and span. The documentation's table says parent_id
 // and its example parent_span_id, so both are sent.
 func appendSpan(dst []byte, ex *exchange.Exchange) []byte {
-	if ex.TraceID != [16]byte{} {
-		dst = append(dst, `,"trace_id":`...)
-		dst = wire.AppendHex(dst, ex.TraceID[:])
-	}
+	dst = wire.AppendID(dst, `,"trace_id":`, ex.TraceID[:])
 	if ex.SpanID == [8]byte{} {
 		return dst
 	}
-	dst = append(dst, `,"span":{"id":`...)
-	dst = wire.AppendHex(dst, ex.SpanID[:])
-	if ex.ParentSpanID != [8]byte{} {
-		dst = append(dst, `,"parent_id":`...)
-		dst = wire.AppendHex(dst, ex.ParentSpanID[:])
-		dst = append(dst, `,"parent_span_id":`...)
-		dst = wire.AppendHex(dst, ex.ParentSpanID[:])
-	}
+	dst = wire.AppendID(dst, `,"span":{"id":`, ex.SpanID[:])
+	dst = wire.AppendID(dst, `,"parent_id":`, ex.ParentSpanID[:])
+	dst = wire.AppendID(dst, `,"parent_span_id":`, ex.ParentSpanID[:])
 	return append(dst, '}')
 }
 
@@ -97,40 +88,17 @@ func appendSpan(dst []byte, ex *exchange.Exchange) []byte {
 // service, the trace (trace_id and span are documented, but in no SDK) and what
 // is known to be missing from this event.
 func appendMetadata(dst []byte, ex *exchange.Exchange, queryCut bool) []byte {
-	dst = append(dst, `,"metadata":{`...)
-	start := len(dst)
-	for i := range ex.Metadata {
-		kv := &ex.Metadata[i]
-		if kv.Key == ownMetadata || kv.Key == "" || i > 0 && kv.Key == ex.Metadata[i-1].Key {
-			continue
+	const metadata, own = `,"metadata":`, `,"` + ownMetadata + `":`
+	dst, mark := wire.Open(dst, metadata)
+	dst = wire.AppendMetadata(dst, ex.Metadata, func(dst []byte, kv *exchange.KeyValue) ([]byte, bool) {
+		if kv.Key == ownMetadata {
+			return dst, false
 		}
-		mark := len(dst)
-		if len(dst) > start {
-			dst = append(dst, ',')
-		}
-		dst = wire.AppendString(dst, kv.Key)
-		dst = append(dst, ':')
-		var ok bool
-		if dst, ok = wire.AppendValue(dst, kv.Value); !ok {
-			dst = dst[:mark]
-		}
-	}
-	mark := len(dst)
-	if len(dst) > start {
-		dst = append(dst, ',')
-	}
-	dst = append(dst, `"`+ownMetadata+`":{`...)
-	own := len(dst)
-	if dst = appendOwn(dst, ex, queryCut); len(dst) == own {
-		dst = dst[:mark]
-	} else {
-		dst = append(dst[:own], dst[own+1:]...) // without its first comma
-		dst = append(dst, '}')
-	}
-	if len(dst) == start {
-		return dst[:start-len(`,"metadata":{`)]
-	}
-	return append(dst, '}')
+		return wire.AppendNamed(dst, kv)
+	})
+	dst, inner := wire.Open(dst, own)
+	dst = wire.Close(appendOwn(dst, ex, queryCut), own, inner)
+	return wire.Close(dst, metadata, mark)
 }
 
 // appendOwn appends members, each with a comma before it.
@@ -140,14 +108,8 @@ func appendOwn(dst []byte, ex *exchange.Exchange, queryCut bool) []byte {
 	dst = wire.AppendText(dst, `,"environment":`, ex.Environment)
 	dst = wire.AppendText(dst, `,"route":`, ex.Route)
 	dst = wire.AppendText(dst, `,"protocol":`, ex.Protocol)
-	if ex.TraceID != [16]byte{} {
-		dst = append(dst, `,"trace_id":`...)
-		dst = wire.AppendHex(dst, ex.TraceID[:])
-	}
-	if ex.SpanID != [8]byte{} {
-		dst = append(dst, `,"span_id":`...)
-		dst = wire.AppendHex(dst, ex.SpanID[:])
-	}
+	dst = wire.AppendID(dst, `,"trace_id":`, ex.TraceID[:])
+	dst = wire.AppendID(dst, `,"span_id":`, ex.SpanID[:])
 	dst = appendFlag(dst, `,"query_truncated":true`, queryCut)
 	dst = appendFlag(dst, `,"request_body_truncated":true`, ex.Request.Body.Truncated)
 	dst = appendFlag(dst, `,"request_body_incomplete":true`, ex.Request.Body.Incomplete)
@@ -158,8 +120,7 @@ func appendOwn(dst []byte, ex *exchange.Exchange, queryCut bool) []byte {
 	}
 	dst = wire.AppendText(dst, `,"redaction_policy":`, ex.RedactionPolicy)
 	if ex.RedactionCount > 0 {
-		dst = append(dst, `,"redaction_count":`...)
-		dst = strconv.AppendInt(dst, ex.RedactionCount, 10)
+		dst = wire.AppendInt(dst, `,"redaction_count":`, ex.RedactionCount)
 	}
 	return dst
 }

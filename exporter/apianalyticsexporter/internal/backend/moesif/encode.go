@@ -4,9 +4,9 @@
 package moesif
 
 import (
+	"cmp"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend"
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/wire"
@@ -54,8 +54,7 @@ func (e *Encoder) append(dst []byte, ex *exchange.Exchange) []byte {
 	} else {
 		dst = append(dst, `,"direction":"Incoming"`...)
 	}
-	dst = append(dst, `,"weight":`...)
-	dst = strconv.AppendInt(dst, max(ex.Weight, 1), 10)
+	dst = wire.AppendInt(dst, `,"weight":`, max(ex.Weight, 1))
 	dst = appendMetadata(dst, ex, queryCut)
 	return append(dst, '}')
 }
@@ -140,10 +139,7 @@ func appendCallerIP(dst []byte, ex *exchange.Exchange) []byte {
 
 // status returns the event's status; 0 means that it has no response.
 func (e *Encoder) status(ex *exchange.Exchange) int {
-	if ex.Status < 100 || ex.Status > 999 {
-		return e.settings.NoResponseStatus
-	}
-	return ex.Status
+	return cmp.Or(ex.StatusCode(), e.settings.NoResponseStatus)
 }
 
 func (e *Encoder) appendResponse(dst []byte, ex *exchange.Exchange) []byte {
@@ -152,9 +148,8 @@ func (e *Encoder) appendResponse(dst []byte, ex *exchange.Exchange) []byte {
 		return dst
 	}
 	dst = append(dst, `,"response":{"time":`...)
-	dst = wire.AppendTime(dst, latest(ex.Start, ex.End))
-	dst = append(dst, `,"status":`...)
-	dst = strconv.AppendInt(dst, int64(status), 10)
+	dst = wire.AppendTime(dst, ex.Start.Add(ex.Duration()))
+	dst = wire.AppendInt(dst, `,"status":`, int64(status))
 	address := ex.LocalAddress
 	if ex.Direction == exchange.Outgoing {
 		address = ex.PeerAddress
@@ -168,50 +163,23 @@ func (e *Encoder) appendResponse(dst []byte, ex *exchange.Exchange) []byte {
 	return append(appendMessage(dst, &ex.Response, ""), '}')
 }
 
-func latest(a, b time.Time) time.Time {
-	if b.After(a) {
-		return b
-	}
-	return a
-}
-
 // appendMessage appends headers and body, which both sides have alike. userAgent
 // stands in for a header that was not captured as one.
 func appendMessage(dst []byte, m *exchange.Message, userAgent string) []byte {
-	dst = append(dst, `,"headers":{`...)
-	start := len(dst)
-	for i := 0; i < len(m.Headers); {
-		h := &m.Headers[i]
-		if h.Name == "" {
-			i++
-			continue
-		}
-		if len(dst) > start {
-			dst = append(dst, ',')
-		}
-		dst = wire.AppendString(dst, h.Name)
-		dst = append(dst, ':')
-		dst = wire.AppendJoined(dst, h.Values, ", ")
-		// Fields of one name stand together; a map has room for one.
-		for i++; i < len(m.Headers) && m.Headers[i].Name == h.Name; i++ {
-			dst = append(dst[:len(dst)-1], ", "...)
-			joined := len(dst)
-			dst = wire.AppendJoined(dst, m.Headers[i].Values, ", ")
-			dst = append(dst[:joined], dst[joined+1:]...) // its opening quotation mark
-		}
-	}
+	const headers = `,"headers":`
+	dst, mark := wire.Open(dst, headers)
+	dst = wire.AppendFields(dst, m.Headers)
 	if userAgent != "" && !hasHeader(m, "user-agent") {
-		if len(dst) > start {
-			dst = append(dst, ',')
-		}
-		dst = append(dst, `"user-agent":`...)
-		dst = wire.AppendString(dst, userAgent)
+		dst = wire.AppendString(append(dst, `,"user-agent":`...), userAgent)
 	}
-	dst = append(dst, '}')
+	if len(dst) == mark {
+		dst = append(dst, '{', '}') // none is not unknown
+	} else {
+		dst = wire.Close(dst, headers, mark)
+	}
 	dst = appendBody(dst, &m.Body)
 	if n := contentLength(m); n >= 0 {
-		dst = append(dst, `,"content_length":`...)
-		dst = strconv.AppendInt(dst, n, 10)
+		dst = wire.AppendInt(dst, `,"content_length":`, n)
 	}
 	return dst
 }

@@ -4,7 +4,6 @@
 package moesif
 
 import (
-	"net/http"
 	"slices"
 	"time"
 
@@ -33,7 +32,7 @@ var _ backend.EntityBackend = (*Encoder)(nil)
 func (e *Encoder) Entities() map[entity.Kind]backend.EntityEncoder {
 	m := make(map[entity.Kind]backend.EntityEncoder, len(entityPaths))
 	for k, path := range entityPaths {
-		m[k] = &entityEncoder{kind: k, path: path, events: e}
+		m[k] = &entityEncoder{Base: e.Base, kind: k, path: path, sessionAsToken: e.settings.SessionIDAsToken}
 	}
 	return m
 }
@@ -42,9 +41,11 @@ func (e *Encoder) Entities() map[entity.Kind]backend.EntityEncoder {
 // events: the documentation gives none for entities but 15 MB for a batch of
 // actions.
 type entityEncoder struct {
-	kind   entity.Kind
-	path   string
-	events *Encoder
+	backend.Base
+
+	kind           entity.Kind
+	path           string
+	sessionAsToken bool
 }
 
 // Spec implements [backend.Endpoint].
@@ -52,44 +53,32 @@ func (e *entityEncoder) Spec() backend.Spec {
 	return backend.Spec{
 		Name:            "moesif",
 		Path:            e.path,
-		ContentType:     "application/json",
-		Prefix:          "[",
-		Separator:       ",",
-		Suffix:          "]",
+		Frame:           backend.JSONArray,
 		MaxItems:        maxItems,
 		MaxItemBytes:    maxItemBytes,
 		MaxRequestBytes: maxRequestBytes,
 	}
 }
 
-// SetHeader implements [backend.Endpoint].
-func (e *entityEncoder) SetHeader(h http.Header) { e.events.SetHeader(h) }
-
-// Classify implements [backend.Endpoint].
-func (e *entityEncoder) Classify(status int) backend.Class { return e.events.Classify(status) }
-
 // AppendEntity implements [backend.EntityEncoder].
 func (e *entityEncoder) AppendEntity(dst []byte, x *entity.Entity) ([]byte, backend.Drop) {
 	switch {
 	case x.Kind != e.kind:
 		return dst, backend.DropNoEntity
-	case e.kind == entity.User:
-		return e.appendUser(dst, x)
-	case e.kind == entity.Company:
-		return e.appendCompany(dst, x)
-	case e.kind == entity.Subscription:
-		return e.appendSubscription(dst, x)
-	default:
+	case e.kind == entity.Action:
 		return e.appendAction(dst, x)
+	case !wire.Identifies(x.OwnID()):
+		return dst, backend.DropNoID
+	case e.kind == entity.User:
+		return e.appendUser(dst, x), backend.Keep
+	case e.kind == entity.Company:
+		return e.appendCompany(dst, x), backend.Keep
+	default:
+		return e.appendSubscription(dst, x)
 	}
 }
 
-func isID(s string) bool { return s != "" && !wire.IsMask(s) }
-
-func (e *entityEncoder) appendUser(dst []byte, x *entity.Entity) ([]byte, backend.Drop) {
-	if !isID(x.UserID) {
-		return dst, backend.DropNoID
-	}
+func (e *entityEncoder) appendUser(dst []byte, x *entity.Entity) []byte {
 	dst = append(dst, `{"user_id":`...)
 	dst = wire.AppendString(dst, x.UserID)
 	dst = appendTime(dst, `,"modified_time":`, x.Time)
@@ -101,13 +90,10 @@ func (e *entityEncoder) appendUser(dst []byte, x *entity.Entity) ([]byte, backen
 	// Moesif has no fields for these; its portal shows these members of metadata.
 	own := []exchange.KeyValue{{Key: "email", Value: x.UserEmail}, {Key: "name", Value: x.UserName}}
 	dst = appendEntityMetadata(dst, x.Metadata, own...)
-	return append(dst, '}'), backend.Keep
+	return append(dst, '}')
 }
 
-func (e *entityEncoder) appendCompany(dst []byte, x *entity.Entity) ([]byte, backend.Drop) {
-	if !isID(x.CompanyID) {
-		return dst, backend.DropNoID
-	}
+func (e *entityEncoder) appendCompany(dst []byte, x *entity.Entity) []byte {
 	dst = append(dst, `{"company_id":`...)
 	dst = wire.AppendString(dst, x.CompanyID)
 	dst = appendTime(dst, `,"modified_time":`, x.Time)
@@ -116,14 +102,11 @@ func (e *entityEncoder) appendCompany(dst []byte, x *entity.Entity) ([]byte, bac
 	dst = appendIP(dst, `,"ip_address":`, x.ClientAddress)
 	dst = appendCampaign(dst, &x.Campaign)
 	dst = appendEntityMetadata(dst, x.Metadata)
-	return append(dst, '}'), backend.Keep
+	return append(dst, '}')
 }
 
 func (e *entityEncoder) appendSubscription(dst []byte, x *entity.Entity) ([]byte, backend.Drop) {
-	switch {
-	case !isID(x.SubscriptionID):
-		return dst, backend.DropNoID
-	case !isID(x.CompanyID), !slices.Contains(statuses, x.Status):
+	if !wire.Identifies(x.CompanyID) || !slices.Contains(statuses, x.Status) {
 		return dst, backend.DropIncomplete
 	}
 	dst = append(dst, `{"subscription_id":`...)
@@ -132,41 +115,17 @@ func (e *entityEncoder) appendSubscription(dst []byte, x *entity.Entity) ([]byte
 	dst = wire.AppendText(dst, `,"status":`, x.Status) // there is no modified_time
 	dst = appendTime(dst, `,"current_period_start":`, x.PeriodStart)
 	dst = appendTime(dst, `,"current_period_end":`, x.PeriodEnd)
-	dst = appendItems(dst, x.Items)
+	// A part without a plan is none.
+	items := slices.DeleteFunc(slices.Clone(x.Items), func(it entity.Item) bool { return !wire.Identifies(it.PlanID) })
+	if len(items) > 0 {
+		dst = wire.AppendItems(append(dst, `,"items":`...), items, `,"subscription_item_id":`)
+	}
 	dst = appendEntityMetadata(dst, x.Metadata)
 	return append(dst, '}'), backend.Keep
 }
 
-// appendItems appends the parts that have a plan; none is no member.
-func appendItems(dst []byte, items []entity.Item) []byte {
-	mark := len(dst)
-	dst = append(dst, `,"items":[`...)
-	start := len(dst)
-	for i := range items {
-		it := &items[i]
-		if !isID(it.PlanID) {
-			continue
-		}
-		if len(dst) > start {
-			dst = append(dst, ',')
-		}
-		dst = append(dst, `{"plan_id":`...)
-		dst = wire.AppendString(dst, it.PlanID)
-		dst = wire.AppendIdentity(dst, `,"subscription_item_id":`, it.ID)
-		dst = wire.AppendIdentity(dst, `,"price_id":`, it.PriceID)
-		dst = wire.AppendIdentity(dst, `,"unit_of_measure":`, it.UnitOfMeasure)
-		dst = appendTime(dst, `,"created_at":`, it.CreatedAt)
-		dst = appendEntityMetadata(dst, it.Metadata)
-		dst = append(dst, '}')
-	}
-	if len(dst) == start {
-		return dst[:mark]
-	}
-	return append(dst, ']')
-}
-
 func (e *entityEncoder) appendAction(dst []byte, x *entity.Entity) ([]byte, backend.Drop) {
-	if !isID(x.ActionName) || x.URL == "" {
+	if !wire.Identifies(x.ActionName) || x.URL == "" {
 		return dst, backend.DropIncomplete
 	}
 	dst = append(dst, `{"action_name":`...)
@@ -189,7 +148,7 @@ func (e *entityEncoder) appendAction(dst []byte, x *entity.Entity) ([]byte, back
 }
 
 func (e *entityEncoder) appendSession(dst []byte, x *entity.Entity) []byte {
-	if !e.events.settings.SessionIDAsToken {
+	if !e.sessionAsToken {
 		return dst
 	}
 	return wire.AppendIdentity(dst, `,"session_token":`, x.SessionID)
@@ -216,56 +175,23 @@ func appendIP(dst []byte, key, address string) []byte {
 // appendCampaign appends what is known; nothing known is no member, since an empty
 // object could erase what Moesif has.
 func appendCampaign(dst []byte, c *entity.Campaign) []byte {
-	mark := len(dst)
-	dst = append(dst, `,"campaign":{`...)
-	start := len(dst)
-	dst = wire.AppendIdentity(dst, `,"utm_source":`, c.UTMSource)
-	dst = wire.AppendIdentity(dst, `,"utm_medium":`, c.UTMMedium)
-	dst = wire.AppendIdentity(dst, `,"utm_campaign":`, c.UTMCampaign)
-	dst = wire.AppendIdentity(dst, `,"utm_term":`, c.UTMTerm)
-	dst = wire.AppendIdentity(dst, `,"utm_content":`, c.UTMContent)
-	dst = wire.AppendIdentity(dst, `,"referrer":`, c.Referrer)
-	dst = wire.AppendIdentity(dst, `,"referring_domain":`, c.ReferringDomain)
-	dst = wire.AppendIdentity(dst, `,"gclid":`, c.GCLID)
-	if len(dst) == start {
-		return dst[:mark]
-	}
-	dst = append(dst[:start], dst[start+1:]...) // without its first comma
-	return append(dst, '}')
+	const key = `,"campaign":`
+	dst, mark := wire.Open(dst, key)
+	return wire.Close(wire.AppendCampaign(dst, c), key, mark)
 }
 
 // appendEntityMetadata appends the application's metadata, and of own what is
 // known and not among it. An own value that was masked is left out: the mask would
 // overwrite what Moesif has.
 func appendEntityMetadata(dst []byte, list []exchange.KeyValue, own ...exchange.KeyValue) []byte {
-	mark := len(dst)
-	dst = append(dst, `,"metadata":{`...)
-	start := len(dst)
-	member := func(kv *exchange.KeyValue) {
-		at := len(dst)
-		if at > start {
-			dst = append(dst, ',')
-		}
-		dst = wire.AppendString(dst, kv.Key)
-		dst = append(dst, ':')
-		var ok bool
-		if dst, ok = wire.AppendValue(dst, kv.Value); !ok {
-			dst = dst[:at]
-		}
-	}
-	for i := range list {
-		if list[i].Key != "" {
-			member(&list[i])
-		}
-	}
+	const key = `,"metadata":`
+	dst, mark := wire.Open(dst, key)
+	dst = wire.AppendMetadata(dst, list, wire.AppendNamed)
 	for i := range own {
 		has := slices.ContainsFunc(list, func(kv exchange.KeyValue) bool { return kv.Key == own[i].Key })
-		if s, _ := own[i].Value.(string); isID(s) && !has {
-			member(&own[i])
+		if s, _ := own[i].Value.(string); wire.Identifies(s) && !has {
+			dst = wire.AppendMetadata(dst, own[i:i+1], wire.AppendNamed)
 		}
 	}
-	if len(dst) == start {
-		return dst[:mark]
-	}
-	return append(dst, '}')
+	return wire.Close(dst, key, mark)
 }

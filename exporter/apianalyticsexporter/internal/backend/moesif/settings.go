@@ -4,9 +4,6 @@
 package moesif
 
 import (
-	"fmt"
-	"net/http"
-
 	"go.opentelemetry.io/collector/config/configopaque"
 	"go.opentelemetry.io/collector/config/configoptional"
 
@@ -67,10 +64,13 @@ func (c *Config) Facts() backend.Facts {
 	}
 }
 
-// Encoder implements [backend.Encoder] for Moesif.
+// Encoder implements [backend.Encoder] for Moesif, which documents 401 and 403 for the
+// application id, 402 for an inactive subscription, and 502 and 503 as transient: no status
+// needs a rule of its own.
 type Encoder struct {
-	settings  Config
-	userAgent string
+	backend.Base
+
+	settings Config
 }
 
 var (
@@ -81,10 +81,14 @@ var (
 
 // NewEncoder implements [backend.Config].
 func (c *Config) NewEncoder(b backend.Build) (backend.Encoder, error) {
-	if n := c.NoResponseStatus; n != 0 && (n < 100 || n > 599) {
-		return nil, fmt.Errorf("`moesif::no_response_status` is %d: write 0 (no response) or a status from 100 to 599", n)
+	p := backend.Problems{Block: "moesif"}
+	n := c.NoResponseStatus
+	p.Unless(n == 0 || n >= 100 && n <= 599, "no_response_status", n, "0 (no response) or a status from 100 to 599")
+	if err := p.Err(); err != nil {
+		return nil, err
 	}
-	return &Encoder{settings: *c, userAgent: b.UserAgent()}, nil
+	header := map[string]string{"X-Moesif-Application-Id": string(c.ApplicationID)}
+	return &Encoder{settings: *c, Base: b.Base(header)}, nil
 }
 
 // Spec implements [backend.Encoder].
@@ -92,10 +96,7 @@ func (e *Encoder) Spec() backend.Spec {
 	return backend.Spec{
 		Name:            "moesif",
 		Path:            "/v1/events/batch",
-		ContentType:     "application/json",
-		Prefix:          "[",
-		Separator:       ",",
-		Suffix:          "]",
+		Frame:           backend.JSONArray,
 		MaxItems:        maxItems,
 		MaxItemBytes:    maxItemBytes,
 		Slim:            slim,
@@ -103,14 +104,3 @@ func (e *Encoder) Spec() backend.Spec {
 		IDPath:          []string{"transaction_id"},
 	}
 }
-
-// SetHeader implements [backend.Encoder].
-func (e *Encoder) SetHeader(h http.Header) {
-	h.Set("X-Moesif-Application-Id", string(e.settings.ApplicationID))
-	h.Set("User-Agent", e.userAgent)
-}
-
-// Classify implements [backend.Encoder]. Moesif documents 401 and 403 for the
-// application id, 402 for an inactive subscription, and 502 and 503 as
-// transient; it has no answer that needs a rule of its own.
-func (e *Encoder) Classify(status int) backend.Class { return backend.ClassifyHTTP(status) }

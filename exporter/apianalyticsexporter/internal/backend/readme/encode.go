@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
-	"time"
 
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend"
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/wire"
@@ -21,7 +20,7 @@ func (e *Encoder) Append(dst []byte, ex *exchange.Exchange) ([]byte, backend.Dro
 		return dst, backend.DropDirection
 	case ex.Method == http.MethodOptions:
 		return dst, backend.DropMethod
-	case ex.Status < 100 || ex.Status > 999:
+	case ex.StatusCode() == 0:
 		return dst, backend.DropNoStatus
 	}
 	g := groupOf(ex)
@@ -74,8 +73,8 @@ func groupOf(ex *exchange.Exchange) group {
 	consumer := group{ex.ConsumerID, ex.ConsumerLabel, ex.ConsumerEmail}
 	user := group{ex.UserID, ex.UserName, ex.UserEmail}
 	switch {
-	case consumer.id == "" || wire.IsMask(consumer.id):
-		if user.id == "" || wire.IsMask(user.id) {
+	case !wire.Identifies(consumer.id):
+		if !wire.Identifies(user.id) {
 			return group{}
 		}
 		return consumer.or(user)
@@ -121,7 +120,7 @@ func (g group) append(dst []byte) []byte {
 
 // appendEntry appends the HAR entry.
 func (e *Encoder) appendEntry(dst []byte, ex *exchange.Exchange) []byte {
-	elapsed := max(ex.End.Sub(ex.Start)/time.Millisecond, 0)
+	elapsed := ex.Duration().Milliseconds()
 	dst = append(dst, `{"pageref":"`...)
 	dst = wire.AppendBaseURL(dst, ex)
 	if ex.Route != "" {
@@ -136,11 +135,11 @@ func (e *Encoder) appendEntry(dst []byte, ex *exchange.Exchange) []byte {
 	dst = append(dst, `","startedDateTime":`...)
 	dst = wire.AppendTime(dst, ex.Start)
 	dst = append(dst, `,"time":`...)
-	dst = strconv.AppendInt(dst, int64(elapsed), 10)
+	dst = strconv.AppendInt(dst, elapsed, 10)
 	dst = e.appendRequest(dst, ex)
 	dst = appendResponse(dst, ex)
 	dst = append(dst, `,"cache":{},"timings":{"send":0,"wait":0,"receive":`...)
-	dst = strconv.AppendInt(dst, int64(elapsed), 10)
+	dst = strconv.AppendInt(dst, elapsed, 10)
 	return append(dst, '}', '}')
 }
 
@@ -165,8 +164,7 @@ func (e *Encoder) appendRequest(dst []byte, ex *exchange.Exchange) []byte {
 }
 
 func appendResponse(dst []byte, ex *exchange.Exchange) []byte {
-	dst = append(dst, `,"response":{"status":`...)
-	dst = strconv.AppendInt(dst, int64(ex.Status), 10)
+	dst = wire.AppendInt(dst, `,"response":{"status":`, int64(ex.Status))
 	dst = append(dst, `,"statusText":`...)
 	dst = wire.AppendString(dst, http.StatusText(ex.Status))
 	dst = appendVersion(dst, ex.Protocol)

@@ -6,9 +6,7 @@ package readme
 import (
 	"cmp"
 	"encoding/base64"
-	"errors"
 	"fmt"
-	"net/http"
 	"runtime"
 	"slices"
 	"strings"
@@ -100,14 +98,15 @@ func (s *Switch) UnmarshalScalar(v confmap.ScalarValue) error {
 // (readmeio/metrics-sdks test/integration-metrics.test.js).
 var sdks = []string{"dotnet", "node", "php", "python", "ruby"}
 
-// Encoder implements [backend.Encoder] for ReadMe.
+// Encoder implements [backend.Encoder] for ReadMe, which documents no status that needs a
+// rule of its own.
 type Encoder struct {
-	authorization string
-	userAgent     string
-	development   Switch
-	production    []string
-	creator       string // encoded
-	phpNames      bool
+	backend.Base
+
+	development Switch
+	production  []string
+	creator     string // encoded
+	phpNames    bool
 }
 
 var (
@@ -123,19 +122,14 @@ var platform = func() string {
 
 // NewEncoder implements [backend.Config].
 func (c *Config) NewEncoder(b backend.Build) (backend.Encoder, error) {
-	var errs []error
+	p := backend.Problems{Block: "readme"}
 	if strings.Contains(string(c.APIKey), ":") {
-		errs = append(errs, errors.New("`readme::api_key` holds a blank, a colon, a control character or one beyond ASCII: copy it again without line breaks"))
+		p.Say("api_key", "holds a blank, a colon, a control character or one beyond ASCII: copy it again without line breaks")
 	}
-	switch c.Development {
-	case "", DevelopmentAuto, DevelopmentOn, DevelopmentOff:
-	default:
-		errs = append(errs, fmt.Errorf("`readme::development` is %q: write auto, true or false", c.Development))
-	}
-	if c.SDK != "" && !slices.Contains(sdks, c.SDK) {
-		errs = append(errs, fmt.Errorf("`readme::sdk` is %q: write %s, or leave it out", c.SDK, strings.Join(sdks, ", ")))
-	}
-	if err := errors.Join(errs...); err != nil {
+	development := cmp.Or(c.Development, DevelopmentAuto)
+	backend.OneOf(&p, "development", development, DevelopmentAuto, DevelopmentOn, DevelopmentOff)
+	p.Unless(c.SDK == "" || slices.Contains(sdks, c.SDK), "sdk", c.SDK, strings.Join(sdks, ", ")+", or leave it out")
+	if err := p.Err(); err != nil {
 		return nil, err
 	}
 	production := slices.Clone(c.ProductionEnvironments)
@@ -150,12 +144,11 @@ func (c *Config) NewEncoder(b backend.Build) (backend.Encoder, error) {
 	creator = wire.AppendString(creator, platform())
 	creator = append(creator, '}')
 	return &Encoder{
-		authorization: "Basic " + base64.StdEncoding.EncodeToString([]byte(string(c.APIKey)+":")),
-		userAgent:     b.UserAgent(),
-		development:   cmp.Or(c.Development, DevelopmentAuto),
-		production:    production,
-		creator:       string(creator),
-		phpNames:      c.SDK == "php",
+		Base:        b.Base(map[string]string{"Authorization": "Basic " + base64.StdEncoding.EncodeToString([]byte(string(c.APIKey)+":"))}),
+		development: development,
+		production:  production,
+		creator:     string(creator),
+		phpNames:    c.SDK == "php",
 	}, nil
 }
 
@@ -164,10 +157,7 @@ func (e *Encoder) Spec() backend.Spec {
 	return backend.Spec{
 		Name:            "readme",
 		Path:            "/v1/request",
-		ContentType:     "application/json",
-		Prefix:          "[",
-		Separator:       ",",
-		Suffix:          "]",
+		Frame:           backend.JSONArray,
 		MaxItems:        maxItems,
 		MaxItemBytes:    maxItemBytes,
 		Slim:            slim,
@@ -176,16 +166,6 @@ func (e *Encoder) Spec() backend.Spec {
 		IDPath:          []string{"_id"},
 	}
 }
-
-// SetHeader implements [backend.Encoder].
-func (e *Encoder) SetHeader(h http.Header) {
-	h.Set("Authorization", e.authorization)
-	h.Set("User-Agent", e.userAgent)
-}
-
-// Classify implements [backend.Encoder]. ReadMe documents no status that needs
-// a rule of its own.
-func (e *Encoder) Classify(status int) backend.Class { return backend.ClassifyHTTP(status) }
 
 // isDevelopment decides about one environment. An unnamed one is production, the
 // vendor's default.

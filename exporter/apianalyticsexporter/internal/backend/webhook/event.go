@@ -14,7 +14,7 @@ import (
 
 // Append implements [backend.Encoder].
 func (e *Encoder) Append(dst []byte, ex *exchange.Exchange) ([]byte, backend.Drop) {
-	if ex.CallOutBy(e.userAgent) {
+	if e.SelfTraffic(ex) {
 		return dst, backend.DropSelfTraffic
 	}
 	if e.har {
@@ -41,9 +41,8 @@ func appendEvent(dst []byte, ex *exchange.Exchange) []byte {
 	dst = wire.AppendText(dst, `,"protocol":`, ex.Protocol)
 	dst = append(dst, `,"request":`...)
 	dst = appendMessage(dst, &ex.Request)
-	if status := status(ex); status != 0 {
-		dst = append(dst, `,"status":`...)
-		dst = strconv.AppendInt(dst, int64(status), 10)
+	if status := ex.StatusCode(); status != 0 {
+		dst = wire.AppendInt(dst, `,"status":`, int64(status))
 		dst = append(dst, `,"response":`...)
 		dst = appendMessage(dst, &ex.Response)
 	}
@@ -60,60 +59,57 @@ func appendContext(dst []byte, ex *exchange.Exchange) []byte {
 	dst = appendPeer(dst, `,"local":`, ex.LocalAddress, ex.LocalPort)
 	dst = wire.AppendText(dst, `,"user_agent":`, ex.UserAgent)
 
-	dst, mark := open(dst, `,"user":`)
+	dst, mark := wire.Open(dst, `,"user":`)
 	dst = wire.AppendIdentity(dst, `,"id":`, ex.UserID)
 	dst = wire.AppendIdentity(dst, `,"name":`, ex.UserName)
 	dst = wire.AppendIdentity(dst, `,"email":`, ex.UserEmail)
-	dst = closeObject(dst, `,"user":`, mark)
+	dst = wire.Close(dst, `,"user":`, mark)
 	dst = wire.AppendIdentity(dst, `,"session_id":`, ex.SessionID)
 	dst = wire.AppendIdentity(dst, `,"company_id":`, ex.CompanyID)
 	dst = wire.AppendIdentity(dst, `,"subscription_id":`, ex.SubscriptionID)
-	dst, mark = open(dst, `,"consumer":`)
+	dst, mark = wire.Open(dst, `,"consumer":`)
 	dst = wire.AppendIdentity(dst, `,"id":`, ex.ConsumerID)
 	dst = wire.AppendIdentity(dst, `,"label":`, ex.ConsumerLabel)
 	dst = wire.AppendIdentity(dst, `,"email":`, ex.ConsumerEmail)
-	dst = closeObject(dst, `,"consumer":`, mark)
+	dst = wire.Close(dst, `,"consumer":`, mark)
 
 	dst = wire.AppendText(dst, `,"api_version":`, ex.APIVersion)
 	dst = wire.AppendText(dst, `,"blocked_by":`, ex.BlockedBy)
-	dst = append(dst, `,"weight":`...)
-	dst = strconv.AppendInt(dst, max(ex.Weight, 1), 10)
+	dst = wire.AppendInt(dst, `,"weight":`, max(ex.Weight, 1))
 	dst = appendMetadata(dst, ex)
 	for _, what := range ex.Shed {
 		dst = wire.AppendShed(dst, what)
 	}
 
-	dst, mark = open(dst, `,"service":`)
+	dst, mark = wire.Open(dst, `,"service":`)
 	dst = wire.AppendText(dst, `,"name":`, ex.ServiceName)
 	dst = wire.AppendText(dst, `,"version":`, ex.ServiceVersion)
 	dst = wire.AppendText(dst, `,"environment":`, ex.Environment)
-	dst = closeObject(dst, `,"service":`, mark)
+	dst = wire.Close(dst, `,"service":`, mark)
 
-	dst, mark = open(dst, `,"trace":`)
+	dst, mark = wire.Open(dst, `,"trace":`)
 	dst = wire.AppendID(dst, `,"trace_id":`, ex.TraceID[:])
 	dst = wire.AppendID(dst, `,"span_id":`, ex.SpanID[:])
 	dst = wire.AppendID(dst, `,"parent_span_id":`, ex.ParentSpanID[:])
 	dst = wire.AppendText(dst, `,"span_name":`, ex.SpanName)
-	dst = closeObject(dst, `,"trace":`, mark)
+	dst = wire.Close(dst, `,"trace":`, mark)
 
-	dst, mark = open(dst, `,"redaction":`)
+	dst, mark = wire.Open(dst, `,"redaction":`)
 	dst = wire.AppendText(dst, `,"policy":`, ex.RedactionPolicy)
 	if ex.RedactionCount > 0 {
-		dst = append(dst, `,"count":`...)
-		dst = strconv.AppendInt(dst, ex.RedactionCount, 10)
+		dst = wire.AppendInt(dst, `,"count":`, ex.RedactionCount)
 	}
 	dst = appendTexts(dst, `,"rules":`, ex.RedactionRules)
 	dst = appendTexts(dst, `,"decisions":`, ex.RedactionDecisions)
 	up := &ex.RedactionUpstream
-	dst, inner := open(dst, `,"upstream":`)
+	dst, inner := wire.Open(dst, `,"upstream":`)
 	dst = appendTexts(dst, `,"policies":`, up.Policies)
 	if up.Count > 0 {
-		dst = append(dst, `,"count":`...)
-		dst = strconv.AppendInt(dst, up.Count, 10)
+		dst = wire.AppendInt(dst, `,"count":`, up.Count)
 	}
 	dst = appendTexts(dst, `,"rules":`, up.Rules)
-	dst = closeObject(dst, `,"upstream":`, inner)
-	return closeObject(dst, `,"redaction":`, mark)
+	dst = wire.Close(dst, `,"upstream":`, inner)
+	return wire.Close(dst, `,"redaction":`, mark)
 }
 
 // method returns the request's method, or semconv's name for an unknown one, as
@@ -125,18 +121,9 @@ func method(ex *exchange.Exchange) string {
 	return ex.Method
 }
 
-// status returns the response's status, or 0 if there was no response.
-func status(ex *exchange.Exchange) int {
-	if ex.Status < 100 || ex.Status > 999 {
-		return 0
-	}
-	return ex.Status
-}
-
 // appendMillis appends the duration in milliseconds with up to three decimals.
 func appendMillis(dst []byte, ex *exchange.Exchange) []byte {
-	us := max(ex.End.Sub(ex.Start).Microseconds(), 0)
-	return strconv.AppendFloat(dst, float64(us)/1000, 'f', -1, 64)
+	return strconv.AppendFloat(dst, float64(ex.Duration().Microseconds())/1000, 'f', -1, 64)
 }
 
 // appendMessage appends headers, size and body of one side.
@@ -164,8 +151,7 @@ func appendMessage(dst []byte, m *exchange.Message) []byte {
 	}
 	dst = append(dst, '}')
 	if m.Body.Size >= 0 {
-		dst = append(dst, `,"size":`...)
-		dst = strconv.AppendInt(dst, m.Body.Size, 10)
+		dst = wire.AppendInt(dst, `,"size":`, m.Body.Size)
 	}
 	return append(appendBody(dst, &m.Body), '}')
 }
@@ -209,49 +195,21 @@ func oneLine(doc []byte) {
 }
 
 func appendPeer(dst []byte, key, address string, port int) []byte {
-	dst, mark := open(dst, key)
+	dst, mark := wire.Open(dst, key)
 	dst = wire.AppendText(dst, `,"address":`, address)
 	if port > 0 && port <= 65535 {
-		dst = append(dst, `,"port":`...)
-		dst = strconv.AppendInt(dst, int64(port), 10)
+		dst = wire.AppendInt(dst, `,"port":`, int64(port))
 	}
-	return closeObject(dst, key, mark)
+	return wire.Close(dst, key, mark)
 }
 
 func appendMetadata(dst []byte, ex *exchange.Exchange) []byte {
 	const key = `,"metadata":`
-	dst, mark := open(dst, key)
-	for i := range ex.Metadata {
-		kv := &ex.Metadata[i]
-		if i > 0 && kv.Key == ex.Metadata[i-1].Key {
-			continue
-		}
-		member := len(dst)
-		dst = append(dst, ',')
-		dst = wire.AppendString(dst, kv.Key)
-		dst = append(dst, ':')
-		var ok bool
-		if dst, ok = wire.AppendValue(dst, kv.Value); !ok {
-			dst = dst[:member]
-		}
-	}
-	return closeObject(dst, key, mark)
-}
-
-// open begins an object whose members are appended with a comma before each, and
-// returns where they begin.
-func open(dst []byte, key string) ([]byte, int) {
-	dst = append(dst, key...)
-	return dst, len(dst)
-}
-
-// closeObject ends the object, or takes it back if it has no members.
-func closeObject(dst []byte, key string, mark int) []byte {
-	if len(dst) == mark {
-		return dst[:mark-len(key)]
-	}
-	dst[mark] = '{' // the comma of the first member
-	return append(dst, '}')
+	dst, mark := wire.Open(dst, key)
+	dst = wire.AppendMetadata(dst, ex.Metadata, func(dst []byte, kv *exchange.KeyValue) ([]byte, bool) {
+		return wire.AppendValue(dst, kv.Value)
+	})
+	return wire.Close(dst, key, mark)
 }
 
 // appendTexts appends an array of strings that is left out when empty.

@@ -39,7 +39,7 @@ func appendEntry(dst []byte, ex *exchange.Exchange) []byte {
 	dst = appendSizes(dst, &ex.Request.Body)
 	dst = appendPostData(dst, &ex.Request)
 
-	code := status(ex)
+	code := ex.StatusCode()
 	dst = append(dst, `},"response":{"status":`...)
 	dst = strconv.AppendInt(dst, int64(code), 10)
 	dst = append(dst, `,"statusText":`...)
@@ -116,12 +116,8 @@ func appendPostData(dst []byte, m *exchange.Message) []byte {
 	}
 	dst = append(dst, `,"postData":{"mimeType":`...)
 	dst = wire.AppendString(dst, mimeType(m))
-	if utf8.ValidString(m.Body.Data) {
-		dst = append(dst, `,"text":`...)
-		dst = wire.AppendString(dst, m.Body.Data)
-	} else {
-		dst = append(dst, `,"text":`...)
-		dst = wire.AppendBase64(dst, m.Body.Data)
+	dst, encoding := wire.AppendContent(append(dst, `,"text":`...), m.Body.Data)
+	if encoding == "base64" {
 		dst = append(dst, `,"_encoding":"base64"`...)
 	}
 	return append(appendMarks(dst, &m.Body), '}')
@@ -138,15 +134,11 @@ func appendContent(dst []byte, m *exchange.Message) []byte {
 	dst = strconv.AppendInt(dst, size, 10)
 	dst = append(dst, `,"mimeType":`...)
 	dst = wire.AppendString(dst, mimeType(m))
-	switch {
-	case !b.Captured && b.Data == "":
-	case utf8.ValidString(b.Data):
-		dst = append(dst, `,"text":`...)
-		dst = wire.AppendString(dst, b.Data)
-	default:
-		dst = append(dst, `,"text":`...)
-		dst = wire.AppendBase64(dst, b.Data)
-		dst = append(dst, `,"encoding":"base64"`...)
+	if b.Captured || b.Data != "" {
+		var encoding string
+		if dst, encoding = wire.AppendContent(append(dst, `,"text":`...), b.Data); encoding == "base64" {
+			dst = append(dst, `,"encoding":"base64"`...)
+		}
 	}
 	return append(appendMarks(dst, b), '}')
 }

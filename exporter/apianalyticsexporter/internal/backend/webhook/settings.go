@@ -5,8 +5,6 @@ package webhook
 
 import (
 	"cmp"
-	"fmt"
-	"net/http"
 
 	"go.opentelemetry.io/collector/config/configopaque"
 	"go.opentelemetry.io/collector/config/configoptional"
@@ -63,10 +61,10 @@ func (c *Config) Facts() backend.Facts {
 
 // Encoder implements [backend.Encoder] for a webhook.
 type Encoder struct {
-	har           bool
-	authorization string
-	userAgent     string
-	spec          backend.Spec
+	backend.Base
+
+	har  bool
+	spec backend.Spec
 }
 
 var (
@@ -76,20 +74,16 @@ var (
 
 // NewEncoder implements [backend.Config].
 func (c *Config) NewEncoder(b backend.Build) (backend.Encoder, error) {
-	switch c.Format {
-	case "", FormatNDJSON, FormatHAR:
-	default:
-		return nil, fmt.Errorf("`webhook::format` is %q: write ndjson or har", c.Format)
+	p := backend.Problems{Block: "webhook"}
+	backend.OneOf(&p, "format", cmp.Or(c.Format, FormatNDJSON), FormatNDJSON, FormatHAR)
+	if err := p.Err(); err != nil {
+		return nil, err
 	}
-	e := &Encoder{har: c.Format == FormatHAR, userAgent: b.UserAgent()}
-	if c.BearerToken != "" {
-		e.authorization = "Bearer " + string(c.BearerToken)
-	}
+	header := map[string]string{"Authorization": backend.Bearer(string(c.BearerToken))}
+	e := &Encoder{har: c.Format == FormatHAR, Base: b.Base(header)}
 	e.spec = backend.Spec{
 		Name:            "webhook",
-		ContentType:     "application/x-ndjson",
-		Separator:       "\n",
-		Suffix:          "\n",
+		Frame:           backend.NDJSON,
 		MaxItems:        maxItems,
 		MaxItemBytes:    maxItemBytes,
 		Slim:            slim,
@@ -99,11 +93,10 @@ func (c *Config) NewEncoder(b backend.Build) (backend.Encoder, error) {
 	}
 	if e.har {
 		e.spec.IDPath = []string{"_id"}
-		e.spec.ContentType = "application/json"
+		e.spec.Frame = backend.JSONArray
 		e.spec.Prefix = `{"log":{"version":"1.2","creator":{"name":"apispan","version":` +
 			string(wire.AppendString(nil, cmp.Or(b.Version, "0.0.0"))) + `},"entries":[`
 		e.spec.Slim = slimHAR
-		e.spec.Separator = ","
 		e.spec.Suffix = "]}}"
 	}
 	return e, nil
@@ -112,17 +105,6 @@ func (c *Config) NewEncoder(b backend.Build) (backend.Encoder, error) {
 // Spec implements [backend.Encoder]. The path is empty: the configured endpoint is
 // the whole URL.
 func (e *Encoder) Spec() backend.Spec { return e.spec }
-
-// SetHeader implements [backend.Encoder].
-func (e *Encoder) SetHeader(h http.Header) {
-	if e.authorization != "" {
-		h.Set("Authorization", e.authorization)
-	}
-	h.Set("User-Agent", e.userAgent)
-}
-
-// Classify implements [backend.Encoder].
-func (e *Encoder) Classify(status int) backend.Class { return backend.ClassifyHTTP(status) }
 
 // slim and slimHAR make an encoded event smaller.
 var (

@@ -5,6 +5,7 @@ package wire
 
 import (
 	"strconv"
+	"unicode/utf8"
 
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/exchange"
 )
@@ -36,6 +37,75 @@ func AppendID(dst []byte, key string, id []byte) []byte {
 		}
 	}
 	return dst
+}
+
+// Open begins a member that is an object whose members have a comma before each, and returns
+// where they begin.
+func Open(dst []byte, key string) (out []byte, mark int) {
+	dst = append(dst, key...)
+	return dst, len(dst)
+}
+
+// Close ends the object, or takes the member back if the object has none.
+func Close(dst []byte, key string, mark int) []byte {
+	if len(dst) == mark {
+		return dst[:mark-len(key)]
+	}
+	dst[mark] = '{' // the comma of the first member
+	return append(dst, '}')
+}
+
+// AppendMetadata appends the entries that value appends, each name once.
+func AppendMetadata(dst []byte, list []exchange.KeyValue, value func([]byte, *exchange.KeyValue) ([]byte, bool)) []byte {
+	for i := range list {
+		kv := &list[i]
+		if i > 0 && kv.Key == list[i-1].Key {
+			continue
+		}
+		mark := len(dst)
+		dst = append(AppendString(append(dst, ','), kv.Key), ':')
+		var ok bool
+		if dst, ok = value(dst, kv); !ok {
+			dst = dst[:mark]
+		}
+	}
+	return dst
+}
+
+// AppendFields appends header fields. The values of a name are one text, joined by ", "
+// (RFC 9110 §5.3). What has no name is no field.
+func AppendFields(dst []byte, list []exchange.Header) []byte {
+	first := true // of the values of a name, which stand together
+	for i := range list {
+		name := list[i].Name
+		switch {
+		case name == "":
+			continue
+		case i > 0 && list[i-1].Name == name:
+			dst = dst[:len(dst)-1]
+		default:
+			dst = append(AppendString(append(dst, ','), name), ':', '"')
+			first = true
+		}
+		for _, v := range list[i].Values {
+			if !first {
+				dst = append(dst, ", "...)
+			}
+			dst = AppendEscaped(dst, v)
+			first = false
+		}
+		dst = append(dst, '"')
+	}
+	return dst
+}
+
+// AppendContent appends a body as a JSON string, as it is if it is text, and returns which
+// encoding that is, "text" or "base64".
+func AppendContent(dst []byte, data string) (out []byte, encoding string) {
+	if utf8.ValidString(data) {
+		return AppendString(dst, data), "text"
+	}
+	return AppendBase64(dst, data), "base64"
 }
 
 // AppendInt appends a whole number.

@@ -20,6 +20,9 @@ func IsMask(s string) bool {
 	return len(s) >= 3 && strings.Trim(s, "*") == ""
 }
 
+// Identifies reports whether s may be an id: it is there, and no mask.
+func Identifies(s string) bool { return s != "" && !IsMask(s) }
+
 // IsToken reports whether s has the form of a redaction token,
 // "hmac:<key id>:<22 characters>". Equal values have equal tokens, so a token
 // still tells users apart.

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/entity"
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/exchange"
 )
 
@@ -351,6 +352,45 @@ func TestAppendPairs(t *testing.T) {
 	} {
 		if got := string(AppendPairs([]byte("p"), in)); got != "p"+want {
 			t.Errorf("%q: %s, want %s", in, got[1:], want)
+		}
+	}
+}
+
+// TestMembers: what is empty is no member, names come once, and all of it is an object.
+func TestMembers(t *testing.T) {
+	t.Parallel()
+	const key = `,"of":`
+	for _, tt := range []struct {
+		got  func(dst []byte) []byte
+		want string
+	}{
+		{func(dst []byte) []byte { return dst }, `{"a":1}`},
+		{func(dst []byte) []byte { return AppendText(dst, `,"x":`, "y") }, `{"a":1,"of":{"x":"y"}}`},
+		{func(dst []byte) []byte {
+			return AppendFields(dst, []exchange.Header{{Name: "", Values: []string{"n"}}, {Name: "a"}, {Name: "a", Values: []string{"1\"", "2"}}, {Name: "a", Values: []string{"3"}}, {Name: "b", Values: []string{""}}})
+		}, `{"a":1,"of":{"a":"1\", 2, 3","b":""}}`},
+		{func(dst []byte) []byte {
+			list := []exchange.KeyValue{{Key: "", Value: "n"}, {Key: "a", Value: int64(1)}, {Key: "a", Value: int64(2)}, {Key: "b", Value: math.NaN()}, {Key: "c", Value: "\xff"}}
+			return AppendMetadata(dst, list, AppendNamed)
+		}, "{\"a\":1,\"of\":{\"a\":1,\"c\":\"\ufffd\"}}"},
+		{func(dst []byte) []byte {
+			return AppendCampaign(dst, &entity.Campaign{UTMTerm: "x", Referrer: "[REDACTED]", GCLID: "y"})
+		}, `{"a":1,"of":{"utm_term":"x","gclid":"y"}}`},
+	} {
+		dst, mark := Open([]byte(`{"a":1`), key)
+		dst = append(Close(tt.got(dst), key, mark), '}')
+		if string(dst) != tt.want || !json.Valid(dst) {
+			t.Errorf("%s, want %s", dst, tt.want)
+		}
+	}
+	items := []entity.Item{{}, {PlanID: "***", ID: "i", Metadata: []exchange.KeyValue{{Key: "k", Value: true}}}, {PlanID: "p"}}
+	if got := string(AppendItems(nil, items, `,"own":`)); got != `[{},{"own":"i","metadata":{"k":true}},{"plan_id":"p"}]` {
+		t.Error(got)
+	}
+	for in, want := range map[string]string{"é\"": "text \"é\\\"\"", "\xff": `base64 "/w=="`, "": `text ""`} {
+		out, encoding := AppendContent(nil, in)
+		if got := encoding + " " + string(out); got != want {
+			t.Errorf("%q: %s, want %s", in, got, want)
 		}
 	}
 }
