@@ -28,6 +28,7 @@ type watch struct {
 	component string
 	sink      inspect.Sink
 	masks     masks
+	names     *inspect.Names
 	items     tracked
 	disk      bool
 
@@ -72,6 +73,7 @@ func (e *core) startWatch(host component.Host) error {
 			component: key.component, sink: sink, masks: newMasks(e), disk: e.persistent,
 			stop: make(chan struct{}), dropped: map[string]int64{}, skipped: map[string]int64{},
 		}
+		w.names = inspect.NewNames(w.masks.text)
 		watches.all[key] = w
 		w.attach(e)
 		w.done.Go(w.tell)
@@ -199,7 +201,7 @@ type look struct {
 	key    inspect.Key
 	wanted bool
 	// sums are those of the batch, kinds the spans of it that are no exchanges.
-	sums  []inspect.Summary
+	sums  []inspect.Tally
 	kinds map[string]int
 	// secret is true if a body holds a secret that may be encoded in the event.
 	secret bool
@@ -208,7 +210,7 @@ type look struct {
 // begin says how many spans the batch has.
 func (w *watch) begin(l *look, td ptrace.Traces) {
 	if w != nil {
-		l.sums = make([]inspect.Summary, 0, td.SpanCount())
+		l.sums = make([]inspect.Tally, 0, td.SpanCount())
 	}
 }
 
@@ -237,17 +239,16 @@ func (w *watch) read(l *look, ex *exchange.Exchange, requireRedaction bool) {
 	defer w.recovered()
 	l.key, l.secret = keyOf(ex), false
 	l.wanted = w.sink.Wants(l.key)
-	s := w.summary(l.key, ex)
-	if requireRedaction && ex.RedactionPolicy == "" {
+	s := summary(l.key, ex)
+	bare := requireRedaction && ex.RedactionPolicy == ""
+	if bare {
 		s.Path, s.Operation, s.Host = "", "", ""
 		s.UserID, s.CompanyID, s.ConsumerID, s.Label = "", "", "", ""
-		l.sums = append(l.sums, s)
-		return
 	}
-	l.sums = append(l.sums, s)
-	if l.wanted {
+	l.sums = append(l.sums, w.names.Tally(&s))
+	if l.wanted && !bare {
 		l.secret = w.masks.in(ex.Request.Body.Data) || w.masks.in(ex.Response.Body.Data)
-		w.sink.Read(l.key, w.component, w.exchange(s, ex))
+		w.sink.Read(l.key, w.component, w.exchange(&s, ex))
 	}
 }
 
@@ -328,11 +329,11 @@ func (w *watch) answered(s *sender, items [][]byte, r backend.Reply, a answer) {
 		w.problem, w.problemAt = a.err.Error(), now()
 		w.mu.Unlock()
 	}
-	tries, ok := w.items.tried(items)
-	if !ok {
+	known, tries := w.items.tried(items)
+	if len(known) == 0 {
 		return
 	}
-	q := w.request(s, items)
+	q := w.request(s, items, known)
 	q.At, q.Took, q.Attempt = now().Add(-r.Took), r.Took, tries
 	q.Status, q.Outcome, q.Encoded = a.status, string(a.outcome), int(r.Encoded)
 	if a.err != nil {
@@ -344,7 +345,7 @@ func (w *watch) answered(s *sender, items [][]byte, r backend.Reply, a answer) {
 	if a.outcome == outcomeDelivered {
 		done = len(items)
 	}
-	w.items.forget(items[:min(done, len(items))])
+	w.items.forget(known, done)
 }
 
 // rehearsed tells of a request that a dry run would send.
@@ -353,10 +354,11 @@ func (w *watch) rehearsed(s *sender, items [][]byte) {
 		return
 	}
 	defer w.recovered()
-	if _, ok := w.items.tried(items); !ok {
+	known, _ := w.items.tried(items)
+	if len(known) == 0 {
 		return
 	}
-	q := w.request(s, items)
+	q := w.request(s, items, known)
 	q.At, q.DryRun, q.Outcome = now(), true, "dry_run"
 	w.sink.Sent(w.component, q)
 }

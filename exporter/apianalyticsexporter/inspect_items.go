@@ -46,12 +46,10 @@ func nearOf(item []byte) uint64 {
 	return (h >> 20) & (1<<12 - 1)
 }
 
-func fingerprints(items [][]byte) []uint64 {
-	out := make([]uint64, len(items))
-	for i, item := range items {
-		out[i] = inspect.Fingerprint(item)
-	}
-	return out
+// knownItem is one of some items that is tracked, by its place among them.
+type knownItem struct {
+	at int
+	fp uint64
 }
 
 // add remembers an item, and forgets the oldest if there are too many.
@@ -133,24 +131,32 @@ func (t *tracked) pair(a, b uint64) {
 	}
 }
 
-func (t *tracked) forget(items [][]byte) {
-	for _, item := range items {
-		t.take(item)
+// forget removes those of some known items that stand before a place.
+func (t *tracked) forget(known []knownItem, before int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, k := range known {
+		if k.at < before {
+			t.remove(k.fp)
+		}
 	}
 }
 
-// tried counts an attempt to send items, and reports whether any of them is known, and
-// which attempt that was.
-func (t *tracked) tried(items [][]byte) (tries int, ok bool) {
+// tried counts an attempt to send items, and returns those of them that are known, and
+// which attempt that was. Nearly all are not: this is the only look at them.
+func (t *tracked) tried(items [][]byte) (known []knownItem, tries int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for _, item := range items {
-		if _, it := t.find(item); it != nil {
+	if len(t.items) == 0 {
+		return nil, 0
+	}
+	for i, item := range items {
+		if fp, it := t.find(item); it != nil {
 			it.tries++
-			tries, ok = max(tries, it.tries), true
+			known, tries = append(known, knownItem{i, fp}), max(tries, it.tries)
 		}
 	}
-	return tries, ok
+	return known, tries
 }
 
 // oldest is how long the oldest item waits; 0 without one.

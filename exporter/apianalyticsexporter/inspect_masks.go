@@ -20,7 +20,13 @@ import (
 // masks are the texts that the inspector is never given: the credentials of an exporter,
 // in every form in which they may stand in what is sent, or come back, or have been
 // captured. The longest come first.
-type masks struct{ secrets []string }
+type masks struct {
+	secrets []string
+	// begins has the first two bytes of each secret, so that a text without any costs one
+	// pass. short is true if one has a single byte.
+	begins [1 << 16 / 64]uint64
+	short  bool
+}
 
 // minMask is the shortest configured value that is taken out wherever it stands. The
 // backend's own credential always is; a header that says "eu" is no secret worth every
@@ -55,6 +61,14 @@ func newMasks(e *core) masks {
 		return cmp.Or(cmp.Compare(len(b), len(a)), strings.Compare(a, b))
 	})
 	m.secrets = slices.Compact(m.secrets)
+	for _, s := range m.secrets {
+		if len(s) < 2 {
+			m.short = true
+			continue
+		}
+		at := uint16(s[0])<<8 | uint16(s[1])
+		m.begins[at/64] |= 1 << (at % 64)
+	}
 	return m
 }
 
@@ -124,16 +138,31 @@ func opaque(v reflect.Value, out []string) []string {
 	return out
 }
 
-func (m *masks) in(s string) bool {
-	for _, secret := range m.secrets {
-		if len(s) >= len(secret) && strings.Contains(s, secret) {
-			return true
+func (m *masks) in(s string) bool { return anyIn(m, s) }
+
+// anyIn reports whether a secret stands in s.
+func anyIn[T string | []byte](m *masks, s T) bool {
+	if m.short {
+		return slices.ContainsFunc(m.secrets, func(secret string) bool { return strings.Contains(string(s), secret) })
+	}
+	for i := 1; i < len(s); i++ {
+		at := uint16(s[i-1])<<8 | uint16(s[i])
+		if m.begins[at/64]&(1<<(at%64)) == 0 {
+			continue
+		}
+		for _, secret := range m.secrets {
+			if len(s)-i+1 >= len(secret) && string(s[i-1:i-1+len(secret)]) == secret {
+				return true
+			}
 		}
 	}
 	return false
 }
 
 func (m *masks) text(s string) string {
+	if !anyIn(m, s) {
+		return s
+	}
 	for _, secret := range m.secrets {
 		if len(s) >= len(secret) && strings.Contains(s, secret) {
 			s = strings.ReplaceAll(s, secret, hidden)
@@ -145,6 +174,9 @@ func (m *masks) text(s string) string {
 // bytes returns a copy without secrets.
 func (m *masks) bytes(b []byte) []byte {
 	b = bytes.Clone(b)
+	if !anyIn(m, b) {
+		return b
+	}
 	for _, secret := range m.secrets {
 		if len(b) >= len(secret) && bytes.Contains(b, []byte(secret)) {
 			b = bytes.ReplaceAll(b, []byte(secret), []byte(hidden))

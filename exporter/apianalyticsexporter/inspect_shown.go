@@ -29,23 +29,28 @@ func keyOf(ex *exchange.Exchange) (k inspect.Key) {
 	return k
 }
 
-func (w *watch) summary(k inspect.Key, ex *exchange.Exchange) inspect.Summary {
-	m := &w.masks
+// summary is an exchange in short, as it was read: with secrets, if it holds any.
+func summary(k inspect.Key, ex *exchange.Exchange) inspect.Summary {
 	return inspect.Summary{
 		Key: k, Outgoing: ex.Direction == exchange.Outgoing,
-		Service: ex.ServiceName, Method: ex.Method, Route: m.text(ex.Route), Path: m.text(ex.Path), Host: m.text(ex.Host),
-		Operation: m.text(ex.Operation), Status: ex.Status, Start: ex.Start, Duration: ex.End.Sub(ex.Start),
+		Service: ex.ServiceName, Method: ex.Method, Route: ex.Route, Path: ex.Path, Host: ex.Host,
+		Operation: ex.Operation, Status: ex.Status, Start: ex.Start, Duration: ex.End.Sub(ex.Start),
 		RequestBytes: ex.Request.Body.Size, ResponseBytes: ex.Response.Body.Size,
-		UserID: m.text(ex.UserID), CompanyID: m.text(ex.CompanyID), ConsumerID: m.text(ex.ConsumerID), Label: m.text(ex.ConsumerLabel),
+		UserID: ex.UserID, CompanyID: ex.CompanyID, ConsumerID: ex.ConsumerID, Label: ex.ConsumerLabel,
 		Weight: ex.Weight, Redacted: ex.RedactionCount,
 		Bodies: ex.Request.Body.Captured || ex.Response.Body.Captured,
 	}
 }
 
-func (w *watch) exchange(s inspect.Summary, ex *exchange.Exchange) *inspect.Exchange {
+func (w *watch) exchange(s *inspect.Summary, ex *exchange.Exchange) *inspect.Exchange {
 	m := &w.masks
+	for _, name := range []*string{
+		&s.Service, &s.Method, &s.Route, &s.Path, &s.Host, &s.Operation, &s.UserID, &s.CompanyID, &s.ConsumerID, &s.Label,
+	} {
+		*name = m.text(*name)
+	}
 	x := &inspect.Exchange{
-		Summary: s, ID: ex.ID, Environment: ex.Environment, Scheme: ex.Scheme, Query: m.text(ex.Query), Protocol: ex.Protocol,
+		Summary: *s, ID: ex.ID, Environment: ex.Environment, Scheme: ex.Scheme, Query: m.text(ex.Query), Protocol: ex.Protocol,
 		ClientAddress: m.text(ex.ClientAddress), UserEmail: m.text(ex.UserEmail), UserName: m.text(ex.UserName),
 		SessionID: m.text(ex.SessionID), SubscriptionID: m.text(ex.SubscriptionID),
 		Request: w.message(&ex.Request), Response: w.message(&ex.Response),
@@ -82,8 +87,11 @@ func (w *watch) message(msg *exchange.Message) (out inspect.Message) {
 }
 
 // request is what is told of a request whoever answers it.
-func (w *watch) request(s *sender, items [][]byte) *inspect.Request {
-	q := &inspect.Request{Items: fingerprints(items), Bytes: s.frame.Size(items)}
+func (w *watch) request(s *sender, items [][]byte, known []knownItem) *inspect.Request {
+	q := &inspect.Request{Items: make([]uint64, len(known)), Events: len(items), Bytes: s.frame.Size(items)}
+	for i, k := range known {
+		q.Items[i] = k.fp
+	}
 	q.Prefix, q.Separator, q.Suffix = w.masks.text(s.frame.Prefix), s.frame.Separator, w.masks.text(s.frame.Suffix)
 	if head, err := s.shown(items); err == nil {
 		q.Method, q.URL, q.Headers, q.Coding = head.method, w.masks.text(head.url), head.headers, head.coding

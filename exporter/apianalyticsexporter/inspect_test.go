@@ -102,7 +102,7 @@ func TestInspected(t *testing.T) {
 	if a := rec.Calls("Attach"); len(a) != 1 || a[0].Source.Backend != "moesif" || "http://"+a[0].Source.Target != srv.URL || a[0].Source.DryRun {
 		t.Errorf("Attach: %+v", a)
 	}
-	if saw := rec.Calls("Saw"); len(saw) != 1 || len(saw[0].All) != 3 || saw[0].All[1].Route != "/orders" || !saw[0].All[1].Bodies || saw[0].All[2].Duration != 20*time.Millisecond {
+	if saw := rec.Calls("Saw"); len(saw) != 1 || len(saw[0].All) != 3 || saw[0].All[1].Place.Route != "/orders" || !saw[0].All[1].Bodies || saw[0].All[2].Duration != 20*time.Millisecond {
 		t.Errorf("Saw: %+v", saw)
 	}
 	if a := rec.Calls("Arrived"); len(a) != 1 || a[0].Kinds["internal"] != 1 {
@@ -121,8 +121,8 @@ func TestInspected(t *testing.T) {
 		t.Fatalf("Sent: %+v", sent)
 	}
 	q := sent[0].Request
-	if len(q.Items) != 3 || q.Items[0] != encoded[0].Event.Item || q.Items[2] != encoded[1].Event.Item {
-		t.Errorf("items %v of %v and %v", q.Items, encoded[0].Event.Item, encoded[1].Event.Item)
+	if q.Events != 3 || len(q.Items) != 2 || q.Items[0] != encoded[0].Event.Item || q.Items[1] != encoded[1].Event.Item {
+		t.Errorf("items %v of %v and %v, of %d events", q.Items, encoded[0].Event.Item, encoded[1].Event.Item, q.Events)
 	}
 	if q.Status != 201 || q.Outcome != "delivered" || q.Attempt != 1 || q.Method != http.MethodPost || !strings.HasSuffix(q.URL, "/v1/events/batch") || q.Coding != "gzip" || q.Prefix != "[" {
 		t.Errorf("%+v", q)
@@ -178,8 +178,8 @@ func TestInspectedLeft(t *testing.T) {
 		}
 	}
 	for _, s := range rec.Calls("Saw")[0].All {
-		if s.Key.Span[3] == 1 && (s.Path != "" || s.UserID != "" || s.ConsumerID != "" || s.Host != "" || s.Route == "") {
-			t.Errorf("%+v", s)
+		if s.Key.Span[3] == 1 && (s.Caller != nil || s.Place.Operation != "" || s.Place.Route == "" || s.Place.Guessed) {
+			t.Errorf("%+v %+v", s.Place, s.Caller)
 		}
 	}
 	sent := rec.Calls("Sent")
@@ -447,7 +447,7 @@ func BenchmarkTracked(b *testing.B) {
 type none struct{ inspector }
 
 func (none) Wants(inspect.Key) bool         { return false }
-func (none) Saw(string, []inspect.Summary)  {}
+func (none) Saw(string, []inspect.Tally)    {}
 func (none) Arrived(string, map[string]int) {}
 
 // BenchmarkInspected is what all exchanges cost whose details nobody wants; compare the

@@ -632,6 +632,10 @@ func TestStream(t *testing.T) {
 			break
 		}
 	}
+	var sent api.Sent
+	if _, data := s.next("sent"); json.Unmarshal([]byte(data), &sent) != nil || sent.ID != row.ID || sent.Component != vendor || sent.State != "sent" || sent.Status != 201 || sent.Attempt != 1 || sent.Took != 30 {
+		t.Errorf("%s", data)
+	}
 	_ = s.res.Body.Close()
 	r.complete(r.shown(3, nil))
 	s = r.listen2("/api/stream", id)
@@ -745,13 +749,43 @@ func TestStatus(t *testing.T) {
 	for n := range 5 {
 		k := keyOf(n)
 		sum := inspect.Summary{Key: k, Method: "GET", Route: "/", Weight: 1}
-		r.Saw(vendor, []inspect.Summary{sum})
+		r.Saw(vendor, []inspect.Tally{inspect.NewNames(nil).Tally(&sum)})
 		r.Read(k, vendor, &inspect.Exchange{Summary: sum})
 		r.Left(k, vendor, "sampled")
 	}
 	eventually(t, "they are kept", func() bool { return r.Usage().Exchanges == 5 })
 	has("no_bodies")
 	has("sampled_out")
+	// Whatever leaves everything out is named by its key.
+	said := func(code string) string {
+		for _, n := range get[api.Status](r, "/api/status").Notices {
+			if n.Code == code {
+				return n.Text
+			}
+		}
+		return ""
+	}
+	for reason, want := range map[string]string{"sampled": "sampling::percent", "hosts": "key hosts", "skip": "key skip", "direction": "key direction", "nested": "calls::nested", "requested": "apispan.skip", "no_identity": "identity"} {
+		for n := range 5 {
+			r.Left(keyOf(n), vendor, reason)
+		}
+		code := map[bool]string{true: "sampled_out", false: "gated"}[reason == "sampled"]
+		eventually(t, reason+" is said with "+want, func() bool { return strings.Contains(said(code), want) })
+		if row := get[api.List](r, "/api/exchanges").Rows[0]; row.Backends[0].State != code {
+			t.Errorf("%s is shown as %s", reason, row.Backends[0].State)
+		}
+	}
+	// What does not fit into memory is counted and said.
+	large := []inspect.Attribute{{Key: "k", Value: strings.Repeat("x", 6<<20)}}
+	for i := range 8 {
+		r.After(keyOf(100), &inspect.Span{Attributes: large}, fmt.Sprint("r", i), nil)
+		r.Flush()
+	}
+	eventually(t, "it is counted", func() bool { return get[api.Status](r, "/api/status").Stats.TooLarge > 0 })
+	has("too_large")
+	if n := matches(r, "/api/exchanges"); n != 6 {
+		t.Errorf("%d exchanges are left of 6", n)
+	}
 }
 
 // TestNumbersOverHTTP: endpoints, consumers, delivery.
@@ -920,7 +954,7 @@ func TestTruncatedAddress(t *testing.T) {
 		}
 		r.Before(k, before)
 		r.After(k, span(x.ClientAddress), policyComponent, []inspect.Decision{{Rule: "default:client_ip", Place: "client_ip", Action: "truncate", Outcome: "ok", N: 1}})
-		r.Saw(vendor, []inspect.Summary{x.Summary})
+		r.Saw(vendor, []inspect.Tally{inspect.NewNames(nil).Tally(&x.Summary)})
 		r.Read(k, vendor, x)
 		event := []byte(`{"ip":"203.0.113.0","host":"198.51.100.7"}`)
 		r.Encoded(k, vendor, &inspect.Event{ID: "e", Item: inspect.Fingerprint(event), Data: event, Media: "application/json"})

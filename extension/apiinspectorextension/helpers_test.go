@@ -208,7 +208,7 @@ func (r *rig) shown(n int, edit func(x *inspect.Exchange)) inspect.Key {
 			{Rule: "default:authorization", Place: "request_header", Path: "authorization", Action: "mask", Outcome: "ok", N: 1},
 		})
 	sum := x.Summary
-	r.Saw(vendor, []inspect.Summary{sum})
+	r.Saw(vendor, []inspect.Tally{inspect.NewNames(nil).Tally(&sum)})
 	r.Read(k, vendor, x)
 	event := []byte(fmt.Sprintf(`{"request":{"verb":"POST","uri":"https://shop.example.com/pay/%d?a=1","body":%s},"user_id":"u-1","metadata":{"plan":"gold"}}`, n, x.Request.Body.Data))
 	item := inspect.Fingerprint(event)

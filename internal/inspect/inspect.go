@@ -55,8 +55,8 @@ type Sink interface { //nolint:interfacebloat // one way in for all components
 
 	// Saw counts exchanges that an exporter has read, all of them: the numbers of
 	// endpoints and consumers. Exporters that see the same exchange both tell it; it is
-	// counted once.
-	Saw(component string, all []Summary)
+	// counted once. See Names.
+	Saw(component string, all []Tally)
 	// Read gives an exchange as an exporter understands it. Given only for what is wanted.
 	Read(k Key, component string, x *Exchange)
 	// Encoded gives the event that was made of it, and Left says why none was made
@@ -126,7 +126,7 @@ type Decision struct {
 	N                                  int
 }
 
-// Summary is what is counted of each exchange. Identities are as the redaction left them.
+// Summary is an exchange in short. Identities are as the redaction left them.
 type Summary struct {
 	Key                                  Key
 	Outgoing                             bool
@@ -195,8 +195,11 @@ type Event struct {
 
 // Request is one request to a backend, or what a dry run shows of it.
 type Request struct {
-	Items []uint64 // the events in it, by Event.Item
-	At    time.Time
+	// Items are those of the events in it that are shown, by Event.Item, and Events is how
+	// many events there are.
+	Items  []uint64
+	Events int
+	At     time.Time
 	// Method, URL and Headers are as sent; credentials are masked.
 	Method, URL string
 	Headers     []Header

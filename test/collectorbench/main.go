@@ -47,6 +47,7 @@ func main() {
 
 type settings struct {
 	rounds, exchanges, batch, body, rate int
+	profile                              string
 }
 
 // result is one run of one pipeline.
@@ -66,6 +67,7 @@ func run(ctx context.Context) error {
 	flag.IntVar(&s.batch, "batch", 256, "exchanges in an OTLP request")
 	flag.IntVar(&s.body, "body", 1000, "bytes of each of the two bodies")
 	flag.IntVar(&s.rate, "rate", 0, "exchanges a second; 0 is as many as are taken")
+	flag.StringVar(&s.profile, "profile", "", "write the profile of the pipeline with the inspector to this file (with -rate)")
 	only := flag.String("only", "", "only pipelines whose names contain this text; ratios are of the first")
 	flag.Parse()
 	root, err := harness.FindRoot()
@@ -212,7 +214,7 @@ func measure(ctx context.Context, binary string, p pipeline, s settings) (result
 	begin := time.Now()
 	var looked <-chan float64
 	if p.inspector && s.rate > 0 {
-		looked = profiled(ctx, profiler, time.Second*time.Duration(max(1, s.exchanges/s.rate-1)))
+		looked = profiled(ctx, profiler, s.profile, time.Second*time.Duration(max(1, s.exchanges/s.rate-1)))
 	}
 	o.First, o.Count = uint64(o.Count), s.exchanges
 	report, err := load.Send(ctx, o)

@@ -5,8 +5,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
+	"os"
 	"regexp"
 	"time"
 
@@ -14,13 +16,15 @@ import (
 )
 
 // inspection is what exists for the inspector: the extension, and the files of the
-// components that show it something.
-var inspection = regexp.MustCompile(`/apiinspectorextension/|/internal/inspect/|/inspect(_[a-z]+)?\.go$`)
+// components that show it something. (redact/inspect.go is the engine's, which looks into
+// strings whoever looks on.) A Collector's files stand below the module and its version.
+var inspection = regexp.MustCompile(`/extension/apiinspectorextension(@[^/]+)?/|/apispan(@[^/]+)?/internal/inspect/|` +
+	`/(processor/httpredactionprocessor|exporter/apianalyticsexporter)(@[^/]+)?/inspect(_[a-z]+)?\.go$`)
 
 // profiled samples a Collector's CPU in the last four fifths of the time: in the first, the
 // inspector shows more, since it has had nothing to show for long. The channel gives the inspector's part
 // of the samples in percent: where CPU is noisy, a part of the same seconds is not.
-func profiled(ctx context.Context, addr string, d time.Duration) <-chan float64 {
+func profiled(ctx context.Context, addr, file string, d time.Duration) <-chan float64 {
 	part := make(chan float64, 1)
 	go func() {
 		defer close(part)
@@ -33,9 +37,22 @@ func profiled(ctx context.Context, addr string, d time.Duration) <-chan float64 
 		if err != nil {
 			return // the table says that there is none
 		}
+		if file != "" {
+			if err := write(file, p); err != nil {
+				fmt.Fprintln(os.Stderr, "collectorbench:", err)
+			}
+		}
 		part <- inspectorPart(p)
 	}()
 	return part
+}
+
+func write(file string, p *profile.Profile) error {
+	f, err := os.Create(file)
+	if err != nil {
+		return err
+	}
+	return errors.Join(p.Write(f), f.Close())
 }
 
 func fetchProfile(ctx context.Context, url string) (*profile.Profile, error) {

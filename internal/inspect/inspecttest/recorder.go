@@ -38,7 +38,7 @@ type Call struct {
 	Kinds     map[string]int
 	Span      *inspect.Span
 	Why       []inspect.Decision
-	All       []inspect.Summary
+	All       []inspect.Tally
 	Exchange  *inspect.Exchange
 	Event     *inspect.Event
 	Request   *inspect.Request
@@ -148,7 +148,7 @@ func (r *Recorder) After(k inspect.Key, s *inspect.Span, component string, why [
 }
 
 // Saw implements inspect.Sink.
-func (r *Recorder) Saw(component string, all []inspect.Summary) {
+func (r *Recorder) Saw(component string, all []inspect.Tally) {
 	r.add(Call{Method: "Saw", Component: component, All: all})
 }
 

@@ -30,6 +30,7 @@ import "time"
 // Stream: the events of GET /api/stream, each with an id for Last-Event-ID.
 //
 //	event: exchange   data: Row       a new exchange that q takes, or one whose row changed
+//	event: sent       data: Sent      a request to a backend had it in it; after its exchange
 //	event: stats      data: Stats     once a second if something changed
 //	event: status     data: Status    a component came, went or changed
 //	event: reset      data: {}        what was missed is not known any more: load again
@@ -62,7 +63,7 @@ type Status struct {
 type Notice struct {
 	// Level is "info", "warning" or "error"; Code is stable: "dry_run", "no_redaction",
 	// "no_exporter", "no_bodies", "sampled_out", "gated", "show_raw", "nothing_yet",
-	// "not_http", "not_shown", "policy_dry_run", "new_fields".
+	// "not_http", "not_shown", "too_large", "policy_dry_run", "new_fields".
 	Level string `json:"level"`
 	Code  string `json:"code"`
 	Text  string `json:"text"`
@@ -104,10 +105,12 @@ type Ring struct {
 // Stats are counters since the start.
 type Stats struct {
 	// Seen is all exchanges, Kept those with details, NotShown those that the page
-	// could not keep up with, and Arrived what was no exchange, by kind.
+	// could not keep up with, TooLarge parts that did not fit into its memory, and Arrived
+	// what was no exchange, by kind.
 	Seen      int64            `json:"seen"`
 	Kept      int64            `json:"kept"`
 	NotShown  int64            `json:"not_shown"`
+	TooLarge  int64            `json:"too_large"`
 	Arrived   map[string]int64 `json:"arrived"`
 	PerSecond float64          `json:"per_second"` // over the last 10 s
 	NewFields int              `json:"new_fields"`
@@ -170,6 +173,18 @@ type Row struct {
 	BlockedBy string  `json:"blocked_by"`
 	// WouldBlock is the rule of a guard in shadow that would have blocked it.
 	WouldBlock string `json:"would_block"`
+}
+
+// Sent is the event "sent" of the stream: a request to a backend had this exchange in it. The
+// event "exchange" with the whole row stands before it.
+type Sent struct {
+	ID string `json:"id"`
+	Dot
+
+	Time    time.Time `json:"time"`
+	Status  int       `json:"status"`  // of the answer; 0 without one
+	Attempt int       `json:"attempt"` // the first is 1; 0 in a dry run
+	Took    float64   `json:"took"`    // ms
 }
 
 // Dot is what became of an exchange at one backend.

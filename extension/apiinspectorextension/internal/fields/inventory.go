@@ -14,7 +14,6 @@ import (
 
 	"github.com/apispan/apispan/extension/apiinspectorextension/internal/api"
 	"github.com/apispan/apispan/extension/apiinspectorextension/internal/jsonwalk"
-	"github.com/apispan/apispan/extension/apiinspectorextension/internal/keep"
 	"github.com/apispan/apispan/internal/httpattr"
 	"github.com/apispan/apispan/internal/inspect"
 )
@@ -94,7 +93,7 @@ func (v *Inventory) Clear() {
 
 // Name is the endpoint of an exchange as the inventory has it: "GET /users/{id}".
 func Name(x *inspect.Exchange) string {
-	route, _ := keep.Route(&x.Summary)
+	route, _ := inspect.Route(&x.Summary)
 	name := x.Method + " " + route
 	if x.Operation != "" {
 		name += " " + x.Operation

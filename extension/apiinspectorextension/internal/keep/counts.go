@@ -5,7 +5,6 @@ package keep
 
 import (
 	"math/rand/v2"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -23,22 +22,17 @@ const (
 	// seenBits is the size of the table that finds exchanges told twice: 128 KiB, which a
 	// processor keeps at hand. Exporters tell them one after the other, so few are between.
 	seenBits = 13
-	// maxName bounds a name that is kept.
-	maxName = 512
+	// maxKnown bounds the pointers by which endpoints and consumers are found: exporters tell
+	// the same ones again and again, and rarely new ones for what is known.
+	maxKnown = 32 << 10
 )
 
 // Other is the name of what stands together, as it is too much.
 const Other = "(other)"
 
-// EndpointKey tells endpoints apart.
-type EndpointKey struct {
-	Service, Method, Route, Operation string
-	Outgoing, Guessed                 bool
-}
-
 // endpoint counts one endpoint.
 type endpoint struct {
-	key       EndpointKey
+	key       inspect.Place
 	id        uint64
 	series    series
 	consumers distinct
@@ -46,13 +40,15 @@ type endpoint struct {
 
 // consumer counts one caller.
 type consumer struct {
-	id, label, company string
-	kind               Who
-	series             series
-	endpoints          distinct
-	rank               int64 // calls, with those of the one whose place it took
-	approx             bool
-	at                 int // in list
+	inspect.Caller
+
+	hash      uint64
+	series    series
+	endpoints distinct
+	rank      int64 // calls, with those of the one whose place it took
+	approx    bool
+	at        int // in list
+	gone      bool
 }
 
 // Counts are the numbers of all exchanges. It is for one writer; readers take turns
@@ -64,16 +60,15 @@ type Counts struct {
 	mu        sync.Mutex
 	since     time.Time
 	told      recently
-	endpoints map[EndpointKey]*endpoint
+	endpoints map[inspect.Place]*endpoint
 	other     *endpoint // what is beyond MaxEndpoints
 	others    distinct
 	consumers map[string]*consumer
 	list      []*consumer
 	rest      *consumer // what was beyond MaxConsumers
 	anonymous *consumer
-	total     series
-	routes    map[string]string // folded paths
-	buf       []byte
+	places    map[*inspect.Place]*endpoint
+	callers   map[*inspect.Caller]*consumer
 	seconds   [11]struct{ at, n int64 }
 	bodies    bool
 	keep      grain // of endpoints; shorter if memory is short
@@ -87,12 +82,12 @@ func newCounts(now time.Time) *Counts {
 
 func (c *Counts) reset(now time.Time) {
 	c.since = now
-	c.endpoints, c.consumers, c.list = map[EndpointKey]*endpoint{}, map[string]*consumer{}, nil
-	c.other = &endpoint{key: EndpointKey{Route: Other}}
-	c.rest, c.anonymous = &consumer{id: Other}, &consumer{kind: Anonymous}
-	c.total, c.others, c.routes = series{}, distinct{}, map[string]string{}
+	c.endpoints, c.consumers, c.list = map[inspect.Place]*endpoint{}, map[string]*consumer{}, nil
+	c.places, c.callers = map[*inspect.Place]*endpoint{}, map[*inspect.Caller]*consumer{}
+	c.other, c.others = &endpoint{key: inspect.Place{Route: Other}}, distinct{}
+	c.rest, c.anonymous = &consumer{Caller: inspect.Caller{ID: Other}}, &consumer{}
 	c.keep = grainEndpoint
-	c.bytes.Store(2 << 20) // of the tables
+	c.bytes.Store(3 << 20) // of the tables
 }
 
 func (c *Counts) clear(now time.Time) {
@@ -105,7 +100,7 @@ func (c *Counts) clear(now time.Time) {
 func (c *Counts) Seen() int64 { return c.seen.Load() }
 
 // add counts exchanges that were not told yet.
-func (c *Counts) add(now time.Time, all []inspect.Summary) {
+func (c *Counts) add(now time.Time, all []inspect.Tally) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	secs, ms := now.Unix(), now.UnixMilli()
@@ -129,13 +124,11 @@ func (c *Counts) add(now time.Time, all []inspect.Summary) {
 	s.n += n
 }
 
-func (c *Counts) addOne(secs, ms int64, x *inspect.Summary) {
+func (c *Counts) addOne(secs, ms int64, x *inspect.Tally) {
 	if x.Bodies {
 		c.bodies = true
 	}
-	ep := c.endpoint(x)
-	who, kind := Caller(x)
-	con := c.consumer(who, kind, x)
+	ep, con := c.endpoint(x.Place), c.consumer(x.Caller)
 	weight := uint32(min(max(x.Weight, 1), maxWeight))
 	us := uint64(max(x.Duration.Microseconds(), 0))
 	us = min(us, 1<<32-1)
@@ -161,29 +154,27 @@ func (c *Counts) addOne(secs, ms int64, x *inspect.Summary) {
 	count(&ep.series, c.keep)
 	count(&con.series, grainConsumer)
 	con.rank += int64(weight)
-	if kind != Anonymous {
-		ep.consumers.add(hashText(who))
+	if con != c.anonymous {
+		ep.consumers.add(con.hash)
 	}
 	con.endpoints.add(ep.id)
 }
 
-// endpoint finds the endpoint of an exchange, or makes it.
-func (c *Counts) endpoint(x *inspect.Summary) *endpoint {
-	key := EndpointKey{Service: cut(x.Service), Method: cut(x.Method), Route: cut(x.Route), Operation: cut(x.Operation), Outgoing: x.Outgoing}
-	if key.Route == "" {
-		key.Guessed = true
-		c.buf = appendGuess(c.buf[:0], x)
-		route, ok := c.routes[string(c.buf)]
-		if !ok {
-			if len(c.routes) >= MaxEndpoints {
-				route = Other
-			} else {
-				route = string(c.buf)
-				c.routes[route] = route
-			}
-		}
-		key.Route = route
+// endpoint finds an endpoint, or makes it.
+func (c *Counts) endpoint(p *inspect.Place) *endpoint {
+	if ep := c.places[p]; ep != nil {
+		return ep
 	}
+	ep := c.placeOf(p)
+	if len(c.places) >= maxKnown {
+		clear(c.places)
+	}
+	c.places[p] = ep
+	return ep
+}
+
+func (c *Counts) placeOf(p *inspect.Place) *endpoint {
+	key := inspect.Place{Outgoing: p.Outgoing, Guessed: p.Guessed, Service: cut(p.Service), Method: cut(p.Method), Route: cut(p.Route), Operation: cut(p.Operation)}
 	if ep := c.endpoints[key]; ep != nil {
 		return ep
 	}
@@ -199,32 +190,42 @@ func (c *Counts) endpoint(x *inspect.Summary) *endpoint {
 		c.other.id = 1
 		return c.other
 	}
-	// Of the caller's memory nothing is held.
-	key.Service, key.Method = strings.Clone(key.Service), strings.Clone(key.Method)
-	key.Route, key.Operation = strings.Clone(key.Route), strings.Clone(key.Operation)
 	ep := &endpoint{key: key, id: id}
 	c.endpoints[key] = ep
 	c.bytes.Add(int64(unsafe.Sizeof(*ep)) + int64(len(key.Service)+len(key.Route)+len(key.Operation)) + 256)
 	return ep
 }
 
-func cut(s string) string { return s[:min(len(s), maxName)] }
+func cut(s string) string { return s[:min(len(s), inspect.MaxName)] }
 
-// consumer finds who called, or makes room for them: the place is taken from one of the
-// rarest, whose numbers go to the rest.
-func (c *Counts) consumer(who string, kind Who, x *inspect.Summary) *consumer {
-	if kind == Anonymous {
+// consumer finds who called; nil is nobody.
+func (c *Counts) consumer(who *inspect.Caller) *consumer {
+	if who == nil || who.Kind == inspect.Anonymous {
 		return c.anonymous
 	}
-	who = cut(who)
-	if con := c.consumers[who]; con != nil {
+	if con := c.callers[who]; con != nil && !con.gone {
 		return con
 	}
-	con := &consumer{id: strings.Clone(who), kind: kind, label: strings.Clone(cut(x.Label)), company: strings.Clone(cut(x.CompanyID))}
+	con := c.callerOf(who)
+	if len(c.callers) >= maxKnown {
+		clear(c.callers)
+	}
+	c.callers[who] = con
+	return con
+}
+
+// callerOf finds a consumer by the id, or makes room: the place is taken from one of the
+// rarest, whose numbers go to the rest.
+func (c *Counts) callerOf(who *inspect.Caller) *consumer {
+	id := cut(who.ID)
+	if con := c.consumers[id]; con != nil {
+		return con
+	}
+	con := &consumer{Caller: inspect.Caller{ID: id, Kind: who.Kind, Label: cut(who.Label), Company: cut(who.Company)}, hash: hashText(id)}
 	if len(c.list) < MaxConsumers {
 		con.at = len(c.list)
 		c.list = append(c.list, con)
-		c.bytes.Add(int64(unsafe.Sizeof(*con)) + int64(len(con.id)+len(con.label)+len(con.company)) + 256)
+		c.bytes.Add(int64(unsafe.Sizeof(*con)) + int64(len(con.ID)+len(con.Label)+len(con.Company)) + 256)
 	} else {
 		rarest := c.list[rand.IntN(len(c.list))]
 		for range 15 {
@@ -232,7 +233,6 @@ func (c *Counts) consumer(who string, kind Who, x *inspect.Summary) *consumer {
 				rarest = o
 			}
 		}
-		delete(c.consumers, rarest.id)
 		for i := range rarest.series.fine {
 			o := &rarest.series.fine[i]
 			c.rest.series.at(o.from, grainConsumer).add(o)
@@ -240,9 +240,17 @@ func (c *Counts) consumer(who string, kind Who, x *inspect.Summary) *consumer {
 		c.rest.series.last = rarest.series.last
 		con.at, con.rank, con.approx = rarest.at, rarest.rank, true
 		c.list[con.at] = con
+		c.drop(rarest)
 	}
-	c.consumers[con.id] = con
+	c.consumers[con.ID] = con
 	return con
+}
+
+// drop forgets a consumer, whose place in the list the caller fills. Nothing of it is held by
+// those who know its pointer.
+func (c *Counts) drop(con *consumer) {
+	delete(c.consumers, con.ID)
+	*con = consumer{gone: true}
 }
 
 // sweep makes room: old numbers are held in less detail, or dropped.
@@ -252,11 +260,12 @@ func (c *Counts) sweep(now time.Time) {
 	if now.Unix()%60 != 0 && c.bytes.Load() < maxCountBytes {
 		return
 	}
-	size := int64(2 << 20)
+	size := int64(3 << 20)
 	for key, ep := range c.endpoints {
 		ep.series.fold(now.Unix(), c.keep)
 		if len(ep.series.fine)+len(ep.series.coarse) == 0 {
 			delete(c.endpoints, key)
+			clear(c.places) // of those that stand together some may have a place of their own now
 			continue
 		}
 		size += ep.series.size() + 512
@@ -266,7 +275,7 @@ func (c *Counts) sweep(now time.Time) {
 		con := c.list[i]
 		con.series.fold(now.Unix(), grainConsumer)
 		if len(con.series.fine)+len(con.series.coarse) == 0 {
-			delete(c.consumers, con.id)
+			c.drop(con)
 			last := len(c.list) - 1
 			c.list[i] = c.list[last]
 			c.list[i].at = i

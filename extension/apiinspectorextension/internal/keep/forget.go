@@ -14,8 +14,7 @@ import (
 
 // shrink forgets the oldest records until everything is within its bounds.
 func (s *Store) shrink() {
-	// A sixteenth is for what cannot be counted: what the allocator rounds up.
-	limit := max(s.cfg.MaxBytes-s.Counts.bytes.Load(), s.cfg.MaxBytes/2) / 16 * 15
+	limit := s.limit()
 	for len(s.order) > s.head && (len(s.entries)-len(s.pinned) > s.cfg.MaxExchanges || s.bytes > limit) {
 		e := s.order[s.head]
 		if s.order[s.head] = nil; e != nil {
@@ -49,6 +48,7 @@ func (s *Store) forget(e *entry) {
 	}
 	if e.rec.Pinned {
 		s.pins--
+		s.pinBytes -= e.rec.bytes
 	}
 	delete(s.entries, e.rec.Key)
 	s.bytes -= e.rec.bytes
@@ -85,7 +85,7 @@ func (s *Store) sweep(now time.Time) {
 func (s *Store) Clear() {
 	s.mu.Lock()
 	s.entries, s.items = map[inspect.Key]*entry{}, map[uint64]itemRef{}
-	s.order, s.head, s.pinned, s.pins, s.bytes = nil, 0, nil, 0, 0
+	s.order, s.head, s.pinned, s.pins, s.pinBytes, s.bytes = nil, 0, nil, 0, 0, 0
 	s.rev++
 	s.cleared = s.rev
 	s.mu.Unlock()
@@ -93,7 +93,8 @@ func (s *Store) Clear() {
 	s.Rules.clear()
 }
 
-// Pin keeps an exchange, or lets go of it. More than MaxPinned are refused.
+// Pin keeps an exchange, or lets go of it. More than MaxPinned are refused, and what would
+// fill half of the memory.
 func (s *Store) Pin(k inspect.Key, pin bool) (r *Record, known, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -103,7 +104,7 @@ func (s *Store) Pin(k inspect.Key, pin bool) (r *Record, known, ok bool) {
 		return nil, false, false
 	case e.rec.Pinned == pin:
 		return e.rec, true, true
-	case pin && s.pins >= MaxPinned:
+	case pin && (s.pins >= MaxPinned || s.pinBytes+e.rec.bytes > s.maxRecord()):
 		return e.rec, true, false
 	}
 	if s.pins++; !pin {

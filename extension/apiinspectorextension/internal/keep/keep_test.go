@@ -67,6 +67,16 @@ func exchange(n, body int) *inspect.Exchange {
 	}
 }
 
+// tallies counts as an exporter would.
+func tallies(all ...inspect.Summary) (out []inspect.Tally) {
+	for i := range all {
+		out = append(out, names.Tally(&all[i]))
+	}
+	return out
+}
+
+var names = inspect.NewNames(nil)
+
 // show shows an exchange with an event and a request.
 func show(s *Store, n, body int) uint64 {
 	item := inspect.Fingerprint(fmt.Append(nil, n))
@@ -82,7 +92,7 @@ func check(t *testing.T, s *Store) {
 	t.Helper()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	bytes, pins, items, live := int64(0), 0, 0, 0
+	bytes, pinBytes, pins, items, live := int64(0), int64(0), 0, 0, 0
 	for k, e := range s.entries {
 		if e.rec.Key != k {
 			t.Error("a record stands under another key")
@@ -90,6 +100,7 @@ func check(t *testing.T, s *Store) {
 		bytes += e.rec.bytes
 		if e.rec.Pinned {
 			pins++
+			pinBytes += e.rec.bytes
 		}
 		for i := range e.rec.Backends {
 			for _, it := range e.rec.Backends[i].Items {
@@ -105,7 +116,7 @@ func check(t *testing.T, s *Store) {
 			}
 		}
 	}
-	if bytes != s.bytes || pins != s.pins || items != len(s.items) || live+len(s.pinned) != len(s.entries) {
+	if bytes != s.bytes || pinBytes != s.pinBytes || pins != s.pins || items != len(s.items) || live+len(s.pinned) != len(s.entries) {
 		t.Errorf("bytes %d of %d, pins %d of %d, items %d of %d, %d live and %d pinned of %d", s.bytes, bytes, s.pins, pins, len(s.items), items, live, len(s.pinned), len(s.entries))
 	}
 }
@@ -228,7 +239,7 @@ func TestLarge(t *testing.T) {
 		x.Metadata = map[string]any{text: []any{text}}
 		s.Before(key(i), &inspect.Span{Name: text, Resource: list, Attributes: list, Events: list})
 		s.After(key(i), &inspect.Span{Name: text, Attributes: list}, "r", []inspect.Decision{{Path: text, Rule: text}})
-		s.Saw("e", []inspect.Summary{x.Summary})
+		s.Saw("e", tallies(x.Summary))
 		s.Read(key(i), "e", x)
 		if i%50 == 0 { // packing a megabyte takes long
 			s.Encoded(key(i), "e", &inspect.Event{Item: uint64(i), Data: data})
@@ -243,6 +254,66 @@ func TestLarge(t *testing.T) {
 	check(t, s)
 	if len(s.Records()) == 0 {
 		t.Error("none is kept")
+	}
+}
+
+// TestTooLarge: an exchange that would fill the memory is left out or kept in part, which is
+// counted; the others stay, and what became of it is told.
+func TestTooLarge(t *testing.T) {
+	t.Parallel()
+	lost := map[string]int64{}
+	s, _ := newStore(Config{MaxBytes: 8 << 20, NotShown: func(what string, n int64) { lost[what] += n }})
+	for n := range 50 {
+		show(s, n, 100)
+	}
+	span := func(size int) *inspect.Span {
+		return &inspect.Span{Attributes: []inspect.Attribute{{Key: "k", Value: strings.Repeat("x", size)}}}
+	}
+	kept := func(want int) {
+		t.Helper()
+		s.Flush()
+		check(t, s)
+		if got := len(s.Records()); got != want {
+			t.Errorf("%d records, want %d", got, want)
+		}
+	}
+	s.Before(key(100), span(7<<20)) // alone it is too large
+	kept(50)
+	if lost[LostLarge] != 1 || s.Usage().Large != 1 || s.Usage().NotShown != 0 {
+		t.Errorf("lost %v, told %+v", lost, s.Usage())
+	}
+	item := show(s, 101, 100)
+	for range 20 { // by and by it grows
+		s.After(key(101), span(1<<20), "r", nil)
+		s.Flush()
+	}
+	kept(51)
+	if n := len(s.Get(key(101)).Stages); n == 0 || n > 3 || lost[LostLarge] != 1+20-int64(n) {
+		t.Errorf("%d stages, lost %v", n, lost)
+	}
+	before := lost[LostLarge]
+	s.Sent("e", &inspect.Request{Items: []uint64{item}, Outcome: "reject", Status: 400, Attempt: 2, Answer: make([]byte, 1000), URL: strings.Repeat("x", 3<<20)})
+	kept(51)
+	tries := s.Get(key(101)).Backends[0].Attempts
+	if a := tries[len(tries)-1]; len(tries) != 2 || a.Status != 400 || a.Attempt != 2 || a.URL != "" || lost[LostLarge] != before+1 {
+		t.Errorf("%d attempts, the last %+v; lost %v", len(tries), a.Status, lost)
+	}
+	// Nor do pinned ones take it all.
+	pins := 0
+	for n := 200; n < 220; n++ {
+		s.Before(key(n), span(1<<20))
+		s.Flush()
+		if _, _, ok := s.Pin(key(n), true); ok {
+			pins++
+		}
+	}
+	check(t, s)
+	if pins == 0 || pins > 3 || s.Usage().Bytes > 8<<20 {
+		t.Errorf("%d are pinned, %d bytes", pins, s.Usage().Bytes)
+	}
+	show(s, 300, 10)
+	if s.Get(key(300)) == nil {
+		t.Error("there is no room for the next one")
 	}
 }
 
@@ -329,7 +400,7 @@ func TestNothingWaits(t *testing.T) {
 			s.Read(key(n), "e", exchange(n, 10))
 		}
 		for range 5000 {
-			s.Saw("e", []inspect.Summary{{Key: key(1)}, {Key: key(2)}})
+			s.Saw("e", tallies(inspect.Summary{Key: key(1)}, inspect.Summary{Key: key(2)}))
 		}
 		s.Read(key(1), "e", exchange(1, 60<<10))
 	}()
@@ -342,25 +413,25 @@ func TestNothingWaits(t *testing.T) {
 		t.Errorf("lost %v, told %d", lost, s.Usage().NotShown)
 	}
 	s.Flush()
-	if q, w := s.queued.Load(), s.waiting.Load(); q != 0 || w != 0 {
-		t.Errorf("%d bytes and %d exchanges are left in the queue", q, w)
+	if b := s.inbox; b.bytes != 0 || b.seen != 0 {
+		t.Errorf("%d bytes and %d exchanges are left in the queue", b.bytes, b.seen)
 	}
 	// Few, but large: the queue is bounded by bytes, too.
 	for n := range 500 {
 		s.Read(key(n), "e", exchange(n, 60<<10))
 	}
-	if q := s.queued.Load(); q > queueBytes {
+	if q := s.inbox.bytes; q > queueBytes {
 		t.Errorf("%d bytes wait", q)
 	}
-	if n := len(s.notes); n > queueBytes/(60<<10) {
+	if n := len(s.inbox.notes); n > queueBytes/(60<<10) {
 		t.Errorf("%d notes wait", n)
 	}
 	// Batches of any size.
 	s.Flush()
-	big := make([]inspect.Summary, queueSaw+1)
+	big := tallies(make([]inspect.Summary, queueSaw+1)...)
 	s.Saw("e", big)
 	s.Saw("e", big)
-	if n := len(s.saws); n != 1 {
+	if n := len(s.inbox.saws); n != 1 {
 		t.Errorf("%d large batches wait", n)
 	}
 }
@@ -381,7 +452,7 @@ func TestConcurrent(t *testing.T) {
 				}
 				s.Before(k, &inspect.Span{Attributes: []inspect.Attribute{{Key: "http.route", Value: "x"}}})
 				s.After(k, &inspect.Span{}, "r", []inspect.Decision{{Rule: "a", Place: "query", Path: "q", Action: "mask", N: 1}})
-				s.Saw("e", []inspect.Summary{exchange(g*1000+n, 0).Summary})
+				s.Saw("e", tallies(exchange(g*1000+n, 0).Summary))
 				s.Read(k, "e", exchange(g*1000+n, 100))
 				s.Encoded(k, "e", &inspect.Event{Item: uint64(g*1000 + n), Data: []byte("{}")})
 				s.Sent("e", &inspect.Request{Items: []uint64{uint64(g*1000 + n)}})
@@ -549,7 +620,7 @@ func TestCounts(t *testing.T) {
 		x := inspect.Summary{Key: key(n), Service: "shop", Method: "GET", Route: "/users/{id}", Status: 200, Duration: 10 * time.Millisecond, Weight: 1, RequestBytes: -1, ResponseBytes: 100}
 		edit(&x)
 		for _, comp := range components {
-			s.Saw(comp, []inspect.Summary{x})
+			s.Saw(comp, tallies(x))
 		}
 		s.Flush()
 	}
@@ -577,7 +648,7 @@ func TestCounts(t *testing.T) {
 		t.Errorf("statuses %s", got)
 	}
 	_, who, _ := s.Counts.Consumers(c.now().Add(-time.Hour))
-	if len(who) != 3 || who[0].Kind != Anonymous || who[0].Calls != 13 || who[1].ID != "acme" || who[2].ID != "u-1" {
+	if len(who) != 3 || who[0].Kind != inspect.Anonymous || who[0].Calls != 13 || who[1].ID != "acme" || who[2].ID != "u-1" {
 		t.Errorf("%+v", who)
 	}
 	if e, ok := s.Counts.Endpoint(rows[1].ID, c.now(), c.now().Add(-time.Hour)); !ok || e.Route != "/orders/{id}/items" {
@@ -620,34 +691,34 @@ func TestHostileNumbers(t *testing.T) {
 			Duration: time.Duration(i*i) * time.Microsecond, Status: i % 1200, Weight: 1, ResponseBytes: int64(i) * 1e6,
 		})
 		if len(batch) == cap(batch) {
-			s.Saw("a", batch)
+			s.Saw("a", tallies(batch...))
 			s.Flush()
 			batch = make([]inspect.Summary, 0, 500)
 			c.add(time.Second)
 		}
 	}
-	s.Saw("a", batch)
+	s.Saw("a", tallies(batch...))
 	s.Flush()
 	total, rows, other := s.Counts.Endpoints(c.now(), c.now().Add(-time.Hour))
-	if total.Calls != n || len(rows) > MaxEndpoints+1 || len(s.Counts.routes) > MaxEndpoints {
-		t.Errorf("%d calls of %d endpoints, %d routes, %d others", total.Calls, len(rows), len(s.Counts.routes), other)
+	if total.Calls != n || len(rows) > MaxEndpoints+1 || len(s.Counts.places) > maxKnown || len(s.Counts.callers) > maxKnown {
+		t.Errorf("%d calls of %d endpoints, %d and %d pointers, %d others", total.Calls, len(rows), len(s.Counts.places), len(s.Counts.callers), other)
 	}
 	totalC, who, rest := s.Counts.Consumers(c.now().Add(-time.Hour))
 	if totalC.Calls != n || len(who) > MaxConsumers+2 || rest < n-MaxConsumers-1 {
 		t.Errorf("%d calls of %d consumers, %d of others", totalC.Calls, len(who), rest)
 	}
 	for i := range who {
-		if len(who[i].ID) > maxName {
+		if len(who[i].ID) > inspect.MaxName {
 			t.Fatal("a name is not cut")
 		}
 	}
 	// One who calls often keeps the place among many who call once.
 	for i := range 200 {
-		s.Saw("a", []inspect.Summary{{Key: key(n + i), UserID: "often", Weight: 1}})
+		s.Saw("a", tallies(inspect.Summary{Key: key(n + i), UserID: "often", Weight: 1}))
 	}
 	s.Flush()
 	for i := range 20_000 {
-		s.Saw("a", []inspect.Summary{{Key: key(2*n + i), UserID: fmt.Sprint("once", i), Weight: 1}})
+		s.Saw("a", tallies(inspect.Summary{Key: key(2*n + i), UserID: fmt.Sprint("once", i), Weight: 1}))
 		if i%500 == 0 {
 			s.Flush()
 		}
@@ -663,27 +734,6 @@ func TestHostileNumbers(t *testing.T) {
 	}
 	if b := s.Counts.bytes.Load(); b > 64<<20 {
 		t.Errorf("%d bytes", b)
-	}
-}
-
-func TestRoutes(t *testing.T) {
-	t.Parallel()
-	for path, want := range map[string]string{
-		"/users/17/orders": "/users/{id}/orders", "/": "/", "": "/", "/v1/users": "/v1/users", "/api/v12/x": "/api/v12/x",
-		"/o/5f0c2c2e-8b1a-5d3e-9a77-1f2e3d4c5b6a": "/o/{id}", "/o/507f1f77bcf86cd799439011": "/o/{id}", "/o/ord_12345": "/o/{id}", "/users/ada@example.com": "/users/{id}",
-		"/files/report.pdf": "/files/report.pdf", "/a/2026-11-30": "/a/{id}", "/deadbeef": "/deadbeef", "/deadbee1": "/{id}", "/x?y=1": "/x",
-		"/t/[REDACTED]": "/t/{id}", "/t/hmac:k1:abc": "/t/{id}", "/a%20b": "/{id}", "/oauth2/token": "/oauth2/token", "/sha256": "/{id}",
-		"/a/b/c/d/e/f/g/h/i/j/k/l/m/n": "/a/b/c/d/e/f/g/h/i/j/k/l/…", "nopath": "/nopath", "//x": "//x",
-	} {
-		if got, guessed := Route(&inspect.Summary{Path: path}); got != want || !guessed {
-			t.Errorf("%s: %s, want %s", path, got, want)
-		}
-	}
-	if got, guessed := Route(&inspect.Summary{Route: "/a/{b}", Path: "/a/1"}); got != "/a/{b}" || guessed {
-		t.Errorf("%s %v", got, guessed)
-	}
-	if got, _ := Route(&inspect.Summary{Outgoing: true, Host: "api.x", Path: "/a/1"}); got != "api.x/a/{id}" {
-		t.Error(got)
 	}
 }
 
@@ -735,14 +785,14 @@ func BenchmarkWants(b *testing.B) {
 func BenchmarkSaw(b *testing.B) {
 	const batch = 100
 	s, _ := newStore(Config{})
-	all := make([][]inspect.Summary, 50)
+	all := make([][]inspect.Tally, 50)
 	for i := range all {
 		for j := range batch {
 			n := i*batch + j
-			all[i] = append(all[i], inspect.Summary{
+			all[i] = append(all[i], tallies(inspect.Summary{
 				Service: "shop", Method: "GET", Route: fmt.Sprintf("/r%d/{id}", n%40), Status: 200 + n%3*100, Duration: time.Duration(n%997) * 100 * time.Microsecond,
 				ConsumerID: fmt.Sprint("c", n%300), Weight: 1, RequestBytes: int64(n), ResponseBytes: int64(n * 7),
-			})
+			})...)
 		}
 	}
 	now := time.Now()
@@ -805,7 +855,7 @@ func TestMemory(t *testing.T) {
 		x := exchange(n, body)
 		x.Response.Body.Data = make([]byte, body)
 		for _, c := range []string{"a", "b"} {
-			s.Saw(c, []inspect.Summary{x.Summary})
+			s.Saw(c, tallies(x.Summary))
 			s.Read(k, c, x)
 			data := make([]byte, 2*body)
 			for i := range data {

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/apispan/apispan/internal/inspect"
 )
 
 // Numbers are what was counted of some exchanges in a window.
@@ -36,7 +38,7 @@ type Bar struct {
 
 // Endpoint is an endpoint with its numbers.
 type Endpoint struct {
-	EndpointKey
+	inspect.Place
 	Numbers
 
 	ID        string
@@ -46,12 +48,11 @@ type Endpoint struct {
 
 // Consumer is a caller with its numbers.
 type Consumer struct {
+	inspect.Caller
 	Numbers
 
-	ID, Label, Company string
-	Kind               Who
-	Endpoints          int
-	Approx             bool
+	Endpoints int
+	Approx    bool
 }
 
 func micros(v float64) time.Duration { return time.Duration(v * float64(time.Microsecond)) }
@@ -96,7 +97,7 @@ func (c *Counts) Endpoints(now, from time.Time) (total Numbers, out []Endpoint, 
 		}
 		all.last = max(all.last, ep.series.last)
 		out = append(out, Endpoint{
-			EndpointKey: ep.key, ID: strconv.FormatUint(ep.id, 36), Consumers: ep.consumers.count(),
+			Place: ep.key, ID: strconv.FormatUint(ep.id, 36), Consumers: ep.consumers.count(),
 			Spark: ep.series.spark(now), Numbers: numbers(&one, &ep.series),
 		})
 	}
@@ -124,7 +125,7 @@ func (c *Counts) Endpoint(id string, now, from time.Time) (Endpoint, bool) {
 	find := func(ep *endpoint) (Endpoint, bool) {
 		one := ep.series.since(from.Unix(), grainEndpoint)
 		return Endpoint{
-			EndpointKey: ep.key, ID: id, Consumers: ep.consumers.count(), Spark: ep.series.spark(now), Numbers: numbers(&one, &ep.series),
+			Place: ep.key, ID: id, Consumers: ep.consumers.count(), Spark: ep.series.spark(now), Numbers: numbers(&one, &ep.series),
 		}, true
 	}
 	if n == c.other.id && n != 0 {
@@ -171,8 +172,7 @@ func (c *Counts) Consumers(from time.Time) (total Numbers, out []Consumer, other
 			other = one.calls
 		}
 		out = append(out, Consumer{
-			ID: con.id, Label: con.label, Company: con.company, Kind: con.kind, Endpoints: con.endpoints.count(), Approx: con.approx,
-			Numbers: numbers(&one, &con.series),
+			Caller: con.Caller, Endpoints: con.endpoints.count(), Approx: con.approx, Numbers: numbers(&one, &con.series),
 		})
 	}
 	for _, con := range c.list {

@@ -38,7 +38,6 @@ const (
 
 // apply keeps one note.
 func (s *Store) apply(m *note) {
-	s.queued.Add(-m.size)
 	if m.kind == noteAfter {
 		s.Rules.add(s.cfg.Now(), m.key, m.component, m.why)
 	}
@@ -53,10 +52,32 @@ func (s *Store) apply(m *note) {
 		if m.kind == noteEncoded || m.kind == noteLeft {
 			return // of an exchange that is forgotten
 		}
+		if m.size > s.maxRecord() {
+			s.lost(LostLarge, 1)
+			return
+		}
 		e = s.create(m.key)
+	} else if !s.room(e, m.size) {
+		s.lost(LostLarge, 1)
+		return
 	}
 	s.change(e, func(r *Record) { s.put(r, m) })
 	s.shrink()
+}
+
+// limit is how many bytes all records may have. A sixteenth is for what cannot be counted:
+// what the allocator rounds up.
+func (s *Store) limit() int64 {
+	return max(s.cfg.MaxBytes-s.Counts.bytes.Load(), s.cfg.MaxBytes/2) / 16 * 15
+}
+
+// maxRecord bounds one record, so that none pushes all others out, and in the end itself.
+func (s *Store) maxRecord() int64 { return s.limit() / 2 }
+
+// room reports whether a record may grow. Those that are pinned stay, so all of them together
+// may have no more than one.
+func (s *Store) room(e *entry, size int64) bool {
+	return e.rec.bytes+size <= s.maxRecord() && (!e.rec.Pinned || s.pinBytes+size <= s.maxRecord())
 }
 
 // put adds a note to a record, which is a copy.
@@ -135,8 +156,8 @@ func (s *Store) event(r *Record, e *inspect.Event) *Event {
 
 // sent adds a request to all exchanges whose events were in it.
 func (s *Store) sent(m *note) {
-	a := &Attempt{Request: *m.request, Events: len(m.request.Items)}
-	a.Items = nil
+	a := &Attempt{Request: *m.request}
+	a.Events, a.Items = max(m.request.Events, len(m.request.Items)), nil
 	first := true
 	for _, item := range m.request.Items {
 		ref, ok := s.items[item]
@@ -147,11 +168,18 @@ func (s *Store) sent(m *note) {
 		if e == nil {
 			continue
 		}
+		a := a
+		if first && !s.room(e, m.size) { // what became of it is told all the same
+			s.lost(LostLarge, 1)
+			q := m.request
+			a = &Attempt{inspect.Request{Events: a.Events, At: q.At, Method: q.Method, DryRun: q.DryRun, Status: q.Status, Outcome: q.Outcome, Took: q.Took, Attempt: q.Attempt}}
+		}
 		s.change(e, func(r *Record) {
 			b := s.backend(r, m.component)
 			if b == nil {
 				return
 			}
+			b.SentRev = s.rev + 1 // which it has after this change
 			if n := len(b.Attempts); n >= maxAttempts {
 				b.Attempts = slices.Clone(b.Attempts)
 				b.Attempts[n-1] = a
@@ -187,6 +215,12 @@ func (s *Store) change(e *entry, f func(r *Record)) *Record {
 	r.Rev = s.rev
 	s.changes[r.Rev%changesKept] = r.Key
 	s.bytes += r.bytes - e.rec.bytes
+	if e.rec.Pinned {
+		s.pinBytes -= e.rec.bytes
+	}
+	if r.Pinned {
+		s.pinBytes += r.bytes
+	}
 	e.rec = &r
 	return e.rec
 }

@@ -13,6 +13,8 @@ import (
 const (
 	// ticksPerSecond is how often the rate is looked at.
 	ticksPerSecond = 10
+	// drainsPerTick is how often in that time the store takes what has come.
+	drainsPerTick = 2
 	// recentSlots remember traces that were taken, so that all spans of one are.
 	recentSlots = 4096
 	// recentTicks is for how long.

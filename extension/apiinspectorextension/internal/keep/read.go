@@ -109,7 +109,8 @@ type Usage struct {
 	Bytes             int64
 	Full              bool
 	Rev, Kept         int64
-	NotShown          int64
+	// NotShown is what could not be kept up with, Large what did not fit into memory.
+	NotShown, Large int64
 	// Sampling is the share of the traces whose details are kept, 0 to 1.
 	Sampling float64
 }
@@ -121,7 +122,7 @@ func (s *Store) Usage() Usage {
 	return Usage{
 		Exchanges: len(s.entries), Pinned: s.pins, Bytes: s.bytes + s.Counts.bytes.Load(), Rev: s.rev, Kept: s.kept,
 		Full:     s.seq > int64(len(s.entries)) && (len(s.entries)-len(s.pinned) >= s.cfg.MaxExchanges || s.bytes > s.cfg.MaxBytes/10*8),
-		NotShown: s.lostDetails.Load() + s.lostNumbers.Load(), Sampling: s.rate.sampling(),
+		NotShown: s.lostDetails.Load() + s.lostNumbers.Load(), Large: s.lostLarge.Load(), Sampling: s.rate.sampling(),
 	}
 }
 

@@ -53,6 +53,8 @@ type Backend struct {
 	Attempts []*Attempt
 	// Items name the events that were made of it, the last one last.
 	Items []uint64
+	// SentRev is the record's Rev at the last attempt.
+	SentRev int64
 }
 
 // Event is the event of an exchange, packed if memory is short.
@@ -66,11 +68,7 @@ type Event struct {
 }
 
 // Attempt is a request, without its list of events.
-type Attempt struct {
-	inspect.Request
-
-	Events int
-}
+type Attempt struct{ inspect.Request }
 
 // ID is the record's id: the trace id, a hyphen and the span id.
 func (r *Record) ID() string { return FormatID(r.Key) }

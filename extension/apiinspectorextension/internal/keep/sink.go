@@ -105,37 +105,14 @@ func (s *Store) Delivery(component string, d inspect.Delivery) {
 }
 
 // Saw implements inspect.Sink.
-func (s *Store) Saw(component string, all []inspect.Summary) {
-	if len(all) == 0 {
-		return
+func (s *Store) Saw(component string, all []inspect.Tally) {
+	if p := s.primary.Load(); p != nil && *p != component {
+		// Exchanges without ids are counted by another exporter. Most often there are none.
+		all = slices.DeleteFunc(all, func(x inspect.Tally) bool { return x.Key == inspect.Key{} })
 	}
-	if n := int64(len(all)); s.waiting.Add(n) <= queueSaw || n > queueSaw && s.waiting.Load() == n {
-		if p := s.primary.Load(); p != nil && *p != component {
-			all = s.known(all)
-		}
-		select {
-		case s.saws <- all:
-			return
-		default:
-		}
+	if len(all) > 0 && !s.inbox.saw(all) {
+		s.lost(LostNumbers, int64(len(all)))
 	}
-	s.waiting.Add(-int64(len(all)))
-	s.lost(LostNumbers, int64(len(all)))
-}
-
-// known leaves out exchanges without ids, which another exporter counts. Most often there
-// are none.
-func (s *Store) known(all []inspect.Summary) []inspect.Summary {
-	none := func(x inspect.Summary) bool { return x.Key == inspect.Key{} }
-	for i := range all {
-		if all[i].Key == (inspect.Key{}) {
-			before := len(all)
-			all = slices.DeleteFunc(all, none)
-			s.waiting.Add(int64(len(all) - before))
-			return all
-		}
-	}
-	return all
 }
 
 // Before implements inspect.Sink.
@@ -187,21 +164,18 @@ func (s *Store) Sent(component string, r *inspect.Request) {
 
 // send hands a note over, or counts it as not shown.
 func (s *Store) send(m note) {
-	if s.queued.Add(m.size) <= queueBytes {
-		select {
-		case s.notes <- m:
-			return
-		default:
-		}
+	if !s.inbox.note(&m) {
+		s.lost(LostDetails, 1)
 	}
-	s.queued.Add(-m.size)
-	s.lost(LostDetails, 1)
 }
 
 func (s *Store) lost(what string, n int64) {
-	if what == LostNumbers {
+	switch what {
+	case LostNumbers:
 		s.lostNumbers.Add(n)
-	} else {
+	case LostLarge:
+		s.lostLarge.Add(n)
+	default:
 		s.lostDetails.Add(n)
 	}
 	if s.cfg.NotShown != nil {

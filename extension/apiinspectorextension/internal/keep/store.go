@@ -18,10 +18,7 @@ const (
 	// MaxVendorBytes bounds the events of one exchange, over all backends.
 	MaxVendorBytes = 256 << 10
 
-	queueLen     = 1024     // of the channels
-	queueBytes   = 8 << 20  // of the details in the channel
-	queueSaw     = 32 << 10 // exchanges in the other one
-	maxAttempts  = 20       // of one event; the first ones and the last are kept
+	maxAttempts  = 20 // of one event; the first ones and the last are kept
 	changesKept  = 8192
 	maxBackends  = 32
 	maxItems     = 8 // events that were made of an exchange for one exporter, one after the other
@@ -46,6 +43,7 @@ type Config struct {
 const (
 	LostDetails = "details" // of exchanges, or a part of them
 	LostNumbers = "numbers" // exchanges that are not counted
+	LostLarge   = "large"   // parts of exchanges that are too large for the memory there is
 )
 
 // Store is an inspect.Sink that keeps what it is given.
@@ -57,13 +55,14 @@ type Store struct {
 	Counts *Counts
 	Rules  *Rules
 
-	notes   chan note
-	queued  atomic.Int64 // bytes in notes
-	saws    chan []inspect.Summary
-	waiting atomic.Int64 // exchanges in saws
+	inbox    *inbox
+	draining sync.Mutex // guards what follows
+	notes    []note     // empty, to be filled again
+	saws     [][]inspect.Tally
+
 	primary atomic.Pointer[string]
 
-	lostDetails, lostNumbers atomic.Int64
+	lostDetails, lostNumbers, lostLarge atomic.Int64
 
 	mu       sync.Mutex
 	entries  map[inspect.Key]*entry
@@ -71,6 +70,7 @@ type Store struct {
 	head     int
 	pinned   []*entry // that have fallen out of order
 	pins     int
+	pinBytes int64 // of those that are pinned
 	items    map[uint64]itemRef
 	bytes    int64
 	kept     int64
@@ -108,8 +108,7 @@ func New(cfg Config) *Store {
 	}
 	s := &Store{
 		cfg: cfg, rate: newRate(cfg.DetailsPerSecond), Counts: newCounts(cfg.Now()), Rules: newRules(),
-		notes: make(chan note, queueLen), saws: make(chan []inspect.Summary, queueLen),
-		entries: map[inspect.Key]*entry{}, items: map[uint64]itemRef{},
+		inbox: newInbox(), entries: map[inspect.Key]*entry{}, items: map[uint64]itemRef{},
 	}
 	s.arrived = map[string]map[string]int64{}
 	s.Deliveries, s.State.Arrived = map[string]inspect.Delivery{}, map[string]int64{}
@@ -118,40 +117,25 @@ func New(cfg Config) *Store {
 
 // Run keeps what comes until done is closed.
 func (s *Store) Run(done <-chan struct{}) {
-	tick := time.NewTicker(time.Second / ticksPerSecond)
+	tick := time.NewTicker(time.Second / ticksPerSecond / drainsPerTick)
 	defer tick.Stop()
-	for n := 0; ; {
+	for n := 1; ; n++ {
 		select {
 		case <-done:
 			return
-		case m := <-s.notes:
-			s.apply(&m)
-		case all := <-s.saws:
-			s.count(all)
+		case <-s.inbox.soon:
+			n--
 		case <-tick.C:
-			s.rate.adapt()
-			if n++; n%ticksPerSecond == 0 {
+			if n%drainsPerTick == 0 {
+				s.rate.adapt()
+			}
+			if n%(drainsPerTick*ticksPerSecond) == 0 {
 				s.sweep(s.cfg.Now())
 			}
 		}
+		s.drain()
 	}
 }
 
 // Flush keeps what has come so far; for tests and for those who have not called Run.
-func (s *Store) Flush() {
-	for {
-		select {
-		case m := <-s.notes:
-			s.apply(&m)
-		case all := <-s.saws:
-			s.count(all)
-		default:
-			return
-		}
-	}
-}
-
-func (s *Store) count(all []inspect.Summary) {
-	s.waiting.Add(-int64(len(all)))
-	s.Counts.add(s.cfg.Now(), all)
-}
+func (s *Store) Flush() { s.drain() }

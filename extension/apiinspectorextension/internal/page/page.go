@@ -14,6 +14,10 @@ import (
 	"embed"
 	"io/fs"
 	"path"
+	"sync"
+
+	"github.com/tdewolff/minify/v2/css"
+	"github.com/tdewolff/minify/v2/js"
 )
 
 //go:embed files
@@ -25,41 +29,46 @@ func Files() fs.FS {
 	if err != nil { // only if the directory above had another name
 		return files
 	}
-	return served{sub}
+	return served{sub, &sync.Map{}}
 }
 
-// served are the files without the lines of comments in scripts and styles, which are for
-// those who work on them.
-type served struct{ fs.FS }
+// served are the files as browsers get them: scripts and styles without what is there for
+// those who work on them: comments, blanks, long names of variables. They are made small when
+// they are asked for first, so there is no step between the files and the page.
+type served struct {
+	fs.FS
+
+	made *sync.Map // by name
+}
 
 // ReadFile implements fs.ReadFileFS.
 func (s served) ReadFile(name string) ([]byte, error) {
-	b, err := fs.ReadFile(s.FS, name)
-	if e := path.Ext(name); e == ".js" || e == ".css" {
-		b = withoutComments(b)
+	if b, ok := s.made.Load(name); ok {
+		return b.([]byte), nil
 	}
-	return b, err
+	b, err := fs.ReadFile(s.FS, name)
+	if err != nil {
+		return nil, err
+	}
+	b = small(name, b)
+	s.made.Store(name, b)
+	return b, nil
 }
 
-// withoutComments empties the lines that hold nothing but a comment, or a part of one; so an
-// error of a script still names the line of its source. A comment behind code stays: where
-// one begins only a parser knows. A test holds that no text goes over several lines, so that
-// no line of one looks like a comment.
-func withoutComments(src []byte) []byte {
-	out := make([]byte, 0, len(src))
-	inside := false
-	for line := range bytes.Lines(src) {
-		text := bytes.TrimSpace(line)
-		if bytes.HasPrefix(text, []byte("/*")) {
-			inside = true
-		}
-		if inside || bytes.HasPrefix(text, []byte("//")) {
-			line = []byte("\n")
-		}
-		if bytes.HasSuffix(text, []byte("*/")) {
-			inside = false
-		}
-		out = append(out, line...)
+// small makes a script or a style small; what cannot be stays as it is.
+func small(name string, src []byte) []byte {
+	var out bytes.Buffer
+	err := error(nil)
+	switch path.Ext(name) {
+	case ".js":
+		err = js.Minify(nil, &out, bytes.NewReader(src), nil)
+	case ".css":
+		err = css.Minify(nil, &out, bytes.NewReader(src), nil)
+	default:
+		return src
 	}
-	return out
+	if err != nil {
+		return src
+	}
+	return out.Bytes()
 }

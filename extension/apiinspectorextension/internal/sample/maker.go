@@ -47,6 +47,7 @@ type maker struct {
 	bare   bool
 	sent   map[string]int64
 	left   map[string]map[string]int64
+	names  *inspect.Names
 }
 
 func newMaker(sink inspect.Sink, seed uint64, dry, bare bool) (*maker, error) {
@@ -55,7 +56,7 @@ func newMaker(sink inspect.Sink, seed uint64, dry, bare bool) (*maker, error) {
 		return nil, err
 	}
 	rnd := rand.New(rand.NewPCG(seed, 1)) //nolint:gosec // invented data, the same each time
-	return &maker{sink: sink, policy: p, rnd: rnd, calls: calls{rnd: rnd}, dry: dry, bare: bare, sent: map[string]int64{}, left: map[string]map[string]int64{}}, nil
+	return &maker{sink: sink, policy: p, rnd: rnd, calls: calls{rnd: rnd}, dry: dry, bare: bare, sent: map[string]int64{}, left: map[string]map[string]int64{}, names: inspect.NewNames(nil)}, nil
 }
 
 func (m *maker) attach() {
@@ -152,7 +153,7 @@ func (m *maker) one(at time.Time) {
 	x := read(key, &after, k)
 	x.Redacted = redacted
 	for _, c := range []string{moesif, readme, webhook} {
-		m.sink.Saw(c, []inspect.Summary{x.Summary})
+		m.sink.Saw(c, []inspect.Tally{m.names.Tally(&x.Summary)})
 		if !wants {
 			continue
 		}

@@ -6,6 +6,7 @@ package main
 import (
 	"strings"
 
+	"github.com/apispan/apispan/extension/apiinspectorextension/internal/trial"
 	"github.com/apispan/apispan/internal/httpattr"
 	"github.com/apispan/apispan/internal/inspect"
 	"github.com/apispan/apispan/redact"
@@ -111,7 +112,7 @@ func (m *maker) before(s inspect.Span) *inspect.Span {
 	return &s
 }
 
-// redact runs the engine over the span, as the processor does.
+// redact runs the engine over the span, as the sandbox does.
 func (m *maker) redact(k *call, span inspect.Span) (inspect.Span, []inspect.Decision) {
 	s := m.policy.NewScratch()
 	defer s.Release()
@@ -139,7 +140,7 @@ func (m *maker) redact(k *call, span inspect.Span) (inspect.Span, []inspect.Deci
 			if trim {
 				_, key, _ = strings.Cut(key, "/")
 			}
-			if v, keep := m.value(s, key, a.Value); keep {
+			if v, keep := trial.Value(s, key, a.Value); keep {
 				out = append(out, attr(a.Key, v))
 			}
 		}
@@ -151,24 +152,4 @@ func (m *maker) redact(k *call, span inspect.Span) (inspect.Span, []inspect.Deci
 		why = append(why, inspect.Decision{Rule: d.Rule, Place: d.Place, Path: d.Path, Action: d.Action, Outcome: d.Outcome, N: d.N})
 	}
 	return span, why
-}
-
-func (m *maker) value(s *redact.Scratch, key string, v any) (any, bool) {
-	switch v := v.(type) {
-	case string:
-		out, ef := s.Attribute(key, v)
-		return out, ef != redact.Removed
-	case []byte:
-		out, ef := s.AttributeBytes(key, v)
-		return out, ef != redact.Removed
-	case []any:
-		var out []any
-		for _, e := range v {
-			if one, keep := m.value(s, key, e); keep {
-				out = append(out, one)
-			}
-		}
-		return out, len(out) > 0
-	}
-	return v, true
 }

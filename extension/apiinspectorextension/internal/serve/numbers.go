@@ -72,14 +72,14 @@ func (s *Server) newByEndpoint(now time.Time, d time.Duration) map[[2]string]int
 }
 
 // exampleOf is an exchange of an endpoint, as far as that names it.
-func exampleOf(e *keep.EndpointKey) *inspect.Exchange {
+func exampleOf(e *inspect.Place) *inspect.Exchange {
 	return &inspect.Exchange{Summary: inspect.Summary{
 		Service: e.Service, Method: e.Method, Route: e.Route, Operation: e.Operation, Outgoing: e.Outgoing,
 	}}
 }
 
 func endpointRow(e *keep.Endpoint, all int64, news map[[2]string]int) api.EndpointRow {
-	x := exampleOf(&e.EndpointKey)
+	x := exampleOf(&e.Place)
 	return api.EndpointRow{
 		ID: e.ID, Service: clean(e.Service), Direction: show.Direction(e.Outgoing), Method: clean(e.Method), Route: clean(e.Route),
 		Operation: clean(e.Operation), Guessed: e.Guessed, Consumers: e.Consumers, BytesOutP95: e.BytesOutP95, Spark: e.Spark,
@@ -101,7 +101,7 @@ func (s *Server) endpoint(w http.ResponseWriter, r *http.Request) {
 	total, _, _ := s.Store.Counts.Endpoints(now, now.Add(-d))
 	out := api.Endpoint{
 		EndpointRow: endpointRow(&e, total.Calls, s.newByEndpoint(now, d)), Statuses: []api.Count{}, Latency: []api.Bucket{}, Top: []api.ConsumerRow{},
-		Exchanges: []api.Row{}, Fields: s.Fields.Endpoint(exampleOf(&e.EndpointKey), now.Add(-d)),
+		Exchanges: []api.Row{}, Fields: s.Fields.Endpoint(exampleOf(&e.Place), now.Add(-d)),
 	}
 	for _, st := range e.Statuses {
 		name := "none"
@@ -124,18 +124,18 @@ func (s *Server) latest(out *api.Endpoint, e *keep.Endpoint, from time.Time) {
 	top := map[string]*api.ConsumerRow{}
 	for _, rec := range s.Store.Records() {
 		x := show.Exchange(rec)
-		route, guessed := keep.Route(&x.Summary)
-		key := keep.EndpointKey{Service: x.Service, Method: x.Method, Route: route, Operation: x.Operation, Outgoing: x.Outgoing, Guessed: guessed}
-		if key != e.EndpointKey || rec.Arrived.Before(from) {
+		route, guessed := inspect.Route(&x.Summary)
+		key := inspect.Place{Service: x.Service, Method: x.Method, Route: route, Operation: x.Operation, Outgoing: x.Outgoing, Guessed: guessed}
+		if key != e.Place || rec.Arrived.Before(from) {
 			continue
 		}
 		if len(out.Exchanges) < 20 {
 			out.Exchanges = append(out.Exchanges, show.Row(rec))
 		}
-		who, kind := keep.Caller(&x.Summary)
+		who, kind := inspect.WhoCalled(&x.Summary)
 		row := top[who]
 		if row == nil {
-			row = &api.ConsumerRow{ID: clean(who), Label: clean(x.Label), Company: clean(x.CompanyID), Anonymous: kind == keep.Anonymous, Pseudonym: keep.IsToken(who), Query: query(kind, who)}
+			row = &api.ConsumerRow{ID: clean(who), Label: clean(x.Label), Company: clean(x.CompanyID), Anonymous: kind == inspect.Anonymous, Pseudonym: inspect.IsToken(who), Query: query(kind, who)}
 			row.First, row.Last = rec.Arrived.UTC(), rec.Arrived.UTC()
 			top[who] = row
 		}
@@ -155,8 +155,8 @@ func (s *Server) latest(out *api.Endpoint, e *keep.Endpoint, from time.Time) {
 }
 
 // query is the search that takes the exchanges of a caller.
-func query(kind keep.Who, id string) string {
-	field := map[keep.Who]string{keep.ByConsumer: "consumer:", keep.ByUser: "user:", keep.ByCompany: "company:"}[kind]
+func query(kind inspect.Who, id string) string {
+	field := map[inspect.Who]string{inspect.ByConsumer: "consumer:", inspect.ByUser: "user:", inspect.ByCompany: "company:"}[kind]
 	if field == "" {
 		return "is:anonymous"
 	}
@@ -173,7 +173,7 @@ func (s *Server) consumers(w http.ResponseWriter, r *http.Request) {
 	for i := range rows {
 		c := &rows[i]
 		row := api.ConsumerRow{
-			ID: clean(c.ID), Label: clean(c.Label), Company: clean(c.Company), Anonymous: c.Kind == keep.Anonymous && c.ID != keep.Other, Pseudonym: keep.IsToken(c.ID),
+			ID: clean(c.ID), Label: clean(c.Label), Company: clean(c.Company), Anonymous: c.Kind == inspect.Anonymous && c.ID != keep.Other, Pseudonym: inspect.IsToken(c.ID),
 			Endpoints: c.Endpoints, Approx: c.Approx, Query: query(c.Kind, c.ID), Numbers: numbers(&c.Numbers, total.Calls),
 		}
 		if c.ID == keep.Other {

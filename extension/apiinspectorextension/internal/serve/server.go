@@ -226,7 +226,7 @@ func (s *Server) pin(w http.ResponseWriter, r *http.Request) {
 	case !known:
 		fail(w, http.StatusNotFound, gone)
 	case !ok:
-		fail(w, http.StatusConflict, fmt.Sprintf("%d exchanges are pinned, which is the most there may be. Unpin one first.", keep.MaxPinned))
+		fail(w, http.StatusConflict, fmt.Sprintf("No more is pinned: at most %d exchanges are, and at most half of the memory (max_bytes). Unpin one first.", keep.MaxPinned))
 	default:
 		reply(w, show.Row(rec))
 	}

@@ -19,7 +19,7 @@ func (s *Server) status(w http.ResponseWriter, _ *http.Request) { reply(w, s.mak
 func (s *Server) stats() api.Stats {
 	use, told := s.Store.Usage(), s.Store.Told()
 	return api.Stats{
-		Seen: s.Store.Counts.Seen(), Kept: use.Kept, NotShown: use.NotShown, Arrived: told.Arrived, PerSecond: s.Store.Counts.PerSecond(s.now()),
+		Seen: s.Store.Counts.Seen(), Kept: use.Kept, NotShown: use.NotShown, TooLarge: use.Large, Arrived: told.Arrived, PerSecond: s.Store.Counts.PerSecond(s.now()),
 		NewFields: s.Fields.NewFields(), Sampling: round(use.Sampling),
 	}
 }
@@ -129,10 +129,13 @@ func (s *Server) trafficNotices(st *api.Status, add func(level, code, text, fix 
 		return
 	}
 	if stats.Seen > 0 && !s.Store.Counts.Bodies() {
-		add("info", "no_bodies", "No body was captured so far: httpcapture takes WithBodies(httpcapture.BodiesAll).", "httpcapture.WithBodies(httpcapture.BodiesAll)")
+		add("info", "no_bodies", "Bodies are not captured, so far none was: httpcapture takes WithBodies(httpcapture.BodiesAll), OBI has payload_extraction.", "httpcapture.WithBodies(httpcapture.BodiesAll)")
 	}
 	if stats.NotShown > 0 {
 		add("warning", "not_shown", fmt.Sprintf("%d not shown: the inspector could not keep up.", stats.NotShown), "")
+	}
+	if stats.TooLarge > 0 {
+		add("warning", "too_large", fmt.Sprintf("%d parts of exchanges are not shown: an exchange may fill half of the memory there is (max_bytes).", stats.TooLarge), "")
 	}
 	if stats.Sampling < 1 {
 		add("info", "sample", fmt.Sprintf("Details are a sample, %s of the traces (details_per_second); numbers count all.", percent(stats.Sampling)), "")
@@ -185,12 +188,32 @@ func (s *Server) leftNotices(add func(level, code, text, fix string)) {
 				most = r
 			}
 		}
-		text := fmt.Sprintf("%s left out all of the last %d exchanges: %s.", component, c.n, most)
+		text := fmt.Sprintf("%s left out all of the last %d exchanges: %s", component, c.n, most)
 		if c.state == "sampled_out" {
-			text = fmt.Sprintf("%s has sampled out all of the last %d exchanges (sampling::percent).", component, c.n)
+			text = fmt.Sprintf("%s has sampled out all of the last %d exchanges", component, c.n)
 		}
-		add("warning", c.state, text, "")
+		if why := leftBy[most]; why != "" {
+			text += " (" + why + ")"
+		}
+		add("warning", c.state, text+".", "")
 	}
+}
+
+// leftBy says which key does it, by the reason.
+var leftBy = map[string]string{
+	"sampled":      "the exporter's key sampling::percent",
+	"hosts":        "the exporter's key hosts",
+	"skip":         "the exporter's key skip",
+	"direction":    "the backend takes calls in one direction, or its key direction says so",
+	"method":       "the backend has no place for this method",
+	"no_status":    "the spans have no http.response.status_code",
+	"no_identity":  "no consumer is known: the key identity of http_redaction, or WithIdentity in the application",
+	"health_check": "the backend wants no health checks",
+	"self_traffic": "they are calls to the backend itself",
+	"requested":    "the span attribute apispan.skip",
+	"nested":       "other spans speak for the calls: the exporter's key calls::nested",
+	"other_end":    "other spans speak for the calls: the exporter's key calls::prefer",
+	"event_name":   "log records of other events",
 }
 
 // Example is a command that sends a span with an exchange to one of some addresses.

@@ -18,8 +18,10 @@ import (
 )
 
 const (
-	// streamPace is how often a stream looks for what is new.
-	streamPace = 100 * time.Millisecond
+	// streamPace is how often a stream looks for what is new: about as often as the page draws.
+	// statsPace is how often for the numbers.
+	streamPace = 200 * time.Millisecond
+	statsPace  = time.Second
 	heartbeat  = 15 * time.Second
 	// writeTime is how long one write may take: who is slower is cut off, and finds what was
 	// missed when it comes again.
@@ -74,7 +76,7 @@ func (s *Server) stream(w http.ResponseWriter, r *http.Request) {
 		case <-tick.C:
 		}
 		st.rows()
-		if n%10 == 0 {
+		if n%int(statsPace/streamPace) == 0 {
 			st.status()
 			st.stats()
 		}
@@ -114,7 +116,8 @@ func (st *streamState) resume(id string) bool {
 }
 
 func (st *streamState) rows() {
-	changed, upTo, ok := st.s.Store.Changes(st.rev, batch)
+	from := st.rev
+	changed, upTo, ok := st.s.Store.Changes(from, batch)
 	st.rev = upTo
 	if !ok {
 		st.event("reset", struct{}{})
@@ -129,7 +132,16 @@ func (st *streamState) rows() {
 			continue
 		}
 		st.rev = rec.Rev
-		st.event("exchange", show.Row(rec))
+		row := show.Row(rec)
+		st.event("exchange", row)
+		for i := range rec.Backends {
+			if b := &rec.Backends[i]; b.SentRev > from {
+				a := b.Attempts[len(b.Attempts)-1]
+				st.event("sent", api.Sent{
+					ID: row.ID, Dot: row.Backends[i], Time: a.At.UTC(), Status: a.Status, Attempt: a.Attempt, Took: show.Millis(a.Took),
+				})
+			}
+		}
 	}
 	st.rev = upTo
 }
@@ -142,14 +154,14 @@ func (st *streamState) stats() {
 }
 
 func (st *streamState) status() {
-	status := st.s.makeStatus()
-	full := encode(status)
+	full := st.s.makeStatus()
 	// The clock, the counters and how full the ring is do not make a change.
+	status := full
 	status.Now, status.Ring.Bytes, status.Ring.Exchanges = time.Time{}, 0, 0
 	status.Stats = api.Stats{}
 	if b := encode(status); !bytes.Equal(b, st.lastStatus) {
 		st.lastStatus = b
-		st.raw("status", full)
+		st.raw("status", encode(full))
 	}
 }
 

@@ -41,7 +41,7 @@ func (o *object) text(name, v string) {
 
 // name leaves out a mask, too: it would make one of all who were masked.
 func (o *object) name(name, v string) {
-	if !keep.IsMask(v) {
+	if !inspect.IsMask(v) {
 		o.text(name, v)
 	}
 }
@@ -104,7 +104,7 @@ func context(o *object, r *keep.Record, x *inspect.Exchange) {
 	user.name("name", x.UserName)
 	user.name("email", x.UserEmail)
 	o.sub("user", &user)
-	if !keep.IsMask(x.SessionID) {
+	if !inspect.IsMask(x.SessionID) {
 		o.text("session_id", x.SessionID)
 	}
 	o.name("company_id", x.CompanyID)

@@ -34,18 +34,18 @@ func brief(s string) string {
 // Row makes the row of a record.
 func Row(r *keep.Record) api.Row {
 	x := Exchange(r)
-	route, guessed := keep.Route(&x.Summary)
-	who, kind := keep.Caller(&x.Summary)
+	route, guessed := inspect.Route(&x.Summary)
+	who, kind := inspect.WhoCalled(&x.Summary)
 	row := api.Row{
 		ID: r.ID(), Seq: r.Seq, Time: Start(r, x), Direction: Direction(x.Outgoing), Service: brief(x.Service), Method: brief(x.Method),
 		Route: brief(route), Guessed: guessed, Operation: brief(x.Operation), Host: brief(x.Host), Path: brief(Target(x)), Status: x.Status,
-		Duration: Millis(x.Duration), BytesIn: x.RequestBytes, BytesOut: x.ResponseBytes, Consumer: brief(who), Pseudonym: keep.IsToken(who),
+		Duration: Millis(x.Duration), BytesIn: x.RequestBytes, BytesOut: x.ResponseBytes, Consumer: brief(who), Pseudonym: inspect.IsToken(who),
 		Redacted: Redacted(r, x), Pinned: r.Pinned, NewFields: r.NewFields, BlockedBy: brief(x.BlockedBy), Backends: make([]api.Dot, 0, len(r.Backends)),
 	}
 	if x.GuardAction == wouldBlock {
 		row.WouldBlock = brief(x.GuardRule)
 	}
-	if kind != keep.Anonymous && x.Label != "" && !keep.IsMask(x.Label) {
+	if kind != inspect.Anonymous && x.Label != "" && !inspect.IsMask(x.Label) {
 		row.Label = brief(x.Label)
 	}
 	for i := range r.Backends {
@@ -92,7 +92,7 @@ func Gate(reason string) bool { return gates[reason] || reason == "sampled" }
 
 var gates = map[string]bool{
 	"direction": true, "method": true, "no_status": true, "no_identity": true, "self_traffic": true, "health_check": true, "url": true, "urls": true,
-	"span_kind": true, "not_http": true, "requested": true, "nested": true, "other_end": true, "gate": true, "skip": true,
+	"span_kind": true, "not_http": true, "requested": true, "nested": true, "other_end": true, "gate": true, "skip": true, "hosts": true, "event_name": true,
 }
 
 // State says what became of an exchange at an exporter, and why.

@@ -36,7 +36,7 @@ func (s *Subject) Text(field string) []string {
 	case "method":
 		return []string{x.Method}
 	case "route":
-		route, _ := keep.Route(&x.Summary)
+		route, _ := inspect.Route(&x.Summary)
 		return []string{route}
 	case "path":
 		return []string{Target(x)}
@@ -51,7 +51,7 @@ func (s *Subject) Text(field string) []string {
 	case "operation":
 		return some(x.Operation)
 	case "consumer":
-		who, _ := keep.Caller(&x.Summary)
+		who, _ := inspect.WhoCalled(&x.Summary)
 		return some(who, x.ConsumerID, x.Label)
 	case "user":
 		return some(x.UserID, x.UserName, x.UserEmail)
@@ -106,7 +106,7 @@ func (s *Subject) is() (out []string) {
 	if s.x.Status == 0 || s.x.Status >= 400 {
 		out = append(out, "error")
 	}
-	if _, kind := keep.Caller(&s.x.Summary); kind == keep.Anonymous {
+	if _, kind := inspect.WhoCalled(&s.x.Summary); kind == inspect.Anonymous {
 		out = append(out, "anonymous")
 	}
 	return out

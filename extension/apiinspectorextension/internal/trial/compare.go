@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/apispan/apispan/extension/apiinspectorextension/internal/api"
-	"github.com/apispan/apispan/extension/apiinspectorextension/internal/keep"
 	"github.com/apispan/apispan/extension/apiinspectorextension/internal/show"
 	"github.com/apispan/apispan/internal/inspect"
 	"github.com/apispan/apispan/redact"
@@ -96,7 +95,7 @@ func (d *difference) add(v api.Value) {
 
 // same reports whether two values mean the same. Tokens are made with another key here.
 func same(a, b string) bool {
-	return a == b || keep.IsToken(a) && keep.IsToken(b) || sealed(a) && sealed(b)
+	return a == b || inspect.IsToken(a) && inspect.IsToken(b) || sealed(a) && sealed(b)
 }
 
 func sealed(s string) bool { return strings.HasPrefix(s, "enc:") }

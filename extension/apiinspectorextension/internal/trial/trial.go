@@ -134,91 +134,13 @@ func (t *trial) one(r *keep.Record) (api.Difference, bool) {
 				_, name, _ = strings.Cut(a.Key, "/")
 			}
 			before := len(s.Decisions())
-			then, kept := t.value(name, a.Value)
+			then, kept := Value(s, name, a.Value)
 			why := s.Decisions()
 			d.compare(part.location, a.Key, find(part.now, a.Key), then, kept, why[min(before, len(why)):], why)
 		}
 	}
 	t.count(d.ID)
 	return d.Difference, true
-}
-
-// value redacts a value of whatever type as the processor does. kept is false if it goes.
-func (t *trial) value(key string, v any) (out any, kept bool) {
-	s := t.scratch
-	switch v := v.(type) {
-	case string:
-		text, ef := s.Attribute(key, v)
-		return text, ef != redact.Removed
-	case []byte:
-		b, ef := s.AttributeBytes(key, v)
-		return b, ef != redact.Removed
-	case []any:
-		k := redact.NewKey(key)
-		if k.EachElement() {
-			list := make([]any, 0, len(v))
-			for _, e := range v {
-				if one, ok := t.value(key, e); ok {
-					list = append(list, one)
-				}
-			}
-			return list, len(list) > 0 || len(v) == 0
-		}
-		return t.node(s.AttributeNode(key), v)
-	case map[string]any:
-		return t.node(s.AttributeNode(key), v)
-	case int64, float64, bool:
-		text := show.Text(v)
-		now, ef := s.Attribute(key, text)
-		if ef == redact.Unchanged {
-			return v, true
-		}
-		return now, ef != redact.Removed
-	}
-	return v, true
-}
-
-// node redacts a structured value.
-func (t *trial) node(n redact.Node, v any) (any, bool) {
-	s := t.scratch
-	leaf := func(kind redact.Kind, text string) (any, bool) {
-		now, ef := s.Leaf(n, kind, text)
-		if ef == redact.Unchanged {
-			return v, true
-		}
-		return now, ef != redact.Removed
-	}
-	switch v := v.(type) {
-	case string:
-		return leaf(redact.String, v)
-	case int64, float64:
-		return leaf(redact.Number, show.Text(v))
-	case bool:
-		return leaf(redact.Literal, show.Text(v))
-	case []any:
-		if mask, ef := s.Subtree(n); ef != redact.Unchanged {
-			return mask, ef != redact.Removed
-		}
-		out := make([]any, 0, len(v))
-		for i, e := range v {
-			if one, ok := t.node(s.Element(n, i), e); ok {
-				out = append(out, one)
-			}
-		}
-		return out, true
-	case map[string]any:
-		if mask, ef := s.Subtree(n); ef != redact.Unchanged {
-			return mask, ef != redact.Removed
-		}
-		out := make(map[string]any, len(v))
-		for k, e := range v {
-			if one, ok := t.node(s.Member(n, k), e); ok {
-				out[k] = one
-			}
-		}
-		return out, true
-	}
-	return v, true
 }
 
 // count adds what was decided over one exchange to the rules.

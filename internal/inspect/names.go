@@ -1,21 +1,12 @@
 // Copyright The apispan Authors
 // SPDX-License-Identifier: Apache-2.0
 
-package keep
+package inspect
 
-import (
-	"hash/maphash"
-	"math"
-	"math/bits"
-	"slices"
-	"strings"
+import "strings"
 
-	"github.com/apispan/apispan/internal/inspect"
-)
-
-var textSeed = maphash.MakeSeed()
-
-func hashText(s string) uint64 { return maphash.String(textSeed, s) }
+// MaxName bounds each name that exchanges are counted by, in bytes.
+const MaxName = 512
 
 // Who says what tells callers apart.
 type Who uint8
@@ -28,9 +19,9 @@ const (
 	ByCompany
 )
 
-// Caller is who called: the owner of the API key, else the user, else the company. What
+// WhoCalled is who called: the owner of the API key, else the user, else the company. What
 // is masked is nobody, as it would be one for all who were masked.
-func Caller(x *inspect.Summary) (string, Who) {
+func WhoCalled(x *Summary) (string, Who) {
 	switch {
 	case x.ConsumerID != "" && !IsMask(x.ConsumerID):
 		return x.ConsumerID, ByConsumer
@@ -55,32 +46,30 @@ func IsToken(s string) bool {
 }
 
 // Route is the route of an exchange, and whether it was made of the path.
-func Route(x *inspect.Summary) (route string, guessed bool) {
+func Route(x *Summary) (route string, guessed bool) {
 	if x.Route != "" {
 		return x.Route, false
 	}
-	return string(appendGuess(nil, x)), true
+	return string(appendGuess(nil, x.Outgoing, x.Host, x.Path)), true
 }
 
+func cut(s string) string { return s[:min(len(s), MaxName)] }
+
 // appendGuess folds the ids of a path: /users/17/orders is /users/{id}/orders.
-func appendGuess(b []byte, x *inspect.Summary) []byte {
-	if x.Outgoing && x.Host != "" {
-		b = append(b, cut(x.Host)...)
+func appendGuess(b []byte, outgoing bool, host, path string) []byte {
+	if outgoing && host != "" {
+		b = append(b, cut(host)...)
 	}
-	path := cut(x.Path)
+	path = cut(path)
 	if i := strings.IndexByte(path, '?'); i >= 0 {
 		path = path[:i]
 	}
 	for n := 0; path != ""; n++ {
-		if path[0] != '/' {
-			path = "/" + path
+		seg := strings.TrimPrefix(path, "/")
+		path = ""
+		if i := strings.IndexByte(seg, '/'); i >= 0 {
+			seg, path = seg[:i], seg[i:]
 		}
-		seg := path[1:]
-		i := strings.IndexByte(seg, '/')
-		if i >= 0 {
-			seg = seg[:i]
-		}
-		path = path[1+len(seg):]
 		b = append(b, '/')
 		switch {
 		case n == 12:
@@ -132,54 +121,4 @@ func isID(seg string) bool {
 		return true
 	}
 	return len(seg) > 40 || digits >= 4
-}
-
-// distinct counts how many different things there were: up to 16 exactly, more with an
-// error of about 7 % (HyperLogLog with 256 registers).
-type distinct struct {
-	few  []uint32
-	many *[256]uint8
-}
-
-func (d *distinct) add(h uint64) {
-	if d.many == nil {
-		v := uint32(h >> 32)
-		if slices.Contains(d.few, v) {
-			return
-		}
-		if len(d.few) < 16 {
-			d.few = append(d.few, v)
-			return
-		}
-		d.many = new([256]uint8)
-		for _, f := range d.few {
-			d.set(mix(uint64(f), 1))
-		}
-		d.few = nil
-	}
-	d.set(mix(uint64(uint32(h>>32)), 1))
-}
-
-func (d *distinct) set(h uint64) {
-	r := &d.many[h&255]
-	*r = max(*r, uint8(bits.LeadingZeros64(h|1<<8)+1))
-}
-
-func (d *distinct) count() int {
-	if d.many == nil {
-		return len(d.few)
-	}
-	sum, zeros := 0.0, 0
-	for _, r := range d.many {
-		if r == 0 {
-			zeros++
-		}
-		sum += 1 / float64(uint64(1)<<r)
-	}
-	const m = 256.0
-	est := 0.7182725932495458 * m * m / sum
-	if est <= 2.5*m && zeros > 0 {
-		est = m * math.Log(m/float64(zeros))
-	}
-	return int(est + 0.5)
 }
