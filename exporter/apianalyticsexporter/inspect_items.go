@@ -17,9 +17,9 @@ type tracked struct {
 	mu    sync.Mutex
 	items map[uint64]*trackedItem
 	order []uint64 // as added; some may be gone
-	// near counts items by a hash of their ends, so that nearly all others cost some
-	// nanoseconds.
-	near [1 << 12]uint16
+	// lens counts items by their length, and near by a hash of their ends, so that nearly all
+	// others cost some nanoseconds.
+	lens, near [1 << 12]uint16
 }
 
 type trackedItem struct {
@@ -27,7 +27,7 @@ type trackedItem struct {
 	id, media string
 	since     time.Time
 	tries     int
-	near      uint64
+	len, near uint64
 	// twin is the event that was made of this one or of which this one was made: they
 	// go together. 0 without one.
 	twin uint64
@@ -38,6 +38,8 @@ const maxTracked = 8192
 
 // endBytes is how much of an item's ends is hashed first.
 const endBytes = 64
+
+func lenOf(item []byte) uint64 { return uint64(len(item)) & (1<<12 - 1) }
 
 func nearOf(item []byte) uint64 {
 	h := uint64(len(item)) * 0x9e3779b97f4a7c15
@@ -54,17 +56,18 @@ type knownItem struct {
 
 // add remembers an item, and forgets the oldest if there are too many.
 func (t *tracked) add(k inspect.Key, id, media string, item []byte) uint64 {
-	fp, near := inspect.Fingerprint(item), nearOf(item)
+	fp, size, near := inspect.Fingerprint(item), lenOf(item), nearOf(item)
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.items == nil {
 		t.items = make(map[uint64]*trackedItem)
 	}
 	if old := t.items[fp]; old == nil {
+		t.lens[size]++
 		t.near[near]++
 		t.order = append(t.order, fp)
 	}
-	t.items[fp] = &trackedItem{key: k, id: id, media: media, since: now(), near: near}
+	t.items[fp] = &trackedItem{key: k, id: id, media: media, since: now(), len: size, near: near}
 	for len(t.items) > maxTracked || len(t.order) > 2*maxTracked {
 		oldest := t.order[0]
 		t.order = t.order[1:]
@@ -75,6 +78,7 @@ func (t *tracked) add(k inspect.Key, id, media string, item []byte) uint64 {
 
 func (t *tracked) remove(fp uint64) {
 	if it := t.items[fp]; it != nil {
+		t.lens[it.len]--
 		t.near[it.near]--
 		delete(t.items, fp)
 		t.remove(it.twin)
@@ -92,7 +96,7 @@ func (t *tracked) none() bool {
 
 // find is called under the lock.
 func (t *tracked) find(item []byte) (uint64, *trackedItem) {
-	if len(t.items) == 0 || t.near[nearOf(item)] == 0 {
+	if len(t.items) == 0 || t.lens[lenOf(item)] == 0 || t.near[nearOf(item)] == 0 {
 		return 0, nil
 	}
 	fp := inspect.Fingerprint(item)

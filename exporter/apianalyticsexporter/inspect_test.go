@@ -421,8 +421,8 @@ func TestTrackedBounds(t *testing.T) {
 		tr.take(item(i))
 	}
 	for i, n := range tr.near {
-		if n != 0 {
-			t.Fatalf("near[%d] = %d after all are gone", i, n)
+		if n != 0 || tr.lens[i] != 0 {
+			t.Fatalf("near[%d] = %d, lens[%d] = %d after all are gone", i, n, i, tr.lens[i])
 		}
 	}
 }

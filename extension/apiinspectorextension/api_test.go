@@ -486,6 +486,37 @@ func TestSandbox(t *testing.T) {
 }
 
 // TestNewFields: a field that appears after the learning time is marked, counted, listed.
+// TestNestedMetadata: what leaves within an array or a map is said to come from it, and to leave.
+func TestNestedMetadata(t *testing.T) {
+	t.Parallel()
+	r := start(t, nil)
+	r.attachAll(false)
+	k := r.shown(1, func(x *inspect.Exchange) {
+		x.Metadata = map[string]any{"flags": []any{"new-cart", "fast"}, "tenant": map[string]any{"region": "eu", "size": int64(7)}, "plan": "gold"}
+	})
+	r.complete(k)
+	origins := map[string]string{}
+	for _, o := range get[api.Detail](r, "/api/exchanges/"+idOf(k)).Vendors[0].Origins {
+		origins[o.Path] = o.From
+	}
+	for path, from := range map[string]string{
+		"$.metadata.flags[0]": "apispan.metadata.flags", "$.metadata.flags[1]": "apispan.metadata.flags", "$.metadata.tenant.region": "apispan.metadata.tenant",
+		"$.metadata.tenant.size": "apispan.metadata.tenant", "$.metadata.plan": "apispan.metadata.plan",
+	} {
+		if origins[path] != from {
+			t.Errorf("%s comes from %q, want %q", path, origins[path], from)
+		}
+	}
+	var f api.Fields
+	eventually(t, "it is looked at", func() bool { f = get[api.Fields](r, "/api/fields"); return f.Looked == 1 })
+	for _, name := range []string{"flags", "tenant", "plan"} {
+		i := slices.IndexFunc(f.Rows, func(r api.Field) bool { return r.Location == "metadata" && r.Path == name })
+		if i < 0 || len(f.Rows[i].Leaves) != 1 || !f.Rows[i].Unchanged {
+			t.Errorf("%s: %+v", name, f.Rows)
+		}
+	}
+}
+
 func TestNewFields(t *testing.T) {
 	t.Parallel()
 	r := start(t, func(c *Config) { c.Learning = 0 })
@@ -731,6 +762,9 @@ func TestStatus(t *testing.T) {
 	r.Arrived("a", map[string]int{"internal": 30, "client without http.request.method": 7})
 	r.Arrived("b", map[string]int{"internal": 30}) // the same spans
 	has("not_http")
+	if got, want := get[api.Status](r, "/api/status").Notices, "37 spans arrived, none was an HTTP exchange (kinds: internal 30, client 7 without http.request.method)."; !slices.ContainsFunc(got, func(n api.Notice) bool { return n.Text == want }) {
+		t.Errorf("%+v, want %s", got, want)
+	}
 	if n := get[api.Status](r, "/api/status").Stats.Arrived["internal"]; n != 30 {
 		t.Errorf("%d internal spans", n)
 	}

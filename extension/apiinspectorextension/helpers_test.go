@@ -188,12 +188,16 @@ func (r *rig) shown(n int, edit func(x *inspect.Exchange)) inspect.Key {
 		edit(x)
 	}
 	list := func(card, auth string) []inspect.Attribute {
-		return []inspect.Attribute{
+		out := []inspect.Attribute{
 			attr("http.request.method", x.Method), attr("url.path", x.Path), attr("url.query", x.Query), attr("http.response.status_code", int64(x.Status)),
 			attr("http.request.header.authorization", []any{auth}), attr("http.request.header.content-type", []any{"application/json"}),
 			attr("http.request.body.content", strings.Replace(string(x.Request.Body.Data), masked, card, 1)), attr("http.response.body.content", string(x.Response.Body.Data)),
-			attr("user.id", x.UserID), attr("apispan.consumer.id", x.ConsumerID), attr("apispan.metadata.plan", "gold"),
+			attr("user.id", x.UserID), attr("apispan.consumer.id", x.ConsumerID),
 		}
+		for name, v := range x.Metadata {
+			out = append(out, attr("apispan.metadata."+name, v))
+		}
+		return out
 	}
 	before := &inspect.Span{Name: "POST /pay/{id}", Kind: "server", Start: x.Start, End: x.Start.Add(x.Duration), Attributes: list(cardNumber, "Bearer s3cr3t-token")}
 	if !r.Raw() {
@@ -210,7 +214,11 @@ func (r *rig) shown(n int, edit func(x *inspect.Exchange)) inspect.Key {
 	sum := x.Summary
 	r.Saw(vendor, []inspect.Tally{inspect.NewNames(nil).Tally(&sum)})
 	r.Read(k, vendor, x)
-	event := []byte(fmt.Sprintf(`{"request":{"verb":"POST","uri":"https://shop.example.com/pay/%d?a=1","body":%s},"user_id":"u-1","metadata":{"plan":"gold"}}`, n, x.Request.Body.Data))
+	metadata, err := json.Marshal(x.Metadata)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	event := []byte(fmt.Sprintf(`{"request":{"verb":"POST","uri":"https://shop.example.com/pay/%d?a=1","body":%s},"user_id":"u-1","metadata":%s}`, n, x.Request.Body.Data, metadata))
 	item := inspect.Fingerprint(event)
 	r.Encoded(k, vendor, &inspect.Event{ID: x.ID, Item: item, Data: event, Media: "application/json"})
 	r.Sent(vendor, &inspect.Request{

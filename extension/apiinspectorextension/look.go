@@ -18,7 +18,7 @@ const (
 	// take: 1/lookShare, or 1/lookShareIdle below idleRate exchanges a second. lookBurst is
 	// how much is saved up while there is little to do, lookDebt how much is paid back.
 	lookPace      = 250 * time.Millisecond
-	lookShare     = 2000
+	lookShare     = 4000
 	lookShareIdle = 100
 	idleRate      = 100
 	lookBurst     = 300 * time.Millisecond

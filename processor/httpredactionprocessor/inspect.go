@@ -98,15 +98,26 @@ func (w *walker) lookAt(rs ptrace.ResourceSpans) {
 	defer w.r.watch.recovered()
 	l := &w.look
 	l.resource, l.raw = nil, w.r.watch.sink.Raw()
+	spans := 0
 	for _, ss := range rs.ScopeSpans().All() {
+		if spans += ss.Spans().Len(); spans > manySpans {
+			break
+		}
 		for _, span := range ss.Spans().All() {
 			if w.r.watch.sink.Wants(keyOf(span)) {
-				l.resource = snapshot(nil, "", rs.Resource().Attributes(), l.raw)
-				return
+				spans = manySpans + 1
+				break
 			}
 		}
 	}
+	if spans > manySpans {
+		l.resource = snapshot(nil, "", rs.Resource().Attributes(), l.raw)
+	}
 }
+
+// manySpans is where a note of a resource costs less than to ask for each of its spans
+// whether it is shown.
+const manySpans = 16
 
 func keyOf(span ptrace.Span) inspect.Key {
 	return inspect.Key{Trace: span.TraceID(), Span: span.SpanID()}

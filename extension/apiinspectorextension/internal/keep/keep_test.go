@@ -500,9 +500,14 @@ func TestSample(t *testing.T) {
 		binary.LittleEndian.PutUint64(id[8:], rnd.Uint64())
 		return id
 	}
-	// second offers n exchanges a second, four questions each.
+	// second offers n exchanges a second, four questions each. all counts them, unless they are
+	// not told.
+	all, told := int64(0), false
 	second := func(n int) (taken int) {
 		for range ticksPerSecond {
+			if told {
+				all += int64(n / ticksPerSecond)
+			}
 			for range n / ticksPerSecond {
 				id := trace()
 				yes := 0
@@ -519,7 +524,7 @@ func TestSample(t *testing.T) {
 					r.took()
 				}
 			}
-			r.adapt()
+			r.adapt(all)
 		}
 		return taken
 	}
@@ -551,6 +556,20 @@ func TestSample(t *testing.T) {
 	if p := r.sampling(); p > 0.03 {
 		t.Errorf("the share is told as %v", p)
 	}
+	// Of a busy Collector it is a fifth, of one that is less busy all.
+	told = true
+	for _, load := range []struct{ all, least, most int }{{1000, 30, 60}, {5000, 5, 15}, {20_000, 5, 15}} {
+		for range 20 {
+			second(load.all)
+		}
+		sum := 0
+		for range 20 {
+			sum += second(load.all)
+		}
+		if sum < 20*load.least || sum > 20*load.most {
+			t.Errorf("%.1f of %d a second", float64(sum)/20, load.all)
+		}
+	}
 	for range 40 {
 		second(20)
 	}
@@ -567,7 +586,7 @@ func TestSample(t *testing.T) {
 				r.took()
 			}
 		}
-		r.adapt()
+		r.adapt(all)
 	}
 	if got > 3000 {
 		t.Errorf("%d exchanges of one trace in ten seconds", got)

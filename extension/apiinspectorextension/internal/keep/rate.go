@@ -38,9 +38,11 @@ type rate struct {
 	made   atomic.Int64 // records since the last tick
 	recent [recentSlots]atomic.Uint64
 
-	// Only the ticking goroutine uses these.
-	tokens, average float64
-	thresholds      [recentTicks]uint64
+	// Only the ticking goroutine uses these. passing is how many exchanges a second there are,
+	// with details or without.
+	tokens, average, passing float64
+	seen                     int64
+	thresholds               [recentTicks]uint64
 }
 
 func newRate(perSecond int) *rate {
@@ -94,8 +96,24 @@ func (r *rate) took() {
 // sampling is the share of traces that is taken, 0 to 1.
 func (r *rate) sampling() float64 { return float64(r.threshold.Load()) / math.MaxUint64 }
 
-// adapt is called ticksPerSecond times a second.
-func (r *rate) adapt() {
+const (
+	// manyTimes is how many times more exchanges than details make a busy Collector, and
+	// fewest the part of the details that stays however busy it is: nobody reads faster.
+	manyTimes = 20
+	fewest    = 0.2
+)
+
+// wanted is how many details a second there may be: fewer of a Collector that is busy, so
+// that the share of its time that they take stays small.
+func (r *rate) wanted() float64 {
+	return r.perSecond * min(1, max(fewest, manyTimes*r.perSecond/max(r.passing, 1)))
+}
+
+// adapt is called ticksPerSecond times a second, with how many exchanges there were so far.
+func (r *rate) adapt(seen int64) {
+	r.passing += (float64(seen-r.seen)*ticksPerSecond - r.passing) / ticksPerSecond
+	r.seen = seen
+	perSecond := r.wanted()
 	r.tick.Add(1)
 	made := float64(r.made.Swap(0))
 	now := made * ticksPerSecond
@@ -105,7 +123,7 @@ func (r *rate) adapt() {
 	} else {
 		r.average += (now - r.average) / ticksPerSecond
 	}
-	r.tokens = min(r.burst, r.tokens+r.perSecond/ticksPerSecond-made)
+	r.tokens = min(r.burst, r.tokens+perSecond/ticksPerSecond-made)
 	if r.tokens < -r.burst {
 		r.tokens = -r.burst
 	}
@@ -121,7 +139,7 @@ func (r *rate) adapt() {
 		p *= 1.2
 	default:
 		// What is left of the burst goes slowly; then the rate is a little below what is wanted.
-		p *= min(1.1, 0.9*r.perSecond/max(r.average, 1))
+		p *= min(1.1, 0.9*perSecond/max(r.average, 1))
 	}
 	p = min(1, max(p, 1e-6))
 	if p == 1 {

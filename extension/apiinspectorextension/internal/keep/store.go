@@ -127,7 +127,7 @@ func (s *Store) Run(done <-chan struct{}) {
 			n--
 		case <-tick.C:
 			if n%drainsPerTick == 0 {
-				s.rate.adapt()
+				s.rate.adapt(s.Counts.Seen())
 			}
 			if n%(drainsPerTick*ticksPerSecond) == 0 {
 				s.sweep(s.cfg.Now())

@@ -15,7 +15,7 @@ import (
 // What the page may weigh: it is read whole when it is opened, and by people who want to know
 // what it does with their data. Growth is a decision: this is what it has, and a little more.
 const (
-	maxBytes = 101 << 10 // of scripts and styles as they are served
+	maxBytes = 78 << 10 // of scripts and styles as they are served
 	maxLines = 3000
 	maxFile  = 400 // lines
 )

@@ -4,6 +4,7 @@
 package serve
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"net/http"
@@ -113,19 +114,9 @@ func (s *Server) trafficNotices(st *api.Status, add func(level, code, text, fix 
 	stats := &st.Stats
 	if stats.Seen == 0 && st.Ring.Exchanges == 0 {
 		if len(stats.Arrived) > 0 {
-			n := int64(0)
-			var kinds []string
-			for _, k := range slices.Sorted(maps.Keys(stats.Arrived)) {
-				n += stats.Arrived[k]
-				kinds = append(kinds, fmt.Sprintf("%s %d", k, stats.Arrived[k]))
-			}
-			add("info", "not_http", fmt.Sprintf("%d spans arrived, none was an HTTP exchange (%s).", n, strings.Join(kinds, ", ")), "")
+			add("info", "not_http", NoneOf(stats.Arrived), "")
 		}
-		where := "Send OTLP to the Collector."
-		if len(st.Listens) > 0 {
-			where = "OTLP listens on " + strings.Join(st.Listens, " and ") + "."
-		}
-		add("info", "nothing_yet", where, Example(st.Listens))
+		add("info", "nothing_yet", Where(st.Listens), Example(st.Listens))
 		return
 	}
 	if stats.Seen > 0 && !s.Store.Counts.Bodies() {
@@ -144,6 +135,40 @@ func (s *Server) trafficNotices(st *api.Status, add func(level, code, text, fix 
 		add("warning", "new_fields", fmt.Sprintf("%d fields are new: see Fields.", stats.NewFields), "")
 	}
 	s.leftNotices(add)
+}
+
+// NoneOf says what arrived where none was an exchange, by kind as inspect.NoExchange has it.
+func NoneOf(arrived map[string]int64) string {
+	n := int64(0)
+	kinds := slices.SortedFunc(maps.Keys(arrived), func(a, b string) int {
+		return cmp.Or(cmp.Compare(arrived[b], arrived[a]), strings.Compare(a, b))
+	})
+	for i, k := range kinds {
+		n += arrived[k]
+		name, rest, _ := strings.Cut(k, " ")
+		kinds[i] = strings.TrimSpace(fmt.Sprintf("%s %d %s", name, arrived[k], rest))
+	}
+	return fmt.Sprintf("%d spans arrived, none was an HTTP exchange (kinds: %s).", n, strings.Join(kinds, ", "))
+}
+
+// Where says where OTLP may be sent.
+func Where(listens []string) string {
+	if len(listens) == 0 {
+		return "Send OTLP to the Collector."
+	}
+	places := make([]string, len(listens))
+	for i, l := range listens {
+		scheme, addr, _ := strings.Cut(l, "://")
+		kind := "HTTP"
+		if strings.HasPrefix(scheme, "grpc") {
+			kind = "gRPC"
+		}
+		if strings.HasSuffix(scheme, "s") {
+			kind += " with TLS"
+		}
+		places[i] = addr + " (" + kind + ")"
+	}
+	return "OTLP listens on " + strings.Join(places, " and ") + "."
 }
 
 func percent(p float64) string {

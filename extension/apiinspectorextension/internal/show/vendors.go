@@ -137,12 +137,31 @@ func (d *detail) places() *places {
 			p.add(*v.After.Text, v.Key, v.Name)
 		}
 	}
+	for name, v := range x.Metadata {
+		p.nested(v, httpattr.MetadataPrefix+name, name)
+	}
 	for _, q := range pairs(x.Query) {
 		p.add(q.value, httpattr.URLQuery+" "+q.name, q.name)
 	}
 	p.message(&x.Request, httpattr.RequestHeaderPrefix, httpattr.RequestBody)
 	p.message(&x.Response, httpattr.ResponseHeaderPrefix, httpattr.ResponseBody)
 	return p
+}
+
+// nested adds the values within an array or a map.
+func (p *places) nested(v any, from, name string) {
+	switch v := v.(type) {
+	case []any:
+		for _, e := range v {
+			p.nested(e, from, name)
+		}
+	case map[string]any:
+		for k, e := range v {
+			p.nested(e, from, k)
+		}
+	default:
+		p.add(textOf(v), from, name)
+	}
 }
 
 func (p *places) message(m *inspect.Message, prefix, bodyKey string) {

@@ -26,7 +26,7 @@ func status() api.Status {
 func (r *rig) scenario(name string) error {
 	fresh := status()
 	fresh.Since = r.status.Since
-	nothing := api.Notice{Level: "info", Code: "nothing_yet", Text: "OTLP listens on grpc://127.0.0.1:4317 and http://127.0.0.1:4318.", Fix: serve.Example(fresh.Listens)}
+	nothing := api.Notice{Level: "info", Code: "nothing_yet", Text: serve.Where(fresh.Listens), Fix: serve.Example(fresh.Listens)}
 	switch name {
 	case "dry":
 	case "live":
@@ -38,7 +38,7 @@ func (r *rig) scenario(name string) error {
 	case "not_http":
 		r.details, r.seq = nil, 0
 		fresh.Stats.Arrived = map[string]int64{"internal": 30, "client without http.request.method": 7}
-		fresh.Notices = []api.Notice{{Level: "info", Code: "not_http", Text: "37 spans arrived, none was an HTTP exchange (client without http.request.method 7, internal 30)."}, nothing}
+		fresh.Notices = []api.Notice{{Level: "info", Code: "not_http", Text: serve.NoneOf(map[string]int64{"internal": 30, "client without http.request.method": 7})}, nothing}
 	case "no_redaction":
 		fresh.Redactor = nil
 		fresh.Notices = []api.Notice{{Level: "error", Code: "no_redaction", Text: "Nothing is redacted: pipeline traces has no http_redaction, so what is captured leaves as it is.",
