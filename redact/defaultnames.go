@@ -56,7 +56,7 @@ var defaultGroups = []nameGroup{
 		"jelszó", "heslo", "parola", "şifre", "lozinka", "пароль", "密码", "密碼", "パスワード", "비밀번호", "clave", //nolint:gosmopolitan // names of the world
 		"token_value", "*credential", "*credentials", "psk", "*pre_shared_key", "snmp_community", "community_string",
 		"kubeconfig", "private_pem", "pem_key", "pkcs12", "pfx", "keystore", "service_account_json",
-		"creds", "basic_auth", "oauth2_bearer", "psw", "passw", "psswd", "pasword", "*connection_strings", "*_dsn", "*shared_access_signature", "*private*key*pem", "pem",
+		"creds", "basic_auth", "oauth2_bearer", "psw", "passw", "requirepass", "masterauth", "psswd", "pasword", "*connection_strings", "*_dsn", "*shared_access_signature", "*private*key*pem", "pem",
 	}},
 	// A pass is a ticket, too: the word before it tells.
 	{guardSecret, []string{

@@ -170,7 +170,8 @@ const (
 	// flagPointer: a name under a key that has other uses too (path, type): only a
 	// sibling whose key says nothing is meant.
 	flagPointer
-	// flagVariables: the value has the variables of a GraphQL operation.
+	// flagVariables: the value has the variables of a GraphQL operation, or the
+	// parameters of a statement of SQL.
 	flagVariables
 	// flagMember: the value is the id of what a container under flagSoft holds.
 	flagMember

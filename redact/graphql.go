@@ -24,6 +24,8 @@ func (s *Scratch) variablesOf(c ctx) bool {
 	if s.docs>>docBound&3 == 0 {
 		s.docs |= 1 << docBound
 		s.docBound = s.bindVariables(s.docBound[:0], s.doc, c)
+		s.docs &^= 3 << docParameters
+		s.parametersOf(c)
 	}
 	if lv := &s.lv; !lv.bound {
 		lv.bound, lv.from = true, len(s.bound)

@@ -19,7 +19,8 @@ const (
 	docOAuth
 	docCallback
 	docCodeGrant
-	docBound // the variables were looked for
+	docBound      // the variables were looked for
+	docParameters // the parameters of statements were looked for, and found
 )
 
 // document reports whether the document has one of some texts.
@@ -62,8 +63,12 @@ func (s *Scratch) oauthValue(c *ctx, dec []byte) bool {
 		return true
 	}
 	return c.place == placeQuery && (s.document(docCallback, "callback", "oauth", "oidc", "/auth", "/sso", "signin") ||
-		hasParameter(s.doc, "code=") && hasParameter(s.doc, "state="))
+		parameter(s.doc, "code=") != nil && !region(parameter(s.doc, "state=")))
 }
+
+// region reports whether the value of "state" is none of OAuth: there is none, or it is
+// that of an address.
+func region(v []byte) bool { return len(v) == 0 || len(v) < 4 && shape.Symbol(v) }
 
 // oneTime reports whether a value under "code" is one that a person was sent: six
 // digits in a request that says where they were sent or what they are for.
@@ -75,16 +80,21 @@ func (s *Scratch) oneTime(c *ctx, dec []byte) bool {
 		"challenge", "login", "user")
 }
 
-// hasParameter reports whether a query, or a URL with one, has a parameter.
-func hasParameter(b []byte, name string) bool {
+// parameter is the value of a parameter of a query, or of a URL with one; nil if there
+// is none.
+func parameter(b []byte, name string) []byte {
 	for i := 0; ; {
 		j := bytes.Index(b[i:], str(name))
 		if j < 0 {
-			return false
+			return nil
 		}
 		i += j + len(name)
 		if j = i - len(name); j == 0 || strings.IndexByte("?&#;", b[j-1]) >= 0 {
-			return true
+			n := bytes.IndexAny(b[i:], "&#;")
+			if n < 0 {
+				n = len(b) - i
+			}
+			return b[i : i+n]
 		}
 	}
 }

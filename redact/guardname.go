@@ -103,7 +103,10 @@ var (
 		"alg", "algo", "rotation", "policy", "message", "loc", "msg", "id", "Id", "ID", "uuid", "uid", "path", "key",
 		"arn", "ARN", "region", "origin", "visibility", "hint", "displayName", "username", "userName", "user", "login", "Username", "count",
 		"size", "length", "position", "index", "state", "mode", "engine", "domain", "host", "port", "enabled", "source", "units", "Name", "Tags", "widget", "help",
-		"enum", "encoding", "file", "href", "severity")
+		"enum", "encoding", "file", "href", "severity", "method", "methods", "types", "rules", "requirements", "providers", "issuer", "factor",
+		"factors", "channel", "channels", "delivery", "preferred", "strength", "score", "algorithms", "formats", "category", "level", "levels", "frequency",
+		"unit", "period", "reason", "result", "action", "actions", "event", "events", "language", "locale", "theme", "color", "variant", "platform",
+		"device", "os", "audience", "realm", "grant_types", "response_types", "auth_method", "storage", "backend", "driver", "strategy", "plan")
 
 	// memberNumbers are members whose value may be a UUID without being the secret.
 	memberNumbers = wordSet("id", "Id", "ID", "uuid", "uid")

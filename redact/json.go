@@ -37,7 +37,7 @@ const (
 	// frameNameless: and the key says nothing (flagValueOnly).
 	frameNameless
 	// frameVariables: members are variables of a GraphQL operation that gives some of
-	// them to denied arguments.
+	// them to denied arguments, or elements parameters of a statement of SQL.
 	frameVariables
 )
 

@@ -185,6 +185,9 @@ func (w *jsonWalk) elements(i int) (int, jsonStep) {
 		w.v = strongest(w.v, f.kv)
 		f.kv = verdict{}
 	}
+	if f.flags&frameVariables != 0 && i < len(src) && src[i] != '[' && src[i] != '{' {
+		w.v = strongest(w.v, w.s.sqlParameter(int(f.idx)))
+	}
 	f.idx++
 	w.keyStart = i
 	return w.value(i)

@@ -144,6 +144,9 @@ func (w *jsonWalk) open(i int) (int, jsonStep) {
 	if !object && parent != nil && parent.flags&frameObject != 0 && v.flags&flagNameKey != 0 {
 		f.flags |= frameNames
 	}
+	if !object && (v.flags&flagVariables != 0 && s.parametersOf(w.c) || parent == nil && s.besideStatement(w.c)) || parent != nil && parent.flags&(frameVariables|frameObject) == frameVariables {
+		f.flags |= frameVariables
+	}
 	i++
 	if i < len(src) && src[i] <= ' ' {
 		i = skipSpace(src, i)

@@ -25,7 +25,12 @@ var keyNameFlags = func() map[string]verdictFlags {
 		m[k] |= flagValueKey
 	}
 	m["kind"] |= flagNameKey | flagPointer // of an object of Kubernetes, see jsonPair
-	m["variables"] |= flagVariables
+	for _, k := range []string{
+		"variables", "params", "parameters", "values", "args", "arguments", "bindings", "binds", "bind", "replacements", "queryparams", "sqlparams",
+		"bindparams", "bindvars", "bindvalues", "placeholders", "parametervalues", "vars",
+	} {
+		m[k] |= flagVariables
+	}
 	for _, k := range []string{"value", "val", "v", "stringvalue", "parametervalue", "settingvalue", "optionvalue", "variablevalue", "envvalue"} {
 		m[k] |= flagValueOnly
 	}

@@ -62,6 +62,7 @@ type Scratch struct {
 	// docBound are the variables of GraphQL in doc, bound those in the running
 	// document and the ones around it.
 	docBound, bound []boundVariable
+	docParams       []verdict // of the parameters of SQL in doc, by position
 	matches         []detect.Match
 	// block is set if a block of YAML under a built-in rule was left to walkOutline.
 	block  bool

@@ -28,6 +28,9 @@ func inert(src, key []byte, start, end int) bool {
 	if n == 0 {
 		return bytes.HasPrefix(v, str("{type: ")) || bytes.HasPrefix(v, str("{ type: ")) || bytes.HasPrefix(v, str("{$ref: "))
 	}
+	if n == 1 && bytes.HasPrefix(v, str("$(")) && bytes.IndexByte(v, ')') > 0 { // $(cat token)
+		return true
+	}
 	word, rest := v[:n], bytes.TrimLeft(v[n:], " \t\r")
 	if v[0] == '$' && !environment(word) {
 		return n > 1 && digitsOf(word) == 0 && graphqlText(src)

@@ -35,11 +35,18 @@ var lateNames = map[string]bool{
 	"v-k8s-secret-json-rev":    true,
 	"v2-k1":                    true,
 	"v2-g1":                    true,
+	"f-e2-firebase":            true,
+	"f-e-otp2-yaml":            true,
+	"f-e-sqlp-pg-rev":          true,
+	"f-e-sqlp-qm-rev":          true,
+	"f-e-sqlp-upd-rev":         true,
+	"f-e-sqlp-updq-rev":        true,
+	"f-e-sqlp-where-rev":       true,
 }
 
 // byVendor are files of cases whose secrets have their form or their end to be known
 // by: it takes the producer's flag.
-var byVendor = map[string]bool{"vendors.jsonl": true, "paths.jsonl": true, "formats.jsonl": true, "bodies.jsonl": true, "policies.jsonl": true}
+var byVendor = map[string]bool{"vendors.jsonl": true, "paths.jsonl": true, "formats.jsonl": true, "bodies.jsonl": true, "policies.jsonl": true, "sentences.jsonl": true, "interfaces.jsonl": true}
 
 // TestEveryPrefix cuts every case at every byte: the part of a secret that is left
 // must be as unreadable as the whole.

@@ -57,6 +57,28 @@ func digitsOf(b []byte) (n int) {
 	return n
 }
 
+// codeOfSentence is the length of the one-time code that v begins with if a sentence
+// follows it: "482113. Do not share it."
+func codeOfSentence(v []byte) int {
+	n := 0
+	for n < len(v) && v[n]-'0' < 10 {
+		n++
+	}
+	if n < 4 || n > 8 || n+12 > len(v) || v[n] != '.' && v[n] != ',' || v[n+1] != ' ' || v[n+2]|0x20 < 'a' || v[n+2]|0x20 > 'z' {
+		return 0
+	}
+	digits := 0
+	for _, c := range v[n:] {
+		if digits++; c-'0' > 9 {
+			digits = 0
+		}
+		if digits > 2 {
+			return 0
+		}
+	}
+	return n
+}
+
 // testResult reports whether what stands behind "pass:" is a count or the name of a
 // test.
 func testResult(value []byte) bool {

@@ -151,6 +151,12 @@ func (s *Scratch) textFields(src []byte, c ctx) {
 		if vc.v.flags&flagSoft != 0 && inert(src, src[cand.Key:cand.KeyEnd], start, end) {
 			continue
 		}
+		if cand.Sep == ':' && vc.v.flags&flagSoft != 0 {
+			if n := codeOfSentence(src[start:end]); n > 0 {
+				end = start + n
+				next = end
+			}
+		}
 		s.textValue(src, start, end, vc)
 		sc.SkipTo(next)
 		for jsonAt >= 0 && jsonAt < next {

@@ -29,7 +29,7 @@ func (f *finder) bearer(p int) span {
 		te--
 	}
 	n := te - ts
-	if n == 0 {
+	if n == 0 || src[ts] == '$' && n > 1 && all(src[ts+1:te], chUpper|chUnderscore) { // $TOKEN
 		return none
 	}
 	if !f.alone(p, te) && !f.afterAuthorization(p) {

@@ -101,6 +101,7 @@ var cases = map[string][]string{
 		"«" + jwtHead + ".eyJzdWIiOiJTWU5USCI»†", "«" + jwtHead + "»†", "«eyJhbGciOi»†", "«" + jwtHead + ".»†",
 	},
 	"bearer": {
+		"Authorization: Bearer $TOKEN", "Bearer $API_TOKEN", "Bearer «$a1B2c3D4»",
 		"authorization: bEaReR   «S3CR3T-bc12345» ok", "Bearer «abc»", "  Bearer «abc»  ", "Bearer\t«S3CR3T-12345»", "Bearer%20«S3CR3T-12345»",
 		"Bearer+«S3CR3T12345»", "Authorization: Bearer «short»", "\"Authorization\":\"Bearer «abc»\"", "x\\nBearer «S3CR3T-12345»",
 		"curl -H 'Authorization: Bearer «tok»' u", "Bearer: «S3CR3T-12345»", "Bearer «abc.def.ghi123»,", "BEARER «aaaaaaaaaaaaaaaaaaaaaaaa» x",

@@ -11,7 +11,7 @@ import (
 
 // proseAnchors are three letters of each word that prose knows a secret by, those that
 // text has least.
-var proseAnchors = [...]string{"ssw", "oke", "ecr", "cvv", "key", "ode", "nnw", "pin", "otp", "sse"}
+var proseAnchors = [...]string{"ssw", "oke", "ecr", "cvv", "key", "ode", "nnw", "pin", "otp", "sse", "enh", "pwd", "htw", "odi", "rif", "ign"}
 
 // proseName is a word for a secret.
 type proseName struct {
@@ -30,7 +30,11 @@ var (
 	prosePIN      = proseName{"pin", 0, 4}
 	proseOTP      = proseName{"otp", 0, 4}
 	proseKennwort = proseName{"kennwort", 2, 6}
+	prosePwd      = proseName{"pwd", 0, 6}
+	proseWacht    = proseName{"wachtwoord", 3, 6}
+	proseTAN      = proseName{"tan", 0, 4}
 	prosePasse    = proseName{"mot de passe", 9, 6}
+	proseSenha    = proseName{"senha", 1, 6}
 	proseContra   = proseName{"contraseña", 8, 6}
 )
 
@@ -64,6 +68,24 @@ func (f *finder) prose(i int) span {
 				return f.named(p, &proseOTP)
 			case b|0x20 == 'd' && src[p+2]|0x20 == 'e' && p > 0:
 				return f.code(p - 1)
+			case b|0x20 == 'd' && hasFold(src, p-1, "codice"):
+				return f.codeAt(p-1, p+len("odice"))
+			}
+		case 'h', 'H':
+			if b|0x20 == 't' && src[p+2]|0x20 == 'w' {
+				return f.named(p, &proseWacht)
+			}
+		case 'r', 'R':
+			if b|0x20 == 'i' && src[p+2]|0x20 == 'f' && p > 2 {
+				return f.purpose(p-2, "verify ")
+			}
+		case 'i', 'I':
+			if b|0x20 == 'g' && src[p+2]|0x20 == 'n' && p > 1 {
+				return f.purpose(p-1, "sign in")
+			}
+		case 'T':
+			if b == 'A' && src[p+2] == 'N' {
+				return f.named(p, &proseTAN)
 			}
 		case 'n', 'N':
 			if b|0x20 == 'n' && src[p+2]|0x20 == 'w' {
@@ -77,8 +99,11 @@ func (f *finder) prose(i int) span {
 				return f.codeAt(p-1, p+len("ódigo"))
 			}
 		case 'e', 'E':
-			if b|0x20 == 'c' && src[p+2]|0x20 == 'r' {
+			switch {
+			case b|0x20 == 'c' && src[p+2]|0x20 == 'r':
 				return f.named(p, &proseSecret)
+			case b|0x20 == 'n' && src[p+2]|0x20 == 'h':
+				return f.named(p, &proseSenha)
 			}
 		case 'k', 'K':
 			if b|0x20 == 'e' && src[p+2]|0x20 == 'y' && byteAt(src, p+3) == ' ' && f.keyOf(p) {
@@ -89,8 +114,11 @@ func (f *finder) prose(i int) span {
 				return f.named(p, &proseCVV)
 			}
 		case 'p', 'P':
-			if b|0x20 == 'i' && src[p+2]|0x20 == 'n' {
+			switch {
+			case b|0x20 == 'i' && src[p+2]|0x20 == 'n':
 				return f.named(p, &prosePIN)
+			case b|0x20 == 'w' && src[p+2]|0x20 == 'd':
+				return f.named(p, &prosePwd)
 			}
 		}
 	}
@@ -188,15 +216,8 @@ func (f *finder) told(p int, n *proseName) span {
 func (f *finder) link(p int) (q int, link bool) {
 	src := f.src
 	p++
-	if hasFold(src, p, "for ") { // password for ada is
-		rest := src[p:min(len(src), p+48)]
-		i := bytes.Index(rest, []byte(" is "))
-		if i < 0 {
-			return 0, false
-		}
-		p += i + 1
-	}
-	for _, w := range [...]string{"is ", "was ", "is: ", "to ", "ist ", "lautet ", "= ", "est ", "es ", "è ", "é ", "war ", "lautet: ", "ist: ", "est: ", "es: "} {
+	for _, w := range [...]string{"is ", "was ", "is: ", "to ", "ist ", "lautet ", "= ", "est ", "es ", "è ", "é ", "war ", "lautet: ", "ist: ", "est: ", "es: ",
+		"set to ", "reset to ", "changed to ", "updated to ", "has been set to ", "has been changed to ", "has been reset to ", "was changed to ", "will be "} {
 		if !hasFold(src, p, w) {
 			continue
 		}
@@ -207,6 +228,9 @@ func (f *finder) link(p int) (q int, link bool) {
 			}
 		}
 		return p, true
+	}
+	if q := f.qualified(p); q > 0 {
+		return q, true
 	}
 	return p, false
 }

@@ -48,7 +48,7 @@ var codeWords = func() map[string]uint8 {
 		"mcc", "naics", "sic", "party", "game", "building", "fault", "failure", "transaction", "trace", "dress", "qr", "bar", "share", "pin", "location",
 		"station", "vendor", "supplier", "store", "shop", "site", "cost", "account", "ledger", "unit", "commodity", "material", "article",
 		"part", "model", "batch", "lot", "diagnostic", "grpc", "message", "reply", "smtp", "ftp", "sql", "numeric", "char", "character",
-		"ascii", "unicode", "cve", "loinc", "snomed", "icd10", "ndc", "gl", "plu", "sku", "upc", "ean", "fips", "iso", "merchant", "decline", "route",
+		"ascii", "unicode", "reference", "claim", "rebate", "invitation", "invite", "group", "task", "job", "query", "search", "zone", "district", "county", "section", "page", "cve", "loinc", "snomed", "icd10", "ndc", "gl", "plu", "sku", "upc", "ean", "fips", "iso", "merchant", "decline", "route",
 		"erreur", "postale", "pays", "produit", "promocional", "producto", "país", "fehler", "artikel", "produkt", "mon", "el")
 	set(wordYour, "your", "votre", "ton", "ihr", "dein", "tu", "su", "seu", "tuo", "il", "uw", "jouw", "this", "my")
 	set(wordThe, "the", "le", "der", "el", "o")
@@ -186,6 +186,24 @@ func (f *finder) given(p int) span {
 	return span{start, e, detProse}
 }
 
+// purpose looks for "Use 482113 to verify" in front of the word at p.
+func (f *finder) purpose(p int, word string) span {
+	src := f.src
+	if !hasFold(src, p, word) || !has(src, p-len(" to "), " to ") {
+		return none
+	}
+	m := f.given(p - len("to "))
+	if m.end == 0 {
+		return none
+	}
+	for _, w := range [...]string{"use ", "enter ", "type ", "code ", "code: "} {
+		if hasFold(src, m.start-len(w), w) {
+			return m
+		}
+	}
+	return none
+}
+
 // wordBefore is where the word that ends at e starts; e if there is none.
 func (f *finder) wordBefore(e int) int {
 	i := e
@@ -222,6 +240,9 @@ func (f *finder) codeLink(p int, kind codeKind) (q int, link bool, _ codeKind) {
 		}
 		for p < len(src) && f.blankAt(p) {
 			p++
+		}
+		if p < len(src) && src[p] == ':' && kind > codeBare {
+			return p + 1, true, kind
 		}
 		e := p
 		for e < len(src) && e-p < 24 && (is(src[e], chAlnum|chDash) || src[e] >= 0x80 || src[e] == '\'') {

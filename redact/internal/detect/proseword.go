@@ -169,3 +169,43 @@ var saidWords = func() map[string]bool {
 	}
 	return m
 }()
+
+// qualifiers may stand between the word for a secret and "is". Behind those with a
+// number stand so many words of any kind: "of the router".
+var qualifiers = map[string]int{
+	"temporal": 0, "temporaire": 0, "provisoire": 0, "provisional": 0, "actual": 0, "nueva": 0, "nuevo": 0, "actuel": 0, "provisória": 0,
+	"temporária": 0, "temporanea": 0, "inicial": 0, "initial": 0, "again": 0, "there": 0,
+	"de": 2, "del": 1, "du": 1, "do": 1, "da": 1, "di": 1, "of": 2, "for": 3, "für": 2, "pour": 2, "para": 2, "per": 2, "on": 2,
+}
+
+// qualified returns where the value starts behind "temporal es", "du compte est"; 0 if
+// there is no such thing at p.
+func (f *finder) qualified(p int) int {
+	src, free := f.src, 0
+	for n := range 6 {
+		e := p
+		for e < len(src) && e-p < 24 && (is(src[e], chAlnum|chDash) || src[e] >= 0x80) {
+			e++
+		}
+		if n > 0 && e+1 < len(src) && src[e] == ':' && src[e+1] == ' ' {
+			return e + 1
+		}
+		if e == p || e == len(src) || src[e] != ' ' {
+			return 0
+		}
+		if w := src[p:e]; n > 0 && (codeWord(w) == wordIs || len(w) == 3 && hasFold(w, 0, "was") || hasFold(w, 0, "lautet")) {
+			return e + 1
+		}
+		more, known := qualifiers[string(bytes.ToLower(src[p:e]))]
+		switch {
+		case known:
+			free = more
+		case free == 0:
+			return 0
+		default:
+			free--
+		}
+		p = e + 1
+	}
+	return 0
+}

@@ -257,6 +257,7 @@ func (b *builder) detector(d uint8) {
 		}
 		b.anchor(0xC3, 0xB1, 'a', actProse) // contraseña
 		b.anchor(0xC3, 0xB3, 'd', actProse) // código
+		b.anchor('T', 'A', 'N', actProse)
 		b.anchor(' ', '-', '-', actOption)
 	case detVendor:
 		b.anchor('W', 'I', 'F', actWifi)

@@ -50,6 +50,9 @@ func Placeholder(b []byte) bool {
 	case open == '{' && end == '}':
 		return b[1] == '{' || all(b[1:len(b)-1], isAlpha|isSplit)
 	}
+	if open == '$' && (end == ')' && b[1] == '(' || all(b[1:], isUpper|isDigit|isSplit) && class[b[1]]&isUpper != 0 && bytes.IndexByte(b, '_') > 0) {
+		return true // $(cat file), $API_TOKEN
+	}
 	return len(b) == 2 && open == '%' && (end == 's' || end == 'v' || end == 'd' || end == 'q')
 }
 
