@@ -12,7 +12,8 @@ const (
 	outSlack   = 4 << 10
 	nestFactor = 4
 	nestSlack  = 4 << 10
-	// A text may have one word that is base64 of JSON in so many bytes, and a few more.
+	// A text may have one word that is base64 of JSON, percent-encoded or a string with
+	// escapes in so many bytes, and a few more.
 	bytesPerWord = 64
 	wordSlack    = 64
 	// maxValueBytes is what offsets of edits can hold, with room to spare.

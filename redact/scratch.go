@@ -35,8 +35,8 @@ type Scratch struct {
 	arena []byte
 	// nestLeft is how many bytes may still be decoded for inner documents.
 	nestLeft int
-	// wordsLeft is how many words of texts may still be decoded that are base64 of
-	// JSON, which cost far more than their bytes.
+	// wordsLeft is how many words of texts may still be decoded, which costs far more
+	// than their bytes.
 	wordsLeft int
 	// removed is set by a walker whose whole value is to be deleted.
 	removed bool

@@ -235,7 +235,10 @@ func outlineKey(line []byte) (key []byte, val int, ok bool) {
 			continue
 		}
 		if key == nil {
-			key = bytes.TrimRight(line[:i], " \t")
+			key = line[:i]
+			for n := len(key); n > 0 && (key[n-1] == ' ' || key[n-1] == '\t'); n-- {
+				key = key[:n-1]
+			}
 		}
 		return key, i + 1, len(key) > 0 && len(key) < maxLongKey && key[0] != '{' && key[0] != '['
 	}
@@ -264,7 +267,10 @@ func outlineBlock(src []byte, pos, column int) (next, end int) {
 func (s *Scratch) outlinePair(o *outline, m *outlineLevel, vc *ctx, val, end int) {
 	switch f := vc.v.flags; {
 	case f&flagNameKey != 0:
-		name := bytes.Trim(bytes.TrimSpace(o.src[val:end]), `"'`)
+		name := bytes.TrimSpace(o.src[val:end])
+		if n := len(name); n > 0 && (quoteByte(name[0]) || quoteByte(name[n-1])) {
+			name = bytes.Trim(name, `"'`)
+		}
 		if m.pair = s.nameVerdict(*vc, name); m.pair.says() && m.valEnd > m.valStart {
 			pc := *vc
 			pc.v = m.pair
@@ -277,6 +283,8 @@ func (s *Scratch) outlinePair(o *outline, m *outlineLevel, vc *ctx, val, end int
 		m.valStart, m.valEnd = val, end
 	}
 }
+
+func quoteByte(b byte) bool { return b == '"' || b == '\'' }
 
 // outlineValue decides over a value, which may be a flow mapping or sequence.
 func (s *Scratch) outlineValue(o *outline, start, end int, vc ctx) {

@@ -68,7 +68,10 @@ func (s *Scratch) otherReadings(src []byte, c ctx) {
 // decoded reads src[start:end] without its escapes.
 func (s *Scratch) decoded(src []byte, start, end int, c ctx, w walker, code *coding) {
 	raw := src[start:end]
-	if c.nest >= uint8(s.p.cfg.Limits.Nested) || s.nestLeft < 2*len(raw) { // inspect takes as much again
+	if code != &referenceCoding {
+		s.wordsLeft--
+	}
+	if s.wordsLeft < 0 || c.nest >= uint8(s.p.cfg.Limits.Nested) || s.nestLeft < 2*len(raw) { // inspect takes as much again
 		switch { // nothing else reads it
 		case code == &percentCoding && escapedMark(raw), code == &jsonCoding && structured(raw):
 			s.overLimit(start, end, c, "")
