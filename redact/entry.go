@@ -120,7 +120,8 @@ func (s *Scratch) asLeaf(src []byte, c ctx) {
 
 // leafString decides over one scalar value.
 func (s *Scratch) leafString(v string, c ctx) (string, Effect) {
-	if c.v.act <= actAllow && c.v.flags&cookieBits == 0 && s.p.det == nil && len(v) <= s.p.cfg.Limits.Body && !structured(str(v)) && !wordy(str(v), c) {
+	if b := str(v); c.v.act <= actAllow && c.v.flags&cookieBits == 0 && len(v) <= s.p.cfg.Limits.Body && !structured(b) && !wordy(b, c) &&
+		(s.p.det == nil || !c.cut && (len(b) < s.p.detMin || s.p.det.Quiet(b))) {
 		return v, Unchanged // what apply would find out
 	}
 	s.removed = false

@@ -84,7 +84,9 @@ func filePath(b []byte) bool {
 
 // version reports whether b is a version of three numbers, or a range of them.
 func version(b []byte) bool {
-	b = bytes.TrimLeft(b, "^~v>=<")
+	if len(b) > 0 && class[b[0]]&isDigit == 0 {
+		b = bytes.TrimLeft(b, "^~v>=<")
+	}
 	return len(b) >= 5 && len(b) <= 16 && bytes.Count(b, []byte{'.'}) == 2 && all(b, isDigit|isSplit) && class[b[0]]&isDigit != 0
 }
 
