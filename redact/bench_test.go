@@ -270,6 +270,15 @@ func worstElsewhere(n int) map[string][2]string {
 		"YAML":                    {"text/plain", rep("- name: a\n  value: b\n")},
 		"cookies in text":         {"text/plain", rep("Cookie: a=b\n")},
 		"base64 words":            {"text/plain", rep("eyJhIjoiYiJ9eyJh ")},
+		"base64 of JSON":          {"text/plain", rep("eyJhIjoiYmMifQ== ")},
+		"encoded documents":       {"text/plain", rep("a%3D[b] ")},
+		"pairs behind blanks":     {"text/plain", strings.Repeat(" ", n/2) + strings.Repeat("a=b ", n/8)},
+		"keys with digits":        {"text/plain", rep("a2=b ")},
+		"tuples":                  {"text/plain", rep("('a', 'b'), ")},
+		"statements":              {"text/plain", rep("VALUES ")},
+		"columns of statements":   {"text/plain", "INSERT INTO t (" + rep(") VALUES ")},
+		"options":                 {"text/plain", rep("-p a ")},
+		"YAML documents":          {"text/plain", "value: a\n" + rep("---\n")},
 	}
 }
 
