@@ -129,7 +129,7 @@ func (s *Scratch) sparesText(g guard, c *ctx, dec []byte) bool {
 		return true // {"id": "password", "text": "Enter your password"}
 	}
 	if g == guardPersonal {
-		return shape.Flag(dec) || shape.Tail(dec) || c.v.flags&flagDescribes != 0 && describing(dec) || caption(c, dec)
+		return shape.Flag(dec) || shape.Tail(dec) || shape.Range(dec) || c.v.flags&flagDescribes != 0 && describing(dec) || caption(c, dec)
 	}
 	if shape.Flag(dec) || shape.Tail(dec) || shape.Placeholder(dec) || shape.TypeName(dec) || shape.Message(dec) || g != guardCard && shape.Sentence(dec) {
 		return true
@@ -181,7 +181,7 @@ func caption(c *ctx, dec []byte) bool { return c.place == placeResponseBody && s
 
 // card reports whether the document has the number of a card.
 func (s *Scratch) card() bool {
-	return s.document(docCard, `cvv"`, `cvc"`, `cvv2"`, `cvc2"`, "cvv=", "cvc=", "[cvc]", "cvv>", "cvc>", "CVV", "CVC", "card_number", "cardNumber", "cardnumber", "CardNumber", "card_no", "card[number]",
+	return s.document(docCard, `cvv"`, `cvc"`, `cvv2"`, `cvc2"`, "cvv=", "cvc=", "[cvc]", "cvv>", "cvc>", `CVV"`, `CVC"`, "CVV=", "CVC=", "CVV>", "CVC>", "CVV:", "CVC:", "cvv:", "cvc:", "card_number", "cardNumber", "cardnumber", "CardNumber", "card_no", "card[number]",
 		"ccnum", "cc_number", "ccNumber", `"pan"`, "pan=", "securityCode", "security_code", "Pan>")
 }
 

@@ -50,6 +50,12 @@ func judgeName(key []byte, header bool) nameClass {
 		case len(w) > 2 && string(w[len(w)-2]) == "request" && string(w[len(w)-3]) == "client": // an idempotency key of AWS
 			return nameInnocent
 		}
+	case string(last) == "code" && len(w) > 2:
+		for _, x := range w[:len(w)-1] {
+			if codeKinds[string(x)] {
+				return nameInnocent
+			}
+		}
 	case string(last) == "key" || string(last) == "keys":
 		for _, x := range w[:len(w)-1] {
 			if keyKinds[string(x)] {
@@ -89,10 +95,13 @@ var (
 	keyKinds = wordSet("public", "pub", "publishable", "idempotency", "surrogate", "cache", "routing", "partition", "sort", "dedup", "deduplication",
 		"primary", "foreign", "object", "trace", "ratelimit", "shard", "websocket", "socket", "row", "index", "sorting", "translation")
 
+	// codeKinds are words in names of codes that say how something ended.
+	codeKinds = wordSet("result", "response", "status", "error", "reason", "decline", "failure", "country", "currency", "language")
+
 	// strangers are words that a glob of the list meets by chance.
 	strangers = wordSet("secretary", "secretaries", "secretariat", "secretion", "secretions", "ratelimit", "remaining",
 		"monkey", "donkey", "turkey", "hockey", "jockey", "whiskey", "hotkey", "compass", "bypass", "trespass", "surpass", "encompass",
-		"boarding", "season", "render", "ski", "passwordless", "secretsmanager", "secretmanager", "skiptoken", "jsonwebtoken", "author", "authors")
+		"boarding", "season", "render", "ski", "passwordless", "menu", "ingredient", "ingredients", "santa", "sauce", "recipe", "recipes", "garden", "shopper", "secretsmanager", "secretmanager", "skiptoken", "jsonwebtoken", "author", "authors")
 
 	// memberDescribes are members of an object under a name for a secret that are not
 	// the secret: {"token": {"symbol": "USDC"}}, {"password": {"type": "string"}}.

@@ -26,6 +26,8 @@ type finder struct {
 	dst  []Match
 	base int // dst[:base] is the caller's
 
+	digitAt, digitBefore int // see digitNear
+
 	proseSkip, hashSkip, jwtSkip, colonSkip, ipSkip, phoneSkip, bearerSkip, basicSkip, pemSkip, urlSkip, mailSkip int
 
 	// option: an option of a command line or base64 of JSON stands in the value.

@@ -73,7 +73,7 @@ func (f *finder) code(p int) span {
 // codeAt is code for the word src[p:e].
 func (f *finder) codeAt(p, e int) span {
 	src := f.src
-	if e < len(src) && (is(src[e], chWord|chDash) || src[e] >= 0x80) {
+	if e < len(src) && (is(src[e], chWord|chDash) || src[e] >= 0x80) || !f.digitNear(p) {
 		return none
 	}
 	kind, m := f.before(p, codeBare)
@@ -112,6 +112,27 @@ func (f *finder) codeAt(p, e int) span {
 		return none
 	}
 	return span{start, end, detProse}
+}
+
+// nearCode is how far from the word "code" its value is looked for.
+const nearCode = 72
+
+// digitNear reports whether a digit is so near to p that it may be of a code. Each byte
+// is looked at once.
+func (f *finder) digitNear(p int) bool {
+	src := f.src
+	i := max(f.digitAt, p-nearCode)
+	for end := min(len(src), p+nearCode); i < end; i++ {
+		if !isDigit(src[i]) {
+			continue
+		}
+		if i >= p {
+			break
+		}
+		f.digitBefore = i + 1
+	}
+	f.digitAt = i
+	return i < len(src) && i < p+nearCode || f.digitBefore > 0 && p-f.digitBefore < nearCode || f.cut && len(src)-p < nearCode
 }
 
 // before tells what the words in front of src[p] say of a code there, and where it
@@ -193,7 +214,7 @@ func (f *finder) purpose(p int, word string) span {
 		return none
 	}
 	m := f.given(p - len("to "))
-	if m.end == 0 {
+	if m.end == 0 || word == "verify " && !hasFold(src, p+len(word), "your") && !hasFold(src, p+len(word), "my") && !hasFold(src, p+len(word), "this acc") {
 		return none
 	}
 	for _, w := range [...]string{"use ", "enter ", "type ", "code ", "code: "} {
@@ -218,11 +239,22 @@ func codeWord(w []byte) uint8 {
 	if len(w) > len(low) {
 		return 0
 	}
+	if len(w) == 0 || codeLengths[lower(w[0])]>>len(w)&1 == 0 {
+		return 0
+	}
 	for i, c := range w {
 		low[i] = lower(c)
 	}
 	return codeWords[string(low[:len(w)])]
 }
+
+// codeLengths has the lengths of codeWords, as bits, by their first letters.
+var codeLengths = func() (t [256]uint32) {
+	for w := range codeWords {
+		t[w[0]] |= 1 << len(w)
+	}
+	return t
+}()
 
 // codeLink passes over what stands between "code" and its value: "is", "for ada is",
 // "de vérification est :". The words in between may tell what code it is.

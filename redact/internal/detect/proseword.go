@@ -151,7 +151,7 @@ func says(v []byte) bool {
 }
 
 var saidEnds = [...]string{
-	"ed", "ing", "ble", "ive", "ary", "ory", "ent", "ant", "ous", "ful", "less", "ly", "ic", "al", "ect", "ete", "lich", "iert", "eint", "isch", "ido", "ada", "ée", "oire",
+	"ed", "ing", "ble", "ive", "ary", "ory", "ent", "ant", "ous", "ful", "less", "ly", "ic", "al", "ect", "ete", "lich", "iert", "eint", "isch", "ido", "ada", "ado", "oria", "orio", "cta", "cto", "iva", "ivo", "bile", "lich", "ée", "oire",
 }
 
 var saidWords = func() map[string]bool {
@@ -178,6 +178,26 @@ var qualifiers = map[string]int{
 	"de": 2, "del": 1, "du": 1, "do": 1, "da": 1, "di": 1, "of": 2, "for": 3, "für": 2, "pour": 2, "para": 2, "per": 2, "on": 2,
 }
 
+func qualifier(w []byte) (more int, known bool) {
+	var low [24]byte
+	if qualifierLengths[lower(w[0])]>>len(w)&1 == 0 {
+		return 0, false
+	}
+	for i, c := range w {
+		low[i] = lower(c)
+	}
+	more, known = qualifiers[string(low[:len(w)])]
+	return more, known
+}
+
+// qualifierLengths has the lengths of qualifiers, as bits, by their first letters.
+var qualifierLengths = func() (t [256]uint32) {
+	for w := range qualifiers {
+		t[w[0]] |= 1 << len(w)
+	}
+	return t
+}()
+
 // qualified returns where the value starts behind "temporal es", "du compte est"; 0 if
 // there is no such thing at p.
 func (f *finder) qualified(p int) int {
@@ -196,7 +216,7 @@ func (f *finder) qualified(p int) int {
 		if w := src[p:e]; n > 0 && (codeWord(w) == wordIs || len(w) == 3 && hasFold(w, 0, "was") || hasFold(w, 0, "lautet")) {
 			return e + 1
 		}
-		more, known := qualifiers[string(bytes.ToLower(src[p:e]))]
+		more, known := qualifier(src[p:e])
 		switch {
 		case known:
 			free = more

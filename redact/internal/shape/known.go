@@ -59,7 +59,7 @@ func Placeholder(b []byte) bool {
 // plainWords are values of settings about secrets: permissions, units.
 var plainWords = newWordSet(
 	"read", "write", "readonly", "read-only", "read_only", "read-write", "readwrite", "admin:read", "hours", "minutes", "seconds", "days",
-	"hidden", "enabled", "disabled", "inherit", "inherited", "default", "automatic", "manual", "client-secret", "client_secret_basic", "client_secret_post",
+	"hidden", "include", "omit", "same-origin", "enabled", "disabled", "inherit", "inherited", "default", "automatic", "manual", "client-secret", "client_secret_basic", "client_secret_post",
 )
 
 // Ordinary reports whether b is of a form that no secret has although it is no word of
@@ -89,6 +89,10 @@ func version(b []byte) bool {
 	}
 	return len(b) >= 5 && len(b) <= 16 && bytes.Count(b, []byte{'.'}) == 2 && all(b, isDigit|isSplit) && class[b[0]]&isDigit != 0
 }
+
+// Range reports whether b is a version with a sign in front that only ranges of
+// versions have: ^1.2.3, ~1.2.3.
+func Range(b []byte) bool { return len(b) > 5 && (b[0] == '^' || b[0] == '~') && version(b) }
 
 // UUID reports whether b is a UUID.
 func UUID(b []byte) bool {
