@@ -36,6 +36,8 @@ type endpoint struct {
 	id        uint64
 	series    series
 	consumers distinct
+	rank      int64 // calls, with those of the one whose place it took
+	gone      bool
 }
 
 // consumer counts one caller.
@@ -61,7 +63,8 @@ type Counts struct {
 	since     time.Time
 	told      recently
 	endpoints map[inspect.Place]*endpoint
-	other     *endpoint // what is beyond MaxEndpoints
+	ways      []*endpoint // the endpoints
+	other     *endpoint   // what was beyond MaxEndpoints
 	others    distinct
 	consumers map[string]*consumer
 	list      []*consumer
@@ -71,7 +74,8 @@ type Counts struct {
 	callers   map[*inspect.Caller]*consumer
 	seconds   [11]struct{ at, n int64 }
 	bodies    bool
-	keep      grain // of endpoints; shorter if memory is short
+	// keep is for how long endpoints are counted, keepWho consumers: shorter if memory is short.
+	keep, keepWho grain
 }
 
 func newCounts(now time.Time) *Counts {
@@ -82,11 +86,11 @@ func newCounts(now time.Time) *Counts {
 
 func (c *Counts) reset(now time.Time) {
 	c.since = now
-	c.endpoints, c.consumers, c.list = map[inspect.Place]*endpoint{}, map[string]*consumer{}, nil
+	c.endpoints, c.consumers, c.ways, c.list = map[inspect.Place]*endpoint{}, map[string]*consumer{}, nil, nil
 	c.places, c.callers = map[*inspect.Place]*endpoint{}, map[*inspect.Caller]*consumer{}
 	c.other, c.others = &endpoint{key: inspect.Place{Route: Other}}, distinct{}
 	c.rest, c.anonymous = &consumer{Caller: inspect.Caller{ID: Other}}, &consumer{}
-	c.keep = grainEndpoint
+	c.keep, c.keepWho = grainEndpoint, grainConsumer
 	c.bytes.Store(3 << 20) // of the tables
 }
 
@@ -152,7 +156,8 @@ func (c *Counts) addOne(secs, ms int64, x *inspect.Tally) {
 		}
 	}
 	count(&ep.series, c.keep)
-	count(&con.series, grainConsumer)
+	ep.rank += int64(weight)
+	count(&con.series, c.keepWho)
 	con.rank += int64(weight)
 	if con != c.anonymous {
 		ep.consumers.add(con.hash)
@@ -162,7 +167,7 @@ func (c *Counts) addOne(secs, ms int64, x *inspect.Tally) {
 
 // endpoint finds an endpoint, or makes it.
 func (c *Counts) endpoint(p *inspect.Place) *endpoint {
-	if ep := c.places[p]; ep != nil {
+	if ep := c.places[p]; ep != nil && !ep.gone {
 		return ep
 	}
 	ep := c.placeOf(p)
@@ -185,15 +190,40 @@ func (c *Counts) placeOf(p *inspect.Place) *endpoint {
 	if key.Guessed {
 		id++
 	}
-	if len(c.endpoints) >= MaxEndpoints {
-		c.others.add(id)
-		c.other.id = 1
-		return c.other
-	}
 	ep := &endpoint{key: key, id: id}
 	c.endpoints[key] = ep
+	if len(c.ways) >= MaxEndpoints {
+		c.collapse(ep)
+		return ep
+	}
+	c.ways = append(c.ways, ep)
 	c.bytes.Add(int64(unsafe.Sizeof(*ep)) + int64(len(key.Service)+len(key.Route)+len(key.Operation)) + 256)
 	return ep
+}
+
+// collapse gives an endpoint the place of one of the rarest, whose numbers go to those that
+// stand together: so routes that somebody tries out do not keep one from sight that is used.
+func (c *Counts) collapse(ep *endpoint) {
+	at := rarest(len(c.ways), func(i int) int64 { return c.ways[i].rank })
+	old := c.ways[at]
+	c.ways[at], ep.rank = ep, old.rank
+	c.others.add(old.id)
+	c.other.id = 1
+	c.other.series.merge(&old.series)
+	delete(c.endpoints, old.key)
+	*old = endpoint{gone: true}
+}
+
+// rarest chooses one of n by rank: the lowest of some, which takes the same time however many
+// there are, and cannot be foreseen.
+func rarest(n int, rank func(i int) int64) int {
+	best := rand.IntN(n)
+	for range 15 {
+		if i := rand.IntN(n); rank(i) < rank(best) {
+			best = i
+		}
+	}
+	return best
 }
 
 func cut(s string) string { return s[:min(len(s), inspect.MaxName)] }
@@ -227,20 +257,11 @@ func (c *Counts) callerOf(who *inspect.Caller) *consumer {
 		c.list = append(c.list, con)
 		c.bytes.Add(int64(unsafe.Sizeof(*con)) + int64(len(con.ID)+len(con.Label)+len(con.Company)) + 256)
 	} else {
-		rarest := c.list[rand.IntN(len(c.list))]
-		for range 15 {
-			if o := c.list[rand.IntN(len(c.list))]; o.rank < rarest.rank {
-				rarest = o
-			}
-		}
-		for i := range rarest.series.fine {
-			o := &rarest.series.fine[i]
-			c.rest.series.at(o.from, grainConsumer).add(o)
-		}
-		c.rest.series.last = rarest.series.last
-		con.at, con.rank, con.approx = rarest.at, rarest.rank, true
+		old := c.list[rarest(len(c.list), func(i int) int64 { return c.list[i].rank })]
+		c.rest.series.merge(&old.series)
+		con.at, con.rank, con.approx = old.at, old.rank, true
 		c.list[con.at] = con
-		c.drop(rarest)
+		c.drop(old)
 	}
 	c.consumers[con.ID] = con
 	return con
@@ -261,19 +282,22 @@ func (c *Counts) sweep(now time.Time) {
 		return
 	}
 	size := int64(3 << 20)
+	c.ways = c.ways[:0]
 	for key, ep := range c.endpoints {
 		ep.series.fold(now.Unix(), c.keep)
 		if len(ep.series.fine)+len(ep.series.coarse) == 0 {
 			delete(c.endpoints, key)
-			clear(c.places) // of those that stand together some may have a place of their own now
+			*ep = endpoint{gone: true}
 			continue
 		}
+		c.ways = append(c.ways, ep)
 		size += ep.series.size() + 512
 	}
 	c.other.series.fold(now.Unix(), c.keep)
+	callers := int64(0)
 	for i := 0; i < len(c.list); i++ {
 		con := c.list[i]
-		con.series.fold(now.Unix(), grainConsumer)
+		con.series.fold(now.Unix(), c.keepWho)
 		if len(con.series.fine)+len(con.series.coarse) == 0 {
 			c.drop(con)
 			last := len(c.list) - 1
@@ -283,15 +307,19 @@ func (c *Counts) sweep(now time.Time) {
 			i--
 			continue
 		}
-		size += con.series.size() + 512
+		callers += con.series.size() + 512
 	}
-	c.rest.series.fold(now.Unix(), grainConsumer)
-	c.anonymous.series.fold(now.Unix(), grainConsumer)
+	size += callers
+	c.rest.series.fold(now.Unix(), c.keepWho)
+	c.anonymous.series.fold(now.Unix(), c.keepWho)
 	c.bytes.Store(size)
 	switch {
-	case size > maxCountBytes && c.keep.keepFine > 65*time.Minute:
+	case size <= maxCountBytes:
+	case c.keep.keepFine > 65*time.Minute:
 		c.keep.keepFine = max(65*time.Minute, c.keep.keepFine/2)
-	case size > maxCountBytes && c.keep.keepCoarse > 6*time.Hour:
+	case callers > size/2 && c.keepWho.keepCoarse > 6*time.Hour:
+		c.keepWho.keepCoarse /= 2
+	case c.keep.keepCoarse > 6*time.Hour:
 		c.keep.keepCoarse /= 2
 	}
 }

@@ -87,7 +87,7 @@ func (c *Counts) Endpoints(now, from time.Time) (total Numbers, out []Endpoint, 
 	var sum cell
 	var all series
 	add := func(ep *endpoint) {
-		one := ep.series.since(from.Unix(), grainEndpoint)
+		one := ep.series.since(now.Unix(), from.Unix(), c.keep)
 		if one.calls == 0 {
 			return
 		}
@@ -123,7 +123,7 @@ func (c *Counts) Endpoint(id string, now, from time.Time) (Endpoint, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	find := func(ep *endpoint) (Endpoint, bool) {
-		one := ep.series.since(from.Unix(), grainEndpoint)
+		one := ep.series.since(now.Unix(), from.Unix(), c.keep)
 		return Endpoint{
 			Place: ep.key, ID: id, Consumers: ep.consumers.count(), Spark: ep.series.spark(now), Numbers: numbers(&one, &ep.series),
 		}, true
@@ -153,13 +153,13 @@ func (s *series) spark(now time.Time) []int64 {
 
 // Consumers lists who called since a time: those without a name first, then most calls
 // first; and how many calls there were of those that stand together.
-func (c *Counts) Consumers(from time.Time) (total Numbers, out []Consumer, other int64) {
+func (c *Counts) Consumers(now, from time.Time) (total Numbers, out []Consumer, other int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	var sum cell
 	var all series
 	add := func(con *consumer) {
-		one := con.series.since(from.Unix(), grainConsumer)
+		one := con.series.since(now.Unix(), from.Unix(), c.keepWho)
 		if one.calls == 0 {
 			return
 		}

@@ -4,8 +4,10 @@
 package keep
 
 import (
+	"cmp"
 	"math"
 	"math/bits"
+	"slices"
 	"sort"
 	"time"
 )
@@ -127,7 +129,7 @@ func (s *series) at(now int64, g grain) *cell {
 // fold makes coarse cells of fine ones that are old, and drops what is too old.
 func (s *series) fold(now int64, g grain) {
 	n := 0
-	for n < len(s.fine) && s.fine[n].from < now-int64(g.keepFine/time.Second) {
+	for n < len(s.fine) && s.fine[n].from < now-int64((g.keepFine+g.fine)/time.Second) {
 		c := &s.fine[n]
 		from := c.from - c.from%int64(g.coarse/time.Second)
 		if m := len(s.coarse); m == 0 || s.coarse[m-1].from < from {
@@ -145,6 +147,25 @@ func (s *series) fold(now int64, g grain) {
 	}
 }
 
+// merge adds what another series has counted, each cell to that of its time.
+func (s *series) merge(o *series) {
+	s.fine, s.coarse = merged(s.fine, o.fine), merged(s.coarse, o.coarse)
+	if s.last = max(s.last, o.last); s.first == 0 || o.first != 0 && o.first < s.first {
+		s.first = o.first
+	}
+}
+
+func merged(to, from []cell) []cell {
+	for i := range from {
+		at, there := slices.BinarySearchFunc(to, from[i].from, func(c cell, from int64) int { return cmp.Compare(c.from, from) })
+		if !there {
+			to = slices.Insert(to, at, cell{from: from[i].from})
+		}
+		to[at].add(&from[i])
+	}
+	return to
+}
+
 func (s *series) size() (n int64) {
 	for i := range s.fine {
 		n += s.fine[i].size()
@@ -155,11 +176,15 @@ func (s *series) size() (n int64) {
 	return n
 }
 
-// since adds up what was counted after a time, to the cell in which it falls.
-func (s *series) since(from int64, g grain) (sum cell) {
-	for i := range s.coarse {
-		if s.coarse[i].from+int64(g.coarse/time.Second) > from {
-			sum.add(&s.coarse[i])
+// since adds up what was counted after a time: with the fine cell in which that falls, and
+// with a coarse one if most of it is later. Coarse ones hold nothing that is younger than
+// keepFine, although they may begin to: see fold.
+func (s *series) since(now, from int64, g grain) (sum cell) {
+	if now-from > int64(g.keepFine/time.Second) {
+		for i := range s.coarse {
+			if s.coarse[i].from+int64(g.coarse/time.Second/2) >= from {
+				sum.add(&s.coarse[i])
+			}
 		}
 	}
 	for i := range s.fine {

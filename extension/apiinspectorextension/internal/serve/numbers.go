@@ -168,7 +168,7 @@ func (s *Server) consumers(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	total, rows, other := s.Store.Counts.Consumers(s.now().Add(-d))
+	total, rows, other := s.Store.Counts.Consumers(s.now(), s.now().Add(-d))
 	out := api.Consumers{Window: float64(d.Milliseconds()), Total: numbers(&total, total.Calls), Rows: []api.ConsumerRow{}, Other: int(other)}
 	for i := range rows {
 		c := &rows[i]
