@@ -85,6 +85,10 @@ func (s *Scratch) lookupKey(pl place, st pathState, key []byte) packed {
 		k0, k1 := words(key)
 		return s.lookupShort(pl, st, k0, k1, len(key), key)
 	}
+	if len(key) > maxLongKey { // is not remembered
+		v, to := s.decide(pl, st, key)
+		return cached{v, to}.pack()
+	}
 	tag := cacheTag(len(key), s.env(pl), st)
 	set := &s.long[longHash(key, tag)%longSets]
 	if e := &set[0]; e.tag == tag && string(e.key) == string(key) {

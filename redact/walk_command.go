@@ -48,10 +48,10 @@ func (t *toolNames) before(i int, src []byte, from, to int) bool {
 // passwordOption takes the password of a command line that starts at line; the option
 // is src[start:end].
 func (s *Scratch) passwordOption(src []byte, tools *toolNames, line, start, end int, c ctx) {
+	letter := src[start+1]
 	for i := range passwordTools {
 		t := &passwordTools[i]
-		word := src[start:end]
-		if !bytes.HasPrefix(word, str(t.option)) || !tools.before(i, src, max(line, start-256), start) {
+		if t.option[1] != letter || tools[i].next == len(src) && tools[i].last == 0 || !tools.before(i, src, max(line, start-256), start) {
 			continue
 		}
 		vc := s.child(c, str("password"))
@@ -129,7 +129,12 @@ func (s *Scratch) insertedRows(src []byte, c ctx) {
 		n, denied := 0, false
 		for list := head[open+1 : len(head)-1]; n < maxTableColumns && len(list) > 0; n++ {
 			name, rest, _ := bytes.Cut(list, str(","))
-			columns[n] = s.child(c, bytes.Trim(name, " \t\r\n`\"[]"))
+			if name = bytes.Trim(name, " \t\r\n`\"[]"); len(name) > maxLongKey { // no name
+				columns[n] = c
+				columns[n].v = verdict{act: actMask}
+			} else {
+				columns[n] = s.child(c, name)
+			}
 			denied = denied || columns[n].v.strong()
 			list = rest
 		}

@@ -152,7 +152,7 @@ func (s *Scratch) plainSegments(src []byte, pos int, c ctx) (next int, named ver
 		if look == segmentColon && src[end-1] == ':' && bytes.IndexByte(src[pos:end], ':') == n-1 {
 			look = 0
 		}
-		if look != 0 || s.p.det != nil && n >= s.p.detMin && s.detects(src[pos:end]) {
+		if look != 0 {
 			return pos, verdict{}, stateNone
 		}
 		if n > 0 {
@@ -160,7 +160,7 @@ func (s *Scratch) plainSegments(src []byte, pos int, c ctx) (next int, named ver
 			switch {
 			case own.strong() && own.flags&flagKeyHit == 0 && src[end-1] != ':':
 				return end + 1, own, st
-			case own.says() || own.flags&flagKeyHit != 0 || st != stateNone:
+			case own.says() || own.flags&flagKeyHit != 0 || st != stateNone, s.p.det != nil && n >= s.p.detMin && s.detects(src[pos:end]):
 				return pos, verdict{}, stateNone
 			}
 		}
