@@ -135,6 +135,7 @@ func TestWithholdingPaths(t *testing.T) {
 				for _, path := range []string{
 					"/login", "//login", "/login/", "/%6cogin", "/%256cogin", "/x/../login", "/./login", "/LOGIN", "/Login/.", "/login;a=b", "/x/%2e%2e/login",
 					"/login//", "/x/..%2flogin", "/%2flogin", "/x/..%5clogin", "/login/%2e", "/a//../login", "/users/7/notes", "/users/7/NOTES", "/users//7/notes/", "/users/a%2fb/../7/notes",
+					"/users/a%2Fb/notes", "/users/a%252fb/notes", "/users/a%5Cb/notes", "/users/a;b/notes", "/users/./notes", "/users/%2e/notes", "/users/../notes", "/users/%2e%2E/notes/",
 				} {
 					req := newRequest(t, "POST", s.URL, "secret", "Content-Type", "text/plain")
 					req.URL.Opaque = path
@@ -166,7 +167,11 @@ func TestWithholdingMethods(t *testing.T) {
 	t.Parallel()
 	override := func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if m := r.Header.Get("X-Http-Method-Override"); m != "" {
+			m := r.Header.Get("X-Http-Method-Override")
+			if m == "" {
+				m = r.FormValue("_method")
+			}
+			if m != "" {
 				r = r.Clone(r.Context())
 				r.Method = m
 			}
@@ -181,14 +186,48 @@ func TestWithholdingMethods(t *testing.T) {
 		s := serve(t, wr.wrap(c, override(mux), httpcapture.WithBodies(httpcapture.BodiesAll),
 			httpcapture.WithRoutes(httpcapture.Route("PUT /secret", httpcapture.WithBodies(httpcapture.BodiesOff)))))
 		for _, tc := range []struct {
-			method   string
-			header   []string
-			recorded any
+			method, query, body string
+			header              []string
+			recorded            any
 		}{
-			{"POST", nil, "x"}, {"PUT", nil, nil}, {"POST", []string{"X-HTTP-Method-Override", "PUT"}, nil},
+			{"POST", "", "x", nil, "x"}, {"PUT", "", "x", nil, nil},
+			{"POST", "", "x", []string{"X-HTTP-Method-Override", "PUT"}, nil},
+			{"POST", "?_method=PUT", "x", nil, nil}, {"POST", "?a&%5Fmethod=PUT", "x", nil, nil}, {"POST", "?%zz=1&%5f%6Dethod=PUT", "x", nil, nil},
+			{"POST", "?a=_method", "x", nil, "x"},
+			{"POST", "", "_method=PUT", []string{"Content-Type", "application/x-www-form-urlencoded"}, nil},
+			{"POST", "", "_method=PUT", []string{"Content-Type", "Application/X-WWW-Form-Urlencoded ; charset=utf-8"}, nil},
+			{"POST", "", "--b\r\nContent-Disposition: form-data; name=_method\r\n\r\nPUT\r\n--b--\r\n", []string{"Content-Type", "Multipart/FORM-data; boundary=b"}, nil},
 		} {
-			do(t, s.Client(), newRequest(t, tc.method, s.URL+"/secret", "x", append(tc.header, "Content-Type", "text/plain")...))
-			want(t, c.attrs(t), map[string]any{"http.request.body.content": tc.recorded})
+			if tc.header = append([]string(nil), tc.header...); len(tc.header) == 0 || tc.header[0] != "Content-Type" {
+				tc.header = append(tc.header, "Content-Type", "text/plain")
+			}
+			do(t, s.Client(), newRequest(t, tc.method, s.URL+"/secret"+tc.query, tc.body, tc.header...))
+			if got := c.attrs(t); got["http.request.body.content"] != tc.recorded {
+				t.Errorf("%s%s, %s: recorded %v", tc.method, tc.query, tc.header, got["http.request.body.content"])
+			}
+		}
+	})
+}
+
+// TestWithholdingOpaque: on a client it does not matter how the URL says the path.
+func TestWithholdingOpaque(t *testing.T) {
+	t.Parallel()
+	allTransports(t, echo, func(t *testing.T, way, base string, c *collector, tr *http.Transport) {
+		rt := transports[way](c, tr, withheld("")...)
+		for opaque, recorded := range map[string]any{
+			"/login": nil, "/login?x=1": nil, "//HOST/login": nil, "//HOST/users/7/notes": nil, "/internal/x": nil, "//HOST/items/7": "secret",
+		} {
+			req := newRequest(t, "POST", base, "secret", "Content-Type", "text/plain")
+			req.URL.Path, req.URL.Opaque = "", strings.Replace(opaque, "HOST", req.URL.Host, 1)
+			res, err := rt.RoundTrip(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, _ = io.Copy(io.Discard, res.Body)
+			_ = res.Body.Close()
+			if got := c.attrs(t); got["http.request.body.content"] != recorded {
+				t.Errorf("%s: recorded %v", opaque, got["http.request.body.content"])
+			}
 		}
 	})
 }

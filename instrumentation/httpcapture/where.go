@@ -9,6 +9,8 @@ import (
 	"net/url"
 	"path"
 	"strings"
+
+	"github.com/apispan/apispan/internal/httpattr"
 )
 
 // where is what a request says about its route before any router has seen it. Rules
@@ -18,9 +20,10 @@ import (
 type where struct {
 	known  bool
 	method string
-	// paths are canonical: of the URL, and of the request line, which may have had a
-	// prefix more.
-	paths [2]string
+	// paths are those of the URL, and of the request line, which may have had a prefix
+	// more: canonical, and as a router reads them to whom an escaped slash is none and a
+	// dot is a name; then empty if that makes no difference.
+	paths [4]string
 	// overridden says that the request asks to be treated as one of another method.
 	overridden bool
 }
@@ -34,9 +37,13 @@ func (w *where) note(r *http.Request) {
 		line = r.URL.EscapedPath()
 	}
 	if line != "" && !plainPath(line) {
+		w.paths[2] = literalPath(line)
 		line = path.Clean("/" + line) // to some routers an escaped slash is none
 	}
 	w.paths[1] = canonicalPath(line)
+	if r.URL != nil && (r.URL.RawPath != "" || r.URL.Path != "" && !plainPath(r.URL.Path)) {
+		w.paths[3] = literalPath(r.URL.EscapedPath())
+	}
 	w.overridden = overridesMethod(r)
 }
 
@@ -44,8 +51,26 @@ func pathOf(r *http.Request) string {
 	if r.URL == nil {
 		return ""
 	}
+	if o := r.URL.Opaque; o != "" { // net/http sends it as it is, as a URL without its scheme or a path
+		if host, ok := strings.CutPrefix(o, "//"); ok {
+			o = host[max(strings.IndexByte(host, '/'), 0):]
+		}
+		o, _, _ = strings.Cut(o, "?")
+		return canonicalPath(o)
+	}
 	return canonicalPath(r.URL.Path)
 }
+
+// literalPath is an escaped path with the escapes undone, but for those of slashes.
+func literalPath(p string) string {
+	u, err := url.PathUnescape(slashEscapes.Replace(p))
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSuffix(u, "/")
+}
+
+var slashEscapes = strings.NewReplacer("%2F", "%00", "%2f", "%00")
 
 // overridesMethod reports whether a middleware of the kind that is called method
 // override might serve r as another method.
@@ -55,14 +80,23 @@ func overridesMethod(r *http.Request) bool {
 			return true
 		}
 	}
-	if r.URL != nil && strings.Contains(r.URL.RawQuery, "_method") {
-		return true
+	if r.URL != nil && r.URL.RawQuery != "" {
+		for pair := range strings.SplitSeq(r.URL.RawQuery, "&") {
+			name, _, _ := strings.Cut(pair, "=")
+			if u, err := url.QueryUnescape(name); err == nil && strings.Contains(u, "_method") {
+				return true
+			}
+		}
 	}
 	if r.Method != http.MethodPost {
 		return false
 	}
 	ct, _ := contentType(r.Header) // the field _method of a form
-	return strings.HasPrefix(ct, "application/x-www-form-urlencoded") || strings.HasPrefix(ct, "multipart/form-data")
+	switch httpattr.MediaType(ct) {
+	case "application/x-www-form-urlencoded", "multipart/form-data":
+		return true
+	}
+	return false
 }
 
 // canonicalPath is a path as every router or server behind it might read it: escapes
@@ -118,8 +152,8 @@ func (r *route) mayMean(rq *http.Request, w *where, template string, client bool
 		return true // but for the method
 	}
 	now := pathOf(rq)
-	for i, p := range [...]string{w.paths[0], w.paths[1], now} {
-		if i > 0 && p == w.paths[0] {
+	for i, p := range [...]string{w.paths[0], w.paths[1], now, w.paths[2], w.paths[3]} {
+		if i > 0 && (p == w.paths[0] || i > 2 && p == "") {
 			continue
 		}
 		switch {
