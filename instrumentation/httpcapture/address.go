@@ -129,20 +129,61 @@ func elementsOf(fields []string) []string {
 	return strings.Split(strings.Join(fields, ","), ",")
 }
 
-// forwarded returns a parameter of each element of Forwarded (RFC 7239). Commas in
-// quotes separate, too: no address, host or scheme has one, and so a quote that the
-// client has left open cannot swallow what a proxy adds.
+// forwarded returns a parameter of each element of Forwarded (RFC 7239). The header is
+// taken apart from its end, where the nearest proxy has written: it writes by the rules,
+// and quotes what the client has a say in, such as the host, in which there may be commas
+// and semicolons. What stands before that may be anything, a quote that is left open too.
 func forwarded(h http.Header, param string) []string {
-	out := elementsOf(h["Forwarded"])
-	for i, elem := range out {
-		out[i] = ""
-		for pair := range strings.SplitSeq(elem, ";") {
-			if name, v, ok := strings.Cut(strings.TrimSpace(pair), "="); ok && strings.EqualFold(name, param) {
-				out[i] = strings.Trim(v, `"`)
+	fields := h["Forwarded"]
+	if len(fields) == 0 {
+		return nil
+	}
+	s := strings.Join(fields, ",")
+	var out []string
+	value, pairs, quoted := "", 0, false
+	end := len(s)
+	for i := len(s) - 1; i >= -1; i-- {
+		c := byte(',')
+		if i >= 0 {
+			c = s[i]
+		}
+		switch {
+		case c == '"':
+			quoted = !quoted || isEscaped(s, i)
+		case i < 0, !quoted && (c == ',' || c == ';'):
+			name, v, ok := strings.Cut(strings.TrimSpace(s[i+1:end]), "=")
+			if ok && strings.EqualFold(name, param) {
+				value = unquote(v)
+				pairs++
 			}
+			if end = i; c == ';' && i >= 0 {
+				continue
+			}
+			if pairs > 1 {
+				value = "" // the proxy has let through what it should have quoted
+			}
+			out = append(out, value)
+			value, pairs = "", 0
 		}
 	}
+	slices.Reverse(out)
 	return out
+}
+
+// isEscaped reports whether an odd number of backslashes stands before s[i].
+func isEscaped(s string, i int) bool {
+	before := strings.TrimRight(s[:i], `\`)
+	return (i-len(before))%2 == 1
+}
+
+// unquote is a value without the quotes around it, or "" if there is only one of them.
+func unquote(v string) string {
+	if in, ok := strings.CutPrefix(v, `"`); ok {
+		if v, ok = strings.CutSuffix(in, `"`); !ok {
+			return ""
+		}
+	}
+	return v
 }
 
 // parseHop reads an address with or without a port.

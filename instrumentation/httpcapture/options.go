@@ -349,6 +349,9 @@ func (s *settings) prefixes(option string, to []netip.Prefix, cidrs []string) []
 			}
 			p = netip.PrefixFrom(a, a.BitLen())
 		}
+		if p.Addr().Is4In6() && p.Bits() >= 96 { // as peers are compared
+			p = netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-96)
+		}
 		to = append(to, p.Masked())
 	}
 	return to

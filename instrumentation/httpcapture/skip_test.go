@@ -74,6 +74,29 @@ func TestAlongsideNeedsServerSpan(t *testing.T) {
 	want(t, c.attrs(t), map[string]any{"http.request.body.content": nil})
 }
 
+// TestRelayedProbes: what a load balancer passes on is no check of its own, whatever it
+// leaves of the address.
+func TestRelayedProbes(t *testing.T) {
+	t.Parallel()
+	both(t, func(t *testing.T, wr wrapping) {
+		c := newCollector(t)
+		s := serve(t, wr.wrap(c, echo, httpcapture.WithProbePeers("127.0.0.1", "::ffff:127.0.0.1")))
+		for _, field := range []string{
+			"", "X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Port", "X-Forwarded-Host", "Forwarded", "Via", "X-Real-Ip", "X-Amzn-Trace-Id", "X-Client-Ip",
+			"Cf-Connecting-Ip", "True-Client-Ip", "X-Envoy-External-Address", "X-Cloud-Trace-Context",
+		} {
+			req := newRequest(t, "GET", s.URL, "", "User-Agent", "ELB-HealthChecker/2.0")
+			if field != "" {
+				req.Header.Set(field, "x")
+			}
+			do(t, s.Client(), req)
+			if got := c.attrs(t)["apispan.skip"]; (got == true) != (field == "") {
+				t.Errorf("with %q: apispan.skip is %v", field, got)
+			}
+		}
+	})
+}
+
 func TestSkips(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {

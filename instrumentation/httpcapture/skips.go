@@ -28,9 +28,13 @@ var healthPaths = map[string]bool{
 // proberAgents are the user agents of WithProbePeers.
 var proberAgents = [...]string{"kube-probe/", "GoogleHC/", "ELB-HealthChecker/"}
 
-// relayHeaders tell a request that a load balancer passes on from one of its own.
-// The client cannot take them away, as the load balancer adds them.
-var relayHeaders = [...]string{"X-Forwarded-For", "Forwarded", "Via", "X-Real-Ip"}
+// relayHeaders tell a request that a load balancer passes on from one of its own, with
+// addressHeaders. The client cannot take them away, as the load balancer adds them: not
+// all of them, and some can be told to leave out the address.
+var relayHeaders = [...]string{
+	"X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", "X-Forwarded-Port", "Via", "X-Amzn-Trace-Id",
+	"X-Cloud-Trace-Context", "X-Envoy-External-Address",
+}
 
 // skipsRequest decides what is skipped before the exchange begins. What a client
 // says of itself (User-Agent) is no reason; what it asked for is one only where
@@ -69,13 +73,16 @@ func (c *config) isProbe(r *http.Request) bool {
 	if !slices.ContainsFunc(proberAgents[:], func(p string) bool { return strings.HasPrefix(agent, p) }) {
 		return false
 	}
-	for _, name := range relayHeaders {
-		if len(r.Header[name]) > 0 {
-			return false
-		}
+	if isRelayed(r.Header) {
+		return false
 	}
 	peer, ok := parseHop(r.RemoteAddr)
 	return ok && contains(c.probePeers, peer)
+}
+
+func isRelayed(h http.Header) bool {
+	there := func(name string) bool { return len(h[name]) > 0 }
+	return slices.ContainsFunc(relayHeaders[:], there) || slices.ContainsFunc(addressHeaders[:], there)
 }
 
 // skipMark is shared by all: SetAttributes does not change what it is given.
