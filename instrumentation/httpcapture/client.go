@@ -78,7 +78,7 @@ func (t *ClientTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if !span.IsRecording() || !spanKindIs(span, trace.SpanKindClient) {
 		span = nil
 	}
-	if _, small := inMemory(t.base, r); small || span != nil || r.Trailer != nil {
+	if _, known := inMemory(r, r.Body); known && (isSmall(t.base, r) || isUsedUp(r, r.Body)) || span != nil || r.Trailer != nil {
 		r = r.WithContext(&node{Context: r.Context(), owner: outerKey{t}, span: span, orig: r})
 	}
 	res, err := t.traced.RoundTrip(r)
@@ -89,6 +89,7 @@ func (t *ClientTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 		return res, err
 	}
 	if n, ok := res.Request.Context().Value(t).(*node); ok && n.client != nil {
+		res.Request = n.client.resRequest
 		n.client.wrapOuter(res)
 	}
 	return res, err
@@ -171,12 +172,15 @@ func (t *innerTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	res, err := t.base.RoundTrip(r)
 	ex.sentAll(err)
 	ex.over()
-	if res == nil && err == nil && t.owner != nil {
-		err = errNothing // otelhttp would panic; the outer part takes it back
+	if res == nil && err == nil && (t.owner != nil || scopeOf(span) == ScopeName) {
+		err = errNothing // otelhttp would panic; the outer part, if there is one, takes it back
 	}
 	if err != nil || res == nil {
 		ex.finish(&outcome{r: r, err: err, failed: true})
 		return res, err
+	}
+	if ex.resRequest = res.Request; t.owner != nil {
+		res.Request = r // by which the outer part finds us
 	}
 	ex.response(res, t.owner)
 	return res, nil

@@ -24,7 +24,8 @@ type clientExchange struct {
 
 	r       *http.Request
 	reqBody sentBody
-	small   []byte // the body of the request, if it is sent in one piece with the header
+	small   []byte      // the body of the request, if it is sent in one piece with the header
+	bare    atomic.Bool // the transport was given the body of the last attempt as it is
 	attempt atomic.Int32
 	sent    atomic.Int64 // bytes of the body of the last attempt
 	metrics measuring
@@ -36,7 +37,9 @@ type clientExchange struct {
 	wasEarly   bool
 	snaps      int // how often the body was set before its end, with snapped bytes
 	snapped    int
-	noBody     bool // the base gave none, not even an empty one
+	empty      bool          // the base gave no body, or http.NoBody
+	oddBody    io.ReadCloser // which of them, or the stream after a switch of protocols
+	resRequest *http.Request // that the base has put on the response
 	bodyClosed atomic.Bool
 }
 
@@ -57,7 +60,10 @@ func (ex *clientExchange) captureRequest(base http.RoundTripper, given *http.Req
 			return
 		}
 	}
-	r.Body = &ex.reqBody
+	if r.Body = &ex.reqBody; given != nil && isUsedUp(given, given.Body) {
+		r.Body = given.Body
+		ex.bare.Store(true)
+	}
 	if again := r.GetBody; again != nil {
 		r.GetBody = func() (io.ReadCloser, error) {
 			b, err := again()
@@ -71,8 +77,13 @@ func (ex *clientExchange) captureRequest(base http.RoundTripper, given *http.Req
 			}
 			n := ex.attempt.Add(1)
 			ex.sent.Store(0)
-			ex.sentClosed(false)
 			ex.req.restart()
+			bare := ex.bare.Load() && isUsedUp(r, b)
+			ex.bare.Store(bare)
+			ex.sentClosed(bare)
+			if bare {
+				return b, nil
+			}
 			return &sentBody{ReadCloser: b, ex: ex, attempt: n}, nil
 		}
 	}
@@ -85,8 +96,8 @@ const maxSmall = 4 << 10
 // with the header: it does so for bodies that it knows to be in memory, and not for a
 // wrapper around one. Nothing is read; the result is nil for all others.
 func smallBody(base http.RoundTripper, r *http.Request) []byte {
-	v, ok := inMemory(base, r)
-	if !ok {
+	v, ok := inMemory(r, r.Body)
+	if !ok || !isSmall(base, r) {
 		return nil
 	}
 	var b []byte
@@ -106,16 +117,33 @@ func smallBody(base http.RoundTripper, r *http.Request) []byte {
 	return b
 }
 
-func inMemory(base http.RoundTripper, r *http.Request) (v reflect.Value, ok bool) {
-	if r.ContentLength <= 0 || r.ContentLength > maxSmall || r.Body == nil || len(r.TransferEncoding) > 0 || r.Header["Expect"] != nil {
+func isSmall(base http.RoundTripper, r *http.Request) bool {
+	if r.ContentLength > maxSmall || len(r.TransferEncoding) > 0 || r.Header["Expect"] != nil {
+		return false
+	}
+	_, ok := base.(*http.Transport)
+	return ok
+}
+
+func inMemory(r *http.Request, body io.ReadCloser) (v reflect.Value, ok bool) {
+	if r.ContentLength <= 0 || body == nil {
 		return v, false
 	}
-	if _, ok := base.(*http.Transport); !ok {
-		return v, false
-	}
-	v = reflect.ValueOf(r.Body)
+	v = reflect.ValueOf(body)
 	t := v.Type()
 	return v, t == nopCloser || t == nopCloserWriterTo
+}
+
+// isUsedUp reports whether the body of a request is not as long as the request says,
+// mostly since the request was sent before. net/http finds that out before it has sent
+// anything, where it knows the body, and starts anew with another from GetBody.
+func isUsedUp(r *http.Request, body io.ReadCloser) bool {
+	v, ok := inMemory(r, body)
+	if !ok || len(r.TransferEncoding) > 0 {
+		return false
+	}
+	in, ok := v.Field(0).Interface().(interface{ Len() int })
+	return ok && int64(in.Len()) != r.ContentLength
 }
 
 // The types of io.NopCloser, which net/http looks into.
@@ -137,6 +165,9 @@ func (ex *clientExchange) sendSmall() {
 // whoever counts, and because the caller may look. If the round trip failed it may not
 // have been sent, and can be again.
 func (ex *clientExchange) sentAll(err error) {
+	if ex.bare.Load() {
+		ex.sentClosed(true) // nobody will say so
+	}
 	if ex.small == nil {
 		return
 	}
@@ -222,10 +253,15 @@ func (ex *clientExchange) responded(res *http.Response) (body bool) {
 	o := ex.outcome()
 	if _, ok := res.Body.(io.Writer); ok || res.StatusCode == http.StatusSwitchingProtocols {
 		o.hijacked = true // the protocol was switched
+		ex.oddBody = res.Body
 		ex.finish(o)
 		return false
 	}
-	if ex.noBody = res.Body == nil; ex.noBody && ex.tracing == nil && ex.node.owner == nil {
+	ex.empty = res.Body == nil || res.Body == http.NoBody
+	if ex.empty {
+		ex.oddBody = res.Body
+	}
+	if res.Body == nil && ex.tracing == nil && ex.node.owner == nil {
 		res.Body = http.NoBody // otelhttp would read from nil
 	}
 	if res.Body == nil || res.Body == http.NoBody || ex.r.Method == http.MethodHead {
@@ -301,10 +337,15 @@ func (b *innerBody) Close() error {
 type outerBody clientExchange
 
 func (ex *clientExchange) wrapOuter(res *http.Response) {
-	if ex.noBody {
+	if ex.empty {
 		_ = res.Body.Close() // otelhttp has put something there, and waits for its end
-		res.Body = nil
+		res.Body = ex.oddBody
 		return
+	}
+	if half, ok := ex.oddBody.(closeWriter); ok {
+		if theirs, ok := res.Body.(io.ReadWriteCloser); ok {
+			res.Body = &halfStream{theirs, half}
+		}
 	}
 	if ex.resInner == nil || ex.wasEarly {
 		return
@@ -318,4 +359,14 @@ func (b *outerBody) Read(p []byte) (int, error) { return b.resOuter.Read(p) }
 func (b *outerBody) Close() error {
 	(*clientExchange)(b).done()
 	return b.resOuter.Close()
+}
+
+// closeWriter is what a stream after a switch of protocols has whose one direction can be
+// closed alone, as http.Transport's can.
+type closeWriter interface{ CloseWrite() error }
+
+// halfStream gives otelhttp's stream back what it hides.
+type halfStream struct {
+	io.ReadWriteCloser
+	closeWriter
 }

@@ -44,11 +44,10 @@ func (t *spanTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 func (c *clientTracing) outgoing(n *node, r *http.Request) *http.Request {
 	trailer := r.Trailer
 	r = r.Clone(n)
-	r.Trailer = trailer // the caller fills it while the body is read
-	if r.Header == nil {
-		r.Header = http.Header{}
+	r.Trailer = trailer  // the caller fills it while the body is read
+	if r.Header != nil { // else net/http refuses the request
+		c.propagators.Inject(n, propagation.HeaderCarrier(r.Header))
 	}
-	c.propagators.Inject(n, propagation.HeaderCarrier(r.Header))
 	return r
 }
 
@@ -114,14 +113,20 @@ func (t *spanTransport) roundTrip(ctx context.Context, r *http.Request, span tra
 		})
 		span.SetStatus(spanStatus(status, http.StatusBadRequest))
 	}
-	if res.Body == nil {
-		span.End()
-		return res, nil
-	}
 	ex.resInner = res.Body
-	if _, ok := res.Body.(io.ReadWriteCloser); ok {
+	switch body := res.Body.(type) {
+	case nil:
+		span.End()
+	case io.ReadWriteCloser:
 		res.Body = (*spanStream)(ex)
-	} else {
+		if _, ok := body.(closeWriter); ok {
+			res.Body = (*spanHalfStream)(ex)
+		}
+	default:
+		if res.Body == http.NoBody { // which callers may recognise
+			span.End()
+			return res, nil
+		}
 		res.Body = (*spanBody)(ex)
 	}
 	return res, nil
@@ -183,3 +188,14 @@ func (b *spanStream) Write(p []byte) (int, error) {
 	}
 	return n, err
 }
+
+// spanHalfStream is a spanStream whose one direction can be closed alone.
+type spanHalfStream clientExchange
+
+func (b *spanHalfStream) Read(p []byte) (int, error) { return (*spanBody)(b).Read(p) }
+
+func (b *spanHalfStream) Close() error { return (*spanBody)(b).Close() }
+
+func (b *spanHalfStream) Write(p []byte) (int, error) { return (*spanStream)(b).Write(p) }
+
+func (b *spanHalfStream) CloseWrite() error { return b.resInner.(closeWriter).CloseWrite() }
