@@ -5,6 +5,7 @@ package gincapture
 
 import (
 	"bufio"
+	"context"
 	"net"
 	"net/http"
 
@@ -25,7 +26,7 @@ func Middleware(opts ...httpcapture.Option) gin.HandlerFunc {
 			return
 		}
 		x := &writer{ResponseWriter: c.Writer}
-		x.below = below{ResponseWriter: c.Writer, c: c, x: x}
+		x.below, x.link.x = below{ResponseWriter: c.Writer, c: c, x: x}, x
 		capture.ServeHTTP(&x.below, c.Request)
 	}
 }
@@ -34,6 +35,10 @@ func Middleware(opts ...httpcapture.Option) gin.HandlerFunc {
 // keeps out.
 func serve(w http.ResponseWriter, r *http.Request) {
 	if b, ok := w.(*below); ok {
+		if x, ok := r.Context().Value(linkKey{}).(*writer); ok && x.below.c == b.c {
+			// gin.Engine.HandleContext serves the request again, with the writer that it began with.
+			b.c.Writer = x
+		}
 		b.c.Next()
 		return
 	}
@@ -45,7 +50,13 @@ func serve(w http.ResponseWriter, r *http.Request) {
 		r.Pattern = route // where net/http has it, and httpcapture finds it
 	}
 	c.Writer, c.Request = x, r
+	given := r.Context()
+	x.link.Context = given //nolint:fatcontext // one link per exchange, not a growing chain
+	*r = *r.WithContext(&x.link)
 	defer func() {
+		if r.Context() == context.Context(&x.link) {
+			*r = *r.WithContext(given)
+		}
 		// What somebody else has put there since is his.
 		if c.Writer == gin.ResponseWriter(x) {
 			c.Writer = x.ResponseWriter
@@ -77,6 +88,23 @@ type writer struct {
 	capture http.ResponseWriter
 	noted   bool // the capture knows the status
 	below   below
+	link    link
+}
+
+// link is the way from the context of a request to its writer.
+type link struct {
+	context.Context //nolint:containedctx // it is one
+
+	x *writer
+}
+
+type linkKey struct{}
+
+func (l *link) Value(key any) any {
+	if key == (linkKey{}) {
+		return l.x
+	}
+	return l.Context.Value(key)
 }
 
 var _ gin.ResponseWriter = (*writer)(nil)

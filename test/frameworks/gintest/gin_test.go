@@ -5,14 +5,18 @@ package gintest
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 
 	"github.com/gin-gonic/gin"
 	"go.opentelemetry.io/contrib/instrumentation/github.com/gin-gonic/gin/otelgin"
+	"go.opentelemetry.io/otel/attribute"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
 	"github.com/apispan/apispan/instrumentation/gincapture"
 	"github.com/apispan/apispan/instrumentation/httpcapture"
@@ -63,6 +67,49 @@ func serve(t *testing.T, provider *sdktrace.TracerProvider, capture bool, opts .
 
 func TestAdapter(t *testing.T) {
 	adaptertest.Run(t, adaptertest.Adapter{Serve: serve, Route: "/echo/:id"})
+}
+
+// TestHandleContext: a request that is served again on another route is one exchange, and
+// what that route answers is recorded.
+func TestHandleContext(t *testing.T) {
+	gin.SetMode(gin.ReleaseMode)
+	rec := tracetest.NewSpanRecorder()
+	provider := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(rec))
+	e := gin.New()
+	e.Use(otelgin.Middleware("shop", otelgin.WithTracerProvider(provider)), gincapture.Middleware(httpcapture.WithBodies(httpcapture.BodiesAll)))
+	e.POST("/old", func(c *gin.Context) {
+		c.Request.URL.Path = "/new"
+		e.HandleContext(c)
+	})
+	e.POST("/new", func(c *gin.Context) {
+		b, _ := c.GetRawData()
+		c.String(http.StatusCreated, "new: %s", b)
+	})
+	srv := httptest.NewServer(e)
+	defer srv.Close()
+	res, err := http.Post(srv.URL+"/old", "text/plain", strings.NewReader("body")) //nolint:noctx // a test
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	if b, _ := io.ReadAll(res.Body); res.StatusCode != http.StatusCreated || string(b) != "new: body" {
+		t.Errorf("%d %q", res.StatusCode, b)
+	}
+	srv.Close()
+	var got []string
+	for _, s := range rec.Ended() {
+		set := attribute.NewSet(s.Attributes()...)
+		if v, _ := set.Value("apispan.skip"); v.AsBool() {
+			continue
+		}
+		status, _ := set.Value("http.response.status_code")
+		in, _ := set.Value("http.request.body.content")
+		out, _ := set.Value("http.response.body.content")
+		got = append(got, fmt.Sprint(status.AsInt64(), " ", in.AsString(), " ", out.AsString()))
+	}
+	if len(got) != 1 || got[0] != "201 body new: body" {
+		t.Errorf("recorded %q", got)
+	}
 }
 
 // TestNotRecording costs nothing.
