@@ -111,7 +111,7 @@ func (h *inner) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if n != nil {
-		defer giveBack(n.orig, r)
+		defer giveBack(n.orig, r, ctx, r.Body)
 	}
 	span := trace.SpanFromContext(ctx)
 	if !span.IsRecording() || !h.dropIn && !spanKindIs(span, trace.SpanKindServer) {
@@ -165,8 +165,7 @@ func (h *inner) serve(w http.ResponseWriter, r *http.Request, span trace.Span, n
 			theirs := r
 			r = r.WithContext(n)
 			defer func() {
-				theirs.Pattern = c.r.Pattern
-				if giveBack(theirs, c.r) {
+				if giveBack(theirs, c.r, n, nil) {
 					removeFiles(theirs)
 				}
 			}()
@@ -177,10 +176,7 @@ func (h *inner) serve(w http.ResponseWriter, r *http.Request, span trace.Span, n
 	n.rec = &c.record
 	c.r, c.guest = r, !h.dropIn && scopeOf(span) != ScopeName
 	c.capture(h.cfg, span)
-	if r.Body != nil && r.Body != http.NoBody {
-		c.body = r.Body
-		r.Body = (*requestBody)(c)
-	}
+	c.wrapBody()
 	bits := optionals(w)
 	if c.under != nil {
 		if _, ok := c.under.(flushErrorer); ok {
@@ -300,27 +296,6 @@ func (c *serverCore) unread() int64 {
 		return n
 	}
 	return 0
-}
-
-// giveBack puts what the handler left on the request that we gave it on the one that
-// we were given, where net/http and whoever stands outside look for it: net/http
-// removes the temporary files of MultipartForm. It reports whether there are any that
-// were not known there.
-func giveBack(to, from *http.Request) bool {
-	if to.Pattern == "" {
-		to.Pattern = from.Pattern
-	}
-	if to.Form == nil {
-		to.Form = from.Form
-	}
-	if to.PostForm == nil {
-		to.PostForm = from.PostForm
-	}
-	if to.MultipartForm != nil || from.MultipartForm == nil {
-		return false
-	}
-	to.MultipartForm = from.MultipartForm
-	return len(to.MultipartForm.File) > 0
 }
 
 // removeFiles removes the temporary files of a form when the request is over, as

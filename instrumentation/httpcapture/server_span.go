@@ -35,7 +35,10 @@ func (s *spanServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	n := &node{Context: ctx}
 	n.provideLabeler()
 	given := r.WithContext(n)
-	defer giveBack(r, given)
+	if mayHaveTrailers(r) {
+		given.Body = &trailedBody{ReadCloser: r.Body, to: given, from: r}
+	}
+	defer giveBack(r, given, n, given.Body)
 	s.next.ServeHTTP(w, given)
 }
 
@@ -56,11 +59,8 @@ func (s *spanServer) serve(ctx context.Context, w http.ResponseWriter, r *http.R
 		c.node.rec = &c.record
 		c.capture(s.cfg, span)
 	}
-	if r.Body != nil && r.Body != http.NoBody {
-		c.body = r.Body
-		r.Body = (*requestBody)(c)
-	}
-	defer giveBack(c.orig, r)
+	c.wrapBody()
+	defer giveBack(c.orig, r, &c.node, nil)
 	defer c.end()
 	s.next.ServeHTTP(writerWith(ex, optionals(w)), r)
 	c.returned = true

@@ -54,6 +54,7 @@ type serverCore struct {
 	wrote    atomic.Bool // the final header was sent
 	sized    atomic.Bool // with a Content-Length
 	planned  atomic.Bool // the request body is decided on
+	trailed  bool        // the request may have trailers that nobody has announced
 	taken    atomic.Bool // the connection was hijacked
 	returned bool        // the handler came back without a panic
 
@@ -155,12 +156,12 @@ func bodyAllowed(status int) bool {
 	return status >= 200 && status != http.StatusNoContent && status != http.StatusNotModified
 }
 
-// implicit does what the first Write or Flush does. Like otelhttp, a span of our
-// own says so to the writer below, which may watch WriteHeader alone.
+// implicit does what the first Write or Flush does. Like otelhttp, a span of our own
+// says so to the writer below if that watches WriteHeader.
 func (c *serverCore) implicit() {
 	switch {
 	case c.wrote.Load():
-	case c.tracing != nil:
+	case c.tracing != nil && watchesHeader(c.w):
 		c.WriteHeader(http.StatusOK)
 	default:
 		c.header(http.StatusOK)
@@ -344,35 +345,18 @@ func (t teeWriter) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// requestBody is the body that the handler reads. It reads nothing on its own.
-type requestBody serverCore
-
-func (b *requestBody) Read(p []byte) (int, error) {
-	c := (*serverCore)(b)
-	n, err := c.body.Read(p)
-	if err == io.EOF && c.orig != nil {
-		c.mu.Lock() // the body may be read by several goroutines
-		if c.r.Trailer == nil {
-			c.r.Trailer = c.orig.Trailer // net/http puts there what was not announced
-		}
-		c.mu.Unlock()
-	}
-	c.planRequest()
-	c.req.add(p[:max(0, min(n, len(p)))], err)
-	if c.tracing != nil && c.tracing.readEvents {
-		messageEvent(c.span, "read", ReadBytesKey, n)
-	}
-	return n, err
+// SetReadDeadline, SetWriteDeadline and EnableFullDuplex are those of the server, for
+// whoever asks for them without http.ResponseController; an error if it has none.
+func (c *serverCore) SetReadDeadline(t time.Time) error {
+	return http.NewResponseController(c.w).SetReadDeadline(t)
 }
 
-func (b *requestBody) Close() error { return b.body.Close() }
+// SetWriteDeadline is like SetReadDeadline.
+func (c *serverCore) SetWriteDeadline(t time.Time) error {
+	return http.NewResponseController(c.w).SetWriteDeadline(t)
+}
 
-// planRequest decides on the first read, when a router has chosen the route.
-func (c *serverCore) planRequest() {
-	if c.cfg == nil || c.planned.Load() || !c.planned.CompareAndSwap(false, true) {
-		return
-	}
-	if limit, want := c.mayWant(c.r, true); want {
-		c.req.start(limit, c.r.ContentLength, c.cfg.budget)
-	}
+// EnableFullDuplex is like SetReadDeadline.
+func (c *serverCore) EnableFullDuplex() error {
+	return http.NewResponseController(c.w).EnableFullDuplex()
 }
