@@ -40,6 +40,20 @@ var exceptions = map[string]func(w http.ResponseWriter, status, code int){
 		w.Header().Set("X-Clickhouse-Exception-Code", fmt.Sprint(code))
 		w.WriteHeader(http.StatusOK)
 	},
+	"content, after much other text": func(w http.ResponseWriter, _, code int) {
+		w.WriteHeader(http.StatusOK)
+		_, _ = io.WriteString(w, strings.Repeat("1\t2\n", 15_000)+clickhousetest.Exception(code, vendorText))
+	},
+	"trailer": func(w http.ResponseWriter, _, code int) {
+		w.Header().Set("Trailer", "X-Clickhouse-Exception-Code")
+		w.WriteHeader(http.StatusOK)
+		_, _ = io.WriteString(w, "\n")
+		w.Header().Set("X-Clickhouse-Exception-Code", fmt.Sprint(code))
+	},
+	"200, another library's": func(w http.ResponseWriter, _, code int) {
+		w.WriteHeader(http.StatusOK)
+		_, _ = fmt.Fprintf(w, "Poco::Exception. Code: %d, e.code() = 104, %s", code, vendorText)
+	},
 	"200, JSON": func(w http.ResponseWriter, _, code int) {
 		w.WriteHeader(http.StatusOK)
 		_, _ = fmt.Fprintf(w, `{"exception": %q}`, clickhousetest.Exception(code, vendorText))
@@ -116,6 +130,63 @@ func TestClickHouseExceptions(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// TestClickHouseNonsense: what a proxy, or anybody in place of ClickHouse, answers is not taken
+// for delivery unless it is what ClickHouse answers, and what it says decides about no event.
+func TestClickHouseNonsense(t *testing.T) {
+	t.Parallel()
+	field := func(values ...string) func(http.ResponseWriter) {
+		return func(w http.ResponseWriter) { w.Header()["X-Clickhouse-Exception-Code"] = values }
+	}
+	text := func(status int, text string) func(http.ResponseWriter) {
+		return func(w http.ResponseWriter) { w.WriteHeader(status); _, _ = io.WriteString(w, text) }
+	}
+	for name, answer := range map[string]func(http.ResponseWriter){
+		"no number": field("none of your business"), "less than none": field("-1"), "a large number": field(strings.Repeat("9", 40)),
+		"two numbers": field("27", "60"), "a refusal of rows": field("27"), "202": text(202, ""), "204": text(204, ""), "206": text(206, ""), "299": text(299, ""),
+		"a page": text(200, "<html>"+vendorText), "JSON": text(200, `{"error":"`+vendorText+`"}`), "redirect": text(302, ""), "418": text(418, vendorText),
+		"a long answer":                  text(200, strings.Repeat("1\t2\n", 20_000)),
+		"an exception behind a long one": text(200, strings.Repeat("1\t2\n", 100_000)+clickhousetest.Exception(27, vendorText)),
+		"400": text(400, vendorText), "413 and an exception": text(413, clickhousetest.Exception(9999, vendorText)), "two exceptions": text(200, clickhousetest.Exception(27, "")+clickhousetest.Exception(60, "")),
+		"rows were not understood, of a page": text(200, "<html>"+clickhousetest.Exception(27, vendorText)),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			fake := clickhousetest.Vendor.New(backendtest.Settings{})
+			var mu sync.Mutex
+			left := 12
+			srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				mu.Lock()
+				fails := r.URL.Query().Has("query") && left > 0
+				if fails {
+					left--
+				}
+				mu.Unlock()
+				if fails {
+					_, _ = io.Copy(io.Discard, r.Body)
+					answer(w)
+					return
+				}
+				fake.ServeHTTP(w, r)
+			}))
+			defer srv.Close()
+			cfg := backendConfig(t, "clickhouse", srv.URL)
+			cfg.RetryConfig.InitialInterval, cfg.RetryConfig.MaxInterval = time.Millisecond, 5*time.Millisecond
+			cfg.RetryConfig.MaxElapsedTime = 0
+			r := newRig(t, cfg)
+			r.exp.circuit.wait = 10 * time.Millisecond
+			r.start()
+			if err := consume(r, traces(0, 5)); err != nil {
+				t.Fatal(err)
+			}
+			r.shutdown()
+			if c := r.checkBooks(); c.Sent != 5 || len(c.Dropped) > 0 || fake.Stats().Accepted != 5 || left > 0 {
+				t.Errorf("%+v, %+v, %d left", c, fake.Stats(), left)
+			}
+			checkSilence(t, r, srv.URL)
+		})
 	}
 }
 

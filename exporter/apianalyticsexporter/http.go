@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptrace"
 	"sync/atomic"
@@ -32,9 +33,10 @@ type httpTransport struct {
 	backend  backend.Endpoint
 	frame    payload.Frame
 	answers  backend.Answers
-	// wantBody asks for the body of successful answers, and wantAll for that of any.
-	wantBody, wantAll bool
-	client            *http.Client
+	// wantBody asks for the body of successful answers, and wantAll for that of any, of which
+	// nothing must be missing unless it may be long.
+	wantBody, wantAll, long bool
+	client                  *http.Client
 	// keep is how many bytes of any answer are kept as its begin.
 	keep    int64
 	timeout time.Duration // of the client, which it is taken from
@@ -94,8 +96,19 @@ func (t *httpTransport) suffix(items [][]byte) string {
 // [backend.Preparer].
 func (t *httpTransport) ask(ctx context.Context, path, content string) backend.Reply {
 	other := *t
-	other.url, other.query, other.frame = requestURL(t.endpoint, path), "", payload.Frame{}
+	other.url, other.query, other.frame, other.long = requestURL(t.endpoint, path), "", payload.Frame{}, true
 	return other.Send(ctx, [][]byte{[]byte(content)}, backend.Patience{})
+}
+
+// withTrailer returns the header with what came behind the content, where it has no such
+// field.
+func withTrailer(h, trailer http.Header) http.Header {
+	if len(trailer) == 0 {
+		return h
+	}
+	all := trailer.Clone()
+	maps.Copy(all, h)
+	return all
 }
 
 // Send implements [backend.Transport].
@@ -151,8 +164,16 @@ func (t *httpTransport) Send(ctx context.Context, items [][]byte, p backend.Pati
 		body = io.MultiReader(bytes.NewReader(begin), body)
 	}
 	if t.wantAll || t.wantBody && success {
-		if r.Body, err = io.ReadAll(body); err != nil && t.wantAll && success && r.Foreign == "" {
-			r.Status, r.Err, r.Loss = 0, err, backend.MaybeTaken // it may have told of a failure
+		r.Body, err = io.ReadAll(body)
+		if t.wantAll {
+			r.Header = withTrailer(r.Header, resp.Trailer)
+		}
+		switch {
+		case !t.wantAll || !success || r.Foreign != "":
+		case err != nil: // it may have told of a failure
+			r.Status, r.Err, r.Loss = 0, err, backend.MaybeTaken
+		case len(r.Body) == maxAnswerBytes && !t.long: // or tell of it at its end
+			r.Foreign = "an answer that is longer than any of its own"
 		}
 	} else {
 		_, _ = io.Copy(io.Discard, body)

@@ -254,8 +254,12 @@ func (e *sendError) Error() string {
 	if e.status == 0 {
 		return fmt.Sprintf("api_analytics: %s gave no answer to a request with %d events: %s", e.backend, e.events, e.kind)
 	}
-	if e.code != 0 {
-		return fmt.Sprintf("api_analytics: %s answered %d with the error %d to a request with %d events: %s", e.backend, e.status, e.code, e.events, e.advice)
+	if e.advice != "" {
+		which := "an error without a number"
+		if e.code != 0 {
+			which = fmt.Sprintf("the error %d", e.code)
+		}
+		return fmt.Sprintf("api_analytics: %s answered %d with %s to a request with %d events: %s", e.backend, e.status, which, e.events, e.advice)
 	}
 	hint := ""
 	if e.foreign != "" {

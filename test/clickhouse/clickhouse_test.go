@@ -33,8 +33,15 @@ type engine struct {
 	bin  string
 }
 
-// startEngine skips the test, with a word, where there is no engine.
+// startEngine starts an engine with no data.
 func startEngine(t testing.TB) *engine {
+	t.Helper()
+	return startEngineIn(t, "")
+}
+
+// startEngineIn starts one with the data in a directory, "" for a new one. It skips the test,
+// with a word, where there is no engine.
+func startEngineIn(t testing.TB, dir string) *engine {
 	t.Helper()
 	if os.Getenv("CHDB_LIB_PATH") == "" {
 		t.Skip("no ClickHouse engine: `make clickhouse` fetches one, or CHDB_LIB_PATH names a libchdb.so")
@@ -52,17 +59,20 @@ func startEngine(t testing.TB) *engine {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e := &engine{t: t, bin: bin, dir: t.TempDir(), url: "http://" + net.JoinHostPort("127.0.0.1", strconv.Itoa(port))}
+	if dir == "" {
+		dir = t.TempDir()
+	}
+	e := &engine{t: t, bin: bin, dir: dir, url: "http://" + net.JoinHostPort("127.0.0.1", strconv.Itoa(port))}
 	e.start()
 	t.Cleanup(func() { _ = e.proc.Stop(20 * time.Second) })
 	return e
 }
 
-func (e *engine) start() {
+func (e *engine) start(args ...string) {
 	e.t.Helper()
 	var err error
 	e.proc, err = harness.Start(context.Background(), e.bin, harness.StartOptions{
-		Args: []string{"-listen", strings.TrimPrefix(e.url, "http://"), "-path", e.dir},
+		Args: append([]string{"-listen", strings.TrimPrefix(e.url, "http://"), "-path", e.dir}, args...),
 		Env:  []string{"CHDB_LIB_PATH=" + os.Getenv("CHDB_LIB_PATH")},
 	})
 	if err != nil {

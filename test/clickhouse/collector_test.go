@@ -28,8 +28,8 @@ exporters:
   api_analytics/clickhouse:
     clickhouse:
       endpoint: ${env:CLICKHOUSE_ENDPOINT}
-      database: api
-      create_schema: true
+      database: ${env:DATABASE}
+      create_schema: ${env:CREATE}
       retention: 0
       body_retention: 0
       async_insert: ${env:ASYNC}
@@ -78,7 +78,7 @@ func newCollector(t testing.TB, e *engine, config string, env ...string) *collec
 	}
 	c := &collector{t: t, otlp: "http://" + otlp, bin: bin, opt: harness.StartOptions{
 		Args: args,
-		Env:  append([]string{"OTLP=" + otlp, "CLICKHOUSE_ENDPOINT=" + e.url, "ASYNC=false", "STATE_DIR=" + t.TempDir(), "HEALTH_LISTEN=" + local()}, env...),
+		Env:  append([]string{"OTLP=" + otlp, "CLICKHOUSE_ENDPOINT=" + e.url, "ASYNC=false", "DATABASE=api", "CREATE=true", "STATE_DIR=" + t.TempDir(), "HEALTH_LISTEN=" + local()}, env...),
 	}}
 	c.start()
 	t.Cleanup(func() { _ = c.proc.Stop(30 * time.Second) })

@@ -23,7 +23,12 @@ const (
 // eventSteps are the statements that make the table api.api_events, in order.
 func eventSteps(t testing.TB, ttl, bodyTTL string) []string {
 	t.Helper()
-	fill := strings.NewReplacer("{table}", "api.api_events", "{ttl}", ttl, "{body_ttl}", bodyTTL, "\n\n", ";\n")
+	return stepsFor(t, "api.api_events", ttl, bodyTTL)
+}
+
+func stepsFor(t testing.TB, table, ttl, bodyTTL string) []string {
+	t.Helper()
+	fill := strings.NewReplacer("{table}", table, "{ttl}", ttl, "{body_ttl}", bodyTTL, "\n\n", ";\n")
 	return strings.Split(fill.Replace(readDir(t, schemaDir)["events.sql"]), ";\n")
 }
 

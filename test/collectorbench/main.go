@@ -6,6 +6,7 @@
 //
 //	go run -C test ./collectorbench            # a few minutes
 //	go run -C test ./collectorbench -rounds 5 -exchanges 100000 -body 16000
+//	go run -C test ./collectorbench -only "api_analytics gzip, disk queue, fsync" -body 1000,0,8000,32000
 //	go run -C test ./collectorbench -only "gzip, memory queue" -rate 5000 # what an open inspector costs
 //
 // Each round runs each pipeline once, in an order of its own, in a process of its
@@ -27,6 +28,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -65,7 +67,7 @@ func run(ctx context.Context) error {
 	flag.IntVar(&s.rounds, "rounds", 3, "rounds")
 	flag.IntVar(&s.exchanges, "exchanges", 60_000, "exchanges in each run")
 	flag.IntVar(&s.batch, "batch", 256, "exchanges in an OTLP request")
-	flag.IntVar(&s.body, "body", 1000, "bytes of each of the two bodies")
+	bodies := flag.String("body", "1000", "bytes of each of the two bodies, or several such numbers; of larger ones than the first there are fewer exchanges")
 	flag.IntVar(&s.rate, "rate", 0, "exchanges a second; 0 is as many as are taken")
 	flag.StringVar(&s.profile, "profile", "", "write the profile of the pipeline with the inspector to this file (with -rate)")
 	only := flag.String("only", "", "only pipelines whose names contain this text; ratios are of the first")
@@ -79,29 +81,57 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	results := make([][]result, len(pipelines))
+	runs, err := plan(s, *only, *bodies)
+	if err != nil {
+		return err
+	}
+	results := make([][]result, len(runs))
 	for round := range s.rounds {
-		for _, i := range rand.Perm(len(pipelines)) {
-			p := pipelines[i]
-			if !strings.Contains(p.name, *only) {
-				continue
-			}
-			r, err := measure(ctx, binary, p, s)
+		for _, i := range rand.Perm(len(runs)) {
+			r, err := measure(ctx, binary, runs[i].pipeline, runs[i].settings)
 			if err != nil {
-				return fmt.Errorf("%s: %w", p.name, err)
+				return fmt.Errorf("%s: %w", runs[i].name, err)
 			}
-			fmt.Fprintf(os.Stderr, "round %d: %-55s %6.1f CPU-s per million\n", round+1, p.name, r.cpu)
+			fmt.Fprintf(os.Stderr, "round %d: %-55s %6d bytes %6.1f CPU-s per million\n", round+1, runs[i].name, runs[i].body, r.cpu)
 			results[i] = append(results[i], r)
 		}
 	}
-	table(results, s)
+	table(runs, results, s)
 	return nil
 }
 
-func table(results [][]result, s settings) {
-	fmt.Printf("%d exchanges a run, %d in a request, two bodies of %d bytes; medians of %d rounds\n\n", s.exchanges, s.batch, s.body, s.rounds)
-	fmt.Println("| pipeline | CPU-s per million | ratio | exchanges/s | MiB at the end | disk bytes per byte in | network bytes per byte in |")
-	fmt.Println("|---|--:|--:|--:|--:|--:|--:|")
+// planned is a pipeline with bodies of one size.
+type planned struct {
+	pipeline
+	settings
+}
+
+// plan lists what is measured: each pipeline with each size.
+func plan(s settings, only, bodies string) (runs []planned, err error) {
+	for _, p := range pipelines {
+		if !strings.Contains(p.name, only) {
+			continue
+		}
+		first := 0
+		for i, text := range strings.Split(bodies, ",") {
+			of := s
+			if of.body, err = strconv.Atoi(text); err != nil || of.body < 0 {
+				return nil, fmt.Errorf("-body is %q: write bytes, or several numbers of them with commas", bodies)
+			}
+			if i == 0 {
+				first = max(of.body, 1)
+			}
+			of.exchanges = max(s.exchanges/max(1, of.body/first), min(s.exchanges, 4*s.batch))
+			runs = append(runs, planned{p, of})
+		}
+	}
+	return runs, nil
+}
+
+func table(runs []planned, results [][]result, s settings) {
+	fmt.Printf("%d exchanges a run, %d in a request; medians of %d rounds\n\n", s.exchanges, s.batch, s.rounds)
+	fmt.Println("| pipeline | two bodies of bytes | CPU-s per million | ratio | exchanges/s | MiB at the end | disk bytes per byte in | network bytes per byte in |")
+	fmt.Println("|---|--:|--:|--:|--:|--:|--:|--:|")
 	median := func(rs []result, f func(result) float64) float64 {
 		all := make([]float64, len(rs))
 		for i, r := range rs {
@@ -122,13 +152,13 @@ func table(results [][]result, s settings) {
 		if base == 0 {
 			base = median(rs, cpu)
 		}
-		fmt.Printf("| %s | %.1f | %.2f | %.0f | %.0f | %.2f | %.2f |\n", pipelines[i].name, median(rs, cpu), median(rs, cpu)/base,
+		fmt.Printf("| %s | %d | %.1f | %.2f | %.0f | %.0f | %.2f | %.2f |\n", runs[i].name, runs[i].body, median(rs, cpu), median(rs, cpu)/base,
 			median(rs, func(r result) float64 { return r.rate }), median(rs, func(r result) float64 { return r.memory }),
 			median(rs, func(r result) float64 { return r.written }), median(rs, func(r result) float64 { return r.sent }))
 	}
 	for i, rs := range results {
 		if part := median(rs, func(r result) float64 { return r.looked }); part > 0 {
-			fmt.Printf("\nBy profile, %.2f %% of the CPU of %q are the inspector's.\n", part, pipelines[i].name)
+			fmt.Printf("\nBy profile, %.2f %% of the CPU of %q are the inspector's.\n", part, runs[i].name)
 		}
 	}
 }

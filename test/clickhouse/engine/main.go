@@ -37,9 +37,10 @@ import (
 func main() {
 	listen := flag.String("listen", "127.0.0.1:0", "address on loopback")
 	path := flag.String("path", "", "directory of the data")
+	readOnly := flag.Bool("readonly", false, "refuse whatever writes")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, *listen, *path)
+	err := run(ctx, *listen, *path, *readOnly)
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "engine:", err)
@@ -47,13 +48,18 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, listen, path string) error {
+func run(ctx context.Context, listen, path string, readOnly bool) error {
 	if path == "" {
 		return errors.New("-path is missing")
 	}
 	conn, err := chdb.NewConnectionFromConnString(path)
 	if err != nil {
 		return err
+	}
+	if readOnly {
+		if _, err := conn.Query("SET readonly = 1", "TSV"); err != nil {
+			return err
+		}
 	}
 	l, err := net.Listen("tcp", listen)
 	if err != nil {

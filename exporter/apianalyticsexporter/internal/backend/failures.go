@@ -27,7 +27,8 @@ type Failure struct {
 	// Advice is our sentence: what is wrong, with the key and the fix. It holds nothing that
 	// the backend wrote.
 	Advice string
-	// Codes are the backend's own numbers for it; of a failure that was read, the one.
+	// Codes are the backend's own numbers for it; of a failure that was read, the one, or 0
+	// if what stands in its place is none.
 	Codes []int
 }
 
@@ -54,15 +55,19 @@ func (f *Failures) Read(h http.Header, body []byte) (Failure, bool) {
 	if f == nil {
 		return Failure{}, false
 	}
-	code, err := strconv.Atoi(h.Get(f.header))
-	if m := f.content.FindSubmatch(body); err != nil && m != nil {
+	field := h.Get(f.header)
+	code, err := strconv.Atoi(field)
+	if m := f.content.FindSubmatch(body); m != nil && (err != nil || code <= 0) {
 		code, err = strconv.Atoi(string(m[1]))
+		field = string(m[1])
 	}
-	if err != nil || code <= 0 {
-		return Failure{}, false
-	}
-	if known, ok := f.known[code]; ok {
+	switch known, ok := f.known[code]; {
+	case ok:
 		return known, true
+	case field == "" || err == nil && code == 0:
+		return Failure{}, false
+	case err != nil || code < 0:
+		code = 0
 	}
 	return NewFailure(Delivered, f.unknown, code), true
 }

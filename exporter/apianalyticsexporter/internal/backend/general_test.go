@@ -86,12 +86,14 @@ func TestFailures(t *testing.T) {
 	for _, tt := range []struct {
 		field, body string
 		status      int
-		code        int // 0: no failure
+		code        int // -1: no failure
 		class       Class
 		advice      string
 	}{
-		{"", "", 200, 0, Delivered, ""}, {"x", "fine", 200, 0, Delivered, ""}, {"0", "", 200, 0, Delivered, ""}, {"-7", "", 200, 0, Delivered, ""},
-		{"", "code 99999999999999999999", 200, 0, Delivered, ""},
+		{"", "", 200, -1, Delivered, ""}, {"", "fine", 200, -1, Delivered, ""}, {"0", "", 200, -1, Delivered, ""}, {"", "code 0", 200, -1, Delivered, ""},
+		// A number that is none tells of a failure all the same.
+		{"x", "fine", 200, 0, Retry, "ask"}, {"-7", "", 200, 0, Retry, "ask"}, {"99999999999999999999", "", 400, 0, Outage, "ask"},
+		{"", "code 99999999999999999999", 200, 0, Retry, "ask"}, {"0", "code 9", 200, 9, Reject, "row"},
 		{"7", "", 200, 7, Outage, "pay"}, {"8", "code 9", 400, 8, Outage, "pay"}, {"x", "a\ncode 9", 200, 9, Reject, "row"},
 		{"5", "", 200, 5, Retry, "ask"}, {"5", "", 400, 5, Outage, "ask"}, {"5", "", 413, 5, Reject, "ask"}, {"5", "", 403, 5, Outage, "ask"}, {"5", "", 503, 5, Retry, "ask"},
 	} {
@@ -101,8 +103,8 @@ func TestFailures(t *testing.T) {
 		}
 		got, ok := f.Read(h, []byte(tt.body))
 		switch {
-		case !ok && tt.code == 0:
-		case ok != (tt.code != 0) || got.Codes[0] != tt.code || got.Advice != tt.advice || got.Verdict(ClassifyHTTP(tt.status), tt.status) != tt.class:
+		case !ok && tt.code < 0:
+		case ok != (tt.code >= 0) || got.Codes[0] != tt.code || got.Advice != tt.advice || got.Verdict(ClassifyHTTP(tt.status), tt.status) != tt.class:
 			t.Errorf("%+v: %+v, %v", tt, got, ok)
 		}
 	}

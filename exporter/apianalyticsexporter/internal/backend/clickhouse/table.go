@@ -43,7 +43,7 @@ func newTable(c *Config, b backend.Base, kind entity.Kind) table {
 		Question: schema.Look, CreateDatabase: "CREATE DATABASE IF NOT EXISTS `{database}`", Steps: schema.Events, Inessential: inessential,
 	}}
 	t.spec = backend.Spec{
-		Name: "clickhouse", Frame: backend.NDJSON, IDPath: []string{"event_id"}, Slim: slim, Failures: failures,
+		Name: "clickhouse", Frame: backend.NDJSON, IDPath: []string{"event_id"}, Slim: slim, Failures: failures, Answers: backend.Answers{Statuses: []int{200}},
 		MaxItems: maxItems, MaxItemBytes: maxItemBytes, MaxRequestBytes: maxRequestBytes,
 	}
 	if kind != "" {
@@ -77,7 +77,7 @@ const outage, retry, reject = backend.Outage, backend.Retry, backend.Reject
 
 // failures by their numbers (src/Common/ErrorCodes.cpp). Whether a row is to blame, the
 // exporter finds out.
-var failures = backend.NewFailures("X-Clickhouse-Exception-Code", regexp.MustCompile(`Code: (\d{1,5})[.,][^\n]{0,40}DB::(?:\w+::)*\w*Exception`),
+var failures = backend.NewFailures("X-Clickhouse-Exception-Code", regexp.MustCompile(`\bCode: (\d{1,9})[.,] `),
 	"the server's log and its table system.errors explain the number",
 	backend.NewFailure(outage, "the table has no column of a name that is sent: set `clickhouse::create_schema: true`, or add it (docs/clickhouse.md)", 16),
 	backend.NewFailure(outage, "a column of the table has another type: change it to that of docs/clickhouse.md, or write another `clickhouse::table`", 53),
