@@ -74,6 +74,7 @@ func (s *Scratch) nested(src []byte, c ctx) {
 		return
 	}
 	var w walker
+	tiny := false
 	switch c0 := b[0]; {
 	case (c0 == '{' || c0 == '[') && (looksJSON(b) || scalarArray(b)):
 		w = (*Scratch).walkEmbedded
@@ -108,6 +109,7 @@ func (s *Scratch) nested(src []byte, c ctx) {
 		w = (*Scratch).walkForm
 	default:
 		w = (*Scratch).walkText
+		tiny = len(b) <= maxTiny
 	}
 	if c.nest >= uint8(s.p.cfg.Limits.Nested) || s.nestLeft < len(b) {
 		s.overLimit(o, len(src), c, "")
@@ -116,6 +118,9 @@ func (s *Scratch) nested(src []byte, c ctx) {
 	s.nestLeft -= len(b)
 	c.nest++
 	c.state = s.restart(c.state)
+	if tiny && s.tinyText(b, c) {
+		return
+	}
 	if c.v.act == actAllow && !c.v.except() && b[0] == '{' && looksJSON(b) {
 		if r := s.roots[c.place]; r.act == actMiss {
 			c.v = r // the members of a document ask to be allowed by themselves
@@ -345,7 +350,19 @@ func looksURL(b []byte) bool {
 	return true
 }
 
-func hasBlank(b []byte) bool { return bytes.ContainsAny(b, " \t\r\n\"<>") }
+func hasBlank(b []byte) bool {
+	if len(b) > 48 {
+		return bytes.ContainsAny(b, " \t\r\n\"<>")
+	}
+	for _, c := range b {
+		if blankByte[c] {
+			return true
+		}
+	}
+	return false
+}
+
+var blankByte = [256]bool{' ': true, '\t': true, '\r': true, '\n': true, '"': true, '<': true, '>': true}
 
 // looksForm reports whether all of b reads as name=value pairs joined by '&' (or
 // one such pair) without blanks or quotes.

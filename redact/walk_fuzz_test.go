@@ -237,3 +237,23 @@ func FuzzAnyBytes(f *testing.F) {
 		}
 	})
 }
+
+// FuzzTinyText checks that walkText finds nothing in what tinyText passes over.
+func FuzzTinyText(f *testing.F) {
+	for _, s := range []string{"b: c", "a b=c, d: e", "password=x", "token: x", "cookie: a=b", "a/b:c@d", "card number: 1", "PASS=x;y"} {
+		f.Add(s)
+	}
+	p, err := CompileConfig(Config{Keys: Keys{Deny: asRules(defaultKeys)}})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, in string) {
+		s := p.NewScratch()
+		defer s.Release()
+		if c := (ctx{place: placeRequestBody, nest: 1}); len(in) <= maxTiny && s.tinyText([]byte(in), c) {
+			if out, ef := s.apply([]byte(in), c, (*Scratch).walkText); ef != Unchanged {
+				t.Errorf("%q becomes %q", in, out)
+			}
+		}
+	})
+}
