@@ -517,6 +517,45 @@ func TestNestedMetadata(t *testing.T) {
 	}
 }
 
+// TestRedactedBefore: what an application has masked or turned into a token itself is not said to
+// leave unchanged, in no place, although the Collector did nothing to it.
+func TestRedactedBefore(t *testing.T) {
+	t.Parallel()
+	const token = "hmac:k1:abcdefghijklmnopqrstuv"
+	for _, raw := range []bool{false, true} {
+		r := start(t, func(c *Config) { c.ShowRaw = raw })
+		r.attachAll(false)
+		k := r.shown(1, func(x *inspect.Exchange) {
+			x.UserID, x.Metadata = token, map[string]any{"plan": masked}
+			x.Response.Body.Data = []byte(`{"mail":"` + masked + `","who":"` + token + `","n":1}`)
+		})
+		r.complete(k)
+		d := get[api.Detail](r, "/api/exchanges/"+idOf(k))
+		got := map[string]string{}
+		for _, l := range d.Response.Body.Leaves {
+			got[l.Path] = l.Decision
+		}
+		for _, v := range append(d.Identity, d.Metadata...) {
+			got[v.Name] = v.Decision
+		}
+		for name, want := range map[string]string{"$.mail": "masked", "$.who": "hashed", "$.n": "kept", "plan": "masked", "user id": "hashed", "consumer id": "kept"} {
+			if raw { // it is known that nothing was done
+				want = "kept"
+			}
+			if got[name] != want {
+				t.Errorf("raw %v: %s is %q, want %q", raw, name, got[name], want)
+			}
+		}
+		var f api.Fields
+		eventually(t, "it is looked at", func() bool { f = get[api.Fields](r, "/api/fields"); return f.Looked == 1 })
+		for _, row := range f.Rows {
+			if slices.Contains([]string{"$.mail", "$.who", "plan", "user id"}, row.Path) && (row.Unchanged || row.Decision == "kept") {
+				t.Errorf("raw %v: %+v", raw, row)
+			}
+		}
+	}
+}
+
 func TestNewFields(t *testing.T) {
 	t.Parallel()
 	r := start(t, func(c *Config) { c.Learning = 0 })

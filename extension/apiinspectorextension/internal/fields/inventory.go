@@ -14,6 +14,7 @@ import (
 
 	"github.com/apispan/apispan/extension/apiinspectorextension/internal/api"
 	"github.com/apispan/apispan/extension/apiinspectorextension/internal/jsonwalk"
+	"github.com/apispan/apispan/extension/apiinspectorextension/internal/show"
 	"github.com/apispan/apispan/internal/httpattr"
 	"github.com/apispan/apispan/internal/inspect"
 )
@@ -269,6 +270,9 @@ func (c *collector) gets(origins ...string) (out []string) {
 }
 
 func (c *collector) add(s seen) {
+	if s.decision == show.Kept { // also what came so: it does not leave in clear
+		s.decision = show.Already(s.text)
+	}
 	if i, ok := c.at[s.key]; ok {
 		// Of several values under one path the one that tells most counts.
 		if old := &c.out[i]; old.decision == "kept" && s.decision != "kept" {

@@ -110,6 +110,8 @@ func (d *detail) leaves(out *api.Body, b *inspect.Body, which string, was *inspe
 			} else if leaf.Decision == Kept {
 				leaf.Decision = Masked
 			}
+		} else if leaf.Decision == Kept {
+			leaf.Decision = Already(l.Text)
 		}
 		if d.env.New != nil {
 			leaf.New = d.env.New(d.x, location, jsonwalk.Shape(l.Path))

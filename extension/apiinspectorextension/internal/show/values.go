@@ -128,7 +128,7 @@ func judge(before, after *api.Side, decided string, redacted bool) string {
 	case after == nil:
 		return Dropped
 	case before == nil && !redacted:
-		return Kept
+		return Already(textIn(after))
 	case before == nil:
 		if decided != "" {
 			return decided
@@ -139,7 +139,7 @@ func judge(before, after *api.Side, decided string, redacted bool) string {
 			return Kept
 		}
 	case decided == "" && before.Type == after.Type && before.Len == after.Len:
-		return Kept
+		return Already(textIn(after))
 	}
 	if decided != "" && decided != Dropped {
 		return decided
@@ -148,6 +148,25 @@ func judge(before, after *api.Side, decided string, redacted bool) string {
 		return Hashed
 	}
 	return Masked
+}
+
+// Already is the decision over a value that nothing in the Collector has changed, as far as is
+// known: an application may have redacted it before. A mask leaves nothing in clear.
+func Already(text string) string {
+	switch {
+	case inspect.IsMask(text):
+		return Masked
+	case inspect.IsToken(text):
+		return Hashed
+	}
+	return Kept
+}
+
+func textIn(s *api.Side) string {
+	if s.Text == nil {
+		return ""
+	}
+	return *s.Text
 }
 
 // attributes finds attributes by key, and remembers which were shown.
