@@ -155,7 +155,7 @@ var cases = map[string][]string{
 		"my password is wrong", "your password is incorrect.", "the password is encrypted", "your password is case-sensitive", "my password is not working", "your password is protected by us",
 		"the new password is required", "password is \"required\"", "your password is secure", "the password is stored hashed", "My password is automatically saved", "Votre mot de passe est incorrect",
 		"password 7 «0822455D0A16»", "enable secret 5 «$1$mERr$hx5rVt7rPNoS4wqbXKX7m0»", "username admin privilege 15 password 0 «cisco»", "enable password «cisco123»", "username admin password «Maple71x»", "tacacs-server key 7 «0822455D0A16»",
-		"password 7 days", "password 8 characters", "password 0 times",
+		"password 7 days", "no longer include username or password information.", "The username and password fields are deprecated", "password 8 characters", "password 0 times",
 	},
 	"aws_secret_key": {
 		"aws_secret_access_key = «wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEY00»", "SecretAccessKey: \"«wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY»\"",

@@ -71,6 +71,9 @@ func (f *finder) account(p int) bool {
 		if i == e {
 			return false
 		}
+		if w := src[i:e]; n == 0 && len(w) <= 3 && (hasFold(w, 0, "or") || hasFold(w, 0, "and") || hasFold(w, 0, "nor")) {
+			return false
+		}
 		if n > 0 && e-i == len("username") && hasFold(src, i, "username") {
 			return i == 0 || src[i-1] == '\n' || src[i-1] == ' '
 		}
