@@ -54,14 +54,15 @@ func (c *client) weigh(ctx context.Context) error {
 	return err
 }
 
-// lighten gives the ballast up.
-func (c *client) lighten(ctx context.Context) {
+// lighten gives the ballast up, and reports whether there was any.
+func (c *client) lighten(ctx context.Context) bool {
 	if !c.ballast {
-		return
+		return false
 	}
 	ops := make([]*storage.Operation, ballastPieces)
 	for i := range ops {
 		ops[i] = storage.DeleteOperation(ballastPiece(i))
 	}
 	c.ballast = c.Client.Batch(ctx, ops...) != nil
+	return !c.ballast
 }

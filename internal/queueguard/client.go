@@ -239,8 +239,11 @@ func (c *client) finish(ctx context.Context, ops []*storage.Operation) {
 		return
 	}
 	c.failed(err)
-	c.lighten(ctx)
-	for n := 1 + len(c.doomed) + len(c.state.Gone); ; n /= 2 {
+	n := 1 + len(c.doomed) + len(c.state.Gone)
+	if !c.lighten(ctx) {
+		n /= 2 // the same again would fail again
+	}
+	for ; ; n /= 2 {
 		if c.commit(ctx, ops, true, n) == nil {
 			c.sweep(ctx)
 			return
