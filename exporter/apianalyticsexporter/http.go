@@ -15,6 +15,7 @@ import (
 
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend"
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/payload"
+	"github.com/apispan/apispan/internal/poll"
 )
 
 const (
@@ -141,6 +142,7 @@ func (t *httpTransport) Send(ctx context.Context, items [][]byte, p backend.Pati
 	if q := resp.Request; q != nil && q.Header.Get("Content-Encoding") != "" {
 		r.Encoded = max(q.ContentLength, 0)
 	}
+	poll.Downgrade(resp)
 	// An answer without end must not hold the queue.
 	timer := time.AfterFunc(maxDrainTime, cancel)
 	defer timer.Stop()

@@ -18,6 +18,7 @@ import (
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/backendtest"
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend/moesif/moesiftest"
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/exchange"
+	"github.com/apispan/apispan/internal/poll"
 )
 
 // exchanges returns n exchanges with trace ids of the given kind.
@@ -205,7 +206,9 @@ func vendorRig(t *testing.T, endpoint string) *rig {
 	withoutQueue(cfg)
 	cfg.Sampling.Source = SamplingVendor
 	r := newRig(t, cfg)
-	r.exp.rates.pace = ratePace{backoff: time.Millisecond, maxBackoff: 5 * time.Millisecond, news: time.Millisecond, flap: time.Hour, refresh: time.Hour}
+	r.exp.rates.pace = ratePace{
+		Pace: poll.Pace{Interval: time.Hour, Backoff: time.Millisecond, MaxBackoff: 5 * time.Millisecond}, news: time.Millisecond, flap: time.Hour,
+	}
 	return r.start()
 }
 

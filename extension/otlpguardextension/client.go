@@ -64,6 +64,10 @@ func (t roundTripper) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	t.guard.kept(r.Context(), answer)
 	kept := *resp
+	if resp.StatusCode == http.StatusSwitchingProtocols {
+		_ = resp.Body.Close() // it is the connection, whose reading nothing ends
+		kept.Body = http.NoBody
+	}
 	kept.StatusCode = http.StatusServiceUnavailable
 	kept.Status = "503 " + http.StatusText(kept.StatusCode)
 	kept.Header = resp.Header.Clone()
@@ -84,7 +88,7 @@ func isVerdict(r *http.Response) bool {
 		return kind == "application/x-protobuf" || kind == "application/json"
 	}
 	// A page with 200 comes of a proxy that wants a login.
-	return r.StatusCode < 300 && kind != "text/html"
+	return r.StatusCode/100 == 2 && kind != "text/html"
 }
 
 // GetGRPCClientOptions implements extensionmiddleware.GRPCClient.

@@ -120,6 +120,25 @@ func TestHTTPClient(t *testing.T) {
 	if followed {
 		t.Error("a redirect was followed")
 	}
+	// Its body would be the connection, and whoever reads it would wait for ever.
+	switching := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		conn, _, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		_, _ = io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n")
+		_, _ = io.Copy(io.Discard, conn)
+	}))
+	defer switching.Close()
+	resp, err := client.Post(switching.URL, otlp, strings.NewReader("spans"))
+	if err != nil || resp.StatusCode != http.StatusServiceUnavailable {
+		t.Fatalf("101 became %v, %v", resp, err)
+	}
+	if b, err := io.ReadAll(resp.Body); len(b) > 0 || err != nil {
+		t.Errorf("101 has the body %q, %v", b, err)
+	}
+	_ = resp.Body.Close()
 	points, err := tel.GetMetric("otelcol_otlp_guard_kept_requests")
 	if err != nil || len(points.Data.(metricdata.Sum[int64]).DataPoints) < 20 {
 		t.Errorf("counted %v, %v", points, err)

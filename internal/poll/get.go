@@ -30,6 +30,16 @@ func NoRedirects(c *http.Client) *http.Client {
 	return &out
 }
 
+// Downgrade closes the connection of an answer 101 to who has not asked for another
+// protocol. It would be the answer's body, and neither a context nor a timeout ends its
+// reading.
+func Downgrade(r *http.Response) {
+	if r.StatusCode == http.StatusSwitchingProtocols {
+		_ = r.Body.Close()
+		r.Body = http.NoBody
+	}
+}
+
 // Get asks once and lets use read the answer, whose status is 200, or 304 if the request
 // has a condition. wait is how long the service wants to be left alone. The errors end a
 // sentence that begins with who was asked; those of use are passed on.
@@ -41,7 +51,9 @@ func Get(ctx context.Context, client *http.Client, q Request, use func(*http.Res
 		return 0, errors.New("cannot be asked: the request could not be built")
 	}
 	req.Header = q.Header.Clone()
-	req.Header.Set("User-Agent", "apispan")
+	if req.Header.Get("User-Agent") == "" {
+		req.Header.Set("User-Agent", "apispan")
+	}
 	resp, err := client.Do(req)
 	if err != nil { // what the library says quotes the URL
 		if ctx.Err() != nil {
@@ -49,6 +61,7 @@ func Get(ctx context.Context, client *http.Client, q Request, use func(*http.Res
 		}
 		return 0, errors.New("cannot be reached")
 	}
+	Downgrade(resp)
 	defer func() {
 		_, _ = io.CopyN(io.Discard, resp.Body, 4<<10)
 		_ = resp.Body.Close()

@@ -39,6 +39,7 @@ type Loop struct {
 	good  atomic.Int64 // when it last succeeded, Unix nanoseconds; 0 is never
 	start time.Time
 	wake  chan struct{}
+	hint  chan time.Duration
 	first chan struct{} // closed after the first attempt
 	stop  context.CancelFunc
 	done  sync.WaitGroup
@@ -59,7 +60,7 @@ func Start(fetch Fetch, p Pace, report func(error)) *Loop {
 	}
 	l := &Loop{
 		fetch: fetch, pace: p, report: report, start: time.Now(),
-		wake: make(chan struct{}, 1), first: make(chan struct{}), stop: stop,
+		wake: make(chan struct{}, 1), hint: make(chan time.Duration, 1), first: make(chan struct{}), stop: stop,
 	}
 	l.done.Go(func() { l.run(ctx) })
 	return l
@@ -91,6 +92,16 @@ func (l *Loop) Refresh() {
 	}
 }
 
+// Hint tells that there may be something new: it fetches before the interval is over, but
+// not sooner than after the last attempt. A failure is waited out. What is told while it
+// fetches counts for nothing, since the answer may be the new one.
+func (l *Loop) Hint(after time.Duration) {
+	select {
+	case l.hint <- after:
+	default:
+	}
+}
+
 // Close ends it and waits for that. It may be called more than once.
 func (l *Loop) Close() {
 	l.stop()
@@ -98,13 +109,20 @@ func (l *Loop) Close() {
 }
 
 func (l *Loop) run(ctx context.Context) {
+	var last, due time.Time // due: at once
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	backoff, first, said := l.pace.Backoff, true, ""
 	for {
+		timer.Reset(time.Until(due))
 		select {
 		case <-ctx.Done():
 			return
+		case after := <-l.hint:
+			if t := last.Add(after); said == "" && t.Before(due) {
+				due = t
+			}
+			continue
 		case <-l.wake:
 		case <-timer.C:
 		}
@@ -130,7 +148,12 @@ func (l *Loop) run(ctx context.Context) {
 			close(l.first)
 			first = false
 		}
-		timer.Reset(wait)
+		last = time.Now()
+		due = last.Add(wait)
+		select {
+		case <-l.hint:
+		default:
+		}
 	}
 }
 
