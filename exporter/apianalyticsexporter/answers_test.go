@@ -6,6 +6,7 @@ package apianalyticsexporter
 import (
 	"bytes"
 	"compress/gzip"
+	"compress/zlib"
 	"context"
 	"fmt"
 	"io"
@@ -48,6 +49,14 @@ func gzipped(s string) string {
 	return b.String()
 }
 
+func deflated(s string) string {
+	var b bytes.Buffer
+	z := zlib.NewWriter(&b)
+	_, _ = z.Write([]byte(s))
+	_ = z.Close()
+	return b.String()
+}
+
 // What an answer may mean.
 const (
 	held      = "held"      // somebody else's: an outage, and everything is kept
@@ -79,6 +88,8 @@ var nonsense = []struct {
 			_, err = io.WriteString(w, strings.Repeat("x", 64<<10))
 		}
 	}, want: held},
+	{name: "page in UTF-16", answer: reply("200 OK", "Content-Type: text/html; charset=utf-16\r\n", "\xff\xfe"+strings.Join(strings.Split(page, ""), "\x00")+"\x00"), want: held},
+	{name: "page in deflate", answer: reply("200 OK", html+"Content-Encoding: deflate\r\n", deflated(page)), want: held},
 	{name: "HTML that is a word", answer: reply("200 OK", html, "OK"), want: delivered}, // Express calls any text so
 	{name: "HTML that is a part", answer: reply("200 OK", html, "<p>thanks</p>"), want: held, other: map[string]string{"webhook": delivered}},
 	{name: "HTML in a coding nobody asked for", answer: reply("200 OK", html+"Content-Encoding: br\r\n", "\x0b\x02\x80\x03"), want: held, other: map[string]string{"webhook": delivered}},
@@ -106,6 +117,12 @@ var nonsense = []struct {
 		}
 	}, want: retried, other: map[string]string{"metlo": lost}},
 	{name: "101", answer: raw("HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n"), want: retried, other: map[string]string{"metlo": lost}},
+	{name: "101 that stays", answer: func(w io.Writer) {
+		_, _ = io.WriteString(w, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n")
+		if conn, ok := w.(io.Reader); ok {
+			_, _ = io.Copy(io.Discard, conn) // until the other side closes
+		}
+	}, want: retried, other: map[string]string{"metlo": lost}},
 	{name: "two lengths", answer: raw("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}x"), want: retried, other: map[string]string{"metlo": lost}},
 	{name: "two types", answer: reply("200 OK", js+html, "{}"), want: delivered},
 	{name: "half a head", answer: raw("HTTP/1.1 200 OK\r\nContent-"), want: retried, other: map[string]string{"metlo": lost}},
@@ -214,12 +231,26 @@ func nonsensical(t *testing.T, name string, ws bool, answer func(io.Writer), wan
 	checkSilence(t, r, srv.URL)
 }
 
-// TestFirewallPage: a firewall that answers 200 with its page to one event holds up that
-// event alone, which is never dropped.
-func TestFirewallPage(t *testing.T) {
+// TestFirewall: a firewall that answers one event with its page, or with a status that
+// speaks of the endpoint, holds up that event alone, which is never dropped.
+func TestFirewall(t *testing.T) {
 	t.Parallel()
+	type answer struct {
+		name   string
+		status int
+	}
+	var answers []answer
 	for _, name := range slices.Sorted(maps.Keys(vendors.All)) {
-		t.Run(name, func(t *testing.T) {
+		for _, status := range []int{200, 406, 404} {
+			answers = append(answers, answer{name, status})
+		}
+	}
+	for _, status := range []int{206, 301, 307, 401, 402, 403, 405, 407, 408, 409, 410, 411, 414, 415, 418, 421, 423, 428, 431, 444, 451, 494, 499, 501, 503, 999} {
+		answers = append(answers, answer{"webhook", status})
+	}
+	for _, a := range answers {
+		name := a.name
+		t.Run(fmt.Sprint(name, a.status), func(t *testing.T) {
 			t.Parallel()
 			fake := vendors.All[name].New(backendtest.Settings{})
 			var off atomic.Bool
@@ -228,6 +259,7 @@ func TestFirewallPage(t *testing.T) {
 					return false
 				}
 				w.Header().Set("Content-Type", "text/html")
+				w.WriteHeader(a.status)
 				_, _ = io.WriteString(w, page)
 				return true
 			}))

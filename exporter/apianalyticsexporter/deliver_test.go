@@ -12,8 +12,10 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -249,6 +251,108 @@ func TestRefusedAlone(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// TestNotVouched: what the backend takes while an event is on its way does not vouch for
+// the answer to that event, since both may have met with it at another time.
+func TestNotVouched(t *testing.T) {
+	t.Parallel()
+	ws := &wordServer{}
+	var tries, others atomic.Int64
+	srv := httptest.NewServer(onBody(t, ws, func(w http.ResponseWriter, body []byte) bool {
+		if !bytes.Contains(body, []byte("odd")) {
+			others.Add(1)
+			return false
+		}
+		switch tries.Add(1) {
+		case 1:
+		case 2: // refused, but only after another event was taken
+			for end := time.Now().Add(time.Minute); others.Load() == 0 && time.Now().Before(end); time.Sleep(time.Millisecond) {
+			}
+			time.Sleep(50 * time.Millisecond)
+		default:
+			return false
+		}
+		w.WriteHeader(http.StatusUnprocessableEntity)
+		return true
+	}))
+	defer srv.Close()
+	r := wordRig(t, wordEncoder{}, srv.URL, nil)
+	errs := make(chan error, 1)
+	go func() { errs <- r.words("odd") }()
+	waitFor(t, "it is tried again", func() bool { return tries.Load() >= 2 })
+	if err := r.words("good"); err != nil {
+		t.Error(err)
+	}
+	if err := <-errs; err != nil {
+		t.Error(err)
+	}
+	if c := r.checkBooks(); c.Sent != 2 || len(c.Dropped) > 0 {
+		t.Errorf("%d sent, dropped %v", c.Sent, c.Dropped)
+	}
+}
+
+// TestIllServer: behind one address is a server that refuses everything, beside one that
+// takes everything. Once it has shown, no event is lost to it, and one that both refuse is
+// dropped.
+func TestIllServer(t *testing.T) {
+	t.Parallel()
+	for _, status := range []int{400, 413, 422} {
+		t.Run(strconv.Itoa(status), func(t *testing.T) {
+			t.Parallel()
+			ws := &wordServer{}
+			var down atomic.Bool
+			var requests atomic.Int64
+			down.Store(true)
+			srv := httptest.NewServer(onBody(t, ws, func(w http.ResponseWriter, body []byte) bool {
+				// A third of the requests, as the mixed bits of their number say.
+				n := uint64(requests.Add(1)) * 0x9e3779b97f4a7c15
+				if !down.Load() && n>>32%3 > 0 && !bytes.Contains(body, []byte("attack")) {
+					return false
+				}
+				w.WriteHeader(status)
+				return true
+			}))
+			defer srv.Close()
+			r := wordRig(t, wordEncoder{}, srv.URL, nil)
+			var all sync.WaitGroup
+			send := func(words ...string) {
+				all.Go(func() {
+					if err := r.words(words...); err != nil {
+						t.Error(err)
+					}
+				})
+			}
+			for i := range 20 {
+				send(fmt.Sprint("first", i))
+			}
+			waitFor(t, "all are refused", func() bool { return r.counts().Retried >= 40 })
+			down.Store(false)
+			all.Wait()
+			for i := range 100 {
+				send(fmt.Sprint("a", i), fmt.Sprint("b", i))
+			}
+			send("attack")
+			waitFor(t, "the others are there", func() bool { return r.counts().Sent == 220 })
+			done := make(chan struct{})
+			go func() { all.Wait(); close(done) }()
+			for i := 0; ; i++ { // others that vouch
+				select {
+				case <-done:
+				case <-time.After(time.Millisecond):
+					if i < 10_000 {
+						_ = r.words(fmt.Sprint("good", i))
+						continue
+					}
+					t.Error("the one that both refuse is never dropped")
+				}
+				break
+			}
+			if c := r.checkBooks(); c.Dropped["rejected"] != 1 || len(c.Dropped) != 1 {
+				t.Errorf("dropped %v", c.Dropped)
+			}
+		})
 	}
 }
 

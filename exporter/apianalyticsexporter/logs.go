@@ -188,17 +188,23 @@ func (t *entityTranslator) access(td ptrace.Traces, res pcommon.Resource, rec pl
 			ok = false
 		}
 	}()
+	var best ptrace.Span
 	for i := range t.mappings {
 		span := ptrace.NewSpan()
-		if !t.mappings[i].Span(rec, span) {
-			continue
+		is, whole := t.mappings[i].Span(rec, span)
+		if is && (whole || !ok) {
+			best, ok = span, true
 		}
+		if whole {
+			break
+		}
+	}
+	if ok {
 		rs := td.ResourceSpans().AppendEmpty()
 		res.CopyTo(rs.Resource())
-		span.MoveTo(rs.ScopeSpans().AppendEmpty().Spans().AppendEmpty())
-		return true
+		best.MoveTo(rs.ScopeSpans().AppendEmpty().Spans().AppendEmpty())
 	}
-	return false
+	return ok
 }
 
 // record appends the record's update to req, or counts why there is none.

@@ -226,8 +226,8 @@ func (s *sender) judge(r backend.Reply, events int) answer {
 		if told {
 			a.wait = min(d, s.maxRetryAfter)
 		}
-		// A firewall's page may be about one of the events.
-		a.fewer = (class == backend.Retry && r.Status >= 500 || r.Foreign != "") && !told
+		// A firewall that answers so, or with a page, may mean one of the events.
+		a.fewer = (class == backend.Outage && !r.Handshake || r.Status >= 500 || r.Status == http.StatusRequestTimeout) && !told
 		switch r.Status {
 		case http.StatusRequestTimeout, http.StatusGatewayTimeout, statusOriginTimeout:
 			a.late = class == backend.Retry

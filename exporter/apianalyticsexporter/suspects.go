@@ -24,7 +24,17 @@ type suspects struct {
 	mu   sync.Mutex
 	seed maphash.Seed
 	seen map[uint64]*suspect
+	// reversals is how many refusals the backend has taken back, the last one at reversed.
+	reversals int
+	reversed  time.Time
 }
+
+const (
+	// memory is how long a refusal that was taken back counts.
+	memory = 10 * time.Minute
+	// mostTrials bounds how many refusals, vouched for, an event is dropped after.
+	mostTrials = 16
+)
 
 type suspect struct {
 	since time.Time // when it became one
@@ -33,6 +43,13 @@ type suspect struct {
 	// refused: the backend refused it, and had taken that many requests then.
 	refused bool
 	takes   uint64
+	again   int // how many times it was refused since another event vouched for the backend
+}
+
+// vouched reports whether the backend, which has taken that many requests, has taken
+// another event since this one was refused, which is to be tried now.
+func (k *suspect) vouched(takes uint64, now time.Time) bool {
+	return k.refused && takes > k.takes && (k.again == 0 || !k.next.After(now))
 }
 
 // get returns what is known of an event, or nil. The caller holds the lock.
@@ -74,6 +91,33 @@ func (s *suspects) refused(item []byte, takes uint64, now time.Time) {
 	}
 }
 
+// takenBack remembers that the backend took an event that it had refused alone.
+func (s *suspects) takenBack(item []byte, now time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if known := s.get(item); known != nil && known.refused {
+		if now.Sub(s.reversed) > memory {
+			s.reversals = 0
+		}
+		s.reversals++
+		s.reversed = now
+	}
+}
+
+// refusedAgain remembers that an event was refused although another vouched for the
+// backend, and reports whether that is often enough to be about the event. Once is, but not
+// where the backend takes back what it refuses: one of its servers may be ill.
+func (s *suspects) refusedAgain(item []byte, now time.Time) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	known := s.get(item)
+	if known == nil || now.Sub(s.reversed) > memory || known.again >= min(s.reversals, mostTrials-1) {
+		return true
+	}
+	s.add(item, now).again++
+	return false
+}
+
 // failed remembers an event that the backend failed at alone.
 func (s *suspects) failed(item []byte, now time.Time) {
 	s.mu.Lock()
@@ -81,13 +125,12 @@ func (s *suspects) failed(item []byte, now time.Time) {
 	s.add(item, now)
 }
 
-// vouched reports whether the backend, which has taken that many requests, has taken
-// another event since the item was refused alone.
-func (s *suspects) vouched(item []byte, takes uint64) bool {
+// vouched is suspect.vouched of an item.
+func (s *suspects) vouched(item []byte, takes uint64, now time.Time) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	known := s.get(item)
-	return known != nil && known.refused && takes > known.takes
+	return known != nil && known.vouched(takes, now)
 }
 
 func (s *suspects) forget(item []byte) {
@@ -111,7 +154,7 @@ func (s *suspects) early(r *request, takes uint64, now time.Time) (wait time.Dur
 	defer s.mu.Unlock()
 	for _, item := range r.items {
 		known := s.get(item)
-		if known == nil || known.refused && takes > known.takes || !known.next.After(now) {
+		if known == nil || known.vouched(takes, now) || !known.next.After(now) {
 			return 0, false
 		}
 		if left := known.next.Sub(now); wait == 0 || left < wait {

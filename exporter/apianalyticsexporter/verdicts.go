@@ -38,18 +38,23 @@ func (d *delivery) refused(i int) bool {
 // vouched reports whether the backend has taken another event since item i was
 // refused alone.
 func (d *delivery) vouched(i int) bool {
-	return d.suspects.vouched(d.req.items[i], d.sender.takes.Load())
+	return d.suspects.vouched(d.req.items[i], d.sender.takes.Load(), d.sender.now())
 }
 
 // retrial sends item i once more, alone. It reports false if what becomes of it cannot
 // be decided now.
 func (d *delivery) retrial(i int) bool {
+	// What is taken while this request is on its way does not vouch for its answer.
+	vouched := d.vouched(i)
 	switch d.send(i, i+1) {
 	case payload.Refused:
-		return d.unwanted(i)
+		return d.unwanted(i, vouched)
 	case payload.Stopped:
 		return false
 	default:
+		if d.last.outcome == outcomeDelivered {
+			d.suspects.takenBack(d.req.items[i], d.sender.now())
+		}
 		return true
 	}
 }
@@ -57,8 +62,7 @@ func (d *delivery) retrial(i int) bool {
 // unwanted deals with item i, which was refused alone twice: it is degraded, or
 // dropped if another event vouches for the backend. It reports false if that cannot
 // be done now.
-func (d *delivery) unwanted(i int) bool {
-	vouched := d.vouched(i)
+func (d *delivery) unwanted(i int, vouched bool) bool {
 	status, reason := d.last.status, reasonRejected
 	for step, item := range d.lesser(i, status) {
 		d.tel.watch.remade(d.req.items[i], item)
@@ -80,6 +84,9 @@ func (d *delivery) unwanted(i int) bool {
 	}
 	if !vouched {
 		d.suspects.refused(d.req.items[i], d.sender.takes.Load(), d.sender.now())
+		return false
+	}
+	if !d.suspects.refusedAgain(d.req.items[i], d.sender.now()) {
 		return false
 	}
 	d.rejected++

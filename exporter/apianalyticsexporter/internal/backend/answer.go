@@ -6,6 +6,7 @@ package backend
 import (
 	"bytes"
 	"compress/gzip"
+	"compress/zlib"
 	"encoding/json"
 	"errors"
 	"io"
@@ -51,6 +52,9 @@ func (a *Answers) Foreign(status int, h http.Header, sample []byte, err error) s
 		return ""
 	}
 	content, readable := decode(h.Get("Content-Encoding"), sample)
+	if bytes.HasPrefix(content, []byte("\xff\xfe")) || bytes.HasPrefix(content, []byte("\xfe\xff")) { // UTF-16
+		content = bytes.ReplaceAll(content[2:], []byte{0}, nil)
+	}
 	content = bytes.TrimLeft(bytes.TrimPrefix(content, []byte("\xef\xbb\xbf")), " \t\r\n")
 	switch {
 	case len(content) == 0:
@@ -82,6 +86,13 @@ func decode(coding string, sample []byte) ([]byte, bool) {
 			return nil, false
 		}
 		content, _ := io.ReadAll(io.LimitReader(z, SampleBytes)) // as far as it goes
+		return content, len(content) > 0
+	case "deflate":
+		z, err := zlib.NewReader(bytes.NewReader(sample))
+		if err != nil {
+			return nil, false
+		}
+		content, _ := io.ReadAll(io.LimitReader(z, SampleBytes))
 		return content, len(content) > 0
 	}
 	return nil, false
