@@ -162,6 +162,17 @@ func EachField(text string, take func(name, value string)) {
 	}
 }
 
+// AppendLines appends a field's value to values. An array of texts in JSON is its lines.
+func AppendLines(values []string, value string) []string {
+	if strings.HasPrefix(value, `["`) && strings.HasSuffix(value, `"]`) {
+		var lines []string
+		if json.Unmarshal([]byte(value), &lines) == nil {
+			return append(values, lines...)
+		}
+	}
+	return append(values, value)
+}
+
 // eachScalar is a JSON value that is one or an array of some.
 func eachScalar(value string, f func(string)) {
 	if strings.HasPrefix(value, "[") {

@@ -175,8 +175,8 @@ var current = []Entry{
 //
 //   - legacy: semantic conventions before HTTP became stable (v1.23)
 //     (https://opentelemetry.io/docs/specs/semconv/non-normative/http-migration/)
-//   - hypertrace: agents of hypertrace (https://github.com/hypertrace/specification); their
-//     "*.base64" is not read, since redaction does not look into it
+//   - hypertrace: agents of hypertrace (https://github.com/hypertrace/specification); what
+//     they encode ("*.base64") is decoded before it is redacted, see EncodedBodies
 //   - ecs: Elastic Common Schema and Elastic APM (https://www.elastic.co/docs/reference/ecs/ecs-http)
 //   - datadog: Datadog's tracers and agent
 //     (https://docs.datadoghq.com/tracing/trace_collection/tracing_naming_convention/)

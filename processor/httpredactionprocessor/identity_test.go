@@ -50,6 +50,22 @@ func TestIdentity(t *testing.T) {
 			list.AppendEmpty().SetStr("Authorization: Bearer x")
 			list.AppendEmpty().SetStr("X-User-Id: u1")
 		}, "u1"},
+		{"header in a list of maps", `[{header: x-user-id}]`, func(m pcommon.Map) {
+			field := m.PutEmptySlice("http.request.headers").AppendEmpty().SetEmptyMap()
+			field.PutStr("name", "X-User-Id")
+			field.PutStr("value", "u1")
+		}, "u1"},
+		{"header in a list of pairs", `[{header: x-user-id}]`, func(m pcommon.Map) {
+			field := m.PutEmptySlice("http.request.headers").AppendEmpty().SetEmptySlice()
+			field.AppendEmpty().SetStr("X-User-Id")
+			field.AppendEmpty().SetStr("u1")
+		}, "u1"},
+		{"header that is a list in a text", `[{header: x-user-id}]`, func(m pcommon.Map) { m.PutStr("http.request.header.x-user-id", `["u1","u2"]`) }, "u1"},
+		{"header that is a number", `[{header: x-user-id}]`, func(m pcommon.Map) { m.PutEmptySlice("http.request.header.x-user-id").AppendEmpty().SetInt(17) }, "17"},
+		{"JSON body as a map", `[{json_body: $.company.id}]`, func(m pcommon.Map) {
+			m.PutEmptyMap("http.request.body").PutEmptyMap("company").PutStr("id", "u1")
+		}, "u1"},
+		{"JSON body in base64", `[{json_body: $.id}]`, func(m pcommon.Map) { m.PutStr("http.request.body.base64", "eyJpZCI6InUxIn0=") }, "u1"},
 		{"header as an attribute", `[{attribute: http.request.header.x-user-id}]`, func(m pcommon.Map) { header(m, "x-user-id", "u1") }, "u1"},
 		{"query of an old URL", `[{query: uid}]`, func(m pcommon.Map) { m.PutStr("http.target", "/p?uid=u1#f") }, "u1"},
 		{"query of a URL without one", `[{query: uid}]`, func(m pcommon.Map) { m.PutStr("url.full", "https://h/a&uid=u1") }, ""},

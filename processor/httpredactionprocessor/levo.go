@@ -5,6 +5,7 @@ package httpredactionprocessor
 
 import (
 	"strings"
+	"unicode/utf8"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
@@ -14,18 +15,19 @@ import (
 // malformed stands for a header field's value whose name nobody knows.
 const malformed = "[REDACTED:malformed]"
 
-// arrangeLevo puts what only Levo's producers write into the shapes of others, so that a
-// field's value is read under its name and a body in one piece. It returns how many values
-// it has masked because they have no name.
-func arrangeLevo(attrs pcommon.Map) (masked int64) {
-	found := false
+// arrange puts what only Levo's and hypertrace's producers write into the shapes of others,
+// so that a field's value is read under its name and a body in one piece. It returns how
+// many values it has masked because they have no name.
+func arrange(attrs pcommon.Map) (masked int64) {
+	levo, encoded := false, false
 	for key := range attrs.All() {
-		if strings.HasPrefix(key, httpattr.LevoPrefix) {
-			found = true
-			break
-		}
+		levo = levo || strings.HasPrefix(key, httpattr.LevoPrefix)
+		encoded = encoded || key == httpattr.EncodedBodies[0] || key == httpattr.EncodedBodies[1]
 	}
-	if !found {
+	if encoded {
+		decodeBodies(attrs)
+	}
+	if !levo {
 		return 0
 	}
 	for i := range httpattr.LevoSides {
@@ -57,6 +59,26 @@ func arrangeLevo(attrs pcommon.Map) (masked int64) {
 		}
 	}
 	return masked
+}
+
+// decodeBodies puts bodies that are base64 where others are, if there are none.
+func decodeBodies(attrs pcommon.Map) {
+	for i, key := range httpattr.EncodedBodies {
+		v, ok := attrs.Get(key)
+		if _, there := attrs.Get(httpattr.DecodedBodies[i]); !ok || there || v.Type() != pcommon.ValueTypeStr {
+			continue
+		}
+		content, ok := httpattr.DecodeBody(v.Str())
+		if !ok {
+			continue // redacted as the text that it is, and not read as a body
+		}
+		attrs.Remove(key)
+		if utf8.ValidString(content) {
+			attrs.PutStr(httpattr.DecodedBodies[i], content)
+		} else {
+			attrs.PutEmptyBytes(httpattr.DecodedBodies[i]).FromRaw([]byte(content))
+		}
+	}
 }
 
 // isToken reports whether s can be the name of a header field (RFC 9110 section 5.1).

@@ -81,33 +81,27 @@ func (q *spanRequest) field(m pcommon.Map, n caller.Name) (exact bool) {
 // "name: value". The text as a whole is nobody's value.
 func (q *spanRequest) section(v pcommon.Value, n caller.Name) []string {
 	switch v.Type() {
-	case pcommon.ValueTypeStr:
-		return caller.FieldIn(v.Str(), n)
-	case pcommon.ValueTypeSlice:
-		var out []string
-		for _, e := range v.Slice().All() {
-			if e.Type() == pcommon.ValueTypeStr {
-				out = append(out, caller.FieldIn(e.Str(), n)...)
-			}
-		}
-		return out
+	case pcommon.ValueTypeStr, pcommon.ValueTypeSlice:
+		return caller.FieldIn(v.AsString(), n) // a list is written as JSON
 	default:
 		return nil
 	}
 }
 
-// take appends the strings of a value.
+// take appends the lines of a field.
 func (q *spanRequest) take(v pcommon.Value, wanted bool) {
 	if !wanted {
 		return
 	}
 	switch v.Type() {
 	case pcommon.ValueTypeStr:
-		q.values = append(q.values, v.Str())
+		q.values = caller.AppendLines(q.values, v.Str())
+	case pcommon.ValueTypeInt:
+		q.values = append(q.values, v.AsString())
 	case pcommon.ValueTypeSlice:
 		for _, e := range v.Slice().All() {
-			if e.Type() == pcommon.ValueTypeStr {
-				q.values = append(q.values, e.Str())
+			if t := e.Type(); t == pcommon.ValueTypeStr || t == pcommon.ValueTypeInt {
+				q.values = append(q.values, e.AsString())
 			}
 		}
 	}
@@ -168,13 +162,15 @@ func textOf(attrs pcommon.Map, key string) string {
 	return ""
 }
 
-// bodyText returns a captured body as text.
+// bodyText returns a captured body as text: one that the producer has parsed as JSON.
 func bodyText(v pcommon.Value) string {
 	switch v.Type() {
 	case pcommon.ValueTypeStr:
 		return v.Str()
 	case pcommon.ValueTypeBytes:
 		return string(v.Bytes().AsRaw())
+	case pcommon.ValueTypeMap, pcommon.ValueTypeSlice:
+		return v.AsString()
 	default:
 		return ""
 	}

@@ -4,6 +4,7 @@
 package httpredactionprocessor
 
 import (
+	"encoding/base64"
 	"strings"
 	"testing"
 
@@ -54,6 +55,7 @@ policy:
 		"body of pieces":      {map[string]any{"levo.http.request.body.buffers": []any{text[:25], text[25:]}}, ""},
 		"body of one piece":   {map[string]any{"levo.http.response.body.buffers": []any{`{"owner":"` + path + `","kept":"yes"}`}}, ""},
 		"body of bytes":       {map[string]any{"levo.http.request.body.buffers": []any{[]byte(text)}}, ""},
+		"body in base64":      {map[string]any{"http.request.body.base64": base64.StdEncoding.EncodeToString([]byte(text))}, ""},
 		"flattened body":      {map[string]any{"http.request.body.password": secret, "http.request.body.kept": "yes"}, ""},
 		"body as a map":       {map[string]any{"http.request.body": body}, ""},
 		"body as a list":      {map[string]any{"http.request.body": list, "kept": "yes"}, ""},

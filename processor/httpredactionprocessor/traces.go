@@ -100,7 +100,7 @@ func (w *walker) guard(ok *bool) {
 func (w *walker) span(span ptrace.Span) (ok bool) {
 	defer w.guard(&ok)
 	attrs := span.Attributes()
-	malformed := arrangeLevo(attrs)
+	malformed := arrange(attrs)
 	ex := w.gather(attrs)
 	ex.Direction = direction(span.Kind())
 	w.lookBefore(span, &ex)

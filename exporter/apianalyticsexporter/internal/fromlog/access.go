@@ -43,8 +43,26 @@ type Mapping struct {
 	Duration string `mapstructure:"duration"`
 	Unit     string `mapstructure:"unit"`
 
-	text *regexp.Regexp // for bodies of text: named groups are sources
+	text []*regexp.Regexp // for bodies of text: named groups are sources
+	// line is the source of the request line, of which nginx's variables are made that a
+	// format lacks.
+	line string
+	// ends are sources of the time at which the response ended, of which the first counts
+	// where there is no start.
+	ends []string
 }
+
+// What texts are made of. A caller chooses target and user agent, so what a proxy writes
+// without escapes is found by what stands around it.
+const (
+	token   = "[A-Za-z0-9!#$%&'*+.^_`|~-]+"
+	version = `HTTP/\d(?:\.\d)?`
+	quoted  = `"(?:[^"\\]|\\.)*"`
+
+	envoyBegin = `^\[(?P<start_time>[^\]]*)\] "(?P<method>` + token + `) (?P<path>[^"]*?) (?P<protocol>` + version + `|-)" (?P<response_code>\d+) \S+ ` +
+		`(?:\S+ \S+ ".*?" )?(?P<bytes_received>\d+|-) (?P<bytes_sent>\d+|-) (?P<duration>\d+|-) \S+ `
+	envoyEnd = `"(?P<request_id>[^"]*)" "(?P<authority>[^"]*)" "[^"]*"(?: \S+ \S+ \S+ (?P<downstream_remote_address>\S+) \S+ \S+| [^"]*)?`
+)
 
 var units = map[string]time.Duration{"ns": time.Nanosecond, "us": time.Microsecond, "ms": time.Millisecond, "s": time.Second, "": time.Millisecond}
 
@@ -62,7 +80,11 @@ var presets = map[string]Mapping{
 			httpattr.ClientAddress: "downstream_remote_address", httpattr.MetadataPrefix + "request_id": "request_id",
 		},
 		Start: "start_time", Duration: "duration", Unit: "ms",
-		text: regexp.MustCompile(`^\[(?P<start_time>[^\]]+)\] "(?P<method>[A-Z]+) (?P<path>\S+) (?P<protocol>[^"]+)" (?P<response_code>\d+) \S+ (?:\S+ \S+ "[^"]*" )?(?P<bytes_received>\d+) (?P<bytes_sent>\d+) (?P<duration>\d+) \S+ "(?P<x_forwarded_for>[^"]*)" "(?P<user_agent>[^"]*)" "(?P<request_id>[^"]*)" "(?P<authority>[^"]*)"`),
+		text: []*regexp.Regexp{
+			regexp.MustCompile(envoyBegin + `"(?P<x_forwarded_for>[^"]*)" "(?P<user_agent>[^"]*)" ` + envoyEnd),
+			// Envoy escapes nothing that a caller writes.
+			regexp.MustCompile(envoyBegin + `"(?P<x_forwarded_for>.*?)" "(?P<user_agent>.*)" ` + envoyEnd + `$`),
+		},
 	},
 	// JSON with the names of nginx's variables, and its format "combined".
 	"nginx": {
@@ -72,14 +94,15 @@ var presets = map[string]Mapping{
 			httpattr.ServerAddress: "host", httpattr.URLScheme: "scheme", httpattr.UserAgent: "http_user_agent",
 			httpattr.ClientAddress: "remote_addr", httpattr.MetadataPrefix + "request_id": "request_id",
 		},
-		Start: "time_local", Duration: "request_time", Unit: "s",
-		text: regexp.MustCompile(`^(?P<remote_addr>\S+) - \S+ \[(?P<time_local>[^\]]+)\] "(?P<request_method>[A-Z]+) (?P<request_uri>\S+) (?P<server_protocol>[^"]+)" (?P<status>\d+) (?P<body_bytes_sent>\d+) "[^"]*" "(?P<http_user_agent>[^"]*)"`),
+		Duration: "request_time", Unit: "s", line: "request", ends: []string{"time_local", "time_iso8601", "msec"},
+		text: []*regexp.Regexp{regexp.MustCompile(`^(?P<remote_addr>\S+) - .*? \[(?P<time_local>[^\]]*)\] "(?P<request_method>` + token + `) (?P<request_uri>.*?)(?: (?P<server_protocol>` + version + `))?" ` +
+			`(?P<status>\d+) (?P<body_bytes_sent>\d+|-)(?: ` + quoted + ` (?P<http_user_agent>` + quoted + `))?(?: |$)`)},
 	},
 	"traefik": {
 		Fields: map[string]string{
 			httpattr.RequestMethod: "RequestMethod", httpattr.URLPath: "RequestPath", httpattr.ResponseStatusCode: "DownstreamStatus",
 			httpattr.NetworkProtocolVer: "RequestProtocol", httpattr.RequestBodySize: "RequestContentSize", httpattr.ResponseBodySize: "DownstreamContentSize",
-			httpattr.ServerAddress: "RequestHost", httpattr.URLScheme: "RequestScheme", httpattr.ClientAddress: "ClientHost", httpattr.ClientPort: "ClientPort",
+			httpattr.ServerAddress: "RequestHost", httpattr.ServerPort: "RequestPort", httpattr.URLScheme: "RequestScheme", httpattr.ClientAddress: "ClientHost", httpattr.ClientPort: "ClientPort",
 			httpattr.MetadataPrefix + "router": "RouterName", httpattr.MetadataPrefix + "service": "ServiceName",
 		},
 		RequestHeaders: "request_", ResponseHeaders: "downstream_", Start: "StartUTC", Duration: "Duration", Unit: "ns",
@@ -90,7 +113,7 @@ var presets = map[string]Mapping{
 			httpattr.NetworkProtocolVer: "request.proto", httpattr.RequestBodySize: "bytes_read", httpattr.ResponseBodySize: "size",
 			httpattr.ServerAddress: "request.host", httpattr.ClientAddress: "request.client_ip", httpattr.NetworkPeerAddress: "request.remote_ip",
 		},
-		RequestHeaders: "request.headers", ResponseHeaders: "resp_headers", Duration: "duration", Unit: "s",
+		RequestHeaders: "request.headers", ResponseHeaders: "resp_headers", Duration: "duration", Unit: "s", ends: []string{"ts"},
 	},
 	"kong": {
 		Fields: map[string]string{
@@ -157,6 +180,7 @@ func (m *Mapping) Compile(key string) (out Mapping, errs []error) {
 // source finds values in a record.
 type source struct {
 	attrs, body pcommon.Map
+	line        map[string]string // what the request line has, under nginx's names
 }
 
 func (s *source) get(path string) (pcommon.Value, bool) {
@@ -171,8 +195,24 @@ func (s *source) get(path string) (pcommon.Value, bool) {
 			return v, true
 		}
 	}
+	if v := s.line[path]; v != "" {
+		return pcommon.NewValueStr(v), true
+	}
 	return pcommon.Value{}, false
 }
+
+// readLine reads a request line.
+func (s *source) readLine(from string) {
+	v, ok := s.get(from)
+	if !ok || v.Type() != pcommon.ValueTypeStr {
+		return
+	}
+	if found := requestLine.FindStringSubmatch(v.Str()); found != nil {
+		s.line = map[string]string{"request_method": found[1], "request_uri": found[2], "server_protocol": found[3]}
+	}
+}
+
+var requestLine = regexp.MustCompile(`^(` + token + `) (\S.*?)(?: (` + version + `))?$`)
 
 // follow follows a path; a key with dots in it wins.
 func follow(m pcommon.Map, path string) (pcommon.Value, bool) {
@@ -227,13 +267,18 @@ func (m *Mapping) bodyOf(v pcommon.Value) pcommon.Map {
 			if json.Unmarshal([]byte(text), &raw) == nil {
 				_ = out.FromRaw(raw) // JSON has no other types
 			}
-		case m.text != nil:
-			if found := m.text.FindStringSubmatch(text); found != nil {
-				for i, name := range m.text.SubexpNames() {
+		default:
+			for _, form := range m.text {
+				found := form.FindStringSubmatch(text)
+				if found == nil {
+					continue
+				}
+				for i, name := range form.SubexpNames() {
 					if name != "" {
-						out.PutStr(name, found[i])
+						out.PutStr(name, strings.Trim(found[i], `"`))
 					}
 				}
+				break
 			}
 		}
 		return out
@@ -242,17 +287,19 @@ func (m *Mapping) bodyOf(v pcommon.Value) pcommon.Map {
 }
 
 // Span writes the exchange that a record of an access log tells into span, and reports
-// false if it tells none of this mapping.
-func (m *Mapping) Span(rec plog.LogRecord, span ptrace.Span) bool {
+// whether it tells one of this mapping. It is whole if it has a status, too: formats have
+// names in common.
+func (m *Mapping) Span(rec plog.LogRecord, span ptrace.Span) (ok, whole bool) {
 	s := source{attrs: rec.Attributes(), body: m.bodyOf(rec.Body())}
+	s.readLine(m.line)
 	method, ok := s.get(m.Fields[httpattr.RequestMethod])
 	if !ok || method.Type() != pcommon.ValueTypeStr {
-		return false
+		return false, false
 	}
 	_, path := s.get(m.Fields[httpattr.URLPath])
 	_, full := s.get(m.Fields[httpattr.URLFull])
 	if !path && !full {
-		return false
+		return false, false
 	}
 	attrs := span.Attributes()
 	for k, v := range rec.Attributes().All() {
@@ -273,11 +320,17 @@ func (m *Mapping) Span(rec plog.LogRecord, span ptrace.Span) bool {
 
 	var took time.Duration
 	if v, ok := s.get(m.Duration); ok {
-		if n := number(v) * float64(units[m.Unit]); n > 0 && n < float64(24*time.Hour) {
-			took = time.Duration(n)
-		}
+		took = period(v, units[m.Unit])
 	}
 	start := timeOf(rec)
+	for _, end := range m.ends {
+		if v, ok := s.get(end); ok {
+			if t, ok := moment(v); ok {
+				start = t.Add(-took)
+				break
+			}
+		}
+	}
 	if v, ok := s.get(m.Start); ok {
 		if t, ok := moment(v); ok {
 			start = t
@@ -292,7 +345,8 @@ func (m *Mapping) Span(rec plog.LogRecord, span ptrace.Span) bool {
 	// The span that the record belongs to may be an event of its own.
 	sum := sha256.Sum256([]byte(rec.Timestamp().String() + "\x00" + rec.ObservedTimestamp().String() + "\x00" + rec.Body().AsString() + "\x00" + asText(rec.Attributes())))
 	attrs.PutStr(httpattr.EventID, httpattr.NewEventID(rec.TraceID(), rec.SpanID(), append([]byte("log\x00"), sum[:]...)))
-	return true
+	_, whole = s.get(m.Fields[httpattr.ResponseStatusCode])
+	return true, whole
 }
 
 func asText(m pcommon.Map) string {
@@ -308,16 +362,37 @@ func number(v pcommon.Value) float64 {
 	return n
 }
 
-// moment reads a time: RFC 3339, nginx's, or seconds or milliseconds since 1970.
+// period reads a duration: a number of units, or a text with its unit. Of what is none, or
+// more than a day, it is 0.
+func period(v pcommon.Value, unit time.Duration) time.Duration {
+	n := number(v) * float64(unit)
+	if d, err := time.ParseDuration(v.AsString()); err == nil {
+		n = float64(d)
+	}
+	if n > 0 && n < float64(24*time.Hour) {
+		return time.Duration(n)
+	}
+	return 0
+}
+
+// layouts of times: RFC 3339, nginx's, and two more of Caddy's.
+var layouts = [...]string{time.RFC3339Nano, "02/Jan/2006:15:04:05 -0700", "2006-01-02T15:04:05Z0700", "2006/01/02 15:04:05"}
+
+// moment reads a time: a text, or seconds, milliseconds, microseconds or nanoseconds since
+// 1970.
 func moment(v pcommon.Value) (time.Time, bool) {
 	text := v.AsString()
-	for _, layout := range []string{time.RFC3339Nano, "02/Jan/2006:15:04:05 -0700"} {
+	for _, layout := range layouts {
 		if t, err := time.Parse(layout, text); err == nil {
 			return t.UTC(), true
 		}
 	}
 	n := number(v)
 	switch {
+	case n > 1e17 && n < 9e18:
+		return time.Unix(0, int64(n)).UTC(), true
+	case n >= 1e14 && n <= 1e17:
+		return time.UnixMicro(int64(n)).UTC(), true
 	case n > 1e11 && n < 1e14:
 		return time.UnixMilli(int64(n)).UTC(), true
 	case n > 1e8 && n <= 1e11:

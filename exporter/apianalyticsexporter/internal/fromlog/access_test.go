@@ -64,7 +64,7 @@ func TestAccessLogs(t *testing.T) {
 		}
 		rec := accessRecord(t, tc.body, tc.attrs)
 		span := ptrace.NewSpan()
-		if !m.Span(rec, span) {
+		if ok, _ := m.Span(rec, span); !ok {
 			t.Errorf("%s: no exchange", name)
 			continue
 		}
@@ -88,14 +88,71 @@ func TestAccessLogs(t *testing.T) {
 			t.Errorf("%s: another attempt has another id", name)
 		}
 		for other := range presets {
-			if m, _ := (&Mapping{Preset: other}).Compile("x"); other != tc.preset && m.Span(rec, ptrace.NewSpan()) && other+tc.preset != "kongcaddy" && other+tc.preset != "caddykong" {
+			m, _ := (&Mapping{Preset: other}).Compile("x")
+			if _, whole := m.Span(rec, ptrace.NewSpan()); other != tc.preset && whole {
 				t.Errorf("%s is taken for %s", name, other)
 			}
 		}
 	}
+}
+
+// TestAccessLogsAsTheyCome: what callers and operators make of the formats.
+func TestAccessLogsAsTheyCome(t *testing.T) {
+	t.Parallel()
+	const (
+		envoy = `[2026-01-02T03:04:05.000Z] "%s" %s - 4 9 250 248 "198.51.100.1" "%s" "r-1" "api.example.com" "10.0.0.9:80"`
+		nginx = `203.0.113.7 - %s [02/Jan/2026:03:04:05 +0000] "%s" %s`
+	)
+	for _, tc := range []struct {
+		preset string
+		body   any
+		want   string // method, URL, status, duration; "" for no exchange
+	}{
+		{"envoy", fmt.Sprintf(envoy, "GET /a b c HTTP/1.1", "400", "u"), "GET http://api.example.com/a%20b%20c 400 250ms"},
+		{"envoy", fmt.Sprintf(envoy, "GET /a HTTP/2", "200", `a "b" c`), "GET http://api.example.com/a 200 250ms"},
+		{"envoy", fmt.Sprintf(envoy, "GET /a HTTP/2", "200", `x HTTP/1.1" 500 - 1 1 1 1 "y`), "GET http://api.example.com/a 200 250ms"},
+		{"envoy", fmt.Sprintf(envoy, "GET /a HTTP/2", "0", "-"), "GET http://api.example.com/a 0 250ms"},
+		{"envoy", fmt.Sprintf(envoy, "get /a HTTP/1.1", "200", "u"), "GET http://api.example.com/a 200 250ms"},
+		{"envoy", fmt.Sprintf(envoy, "- - HTTP/1.1", "400", "u"), ""},
+		{"envoy", fmt.Sprintf(envoy, "GET /a HTTP/1.1", "200", "u") + ` outbound|80||x 10.0.0.1:1 10.0.0.2:80 203.0.113.7:9 - default`, "GET http://api.example.com/a 200 250ms"},
+		{"envoy", fmt.Sprintf(envoy, "GET /a HTTP/1.1", "200", "u") + ` "more" of our own`, "GET http://api.example.com/a 200 250ms"},
+		{"nginx", fmt.Sprintf(nginx, "ada b", "GET /a HTTP/1.1", `401 9 "-" "u"`), "GET http:///a 401 0s"},
+		{"nginx", fmt.Sprintf(nginx, "-", "GET /a|b HTTP/1.1", `200 - "http://x/?q=\x22|\x22" "a \x22b\x22"`), "GET http:///a%7Cb 200 0s"},
+		{"nginx", fmt.Sprintf(nginx, "-", `GET /a\x22b HTTP/1.1`, `200 9 "-" "a \"b\" c" "198.51.100.2"`), "GET http:///a%5Cx22b 200 0s"},
+		{"nginx", fmt.Sprintf(nginx, "-", "GET /a HTTP/1.1", "200 9"), "GET http:///a 200 0s"}, // the common format
+		{"nginx", fmt.Sprintf(nginx, "-", "GET /a b HTTP/1.1", `400 9 "-" "-"`), "GET http:///a%20b 400 0s"},
+		{"nginx", fmt.Sprintf(nginx, "-", "GET /", `200 9 "-" "-"`), "GET http:/// 200 0s"},
+		{"nginx", fmt.Sprintf(nginx, "-", `\x16\x03\x01`, `400 9 "-" "-"`), ""},
+		{"nginx", fmt.Sprintf(nginx, "-", "", `400 0 "-" "-"`), ""},
+		{"nginx", map[string]any{"request": "PUT /a?b=c HTTP/1.1", "status": 200, "request_time": "0.5", "time_iso8601": "2026-01-02T03:04:05.5+00:00"}, "PUT http:///a?b=c 200 500ms"},
+		{"nginx", map[string]any{"request": "PUT /a HTTP/1.1", "status": "204", "request_time": 0.5, "msec": "1767323045.500"}, "PUT http:///a 204 500ms"},
+		{"nginx", map[string]any{"request": map[string]any{"method": "GET"}, "status": "204"}, ""},
+		{"traefik", map[string]any{"RequestMethod": "GET", "RequestPath": "/a", "RequestHost": "h", "RequestPort": "8080", "DownstreamStatus": 200, "Duration": "3ms"}, "GET http://h:8080/a 200 3ms"},
+		{"traefik", map[string]any{"RequestMethod": "GET", "RequestPath": "/a", "RequestHost": "h", "RequestPort": "-", "DownstreamStatus": 200, "Duration": -1}, "GET http://h/a 200 0s"},
+		{"caddy", map[string]any{"ts": "2026-01-02T03:04:05.250Z", "request": map[string]any{"method": "GET", "uri": "/a", "host": "h"}, "status": 200, "duration": "250ms"}, "GET http://h/a 200 250ms"},
+		{"caddy", map[string]any{"ts": 1767323045.25, "request": map[string]any{"method": "GET", "uri": "/a", "host": "h"}, "status": 200, "duration": 0.25}, "GET http://h/a 200 250ms"},
+		{"kong", map[string]any{"request": map[string]any{"method": "GET", "uri": "/a"}, "response": map[string]any{"status": 499}, "latencies": map[string]any{"request": -1}, "client_ip": "-"}, "GET http:///a 499 0s"},
+	} {
+		m, errs := (&Mapping{Preset: tc.preset}).Compile("from_log[0]")
+		if errs != nil {
+			t.Fatal(errs)
+		}
+		span := ptrace.NewSpan()
+		got := ""
+		if ok, whole := m.Span(accessRecord(t, tc.body, nil), span); ok {
+			ex, _ := fromspan.Read(pcommon.NewResource(), span)
+			got = fmt.Sprintf("%s %s %d %s", ex.Method, ex.URL(), ex.Status, ex.End.Sub(ex.Start))
+			if !whole || !ex.Start.Equal(time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)) {
+				t.Errorf("%v: whole is %v, begins at %v", tc.body, whole, ex.Start)
+			}
+		}
+		if got != tc.want {
+			t.Errorf("%v\n got %s\nwant %s", tc.body, got, tc.want)
+		}
+	}
 	m, _ := (&Mapping{Preset: "kong"}).Compile("x")
 	for _, body := range []any{"", "hello", "{", `{"request":"x"}`, 7, []any{"x"}, map[string]any{"request": map[string]any{"method": 7, "uri": "/"}}, strings.Repeat("{", 100_000)} {
-		if m.Span(accessRecord(t, body, nil), ptrace.NewSpan()) {
+		if ok, _ := m.Span(accessRecord(t, body, nil), ptrace.NewSpan()); ok {
 			t.Errorf("%.20v is an exchange", body)
 		}
 	}

@@ -5,7 +5,6 @@ package fromspan
 
 import (
 	"cmp"
-	"encoding/json"
 	"slices"
 	"strings"
 
@@ -131,7 +130,7 @@ func (r *Reader) addHeader(set *headerSet, name string, v pcommon.Value, other b
 		}
 	case pcommon.ValueTypeMap, pcommon.ValueTypeEmpty:
 	default:
-		r.values = appendLines(r.values, scalar(v))
+		r.values = caller.AppendLines(r.values, scalar(v))
 	}
 	if len(r.values) == start {
 		return
@@ -140,17 +139,6 @@ func (r *Reader) addHeader(set *headerSet, name string, v pcommon.Value, other b
 		Header:    exchange.Header{Name: name, Values: r.values[start:len(r.values):len(r.values)]},
 		rewritten: rewritten,
 	})
-}
-
-// appendLines appends a field value; an array of texts in JSON is its lines.
-func appendLines(values []string, s string) []string {
-	if strings.HasPrefix(s, `["`) && strings.HasSuffix(s, `"]`) {
-		var lines []string
-		if json.Unmarshal([]byte(s), &lines) == nil && len(lines) > 0 {
-			return append(values, lines...)
-		}
-	}
-	return append(values, s)
 }
 
 // sorted returns the headers in name order, one entry a name.

@@ -4,7 +4,11 @@
 package fromspan
 
 import (
+	"io"
+	"mime"
+	"mime/multipart"
 	"net/http"
+	"net/url"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -20,6 +24,8 @@ const (
 	maxOperation = 200
 	// maxBatched is how many calls of a batch are named.
 	maxBatched = 5
+	// maxPart is how many bytes of the first part of an upload are read.
+	maxPart = 64 << 10
 )
 
 // operationKeys are attributes that become metadata under their own names: what was
@@ -86,12 +92,21 @@ func (r *Reader) readOperation(ex *exchange.Exchange) {
 
 // operationIn reads the operation out of a JSON-RPC or GraphQL request.
 func operationIn(ex *exchange.Exchange) string {
+	if ex.Method == http.MethodGet {
+		return operationInQuery(ex)
+	}
 	b := &ex.Request.Body
 	doc := strings.TrimLeft(b.Data, " \t\r\n")
 	if b.Binary || doc == "" || ex.Method != http.MethodPost {
 		return ""
 	}
-	if doc[0] == '[' { // a batch
+	switch t := ex.Request.Get("content-type"); {
+	case isMedia(t, "application/graphql"):
+		return join2(graphQL(doc, ""))
+	case isMedia(t, "multipart/form-data"):
+		doc = uploaded(doc, t)
+	}
+	if strings.HasPrefix(doc, "[") { // a batch
 		var ops []string
 		jsonfind.Elements(doc, func(e string) bool {
 			if op := name(oneOperation(e, ex)); op != "" {
@@ -108,6 +123,35 @@ func operationIn(ex *exchange.Exchange) string {
 	return oneOperation(doc, ex)
 }
 
+// isMedia reports whether a content type is of that media type.
+func isMedia(contentType, want string) bool {
+	kind, _, _ := strings.Cut(contentType, ";")
+	return strings.EqualFold(strings.TrimSpace(kind), want)
+}
+
+// uploaded returns the first part of a form if it has the operations of an upload.
+func uploaded(form, contentType string) string {
+	_, params, err := mime.ParseMediaType(contentType)
+	if err != nil || params["boundary"] == "" {
+		return ""
+	}
+	part, err := multipart.NewReader(strings.NewReader(form), params["boundary"]).NextPart()
+	if err != nil || part.FormName() != "operations" {
+		return ""
+	}
+	content, _ := io.ReadAll(io.LimitReader(part, maxPart)) // as far as it goes
+	return strings.TrimLeft(string(content), " \t\r\n")
+}
+
+// operationInQuery reads the operation of a GraphQL request without a body.
+func operationInQuery(ex *exchange.Exchange) string {
+	if !strings.Contains(ex.Query, "query") && !strings.Contains(ex.Query, "operationName") {
+		return ""
+	}
+	q, _ := url.ParseQuery(ex.Query) // what of it can be read
+	return graphQLCall(ex, q.Get("query"), q.Get("operationName"), strings.Contains(q.Get("extensions"), persisted))
+}
+
 func oneOperation(doc string, ex *exchange.Exchange) string {
 	if doc == "" || doc[0] != '{' {
 		return ""
@@ -122,59 +166,86 @@ func oneOperation(doc string, ex *exchange.Exchange) string {
 	if member("jsonrpc") != "" {
 		return join2(member("method"), member("params", "name"))
 	}
-	query := member("query")
-	kind, operation := graphQL(query)
-	if kind == "" && !strings.HasSuffix(strings.TrimRight(ex.Path, "/"), "/graphql") {
+	_, stored := jsonfind.Find(doc, []string{"extensions", persisted})
+	return graphQLCall(ex, member("query"), member("operationName"), stored)
+}
+
+// persisted is the extension that names a query which the server knows.
+const persisted = "persistedQuery"
+
+// graphQLCall names what a GraphQL request asks for. Other requests have members of these
+// names, too: it is one if its query is a document, or not there because the server knows it.
+func graphQLCall(ex *exchange.Exchange, query, operation string, stored bool) string {
+	kind, first := graphQL(query, operation)
+	if kind == "" && !stored && !strings.HasSuffix(strings.TrimRight(ex.Path, "/"), "/graphql") {
 		return ""
 	}
-	if said := member("operationName"); said != "" {
-		if kindOf := kindOfOperation(query, said); kindOf != "" {
-			kind = kindOf
-		}
-		operation = said
-	}
-	return join2(kind, operation)
+	return join2(kind, firstOf(operation, first))
 }
 
-// graphQL returns type and name of the first operation of a document; of what is none,
-// nothing.
-func graphQL(query string) (kind, operation string) {
-	rest := query
-	for {
-		rest = strings.TrimLeft(rest, " \t\r\n,\ufeff")
-		if !strings.HasPrefix(rest, "#") {
-			break
+// graphQL returns type and name of an operation in a document: the one that is wanted, else
+// the first. Of what is no document it returns nothing.
+func graphQL(doc, want string) (kind, operation string) {
+	depth := 0
+	var first [2]string
+	for rest := doc; rest != ""; {
+		switch c := rest[0]; {
+		case c == '#':
+			_, rest, _ = strings.Cut(rest, "\n")
+		case strings.HasPrefix(rest, `"""`):
+			_, rest, _ = strings.Cut(rest[3:], `"""`)
+		case c == '"':
+			rest = afterString(rest)
+		case c == '@': // a directive
+			rest = rest[1+len(identifier(rest[1:])):]
+		case c == '{' && depth == 0:
+			if kind == "" {
+				kind = "query" // the short form
+			}
+			if kind != "fragment" {
+				if want == "" || operation == want {
+					return kind, operation
+				}
+				if first[0] == "" {
+					first = [2]string{kind, operation}
+				}
+			}
+			kind, operation = "", ""
+			fallthrough
+		case c == '{' || c == '(' || c == '[':
+			depth++
+			rest = rest[1:]
+		case c == '}' || c == ')' || c == ']':
+			depth = max(0, depth-1)
+			rest = rest[1:]
+		default:
+			word := identifier(rest)
+			switch {
+			case depth > 0 || word == "":
+			case kind == "" && definitions[word]:
+				kind = word
+			case kind == "":
+				return first[0], first[1] // something else
+			case operation == "":
+				operation = word
+			}
+			rest = rest[max(1, len(word)):]
 		}
-		_, rest, _ = strings.Cut(rest, "\n")
 	}
-	if strings.HasPrefix(rest, "{") {
-		return "query", ""
-	}
-	for _, kind := range [...]string{"query", "mutation", "subscription"} {
-		after, ok := strings.CutPrefix(rest, kind)
-		if !ok || after == "" || !strings.ContainsRune(" \t\r\n({@", rune(after[0])) {
-			continue
-		}
-		return kind, identifier(strings.TrimLeft(after, " \t\r\n"))
-	}
-	if strings.HasPrefix(rest, "fragment ") { // operations follow it; which one, operationName says
-		return "query", ""
-	}
-	return "", ""
+	return first[0], first[1]
 }
 
-// kindOfOperation finds the type of the operation of a name.
-func kindOfOperation(query, name string) string {
-	for _, kind := range [...]string{"query", "mutation", "subscription"} {
-		for rest := query; ; {
-			i := strings.Index(rest, kind)
-			if i < 0 {
-				break
-			}
-			rest = rest[i+len(kind):]
-			if identifier(strings.TrimLeft(rest, " \t\r\n")) == name {
-				return kind
-			}
+// definitions are what a document with operations is made of.
+var definitions = map[string]bool{"query": true, "mutation": true, "subscription": true, "fragment": true}
+
+// afterString returns what follows the string that s begins with.
+func afterString(s string) string {
+	for i := 1; i < len(s); i++ {
+		switch s[i] {
+		case '\\':
+			i++
+		case '"':
+			return s[i+1:]
 		}
 	}
 	return ""

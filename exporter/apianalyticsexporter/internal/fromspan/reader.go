@@ -5,6 +5,7 @@ package fromspan
 
 import (
 	"cmp"
+	"math"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -232,6 +233,9 @@ func (r *Reader) collect(attrs pcommon.Map) {
 		}
 		e, name := httpattr.Below(key)
 		if e == nil {
+			if i := slices.Index(httpattr.EncodedBodies[:], key); i >= 0 {
+				r.encodedBody(bodyFields[i][0], v)
+			}
 			continue
 		}
 		switch e.Place {
@@ -245,6 +249,15 @@ func (r *Reader) collect(attrs pcommon.Map) {
 			}
 		}
 	}
+}
+
+// encodedBody reads a body that is base64, which counts less than any other.
+func (r *Reader) encodedBody(f field, v pcommon.Value) {
+	content, ok := httpattr.DecodeBody(text(v))
+	if r.have[f] != 0 || !ok {
+		return
+	}
+	r.have[f], r.attr[f] = math.MaxUint8, pcommon.NewValueStr(content)
 }
 
 // isUnset reports whether v says nothing, so that an alias may speak instead. An
