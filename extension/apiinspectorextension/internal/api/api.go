@@ -32,7 +32,7 @@ import "time"
 //	event: exchange   data: Row       a new exchange that q takes, or one whose row changed
 //	event: sent       data: Sent      a request to a backend had it in it; after its exchange
 //	event: stats      data: Stats     once a second if something changed
-//	event: status     data: Status    a component came, went or changed
+//	event: status     data: Status    a component came, went or changed, or a notice did
 //	event: reset      data: {}        what was missed is not known any more: load again
 //	: heartbeat       every 15 s
 

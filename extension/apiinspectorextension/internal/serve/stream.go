@@ -19,7 +19,7 @@ import (
 
 const (
 	// streamPace is how often a stream looks for what is new: about as often as the page draws.
-	// statsPace is how often for the numbers.
+	// statsPace is how often for the numbers; half as often for what else there is to say.
 	streamPace = 200 * time.Millisecond
 	statsPace  = time.Second
 	heartbeat  = 15 * time.Second
@@ -77,8 +77,10 @@ func (s *Server) stream(w http.ResponseWriter, r *http.Request) {
 		}
 		st.rows()
 		if n%int(statsPace/streamPace) == 0 {
-			st.status()
 			st.stats()
+		}
+		if n%int(2*statsPace/streamPace) == 0 {
+			st.status()
 		}
 		if n%int(heartbeat/streamPace) == 0 {
 			st.buf.WriteString(": heartbeat\n\n")
