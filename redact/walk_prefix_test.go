@@ -54,7 +54,7 @@ func TestEveryPrefix(t *testing.T) {
 	t.Parallel()
 	const marker = "S3CR3T"
 	for _, c := range loadCorpus(t) {
-		if lateNames[c.ID] || c.Stretch() || strings.Contains(c.ID, "head-cut") {
+		if lateNames[c.ID] || c.Stretch() || strings.Contains(c.ID, "head-cut") || len(c.MustNotContain) == 0 {
 			continue
 		}
 		// Only a document with an end of its own shows that a pattern was cut; for
