@@ -149,7 +149,7 @@ func TestClickHouseNonsense(t *testing.T) {
 		"a page": text(200, "<html>"+vendorText), "JSON": text(200, `{"error":"`+vendorText+`"}`), "redirect": text(302, ""), "418": text(418, vendorText),
 		"a long answer":                  text(200, strings.Repeat("1\t2\n", 20_000)),
 		"an exception behind a long one": text(200, strings.Repeat("1\t2\n", 100_000)+clickhousetest.Exception(27, vendorText)),
-		"400": text(400, vendorText), "413 and an exception": text(413, clickhousetest.Exception(9999, vendorText)), "two exceptions": text(200, clickhousetest.Exception(27, "")+clickhousetest.Exception(60, "")),
+		"400":                            text(400, vendorText), "413 and an exception": text(413, clickhousetest.Exception(9999, vendorText)), "two exceptions": text(200, clickhousetest.Exception(27, "")+clickhousetest.Exception(60, "")),
 		"rows were not understood, of a page": text(200, "<html>"+clickhousetest.Exception(27, vendorText)),
 	} {
 		t.Run(name, func(t *testing.T) {
