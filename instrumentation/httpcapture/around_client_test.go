@@ -262,7 +262,9 @@ func TestEarlyClose(t *testing.T) {
 	t.Cleanup(func() { close(stop) })
 	h := func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
-		_, _ = io.WriteString(w, line)
+		if r.URL.Path != "/empty" {
+			_, _ = io.WriteString(w, line)
+		}
 		_ = http.NewResponseController(w).Flush()
 		if r.URL.Path == "/endless" {
 			select {
@@ -289,5 +291,12 @@ func TestEarlyClose(t *testing.T) {
 		if got["apispan.response.body.incomplete"] == true {
 			t.Error("a whole body is called incomplete")
 		}
+		do(t, client, newRequest(t, "GET", url+"/empty", "")) // its end is all there is
+		want(t, c.attrs(t), map[string]any{"http.response.body.content": nil, "apispan.response.body.incomplete": nil})
+		if res, err = client.Do(newRequest(t, "GET", url+"/once", "")); err != nil {
+			t.Fatal(err)
+		}
+		_ = res.Body.Close()
+		want(t, c.attrs(t), map[string]any{"http.response.body.content": nil, "apispan.response.body.incomplete": true})
 	})
 }

@@ -232,13 +232,14 @@ func (rec *record) setBodies(o *outcome, end bool) {
 	if end {
 		take = rec.res.finish
 	}
-	res := c.makeBody(take(keep), rec.resType, rec.resKnown, rec.resCodings, p, p.resMax)
-	attrs := appendLate(nil, &res, resKeys)
+	got := take(keep)
+	res := c.makeBody(got, rec.resType, rec.resKnown, rec.resCodings, p, p.resMax)
+	attrs := appendLate(nil, &res, resKeys, got.on)
 	if end && rec.sending {
 		cp := rec.req.finish(keep)
 		req := c.makeBody(cp, rec.reqType, rec.reqKnown, rec.reqCodings, p, p.reqMax)
 		if wantsBody(p, rec.reqType, rec.reqKnown) {
-			attrs = appendLate(attrs, &req, reqKeys)
+			attrs = appendLate(attrs, &req, reqKeys, cp.on)
 		}
 		if !req.whole() && cp.seen > 0 {
 			attrs = append(attrs, attribute.Int64(httpattr.RequestBodySize, cp.seen))
@@ -255,8 +256,8 @@ func (rec *record) setBodies(o *outcome, end bool) {
 
 // appendLate appends a body, and that it is complete: the opposite may have been said
 // before.
-func appendLate(dst []attribute.KeyValue, b *body, k bodyKeys) []attribute.KeyValue {
-	if dst = appendBody(dst, b, k); b.set && !b.incomplete {
+func appendLate(dst []attribute.KeyValue, b *body, k bodyKeys, captured bool) []attribute.KeyValue {
+	if dst = appendBody(dst, b, k); captured && !b.incomplete {
 		dst = append(dst, k.incomplete.Bool(false))
 	}
 	return dst

@@ -129,6 +129,56 @@ func TestRequestGivenBack(t *testing.T) {
 	})
 }
 
+// TestAbandoned: middleware that does not wait for the handler may look at the request,
+// as the server does, while that is still at work; the race detector would tell.
+func TestAbandoned(t *testing.T) {
+	t.Parallel()
+	for _, body := range []string{"", "body"} {
+		asBare(t, func(t *testing.T, wrap func(http.Handler) http.Handler) string {
+			answered, over := make(chan struct{}), make(chan struct{})
+			h := wrap(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-answered }))
+			s := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				go func() {
+					defer close(over)
+					h.ServeHTTP(httptest.NewRecorder(), r)
+				}()
+				w.WriteHeader(http.StatusGatewayTimeout)
+			}))
+			res, _ := do(t, s.Client(), newRequest(t, "POST", s.URL, body))
+			close(answered)
+			<-over
+			return res.Status
+		})
+	}
+}
+
+// oddBody cannot be compared with another.
+type oddBody struct {
+	io.ReadCloser
+
+	close []func()
+}
+
+// TestUncomparableBody: a body of any type is left in its place.
+func TestUncomparableBody(t *testing.T) {
+	t.Parallel()
+	asBare(t, func(t *testing.T, wrap func(http.Handler) http.Handler) string {
+		h := wrap(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/replace" {
+				r.Body = oddBody{ReadCloser: r.Body}
+			}
+		}))
+		s := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			r.Body = oddBody{ReadCloser: r.Body, close: []func(){}}
+			h.ServeHTTP(w, r)
+			fmt.Fprintf(w, "%T", r.Body)
+		}))
+		_, a := do(t, s.Client(), newRequest(t, "POST", s.URL, "x"))
+		_, b := do(t, s.Client(), newRequest(t, "POST", s.URL+"/replace", "x"))
+		return a + b
+	})
+}
+
 // TestUnannouncedTrailerGivenBack: trailers that were not announced are there, inside and
 // outside, recorded or not.
 func TestUnannouncedTrailerGivenBack(t *testing.T) {

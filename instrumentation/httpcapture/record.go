@@ -244,6 +244,9 @@ func (rec *record) bodies(o *outcome, p *plan) (req, res body, full string) {
 	}
 	if !o.early {
 		res = rec.responseBody(o, p, keep)
+	} else {
+		// Nobody may read it, and of that we would hear too late.
+		res.incomplete = keep && wantsBody(p, rec.resType, rec.resKnown) && rec.res.open()
 	}
 	if c.side == clientSide { // where nobody else says it
 		if o.reqSize = 0; !req.whole() {
@@ -326,9 +329,7 @@ func (rec *record) assemble(o *outcome, attrs []attribute.KeyValue, skip bool) [
 	}
 	nHeaders := len(attrs)
 	attrs = appendBody(attrs, &req, reqKeys)
-	if !o.early {
-		attrs = appendBody(attrs, &res, resKeys)
-	}
+	attrs = appendBody(attrs, &res, resKeys)
 	if o.hijacked {
 		attrs = append(attrs, attribute.Bool(httpattr.Hijacked, true))
 	}

@@ -165,7 +165,7 @@ func (h *inner) serve(w http.ResponseWriter, r *http.Request, span trace.Span, n
 			theirs := r
 			r = r.WithContext(n)
 			defer func() {
-				if giveBack(theirs, c.r, n, nil) {
+				if giveBack(theirs, c.r, n, theirs.Body) {
 					removeFiles(theirs)
 				}
 			}()

@@ -60,7 +60,7 @@ func (s *spanServer) serve(ctx context.Context, w http.ResponseWriter, r *http.R
 		c.capture(s.cfg, span)
 	}
 	c.wrapBody()
-	defer giveBack(c.orig, r, &c.node, nil)
+	defer giveBack(c.orig, r, &c.node, r.Body)
 	defer c.end()
 	s.next.ServeHTTP(writerWith(ex, optionals(w)), r)
 	c.returned = true
