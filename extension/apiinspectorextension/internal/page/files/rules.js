@@ -14,7 +14,7 @@ import { View } from './view.js';
 const counts = (all) => all.map((c) => `${c.name} ${num(c.n)}`);
 
 const columns = [
-  column('rule', 'rule', (r) => r.rule, (r) => h('code', r.rule)),
+  column('rule', 'rule', (r) => r.rule, (r) => (r.rule ? h('code', r.rule) : h('i', { title: 'What cannot be read under a rule does not leave as it is' }, 'no rule: could not be read'))),
   number('hits', 'hits', (r) => r.hits, (n) => (n ? num(n) : h('span.tag.warn', 'never'))),
   column('actions', 'actions', (r) => counts(r.actions).join(', ') || '–'),
   column('places', 'where', (r) => counts(r.places).join(), (r) => h('ul.short', r.places.slice(0, 3).map((c) => h('li', h('code', c.name), ` ${num(c.n)}`)),
