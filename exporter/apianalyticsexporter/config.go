@@ -154,6 +154,8 @@ const (
 	// minQueueBytes is twice the receiver's default limit of 20 MiB for one
 	// request: a request larger than the queue would be refused for ever.
 	minQueueBytes = 40 << 20
+	// maxConsumers bounds how many goroutines a mistyped number starts.
+	maxConsumers = 10_000
 )
 
 func createDefaultConfig() component.Config {
@@ -210,6 +212,8 @@ func (cfg *Config) Validate() error {
 	if cfg.ClientConfig.Timeout <= 0 {
 		errs = append(errs, fmt.Errorf("`timeout` is %v: write a positive duration such as 10s, or a backend that never answers would hold the queue for ever", cfg.ClientConfig.Timeout))
 	}
+	errs = append(errs, cfg.validateClient()...)
+	errs = append(errs, cfg.validateRetry()...)
 	if cfg.QueueConfig.HasValue() {
 		errs = append(errs, cfg.validateQueue(cfg.QueueConfig.Get())...)
 	}
@@ -221,6 +225,9 @@ func (cfg *Config) Validate() error {
 func (cfg *Config) validateQueue(q *exporterhelper.QueueBatchConfig) (errs []error) {
 	if q.Sizer == exporterhelper.RequestSizerTypeBytes && q.QueueSize > 0 && q.QueueSize < minQueueBytes {
 		errs = append(errs, fmt.Errorf("`sending_queue::queue_size` is %d bytes: write at least %d, since a request larger than the queue would be refused for ever, or count in other units with `sending_queue::sizer: items`", q.QueueSize, minQueueBytes))
+	}
+	if q.NumConsumers > maxConsumers {
+		errs = append(errs, fmt.Errorf("`sending_queue::num_consumers` is %d: write at most %d, since each is a request at the same time", q.NumConsumers, maxConsumers))
 	}
 	if q.StorageID == nil {
 		return errs

@@ -5,8 +5,11 @@ package guardedstorageextension
 
 import (
 	"errors"
+	"fmt"
 
 	"go.opentelemetry.io/collector/component"
+
+	"github.com/apispan/apispan/extension/guardedstorageextension/internal/metadata"
 )
 
 // Config is the YAML of the extension.
@@ -20,6 +23,9 @@ type Config struct {
 func (c *Config) Validate() error {
 	if c.Storage == (component.ID{}) {
 		return errors.New("`storage` is empty: write the id of a storage extension, such as file_storage/queue")
+	}
+	if c.Storage.Type() == metadata.Type {
+		return fmt.Errorf("`storage` is %q, which guards a storage itself: write the id of the one that stores, such as file_storage/queue", c.Storage)
 	}
 	return nil
 }

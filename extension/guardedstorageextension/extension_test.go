@@ -176,6 +176,9 @@ func TestStartErrors(t *testing.T) {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
+	if err := (&Config{Storage: component.MustNewIDWithName("guarded_storage", "other")}).Validate(); err == nil || !strings.Contains(err.Error(), "guards a storage itself") {
+		t.Error(err)
+	}
 	if err := (&Config{}).Validate(); err == nil || !strings.Contains(err.Error(), "`storage`") {
 		t.Errorf("no storage: %v", err)
 	}

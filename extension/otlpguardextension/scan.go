@@ -96,29 +96,44 @@ func (l limits) protobuf(b []byte, root *message) verdict {
 const (
 	jsonBase  = 24
 	jsonLevel = 5
-	jsonCost  = 128 // bytes that an object takes at least, decoded
 )
 
-// json scans OTLP/JSON: brackets outside of strings.
+// json scans OTLP/JSON: brackets outside of strings, and the names before them.
 func (l limits) json(b []byte) verdict {
-	depth, memory, quoted := 0, len(b), false
+	memory := len(b)
+	costs := make([]int, 1, 32) // of an object within each bracket that is open
+	costs[0] = jsonCost
+	var name []byte // the last string
+	named := false  // it is followed by a colon
 	for i := 0; i < len(b); i++ {
-		switch c := b[i]; {
-		case c == '"':
-			quoted = !quoted
-		case quoted:
-			if c == '\\' {
-				i++
+		switch c := b[i]; c {
+		case '"':
+			begin := i + 1
+			for i++; i < len(b) && b[i] != '"'; i++ {
+				if b[i] == '\\' {
+					i++
+				}
 			}
-		case c == '{' || c == '[':
-			if depth++; depth > jsonBase+jsonLevel*l.depth {
+			name, named = b[begin:min(i, len(b))], false
+		case ':':
+			named = true
+		case '{', '[':
+			cost := costs[len(costs)-1]
+			if named {
+				cost = costOf(name)
+			}
+			if len(costs) > jsonBase+jsonLevel*l.depth {
 				return tooDeep
 			}
-			if memory += jsonCost; memory > l.memory {
+			if memory += cost; memory > l.memory {
 				return tooLarge
 			}
-		case c == '}' || c == ']':
-			depth--
+			costs, named = append(costs, cost), false
+		case '}', ']':
+			costs = costs[:max(1, len(costs)-1)]
+			named = false
+		case ',':
+			named = false
 		}
 	}
 	return fine

@@ -117,6 +117,8 @@ func TestRefusedJSON(t *testing.T) {
 		"deep":               {list(100_000), tooDeep},
 		"as deep as allowed": {"{\"resourceLogs\":[{\"scopeLogs\":[{\"logRecords\":[{\"body\":" + list(64) + "}]}]}]}", fine},
 		"spans":              {"[" + strings.Repeat("{},", 1<<20) + "{}]", tooLarge},
+		"named spans":        {`{"resourceSpans":[{"scopeSpans":[{"spans":[` + strings.Repeat("{},", 200_000) + "{}]}]}]}", tooLarge},
+		"spans by an escape": {`{"resourceSpans":[{"scopeSpans":[{"sp\\u0061ns":[` + strings.Repeat("{},", 200_000) + "{}]}]}]}", tooLarge},
 		"brackets in text":   {"{\"name\":\"" + strings.Repeat("[", 100_000) + "\"}", fine},
 		"escaped quotes":     {"{\"name\":\"\\\"" + strings.Repeat("[", 100_000) + "\"}", fine},
 		"escaped backslash":  {"{\"name\":\"\\\\\",\"x\":" + strings.Repeat("[", 100_000), tooDeep},
@@ -162,19 +164,20 @@ func TestCosts(t *testing.T) {
 			before := heap()
 			var after uint64
 			var err error
+			var text []byte // the same in JSON
 			switch tt.signal {
 			case "traces":
 				r := ptraceotlp.NewExportRequest()
 				err, after = r.UnmarshalProto(tt.bytes), heap()
-				runtime.KeepAlive(r)
+				text, _ = r.MarshalJSON()
 			case "logs":
 				r := plogotlp.NewExportRequest()
 				err, after = r.UnmarshalProto(tt.bytes), heap()
-				runtime.KeepAlive(r)
+				text, _ = r.MarshalJSON()
 			default:
 				r := pmetricotlp.NewExportRequest()
 				err, after = r.UnmarshalProto(tt.bytes), heap()
-				runtime.KeepAlive(r)
+				text, _ = r.MarshalJSON()
 			}
 			if err != nil {
 				t.Fatal(err)
@@ -185,6 +188,12 @@ func TestCosts(t *testing.T) {
 			}
 			if got := (limits{memory: 5*used + len(tt.bytes), depth: 64}).request(tt.signal, tt.bytes); got != fine {
 				t.Errorf("decoding takes %d bytes for each of %d, less than a fifth of the estimate", used/n, n)
+			}
+			if got := (limits{memory: used - 1, depth: 64}).json(text); got != tooLarge {
+				t.Errorf("decoding JSON takes %d bytes for each of %d, more than was estimated", used/n, n)
+			}
+			if got := (limits{memory: 5*used + len(text), depth: 64}).json(text); got != fine {
+				t.Errorf("decoding JSON takes %d bytes for each of %d, less than a fifth of the estimate", used/n, n)
 			}
 		})
 	}

@@ -56,3 +56,25 @@ func init() {
 	// Values hold values: an array (5) values, a list of pairs (6) pairs.
 	anyValue.fields = fields{5: {cost: 64, fields: fields{1: anyValue}}, 6: {cost: 64, fields: attributes1}}
 }
+
+// jsonCost is that of an object, or of one in an array, whose name is none of jsonCosts:
+// the most that one can take, since a name can be spelled with escapes.
+const jsonCost = 480
+
+// jsonCosts are the same costs by the names of fields in JSON.
+var jsonCosts = map[string]int{
+	"attributes": 96, "values": 96, "value": 64, "body": 64, "arrayValue": 64, "kvlistValue": 64,
+	"resource": 96, "scope": 96, "status": 64, "entityRefs": 160,
+	"resourceSpans": 200, "scopeSpans": 200, "spans": 400, "events": 128, "links": 160,
+	"resourceLogs": 200, "scopeLogs": 200, "logRecords": 320,
+	"resourceMetrics": 200, "scopeMetrics": 200, "metrics": 320, "exemplars": 160, "quantileValues": 48,
+	"gauge": 96, "sum": 96, "histogram": 96, "exponentialHistogram": 96, "summary": 96, "positive": 64, "negative": 64,
+	"bucketCounts": 8, "explicitBounds": 8, "keys": 24, "idKeys": 24, "descriptionKeys": 24,
+}
+
+func costOf(name []byte) int {
+	if cost, ok := jsonCosts[string(name)]; ok {
+		return cost
+	}
+	return jsonCost
+}

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -24,6 +25,8 @@ type URL struct {
 	Appended string
 	// Whole means that nothing is appended: a query may be written.
 	Whole bool
+	// User means that user and password may stand in it.
+	User bool
 }
 
 // Check says what is wrong with a URL, as the end of a sentence that begins with the
@@ -39,7 +42,9 @@ func (c URL) Check(raw string) error {
 		return errors.New("does not begin with " + strings.Join(schemes, ":// or ") + "://" + hint)
 	case u.Hostname() == "":
 		return errors.New("has no host" + hint)
-	case u.User != nil:
+	case !validPort(u.Port()):
+		return errors.New("has a port above 65535 or of 0" + hint)
+	case u.User != nil && !c.User:
 		return errors.New("holds a user or password: remove it" + c.Credentials)
 	case c.Whole && u.Fragment != "":
 		return errors.New("holds a fragment, which is never sent: remove it")
@@ -47,6 +52,11 @@ func (c URL) Check(raw string) error {
 		return errors.New("holds a query or a fragment: remove it" + c.Appended)
 	}
 	return nil
+}
+
+func validPort(port string) bool {
+	n, err := strconv.Atoi(port)
+	return port == "" || err == nil && n >= 1 && n <= 65535
 }
 
 // ClearText reports whether requests to a URL of scheme http or ws leave the

@@ -16,6 +16,7 @@ import (
 	"go.opentelemetry.io/collector/confmap"
 
 	"github.com/apispan/apispan/internal/confkeys"
+	"github.com/apispan/apispan/internal/httpattr"
 )
 
 // Values of audit: how much a span tells about its own redaction.
@@ -192,6 +193,19 @@ func (c *Config) Validate() error {
 
 func validAudit(a string) bool { return a == auditOff || a == auditCounts || a == auditRules }
 
+// known reports whether a key, or a prefix with "*" behind it, is in the vocabulary.
+func known(key string) bool {
+	prefix, is := strings.CutSuffix(key, "*")
+	if !is && httpattr.Lookup(key) != nil {
+		return true
+	}
+	if is {
+		prefix += "x"
+	}
+	e, _ := httpattr.Below(prefix)
+	return e != nil
+}
+
 func validateAliases(all map[string]string) (errs []error) {
 	keys := make([]string, 0, len(all))
 	for k := range all {
@@ -205,6 +219,8 @@ func validateAliases(all map[string]string) (errs []error) {
 			errs = append(errs, fmt.Errorf("aliases: %q: %q: both keys must be given; write own_key: semantic_convention_key", from, to))
 		case strings.HasSuffix(from, "*") && !strings.HasSuffix(to, "*"):
 			errs = append(errs, fmt.Errorf("aliases: %q is a prefix but its target %q is none; end both with *", from, to))
+		case !known(to):
+			errs = append(errs, fmt.Errorf("aliases: %q: %q is no key that anything reads; write one of the semantic conventions, such as http.request.body.content or http.request.header.*", from, to))
 		}
 	}
 	return errs
