@@ -111,7 +111,7 @@ func (h *inner) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if n != nil {
-		defer giveBack(n.orig, r, ctx, r.Body)
+		defer giveBack(ctx, n.orig, r, r.Body)
 	}
 	span := trace.SpanFromContext(ctx)
 	if !span.IsRecording() || !h.dropIn && !spanKindIs(span, trace.SpanKindServer) {
@@ -165,7 +165,7 @@ func (h *inner) serve(w http.ResponseWriter, r *http.Request, span trace.Span, n
 			theirs := r
 			r = r.WithContext(n)
 			defer func() {
-				if giveBack(theirs, c.r, n, theirs.Body) {
+				if giveBack(n, theirs, c.r, theirs.Body) {
 					removeFiles(theirs)
 				}
 			}()

@@ -38,7 +38,7 @@ func (s *spanServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if mayHaveTrailers(r) {
 		given.Body = &trailedBody{ReadCloser: r.Body, to: given, from: r}
 	}
-	defer giveBack(r, given, n, given.Body)
+	defer giveBack(n, r, given, given.Body)
 	s.next.ServeHTTP(w, given)
 }
 
@@ -60,7 +60,7 @@ func (s *spanServer) serve(ctx context.Context, w http.ResponseWriter, r *http.R
 		c.capture(s.cfg, span)
 	}
 	c.wrapBody()
-	defer giveBack(c.orig, r, &c.node, r.Body)
+	defer giveBack(&c.node, c.orig, r, r.Body)
 	defer c.end()
 	s.next.ServeHTTP(writerWith(ex, optionals(w)), r)
 	c.returned = true
