@@ -169,7 +169,7 @@ func TestUsedUpBody(t *testing.T) {
 				if err == nil {
 					_ = res.Body.Close()
 				}
-				if way == "own" { // otelhttp hides what GetBody gives
+				if way == "own" && len(text) < 1000 { // otelhttp hides what GetBody gives; of a long body the server may have answered the first part
 					out = append(out, fmt.Sprint(err))
 				}
 				return out
