@@ -57,16 +57,17 @@ func (m *rawMap) seek(to int) (rn, dn int) {
 	mark := uint64(m.code.mark) * swarLo
 	defer func() { m.r, m.d = r, d }()
 	for r < len(raw) {
-		n := 0 // plain bytes from r
-		for r+n+8 <= len(raw) {
-			x := binary.LittleEndian.Uint64(raw[r+n:]) ^ mark
+		n := 0                                 // plain bytes from r
+		near := raw[r:min(len(raw), r+to-d+1)] // what lies beyond does not matter
+		for n+8 <= len(near) {
+			x := binary.LittleEndian.Uint64(near[n:]) ^ mark
 			if b := (x - swarLo) &^ x & swarHi; b != 0 {
 				n += bits.TrailingZeros64(b) >> 3
 				break
 			}
 			n += 8
 		}
-		for r+n < len(raw) && raw[r+n] != m.code.mark {
+		for n < len(near) && near[n] != m.code.mark {
 			n++
 		}
 		if to < d+n {

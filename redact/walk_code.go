@@ -33,7 +33,7 @@ func inert(src, key []byte, start, end int) bool {
 	}
 	word, rest := v[:n], bytes.TrimLeft(v[n:], " \t\r")
 	if v[0] == '$' && !environment(word) {
-		return n > 1 && digitsOf(word) == 0 && graphqlText(src)
+		return n > 1 && digitsOf(word) == 0 && (says(src, start, "query") || says(src, start, "mutation") || says(src, start, "subscription"))
 	}
 	var next byte // behind the word
 	if len(rest) > 0 {
@@ -44,7 +44,7 @@ func inert(src, key []byte, start, end int) bool {
 		if bytes.ContainsAny(rest, "\"'`") && next == '=' {
 			return false // const key: string = 'S'
 		}
-		if shape.TypeName(word) && next != '[' || (next == '!' || next == '<') && word[0] >= 'A' && word[0] <= 'Z' && digitsOf(word) == 0 && bytes.Contains(src, str("tring")) {
+		if shape.TypeName(word) && next != '[' || (next == '!' || next == '<') && word[0] >= 'A' && word[0] <= 'Z' && digitsOf(word) == 0 && says(src, start, "tring") {
 			return true
 		}
 	}
@@ -57,7 +57,7 @@ func inert(src, key []byte, start, end int) bool {
 			return false
 		}
 		if word[0]-'0' < 10 {
-			return n <= 4 && next == '[' && fieldNumber(word, src)
+			return n <= 4 && next == '[' && shape.Digits(word) && says(src, start, "message ") // the field of a protocol buffer
 		}
 		return n > 2 && len(rest) == len(v)-n && (environment(word) || next == '(' && bytes.IndexByte(args, '"') < 0 && bytes.IndexByte(args, '\'') < 0)
 	case ')':
@@ -67,18 +67,13 @@ func inert(src, key []byte, start, end int) bool {
 		fallthrough
 	case ';', ',', '}':
 		last := key[bytes.LastIndexAny(key, " .$")+1:]
-		return len(word) > 2 && bytes.EqualFold(word, last) || environment(word) || n <= 4 && next == ';' && fieldNumber(word, src)
+		return len(word) > 2 && bytes.EqualFold(word, last) || environment(word) || n <= 4 && next == ';' && shape.Digits(word) && says(src, start, "message ")
 	case 0:
 		return environment(word)
 	case '{': // a class with a state, in CSS
 		return (key[0] == '.' || key[0] == '#') && digitsOf(word) == 0
 	}
 	return false
-}
-
-// fieldNumber reports whether a number is that of a field of a protocol buffer.
-func fieldNumber(word, src []byte) bool {
-	return shape.Digits(word) && bytes.Contains(src, str("message "))
 }
 
 func identByte(c byte) bool {
@@ -108,9 +103,12 @@ func environment(word []byte) bool {
 	return false
 }
 
-// graphqlText reports whether a text has an operation of GraphQL.
-func graphqlText(src []byte) bool {
-	return bytes.Contains(src, str("query")) || bytes.Contains(src, str("mutation")) || bytes.Contains(src, str("subscription"))
+// says reports whether a text has a word, at its beginning or near a place. It looks
+// no further, since it is asked at each key, and a text may have nothing but keys.
+func says(src []byte, at int, word string) bool {
+	const head, before, behind = 1 << 10, 2 << 10, 1 << 9
+	return bytes.Contains(src[:min(len(src), head)], str(word)) ||
+		bytes.Contains(src[max(0, at-before):min(len(src), at+behind)], str(word))
 }
 
 // serialized reads members as PHP serializes them: s:8:"password";s:4:"S3CR";

@@ -85,6 +85,7 @@ func (s *Scratch) textFields(src []byte, c ctx) {
 	}
 	json := jsonFinder{src: src, brace: -1, bracket: -1}
 	jsonAt, jsonEnd := json.next(0)
+	patience := 16*len(src) + 16<<10
 	sc := textkv.Scan(src)
 	cand := &sc.Candidate
 	for {
@@ -138,18 +139,21 @@ func (s *Scratch) textFields(src []byte, c ctx) {
 			start, end = secretLine(src, start)
 			next = max(next, end)
 		}
-		if cand.Sep == ':' && vc.v.flags&flagSoft != 0 && proseValue(src[cand.Key:cand.KeyEnd], src[start:end]) {
-			continue // "INFO auth: user logged in"; the value may have keys of its own
-		}
-		if cand.Sep == ':' && cand.KeyEnd+1 == start && vc.v.flags&flagSoft != 0 && permission(src[start:end]) {
-			continue // "secrets:read"
-		}
-		if cand.Sep == ':' && s.opens(vc.v) && mapping(src[start:end]) {
-			s.block = true // walkOutline judges its lines one by one
-			continue
-		}
-		if vc.v.flags&flagSoft != 0 && inert(src, src[cand.Key:cand.KeyEnd], start, end) {
-			continue
+		// What follows looks at values that may have keys of their own, which are read
+		// again. A text of nothing but such values is masked when that was often enough.
+		if patience -= end - start; patience > 0 {
+			soft, key := vc.v.flags&flagSoft != 0, src[cand.Key:cand.KeyEnd]
+			if cand.Sep == ':' && soft && (proseValue(key, src[start:end]) || // "INFO auth: user logged in"
+				cand.KeyEnd+1 == start && permission(src[start:end])) { // "secrets:read"
+				continue
+			}
+			if cand.Sep == ':' && s.opens(vc.v) && mapping(src[start:end]) {
+				s.block = true // walkOutline judges its lines one by one
+				continue
+			}
+			if soft && inert(src, key, start, end) {
+				continue
+			}
 		}
 		if cand.Sep == ':' && vc.v.flags&flagSoft != 0 {
 			if n := codeOfSentence(src[start:end]); n > 0 {

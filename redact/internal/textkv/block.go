@@ -12,10 +12,15 @@ import "bytes"
 func (c *Candidate) content(src []byte) (start, end, next int) {
 	name := src[c.Key:c.KeyEnd]
 	for i := c.Val; i < len(src); {
+		if c.patience < 0 { // a text of elements without ends
+			return c.Val, len(src), len(src)
+		}
 		j := bytes.Index(src[i:], []byte("</"))
 		if j < 0 {
+			c.patience -= len(src) - i
 			break
 		}
+		c.patience -= j + 2
 		i += j
 		if rest := src[i+2:]; len(rest) >= len(name) && bytes.EqualFold(rest[:len(name)], name) {
 			return c.Val, i, i

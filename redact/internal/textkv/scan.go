@@ -38,6 +38,9 @@ type Candidate struct {
 	Secret int
 	// outer is the quote that opens right before an unquoted key, or 0.
 	outer byte
+	// patience is how many bytes may still be looked at for ends of values that have
+	// none.
+	patience int
 }
 
 // Scanner finds candidates from left to right. The embedded one is the last found.
@@ -60,7 +63,9 @@ type Scanner struct {
 }
 
 // Scan returns a Scanner over src.
-func Scan(src []byte) Scanner { return Scanner{src: src, tag: -1, base: -8} }
+func Scan(src []byte) Scanner {
+	return Scanner{src: src, tag: -1, base: -8, Candidate: Candidate{patience: 16*len(src) + 16<<10}}
+}
 
 // SkipTo goes on at offset i, behind a value.
 func (s *Scanner) SkipTo(i int) {

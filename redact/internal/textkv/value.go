@@ -131,8 +131,12 @@ func glued(b byte) bool {
 // comment passes over comments and blanks before a value.
 func (c *Candidate) comment(src []byte, i int) int {
 	for i+1 < len(src) && src[i] == '/' && src[i+1] == '*' {
+		if c.patience < 0 {
+			return i
+		}
 		j := bytes.Index(src[i+2:], []byte("*/"))
 		if j < 0 {
+			c.patience -= len(src) - i
 			return i
 		}
 		i = skipBlank(src, i+2+j+2)
