@@ -195,7 +195,7 @@ func TestNoMistakePasses(t *testing.T) {
 		"version: 1\n---\nversion: 1":       "a second document begins here",
 	} {
 		p, err := Compile([]byte(yaml))
-		got := ""
+		var got string
 		if err != nil {
 			got = err.Error()
 		} else {

@@ -67,7 +67,7 @@ func TestHalfClose(t *testing.T) {
 			want(t, c.attrs(t), map[string]any{"http.response.status_code": 101, "apispan.hijacked": true})
 
 			poor := roundTripFunc(func(r *http.Request) (*http.Response, error) {
-				return &http.Response{StatusCode: 101, Body: struct{ io.ReadWriteCloser }{rwc{}}, Request: r}, nil
+				return &http.Response{StatusCode: http.StatusSwitchingProtocols, Body: struct{ io.ReadWriteCloser }{rwc{}}, Request: r}, nil
 			})
 			if res, err = wrap(c, poor).RoundTrip(newRequest(t, "GET", backend.URL, "")); err != nil {
 				t.Fatal(err)
@@ -199,7 +199,7 @@ func TestRequestOfTheResponse(t *testing.T) {
 				t.Parallel()
 				c := newCollector(t)
 				rt := wrap(c, roundTripFunc(func(*http.Request) (*http.Response, error) {
-					return &http.Response{StatusCode: 200, Header: http.Header{"Content-Type": {"text/plain"}}, Body: io.NopCloser(strings.NewReader("some text")), Request: theirs}, nil
+					return &http.Response{StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {"text/plain"}}, Body: io.NopCloser(strings.NewReader("some text")), Request: theirs}, nil
 				}), everything()...)
 				res, err := rt.RoundTrip(newRequest(t, "GET", "http://x.example", ""))
 				if err != nil {
@@ -223,7 +223,7 @@ func TestRequestWithoutHeader(t *testing.T) {
 		c := newCollector(t)
 		req := newRequest(t, "GET", "http://127.0.0.1:1", "")
 		req.Header = nil
-		_, bare := http.DefaultTransport.RoundTrip(req) //nolint:bodyclose // there is none
+		_, bare := http.DefaultTransport.RoundTrip(req)
 		_, err := wrap(c, http.DefaultTransport).RoundTrip(req)
 		if err == nil || err.Error() != bare.Error() {
 			t.Errorf("%s: %v, want %v", way, err, bare)

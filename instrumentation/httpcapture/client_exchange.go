@@ -142,7 +142,7 @@ func isUsedUp(r *http.Request, body io.ReadCloser) bool {
 	if !ok || len(r.TransferEncoding) > 0 {
 		return false
 	}
-	in, ok := v.Field(0).Interface().(interface{ Len() int })
+	in, ok := reflect.TypeAssert[interface{ Len() int }](v.Field(0))
 	return ok && int64(in.Len()) != r.ContentLength
 }
 

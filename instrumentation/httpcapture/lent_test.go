@@ -245,7 +245,7 @@ func TestImplicitHeader(t *testing.T) {
 			_, _ = w.Write([]byte("<html>"))
 		},
 		"nothing": func(http.ResponseWriter, *http.Request) {},
-		"status":  func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(202) },
+		"status":  func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusAccepted) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			asBare(t, func(t *testing.T, wrap func(http.Handler) http.Handler) string {

@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -30,7 +29,7 @@ func TestSwitching(t *testing.T) {
 		asked.Add(1)
 		_, _ = io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n")
 		_, _ = io.Copy(io.Discard, conn) // until the other side closes
-		_ = conn.(net.Conn).Close()
+		_ = conn.Close()
 	}))
 	defer srv.Close()
 	errs := make(chan error, 100)

@@ -137,6 +137,9 @@ type Preparer interface {
 
 // Spec holds the facts that the exporter needs to pack and send.
 type Spec struct {
+	// Frame is how a request holds its items.
+	Frame
+
 	// Name is the configuration key, such as "moesif".
 	Name string
 	// Path is appended to the configured endpoint.
@@ -145,8 +148,6 @@ type Spec struct {
 	// "/" before it, and ends with the request's [BatchID]: by it the backend knows a request
 	// again. "" means that requests have none.
 	Query string
-	// Frame is how a request holds its items.
-	Frame
 	// MaxItems is the most items in a request.
 	MaxItems int
 	// MaxItemBytes is the most bytes in one item, uncompressed. A larger item

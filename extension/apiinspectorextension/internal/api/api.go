@@ -178,9 +178,9 @@ type Row struct {
 // Sent is the event "sent" of the stream: a request to a backend had this exchange in it. The
 // event "exchange" with the whole row stands before it.
 type Sent struct {
-	ID string `json:"id"`
 	Dot
 
+	ID      string    `json:"id"`
 	Time    time.Time `json:"time"`
 	Status  int       `json:"status"`  // of the answer; 0 without one
 	Attempt int       `json:"attempt"` // the first is 1; 0 in a dry run

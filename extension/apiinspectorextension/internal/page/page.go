@@ -58,7 +58,7 @@ func (s served) ReadFile(name string) ([]byte, error) {
 // small makes a script or a style small; what cannot be stays as it is.
 func small(name string, src []byte) []byte {
 	var out bytes.Buffer
-	err := error(nil)
+	var err error
 	switch path.Ext(name) {
 	case ".js":
 		err = js.Minify(nil, &out, bytes.NewReader(src), nil)
