@@ -31,9 +31,9 @@ func (e *core) push(ctx context.Context, r xexporterhelper.Request) error {
 	switch {
 	case n == 0:
 		return nil
-	case req.backend != e.choice.name:
+	case !e.sender.spec.Reads(req.backend):
 		e.drop(ctx, req, 0, n, reasonWrongBackend)
-		e.set.Logger.Error("dropped events that were stored for another backend under this exporter's id: give each backend an exporter of its own",
+		e.set.Logger.Error("dropped events that were stored for another backend, or in another form, under this exporter's id: give each backend an exporter of its own, and let the queue run empty before its format changes",
 			zap.String("backend", e.choice.name), zap.Int("events", n))
 		return nil
 	case e.cfg.DryRun:

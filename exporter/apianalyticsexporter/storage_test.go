@@ -207,6 +207,33 @@ func TestBackendChangedUnderQueue(t *testing.T) {
 	}
 }
 
+// TestFormChangedUnderQueue: events in a form that the configuration no longer has are
+// not sent in the frame of the one that it has.
+func TestFormChangedUnderQueue(t *testing.T) {
+	t.Parallel()
+	down := httptest.NewServer(http.NotFoundHandler())
+	defer down.Close()
+	format := func(f string) func(*Config) {
+		return func(cfg *Config) {
+			slowRetry(cfg)
+			cfg.Moesif = createDefaultConfig().(*Config).Moesif
+			cfg.Webhook = configoptional.Some(WebhookConfig{Format: f, Gates: Gates{Bodies: BodiesAll, Headers: true}})
+		}
+	}
+	for from, to := range map[string]string{"ndjson": "har", "har": "ndjson"} {
+		store := storagetest.New(nil)
+		first := durableRig(t, down.URL, store, format(from))
+		if err := first.exp.ConsumeTraces(context.Background(), traces(0, 10)); err != nil {
+			t.Fatal(err)
+		}
+		waitFor(t, "delivery was tried", func() bool { return first.counts().Requests["outage"] == 1 })
+		first.shutdown()
+		second := durableRig(t, down.URL, store, format(to))
+		waitFor(t, "the events are dropped", func() bool { return second.counts().Dropped["wrong_backend"] == 10 })
+		second.shutdown()
+	}
+}
+
 // TestNothingBeforeStart: a receiver that serves traces and logs may listen before this
 // exporter has started. What comes then is refused, and costs nothing that is stored.
 func TestNothingBeforeStart(t *testing.T) {

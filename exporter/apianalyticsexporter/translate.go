@@ -20,7 +20,7 @@ import (
 // translator turns spans into encoded events. It only reads the spans.
 type translator struct {
 	enc              backend.Encoder
-	name             string
+	name, stored     string // of the backend; of its items, in the queue
 	gates            Gates
 	maxItem          int
 	keyed            backend.Keyed // nil unless the encoder hashes under a key
@@ -52,7 +52,7 @@ const maxScratch = 8 << 20
 func newTranslator(enc backend.Encoder, c choice, requireRedaction bool, tel *telemetry, logger *zap.Logger) *translator {
 	spec := enc.Spec()
 	t := &translator{
-		enc: enc, name: spec.Name, gates: *c.Gates, maxItem: spec.MaxItemBytes,
+		enc: enc, name: spec.Name, stored: spec.StoredAs(), gates: *c.Gates, maxItem: spec.MaxItemBytes,
 		requireRedaction: requireRedaction, tel: tel, logger: logger,
 	}
 	t.keyed, _ = enc.(backend.Keyed)
@@ -125,7 +125,7 @@ func (t *translator) translate(ctx context.Context, td ptrace.Traces) *request {
 	}
 	t.report(ctx, &n)
 	t.tel.watch.batch(&n.look)
-	return newRequest(t.name, items)
+	return newRequest(t.stored, items)
 }
 
 // dropHints are reasons that are usually a mistake of the configuration: an event lacks

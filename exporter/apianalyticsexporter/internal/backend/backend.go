@@ -142,6 +142,9 @@ type Spec struct {
 
 	// Name is the configuration key, such as "moesif".
 	Name string
+	// Form tells items apart that the configuration of the backend shapes differently, such
+	// as "har". An item of another form that still waits in the queue is not sent.
+	Form string
 	// Path is appended to the configured endpoint.
 	Path string
 	// Query stands behind Path in the URL of a request with items, from the "?" on, or from a
@@ -175,6 +178,18 @@ type Spec struct {
 	// dropped). Without it, refusing all events of a request means a refused key.
 	EmptyProbe bool
 }
+
+// StoredAs is what a request in the queue says of its items.
+func (s *Spec) StoredAs() string {
+	if s.Form == "" {
+		return s.Name
+	}
+	return s.Name + "/" + s.Form
+}
+
+// Reads reports whether items that were stored so can be sent. Before requests said
+// their form they had the name alone.
+func (s *Spec) Reads(stored string) bool { return stored == s.StoredAs() || stored == s.Name }
 
 // Frame is how a request holds its items.
 type Frame struct {

@@ -156,6 +156,7 @@ func (c *Config) publicKey() (string, error) {
 func (e *Encoder) Spec() backend.Spec {
 	spec := backend.Spec{
 		Name:            "metlo",
+		Form:            e.settings.API,
 		Path:            "/api/" + e.settings.API + "/log-request/batch",
 		Frame:           backend.JSONArray,
 		MaxItems:        maxItems,

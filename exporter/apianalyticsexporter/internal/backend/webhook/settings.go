@@ -83,6 +83,7 @@ func (c *Config) NewEncoder(b backend.Build) (backend.Encoder, error) {
 	e := &Encoder{har: c.Format == FormatHAR, Base: b.Base(header)}
 	e.spec = backend.Spec{
 		Name:            "webhook",
+		Form:            FormatNDJSON,
 		Frame:           backend.NDJSON,
 		MaxItems:        maxItems,
 		MaxItemBytes:    maxItemBytes,
@@ -92,7 +93,7 @@ func (c *Config) NewEncoder(b backend.Build) (backend.Encoder, error) {
 		Answers:         backend.Answers{Any: true, Pages: c.AcceptPages},
 	}
 	if e.har {
-		e.spec.IDPath = []string{"_id"}
+		e.spec.Form, e.spec.IDPath = FormatHAR, []string{"_id"}
 		e.spec.Frame = backend.JSONArray
 		e.spec.Prefix = `{"log":{"version":"1.2","creator":{"name":"apispan","version":` +
 			string(wire.AppendString(nil, cmp.Or(b.Version, "0.0.0"))) + `},"entries":[`
