@@ -35,7 +35,8 @@ func (s *Scratch) walkCSV(src []byte, c ctx) {
 	for !last && pos < len(src) {
 		cell := textkv.ReadCell(src, pos, delim)
 		vc := s.child(c, bytes.TrimSpace(src[cell.Start:cell.End]))
-		if vc.v.flags&flagKeyHit != 0 {
+		// A first line of a text may be no names: what was found in one goes, no more.
+		if vc.v.flags&flagKeyHit != 0 && !s.cell(src, cell, src[cell.Start:cell.End], delim, withoutCut(c)) {
 			s.replace(cell.Start, cell.End, s.maskText())
 		}
 		if len(s.columns)-base < maxColumns {
@@ -248,9 +249,10 @@ func (s *Scratch) record(src []byte, pos int, delim byte, c ctx, cols []ctx, n i
 	return next
 }
 
-func (s *Scratch) cell(src []byte, cell textkv.Cell, raw []byte, delim byte, vc ctx) {
+// cell decides over a cell and reports whether it was changed.
+func (s *Scratch) cell(src []byte, cell textkv.Cell, raw []byte, delim byte, vc ctx) bool {
 	if len(bytes.TrimSpace(raw)) == 0 {
-		return
+		return false
 	}
 	dec := raw
 	if cell.Quoted && bytes.IndexByte(raw, '"') >= 0 {
@@ -265,7 +267,7 @@ func (s *Scratch) cell(src []byte, cell textkv.Cell, raw []byte, delim byte, vc 
 	}
 	rep, ef := s.leaf(vc, dec, kindString)
 	if ef == Unchanged {
-		return
+		return false
 	}
 	if ef == Removed {
 		rep = nil
@@ -285,4 +287,5 @@ func (s *Scratch) cell(src []byte, cell textkv.Cell, raw []byte, delim byte, vc 
 		s.arena = append(s.arena, '"')
 	}
 	s.replaceFrom(cell.Start, cell.End, m)
+	return true
 }
