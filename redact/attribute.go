@@ -209,7 +209,7 @@ func (s *Scratch) AttributeKey(key string) Effect {
 	case hit:
 		s.named("*") // the key is what must not leave
 		s.count(placeAttribute, ruleNone, actDrop, outcomeRule)
-		s.explained(nil)
+		s.explained(nil, numPlaces)
 	case structured(str(key)): // read it as a text that no key rule selects
 		was := s.stats
 		s.leafString(key, ctx{place: placeAttribute})

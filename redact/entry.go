@@ -38,7 +38,7 @@ func (s *Scratch) apply(src []byte, c ctx, w walker) (out []byte, ef Effect) {
 		s.count(c.place, ruleNone, actDrop, outcomeLimit)
 		return nil, Removed
 	}
-	s.explained(nil)
+	s.explained(nil, numPlaces)
 	s.arena = s.arena[:0]
 	s.edits.Reset()
 	s.pend = s.pend[:0]
@@ -59,7 +59,7 @@ func (s *Scratch) apply(src []byte, c ctx, w walker) (out []byte, ef Effect) {
 		s.replace(len(head), len(src), nil)
 	}
 	s.dropEchoes(head)
-	s.explained(head)
+	s.explained(head, c.place)
 	out, ef = s.finish(src)
 	s.lv, s.doc = level{}, nil
 	clear(s.docBound)

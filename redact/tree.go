@@ -76,7 +76,7 @@ func (s *Scratch) Subtree(n Node) (string, Effect) {
 	}
 	n.at(s)
 	rep, ef := s.maskOf(n.c)
-	s.explained(nil)
+	s.explained(nil, numPlaces)
 	if s.p.cfg.DryRun {
 		return "", Unchanged
 	}

@@ -13,7 +13,9 @@ import (
 type Decision struct {
 	pending
 
-	// Rule, Place, Action and Outcome are those of Count.
+	// Rule, Action and Outcome are those of Count. Place is where the value stands, where
+	// Count has the place that the rule is for: of a parameter of a URL in a body that is
+	// the body here, and the query there.
 	Rule, Place, Action, Outcome string
 	// Path is the key of the value: $.user.password in a body, the name of a field, a
 	// parameter, a cookie, an attribute. Keys that look like data are "*", elements
@@ -120,9 +122,9 @@ func (s *Scratch) below(path string, key []byte) string {
 }
 
 // explained closes what was noted about one value.
-func (s *Scratch) explained(src []byte) {
+func (s *Scratch) explained(src []byte, pl place) {
 	if s.why != nil {
-		s.why.close(s, src)
+		s.why.close(s, src, pl)
 	}
 }
 
@@ -147,8 +149,10 @@ func (y *why) at(off int) {
 	}
 }
 
-// close turns what was noted about one value into decisions.
-func (y *why) close(s *Scratch, src []byte) {
+// close turns what was noted about one value into decisions. pl is the place of the
+// value: what stands in the query of a URL in a body, or in a cookie in one, stands in
+// the body.
+func (y *why) close(s *Scratch, src []byte, pl place) {
 	if len(y.pending) == 0 {
 		return
 	}
@@ -160,12 +164,16 @@ func (y *why) close(s *Scratch, src []byte) {
 	}
 	slices.Sort(offs)
 	offs = slices.Compact(offs)
+	const whole = 1<<placeRequestBody | 1<<placeResponseBody | 1<<placeAttribute | headerPlaces
 	paths := pathsAt(src, offs)
 	for i := range y.pending {
 		p := &y.pending[i]
 		var keys [][]byte
 		if j, ok := slices.BinarySearch(offs, int(p.off)); ok {
 			keys = paths[j]
+		}
+		if whole&(1<<pl) != 0 {
+			p.pl = pl
 		}
 		y.add(p, s.pathText(p.pl, keys))
 	}

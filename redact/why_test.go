@@ -37,6 +37,10 @@ func TestDecisions(t *testing.T) {
 			"mask request_body $.order.card.cvv default:cvv", "mask request_body $.order.password default:*password*",
 		}},
 		{"text/plain", "at 10:30\npassword=hunter2 retry", []string{"mask request_body $.password default:*password*"}},
+		// What a value holds of other places stands where the value does.
+		{"application/json", `{"receipt":"https://h.test/r/6?sig=3q2-7wEv","next":"https://h.test/token/3q27wEv9x","h":{"cookie":"a=b; sid=S1x"},"s":"p=1&token=x"}`, []string{
+			"mask request_body $.receipt default:sig", "mask request_body $.h.cookie default:cookie", "mask request_body $.s default:*token",
+		}},
 		// Keys that look like data are not repeated.
 		{"application/json", `{"ada@example.test":{"password":"x"},"4111111111111111":{"token":"y"},"user 17":{"pin":"1234"}}`, []string{
 			"mask request_body $.*.password default:*password*", "mask request_body - pattern:card", "mask request_body $.*.token default:*token", "mask request_body $.*.pin default:pin",
@@ -49,6 +53,9 @@ func TestDecisions(t *testing.T) {
 		got := map[string]bool{}
 		for _, d := range s.Decisions() {
 			got[d.String()] = true
+			if d.Place != "request_body" {
+				t.Errorf("%s: %s", tt.in, &d)
+			}
 		}
 		for _, w := range tt.want {
 			if !got[w] && !strings.Contains(w, " - ") {
