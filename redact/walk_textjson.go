@@ -39,7 +39,8 @@ func (f *jsonFinder) next(pos int) (start, end int) {
 				continue
 			}
 		}
-		if ok || e == len(f.src) { // whole, or cut
+		// Whole, or cut, or broken off: there names beside "value" would not be seen.
+		if ok || e == len(f.src) || bytes.Contains(f.src[i:e], str(`alue"`)) {
 			f.failed = e
 			return i, e
 		}
