@@ -376,9 +376,12 @@ func secretLine(src []byte, i int) (start, end int) {
 	for start < len(src) && start-i < 4 && (src[start] == '\r' || src[start] == '\n') {
 		start++
 	}
-	end, _ = field.EndOfLine(src, start)
+	if start == i {
+		return i, i
+	}
+	end, _ = field.EndOfLine(src[:min(len(src), start+maxSecretBytes+1)], start)
 	word := src[start:end]
-	if start == i || len(word) < 6 || len(word) > maxSecretBytes || bytes.ContainsAny(word, " \t:=") || !shape.Mixed(word) {
+	if len(word) < 6 || len(word) > maxSecretBytes || bytes.ContainsAny(word, " \t:=") || !shape.Mixed(word) {
 		return i, i
 	}
 	return start, end
