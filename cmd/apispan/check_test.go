@@ -33,7 +33,7 @@ func TestCheck(t *testing.T) {
 			t.Errorf("%s: %+v", name, r)
 		}
 		for _, bad := range []struct{ text, want string }{
-			{fmt.Sprintf(collectorConfig, "aplication_id", "api_analytics/moesif"), "p.yaml:6: exporters::api_analytics/moesif::moesif::aplication_id: `moesif::aplication_id` is no key of this exporter: did you mean `moesif::application_id`?"}, //nolint:misspell // the mistake to be found
+			{fmt.Sprintf(collectorConfig, "aplication_id", "api_analytics/moesif"), "p.yaml:6: exporters::api_analytics/moesif::moesif::aplication_id: `moesif::aplication_id` is no key of this exporter: did you mean `moesif::application_id`?"},
 			{fmt.Sprintf(collectorConfig, "application_id", "api_analytics/readme"), "p.yaml:10: service::pipelines::traces::exporters: names `api_analytics/readme`, which is not among `exporters`"},
 			{strings.Replace(fmt.Sprintf(collectorConfig, "application_id", "api_analytics/moesif"), " moesif:", " mosief:", 1), "p.yaml:6: exporters::api_analytics/moesif::mosief: `mosief` is no key of this exporter: did you mean `moesif`?"},
 			{strings.Replace(fmt.Sprintf(collectorConfig, "application_id", "api_analytics/moesif"), "wait_for_result: true", "storage: file_storage", 1), "p.yaml:7: api_analytics/moesif: `sending_queue::storage` names file_storage, which is not among"},

@@ -28,7 +28,7 @@ func TestKeysAndService(t *testing.T) {
 		"section is a list":     {"connectors: [a]", "17  FAIL  c1.yaml:1: connectors: is no block of keys"},
 		"backend":               {exporter("mosief: {}"), "17  FAIL  c1.yaml:3: exporters::api_analytics/moesif::mosief: `mosief` is no key of this exporter: did you mean `moesif`?"},
 		"no backend":            {exporter("moesif:"), "17  FAIL  c1.yaml:3: exporters::api_analytics/moesif: no backend is chosen"},
-		"key of a backend":      {exporter("moesif:\n      aplication_id: " + secret), "17  FAIL  c1.yaml:4: exporters::api_analytics/moesif::moesif::aplication_id: `moesif::aplication_id` is no key of this exporter: did you mean `moesif::application_id`?"}, //nolint:misspell // the mistake to be found
+		"key of a backend":      {exporter("moesif:\n      aplication_id: " + secret), "17  FAIL  c1.yaml:4: exporters::api_analytics/moesif::moesif::aplication_id: `moesif::aplication_id` is no key of this exporter: did you mean `moesif::application_id`?"},
 		"key in a wrong block":  {exporter("moesif:\n      sending_queue: {}"), "17  FAIL  c1.yaml:4: exporters::api_analytics/moesif::moesif::sending_queue: `moesif::sending_queue` is no key of this exporter: it stands beside `moesif`, not in it"},
 		"key far from any":      {exporter("zzz: 1"), "`zzz` is no key of this exporter: known here are auth, "},
 		"key deep below":        {exporter("sending_queue:\n      batch:\n        flush_timout: 1s"), "c1.yaml:5: exporters::api_analytics/moesif::sending_queue::batch::flush_timout: `sending_queue::batch::flush_timout` is no key"},
