@@ -68,7 +68,13 @@ func TestEveryBackendEveryFault(t *testing.T) {
 				r.exp.sender.spec.MinBackoff = 0 // ReadMe's 15 s
 				r.start()
 				td := traces(0, 5)
-				err := consume(r, td)
+				patience := time.Minute
+				if f.want != nil {
+					patience = 5 * time.Second // it waits until its sender leaves
+				}
+				ctx, cancel := context.WithTimeout(context.Background(), patience)
+				defer cancel()
+				err := r.exp.ConsumeTraces(ctx, td)
 				r.shutdown()
 
 				want := f.want
