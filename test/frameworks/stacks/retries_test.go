@@ -199,6 +199,9 @@ func TestLostConnection(t *testing.T) {
 			if size == "large" {
 				continue // net/http sends nothing again of which it has sent a part
 			}
+			if way == "alongside" && body != "" {
+				continue // the body is a write of its own there, so a part may have been sent
+			}
 			t.Run(way+"/"+size, func(t *testing.T) {
 				lis, err := net.Listen("tcp", "127.0.0.1:0")
 				if err != nil {
