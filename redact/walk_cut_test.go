@@ -41,3 +41,18 @@ func TestCutTable(t *testing.T) {
 		}
 	}
 }
+
+// TestBrokenDocumentInText: JSON that breaks off within a text is read by its names and
+// values, and what stands behind a key in it is read as text all the same.
+func TestBrokenDocumentInText(t *testing.T) {
+	t.Parallel()
+	p := mustPolicy(t, keysOnly())
+	for _, in := range []string{
+		`x {"value":1,"password":S3CR3Tword}`, `x {"name":"a","value":"b","password":S3CR3Tword, "c":1}`, `x {"value":1,"user":"Bob" Password: S3CR3Tword}`,
+		`x {"a":[{"name":"password","value":"S3CR3Tword"}]%7`, `x {"name":"password","value":"S3CR3Tword"(cut)`, `x {"value":[{"password":S3CR3Tword`,
+	} {
+		if out := bodyOf(p, "text/plain", in); strings.Contains(out, "S3CR3T") {
+			t.Errorf("%s\n becomes %s", in, out)
+		}
+	}
+}

@@ -93,11 +93,13 @@ func (s *Scratch) textFields(src []byte, c ctx) {
 		for jsonAt >= 0 && (!ok || jsonAt < cand.KeyEnd) {
 			if jsonAt < limit {
 				s.sub(jsonAt, (*Scratch).walkEmbedded, src[jsonAt:jsonEnd], withoutCut(c))
-				sc.SkipTo(jsonEnd)
+				if !json.broken {
+					sc.SkipTo(jsonEnd)
+				}
 			}
-			at := jsonEnd
+			at, again := jsonEnd, json.broken
 			jsonAt, jsonEnd = json.next(at)
-			if ok && cand.KeyEnd < at {
+			if ok && cand.KeyEnd < at && !again {
 				ok = sc.Next()
 			}
 		}

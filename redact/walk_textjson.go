@@ -16,6 +16,9 @@ type jsonFinder struct {
 	failed int // no document that starts before it
 	// brace and bracket are the next "{" and "[" at or behind the last search.
 	brace, bracket int
+	// broken is set if the last document breaks off within the text: its end says nothing,
+	// and what it holds is read as text, too.
+	broken bool
 }
 
 func (f *jsonFinder) next(pos int) (start, end int) {
@@ -40,7 +43,7 @@ func (f *jsonFinder) next(pos int) (start, end int) {
 			}
 		}
 		// Whole, or cut, or broken off: there names beside "value" would not be seen.
-		if ok || e == len(f.src) || bytes.Contains(f.src[i:e], str(`alue"`)) {
+		if f.broken = !ok && e < len(f.src); !f.broken || bytes.Contains(f.src[i:e], str(`alue"`)) {
 			f.failed = e
 			return i, e
 		}
