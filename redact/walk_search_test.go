@@ -103,17 +103,7 @@ func (in combination) time(p *Policy, size int) time.Duration {
 	best := time.Hour
 	for range 3 {
 		s := p.NewScratch()
-		s.Begin(Exchange{RequestContentType: in.kind})
-		start := time.Now()
-		switch in.kind {
-		case "url":
-			s.URL(text)
-		case "path":
-			s.Path(text)
-		default:
-			s.Body(Request, text)
-		}
-		best = min(best, time.Since(start))
+		best = min(best, timeOf(s, in.kind, text))
 		s.Release()
 	}
 	return best

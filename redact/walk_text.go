@@ -85,7 +85,7 @@ func (s *Scratch) textFields(src []byte, c ctx) {
 	}
 	json := jsonFinder{src: src, brace: -1, bracket: -1}
 	jsonAt, jsonEnd := json.next(0)
-	patience := 16*len(src) + 16<<10
+	patience := textkv.Patience(src)
 	sc := textkv.Scan(src)
 	cand := &sc.Candidate
 	for {

@@ -83,33 +83,11 @@ func TestClickHouseExceptions(t *testing.T) {
 		for name, write := range exceptions {
 			t.Run(fmt.Sprint(tt.code, " ", name), func(t *testing.T) {
 				t.Parallel()
-				fake := clickhousetest.Vendor.New(backendtest.Settings{})
-				var mu sync.Mutex
 				left := 3
 				if strings.HasPrefix(tt.advice, "nothing") {
 					left = 12 // until three events in a row were refused alone
 				}
-				srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-					mu.Lock()
-					fails := r.URL.Query().Has("query") && left > 0
-					if fails {
-						left--
-					}
-					mu.Unlock()
-					if fails {
-						_, _ = io.Copy(io.Discard, r.Body)
-						write(w, tt.status, tt.code)
-						return
-					}
-					fake.ServeHTTP(w, r)
-				}))
-				defer srv.Close()
-				cfg := backendConfig(t, "clickhouse", srv.URL)
-				cfg.RetryConfig.InitialInterval, cfg.RetryConfig.MaxInterval = time.Millisecond, 5*time.Millisecond
-				cfg.RetryConfig.MaxElapsedTime = 0
-				r := newRig(t, cfg)
-				r.exp.circuit.wait = 10 * time.Millisecond
-				r.start()
+				r, fake, url, _ := failingClickHouse(t, left, func(w http.ResponseWriter) { write(w, tt.status, tt.code) })
 				if err := consume(r, traces(0, 5)); err != nil {
 					t.Fatal(err)
 				}
@@ -117,7 +95,7 @@ func TestClickHouseExceptions(t *testing.T) {
 				if c := r.checkBooks(); c.Sent != 5 || len(c.Dropped) > 0 || fake.Stats().Accepted != 5 {
 					t.Errorf("%+v, %+v", c, fake.Stats())
 				}
-				checkSilence(t, r, srv.URL)
+				checkSilence(t, r, url)
 				if name == "200 that breaks off" {
 					return // no answer: the head may have been read, or not
 				}
@@ -154,40 +132,49 @@ func TestClickHouseNonsense(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			fake := clickhousetest.Vendor.New(backendtest.Settings{})
-			var mu sync.Mutex
-			left := 12
-			srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				mu.Lock()
-				fails := r.URL.Query().Has("query") && left > 0
-				if fails {
-					left--
-				}
-				mu.Unlock()
-				if fails {
-					_, _ = io.Copy(io.Discard, r.Body)
-					answer(w)
-					return
-				}
-				fake.ServeHTTP(w, r)
-			}))
-			defer srv.Close()
-			cfg := backendConfig(t, "clickhouse", srv.URL)
-			cfg.RetryConfig.InitialInterval, cfg.RetryConfig.MaxInterval = time.Millisecond, 5*time.Millisecond
-			cfg.RetryConfig.MaxElapsedTime = 0
-			r := newRig(t, cfg)
-			r.exp.circuit.wait = 10 * time.Millisecond
-			r.start()
+			r, fake, url, left := failingClickHouse(t, 12, answer)
 			if err := consume(r, traces(0, 5)); err != nil {
 				t.Fatal(err)
 			}
 			r.shutdown()
-			if c := r.checkBooks(); c.Sent != 5 || len(c.Dropped) > 0 || fake.Stats().Accepted != 5 || left > 0 {
-				t.Errorf("%+v, %+v, %d left", c, fake.Stats(), left)
+			if c := r.checkBooks(); c.Sent != 5 || len(c.Dropped) > 0 || fake.Stats().Accepted != 5 || left() > 0 {
+				t.Errorf("%+v, %+v, %d left", c, fake.Stats(), left())
 			}
-			checkSilence(t, r, srv.URL)
+			checkSilence(t, r, url)
 		})
 	}
+}
+
+// failingClickHouse is an exporter that has started, and a server that answers as it is told
+// to so many requests with rows and is as it should be after them. left is how many are still
+// to come.
+func failingClickHouse(t *testing.T, failures int, answer func(http.ResponseWriter)) (r *rig, fake *backendtest.Fake, url string, left func() int) {
+	t.Helper()
+	fake = clickhousetest.Vendor.New(backendtest.Settings{})
+	var mu sync.Mutex
+	left = func() int { mu.Lock(); defer mu.Unlock(); return failures }
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		fails := r.URL.Query().Has("query") && failures > 0
+		if fails {
+			failures--
+		}
+		mu.Unlock()
+		if fails {
+			_, _ = io.Copy(io.Discard, r.Body)
+			answer(w)
+			return
+		}
+		fake.ServeHTTP(w, r)
+	}))
+	t.Cleanup(srv.Close)
+	cfg := backendConfig(t, "clickhouse", srv.URL)
+	cfg.RetryConfig.InitialInterval, cfg.RetryConfig.MaxInterval = time.Millisecond, 5*time.Millisecond
+	cfg.RetryConfig.MaxElapsedTime = 0
+	r = newRig(t, cfg)
+	r.exp.circuit.wait = 10 * time.Millisecond
+	r.start()
+	return r, fake, srv.URL, left
 }
 
 // TestClickHouseRefusesOne: an event whose row is not understood is dropped alone, once the

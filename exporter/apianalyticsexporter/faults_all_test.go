@@ -72,9 +72,7 @@ func TestEveryBackendEveryFault(t *testing.T) {
 				if f.want != nil {
 					patience = 5 * time.Second // it waits until its sender leaves
 				}
-				ctx, cancel := context.WithTimeout(context.Background(), patience)
-				defer cancel()
-				err := r.exp.ConsumeTraces(ctx, td)
+				err := consumeWithin(r, td, patience)
 				r.shutdown()
 
 				want := f.want
@@ -114,8 +112,10 @@ func TestEveryBackendEveryFault(t *testing.T) {
 // duplicatesUnseen: events without an id cannot be told apart.
 func duplicatesUnseen(name string) bool { return name == "cerberus" || name == "metlo" }
 
-func consume(r *rig, td ptrace.Traces) error {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+func consume(r *rig, td ptrace.Traces) error { return consumeWithin(r, td, time.Minute) }
+
+func consumeWithin(r *rig, td ptrace.Traces, patience time.Duration) error {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	return r.exp.ConsumeTraces(ctx, td)
 }

@@ -31,15 +31,13 @@ func giveBack(ctx context.Context, to, from *http.Request, body io.ReadCloser) (
 	} else if from.Context() == ctx && leftAlone(to, from) {
 		return false // middleware outside may have given up waiting, and look at it at the same time
 	}
-	switch {
-	case mayHaveTrailers(to):
+	if mayHaveTrailers(to) {
 		// Whoever still reads the body puts them on both requests, any time.
 		giveBackFields(to, from)
-	case from.Context() == ctx:
-		trailer := to.Trailer
-		*to = *from.WithContext(to.Context())
-		to.Trailer = trailer
-	default:
+	} else {
+		if from.Context() == ctx {
+			from = from.WithContext(to.Context())
+		}
 		trailer := to.Trailer
 		*to = *from
 		to.Trailer = trailer

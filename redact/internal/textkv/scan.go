@@ -64,8 +64,12 @@ type Scanner struct {
 
 // Scan returns a Scanner over src.
 func Scan(src []byte) Scanner {
-	return Scanner{src: src, tag: -1, base: -8, Candidate: Candidate{patience: 16*len(src) + 16<<10}}
+	return Scanner{src: src, tag: -1, base: -8, Candidate: Candidate{patience: Patience(src)}}
 }
+
+// Patience is how many bytes of a text may be read more than once for what its keys
+// leave open: enough for any text that people write, and in proportion to its length.
+func Patience(src []byte) int { return 16*len(src) + 16<<10 }
 
 // SkipTo goes on at offset i, behind a value.
 func (s *Scanner) SkipTo(i int) {
