@@ -226,7 +226,8 @@ type level struct {
 func (s *Scratch) mark() int { return len(s.arena) }
 
 // replace records that src[start:end] of the running walker becomes with, which
-// is copied. Edits may come in any order; an edit swallows those inside it. An
+// is copied. Edits may come in any order; an edit swallows those inside it, and of
+// edits that overlap the text of the leftmost stays. An
 // edit that changes nothing is not recorded.
 func (s *Scratch) replace(start, end int, with []byte) {
 	m := len(s.arena)

@@ -73,7 +73,9 @@ func (s *Scratch) decoded(src []byte, start, end int, c ctx, w walker, code *cod
 	}
 	if s.wordsLeft < 0 || c.nest >= uint8(s.p.cfg.Limits.Nested) || s.nestLeft < 2*len(raw) { // inspect takes as much again
 		switch { // nothing else reads it
-		case code == &percentCoding && escapedMark(raw), code == &jsonCoding && structured(raw):
+		case code == &percentCoding && escapedMark(raw):
+			s.overLimit(start+plainHead(raw, bytes.IndexByte(raw, '%')), end, c, "")
+		case code == &jsonCoding && structured(raw):
 			s.overLimit(start, end, c, "")
 		case code == &referenceCoding:
 			m := s.mark()
@@ -99,8 +101,12 @@ func (s *Scratch) decoded(src []byte, start, end int, c ctx, w walker, code *cod
 	s.lift(s.inner(w, s.arena[m:len(s.arena):len(s.arena)], c), raw, start, code, false)
 }
 
+// plainHead is the length of what stands before the name, value or path segment that
+// has its first escape at offset at: it was read as it stands.
+func plainHead(word []byte, at int) int { return bytes.LastIndexAny(word[:at], "?&=/#;") + 1 }
+
 // limitReferences replaces the words with character references, which nothing reads any
-// more.
+// more, from the part on that has the first.
 func (s *Scratch) limitReferences(src []byte, from, to int, c ctx) {
 	for i := from; i < to; {
 		j := bytes.IndexByte(src[i:to], '&')
@@ -119,7 +125,7 @@ func (s *Scratch) limitReferences(src []byte, from, to int, c ctx) {
 		for end < to && !endsWord[src[end]] {
 			end++
 		}
-		if !s.covered(start, end) {
+		if start += plainHead(src[start:end], i-start); !s.covered(start, end) {
 			s.overLimit(start, end, c, "")
 		}
 		i = end

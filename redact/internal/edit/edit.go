@@ -64,7 +64,9 @@ func (l *List) Empty() bool {
 }
 
 // Put adds an edit. Where it overlaps others all of them become one edit over all
-// that they covered, with the text of the last.
+// that they covered, with the text of the leftmost; of several that begin at one
+// place, with that of the last. So what is read again with the text in place of them
+// all begins as it did before.
 func (l *List) Put(e Edit) {
 	if n := len(l.before); len(l.behind) == l.level.behind && (n == l.level.before || l.before[n-1].End <= e.Start) {
 		l.before = append(l.before, e)
@@ -76,7 +78,10 @@ func (l *List) Put(e Edit) {
 		if o.Start >= e.End {
 			break
 		}
-		e.Start, e.End = min(e.Start, o.Start), max(e.End, o.End)
+		if o.Start < e.Start {
+			e.Start, e.Off, e.N = o.Start, o.Off, o.N
+		}
+		e.End = max(e.End, o.End)
 		l.behind = l.behind[:n-1]
 	}
 	l.before = append(l.before, e)
