@@ -228,7 +228,7 @@ func (s *Scratch) mark() int { return len(s.arena) }
 // replace records that src[start:end] of the running walker becomes with, which
 // is copied. Edits may come in any order; an edit swallows those inside it, and of
 // edits that overlap the text of the leftmost stays. An
-// edit that changes nothing is not recorded.
+// edit that changes nothing is not recorded, unless it overlaps another.
 func (s *Scratch) replace(start, end int, with []byte) {
 	m := len(s.arena)
 	s.arena = append(s.arena, with...)
@@ -241,7 +241,7 @@ func (s *Scratch) replaceFrom(start, end, m int) {
 	end += s.lv.base
 	n := len(s.arena) - m
 	s.explainAt(start)
-	if end-start == n && string(s.lv.src[start:end]) == string(s.arena[m:]) {
+	if end-start == n && string(s.lv.src[start:end]) == string(s.arena[m:]) && !s.edits.Overlaps(int32(start), int32(end)) {
 		s.arena = s.arena[:m]
 		return
 	}

@@ -55,4 +55,23 @@ func TestBrokenDocumentInText(t *testing.T) {
 			t.Errorf("%s\n becomes %s", in, out)
 		}
 	}
+	for name, nf := range keyNameFlags { // all that pair, whatever they are called
+		for value, vf := range keyNameFlags {
+			if nf&flagNameKey == 0 || nf&flagPointer != 0 || vf&flagValueKey == 0 {
+				continue
+			}
+			for _, in := range []string{
+				`x {"` + name + `":"password","` + value + `":"S3CR3Tword"(cut)`, `x [{"` + value + `":"S3CR3Tword","n":1,"` + name + `":"password"}]%7`,
+			} {
+				if out := bodyOf(p, "text/plain", in); strings.Contains(out, "S3CR3T") {
+					t.Errorf("%s\n becomes %s", in, out)
+				}
+			}
+		}
+	}
+	for _, in := range []string{`see: f({"id": "x", "data": foo(1)})`, `use {"type":"json","text":Foo} here`} {
+		if out := bodyOf(p, "text/plain", in); out != in {
+			t.Errorf("%s\n becomes %s", in, out)
+		}
+	}
 }

@@ -83,7 +83,7 @@ func (s *Scratch) textFields(src []byte, c ctx) {
 		}
 		s.truncated(src, limit, c, "")
 	}
-	json := jsonFinder{src: src, brace: -1, bracket: -1}
+	json := jsonFinder{s: s, c: c, src: src, brace: -1, bracket: -1}
 	jsonAt, jsonEnd := json.next(0)
 	patience := textkv.Patience(src)
 	sc := textkv.Scan(src)

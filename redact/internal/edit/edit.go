@@ -97,6 +97,16 @@ func (l *List) Covered(start, end int32) bool {
 	return n > l.level.behind && l.behind[n-1].Start <= start && l.behind[n-1].End >= end
 }
 
+// Overlaps reports whether an edit of the current level has a byte of [start, end).
+func (l *List) Overlaps(start, end int32) bool {
+	if n := len(l.before); len(l.behind) == l.level.behind && (n == l.level.before || l.before[n-1].End <= start) {
+		return false
+	}
+	l.seek(start)
+	n := len(l.behind)
+	return n > l.level.behind && l.behind[n-1].Start < end
+}
+
 // seek moves the cursor behind the last edit that ends at or before pos.
 func (l *List) seek(pos int32) {
 	for n := len(l.before); n > l.level.before && l.before[n-1].End > pos; n-- {

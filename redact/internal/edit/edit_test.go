@@ -51,6 +51,9 @@ func TestAnyOrder(t *testing.T) {
 			all = append(all, last)
 			a := r.Int32N(size)
 			b := a + r.Int32N(size-a) + 1
+			if slices.Contains(gone[a:min(b, size)], true) && !l.Overlaps(a, min(b, size)) {
+				t.Fatal(round, "overlaps nothing")
+			}
 			if got := l.Covered(a, min(b, size)); got && slices.Contains(gone[a:min(b, size)], false) {
 				t.Fatal(round, "covered without an edit")
 			}

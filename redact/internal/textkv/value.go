@@ -219,7 +219,9 @@ func (c *Candidate) stopsAtBlank(src []byte, start, i int) bool {
 	case c.Sep == '=' && !c.first:
 		return true
 	}
-	return keyFollows(src, skipBlank(src, i), c.Sep)
+	k := skipBlank(src, i)
+	return keyFollows(src, k, c.Sep) ||
+		c.Sep == '=' && i-start < maxVariable && bytes.IndexByte(src[start:i], ' ') < 0 && c.variable(src) && command(src, k)
 }
 
 func (c *Candidate) stopsAtMark(src []byte, i int, mark byte) bool {
