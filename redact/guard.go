@@ -101,8 +101,8 @@ func (s *Scratch) spares(c *ctx, dec []byte, k kind) bool {
 			return true // /secrets/DB_URL, /pass/annual/2026
 		}
 	case placeQuery:
-		if shape.Digits(dec) && g <= guardSecret && c.v.flags&flagDescribes == 0 {
-			return false // a query has no numbers, only texts
+		if shape.Digits(dec) && g <= guardSecret && c.v.flags&flagDescribes == 0 { // a query has no numbers, only texts
+			return g == guardSecret && (string(dec) == "1" || string(dec) == "0") // a flag: ?pass=1
 		}
 	}
 	return s.sparesText(g, c, dec)

@@ -103,6 +103,7 @@ func (s *Scratch) walkPath(src []byte, c ctx) {
 			if pos = next; own.strong() {
 				under, named = c, true
 				under.v, under.state = strongest(c.v, own), st
+				under.v.describeItem(src[:pos-1])
 				continue
 			}
 			if pos > len(src) {
@@ -128,8 +129,17 @@ func (s *Scratch) walkPath(src []byte, c ctx) {
 			return
 		default:
 			under, named = s.segment(src, pos, end, c)
+			under.v.describeItem(src[:end])
 		}
 		pos = end + 1
+	}
+}
+
+// describeItem notes that the next segment is the name or the number of an item if path
+// ends in a word for several secrets: /secrets/name1, /api-keys/17.
+func (v *verdict) describeItem(path []byte) {
+	if n := len(path); v.flags&flagSoft != 0 && n > 3 && path[n-1]|0x20 == 's' && path[n-2]|0x20 != 's' {
+		v.flags |= flagDescribes
 	}
 }
 

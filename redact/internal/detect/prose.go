@@ -11,7 +11,7 @@ import (
 
 // proseAnchors are three letters of each word that prose knows a secret by, those that
 // text has least.
-var proseAnchors = [...]string{"ssw", "oke", "ecr", "cvv", "key", "ode", "nnw", "pin", "otp", "sse", "enh", "pwd", "htw", "odi", "rif", "ign"}
+var proseAnchors = [...]string{"ssw", "oke", "ecr", "cvv", "key", "ode", "nnw", "pin", "otp", "sse", "enh", "pwd", "htw", "odi", "rif", "ign", "kod"}
 
 // proseName is a word for a secret.
 type proseName struct {
@@ -66,6 +66,8 @@ func (f *finder) prose(i int) span {
 				return f.named(p, &proseToken)
 			case b|0x20 == 't' && src[p+2]|0x20 == 'p':
 				return f.named(p, &proseOTP)
+			case b|0x20 == 'd' && p > 0 && src[p-1]|0x20 == 'k':
+				return f.codeNamed(p - 1)
 			case b|0x20 == 'd' && src[p+2]|0x20 == 'e' && p > 0:
 				return f.code(p - 1)
 			case b|0x20 == 'd' && hasFold(src, p-1, "codice"):
@@ -97,6 +99,16 @@ func (f *finder) prose(i int) span {
 				return f.named(p, &proseContra)
 			case b == 0xB3 && p > 0 && hasFold(src, p-1, "códig") && hasFold(src, p+5, "o"):
 				return f.codeAt(p-1, p+len("ódigo"))
+			case b == 0xB3 && p > 0 && hasFold(src, p-1, "kód"):
+				return f.codeNamed(p - 1)
+			}
+		case 0xBA, 0x9A:
+			if b == 0xD0 && src[p+2] == 0xBE && p > 0 && src[p-1] == 0xD0 {
+				return f.codeNamed(p - 1)
+			}
+		case 0x81, 0x89, 0x8C, 0x8D, 0x9D:
+			if b >= 0xE7 {
+				return f.codeSigned(p)
 			}
 		case 'e', 'E':
 			switch {
@@ -106,8 +118,11 @@ func (f *finder) prose(i int) span {
 				return f.named(p, &proseSenha)
 			}
 		case 'k', 'K':
-			if b|0x20 == 'e' && src[p+2]|0x20 == 'y' && byteAt(src, p+3) == ' ' && f.keyOf(p) {
+			switch {
+			case b|0x20 == 'e' && src[p+2]|0x20 == 'y' && byteAt(src, p+3) == ' ' && f.keyOf(p):
 				return f.named(p, &proseKey)
+			case b|0x20 == 'o' && src[p+2]|0x20 == 'd':
+				return f.codeNamed(p)
 			}
 		case 'c', 'C':
 			if b|0x20 == 'v' && src[p+2]|0x20 == 'v' {

@@ -39,7 +39,9 @@ var codeWords = func() map[string]uint8 {
 		"auth", "access", "one-time", "onetime", "activation", "2fa", "mfa", "otp", "sms", "validation", "reset", "recovery", "unlock", "pairing",
 		"temporary", "single-use", "verify", "two-factor", "two-step", "2-step", "passcode", "otp-code", "time",
 		"vérification", "connexion", "confirmación", "verificación", "verificação", "sécurité", "seguridad", "segurança", "acceso", "acesso", "accès",
-		"verifica", "sicurezza", "d'accès", "validación", "d'authentification", "seguranca", "verificacion", "anmeldung")
+		"verifica", "sicurezza", "d'accès", "validación", "d'authentification", "seguranca", "verificacion", "anmeldung",
+		"weryfikacyjny", "weryfikacji", "autoryzacyjny", "jednorazowy", "potwierdzający", "dostępu", "logowania", "ověřovací", "autorizační", "doğrulama", "onay", "giriş",
+		"verificare", "подтверждения", "проверочный", "verifikasi", "patvirtinimo")
 	set(wordOther, "error", "status", "postal", "post", "zip", "country", "area", "promo", "promotion", "promotional", "discount", "coupon",
 		"voucher", "gift", "referral", "product", "item", "order", "booking", "reservation", "tracking", "exit", "return", "response",
 		"result", "http", "reason", "currency", "language", "locale", "region", "state", "city", "airport", "iata", "icao", "tax", "hs", "cpt", "icd",
@@ -49,15 +51,15 @@ var codeWords = func() map[string]uint8 {
 		"station", "vendor", "supplier", "store", "shop", "site", "cost", "account", "ledger", "unit", "commodity", "material", "article",
 		"part", "model", "batch", "lot", "diagnostic", "grpc", "message", "reply", "smtp", "ftp", "sql", "numeric", "char", "character",
 		"ascii", "unicode", "reference", "claim", "rebate", "invitation", "invite", "group", "task", "job", "query", "search", "zone", "district", "county", "section", "page", "cve", "loinc", "snomed", "icd10", "ndc", "gl", "plu", "sku", "upc", "ean", "fips", "iso", "merchant", "decline", "route",
-		"erreur", "postale", "pays", "produit", "promocional", "producto", "país", "fehler", "artikel", "produkt", "mon", "el")
-	set(wordYour, "your", "votre", "ton", "ihr", "dein", "tu", "su", "seu", "tuo", "il", "uw", "jouw", "this", "my")
+		"erreur", "postale", "pays", "produit", "promocional", "producto", "país", "pocztowy", "rabatowy", "produktu", "błędu", "kraju", "poštovní", "posta", "ürün", "hata", "почтовый", "Почтовый", "kreskowy", "zniżkowy", "fehler", "artikel", "produkt", "mon", "el")
+	set(wordYour, "your", "votre", "ton", "ihr", "dein", "tu", "su", "seu", "tuo", "il", "uw", "jouw", "this", "my", "twój", "váš", "tvůj", "din", "ditt", "sizin", "ваш", "Ваш", "твой", "anda", "vaš")
 	set(wordThe, "the", "le", "der", "el", "o")
-	set(wordIs, "is", "as", "est", "ist", "es", "é", "è")
+	set(wordIs, "is", "as", "est", "ist", "es", "é", "è", "to", "je", "är", "este", "er", "adalah")
 	return m
 }()
 
 // codeParts are the first parts of compounds with "code": passcode, Sicherheitscode.
-var codeParts = [...]string{"pass", "tigungs", "sicherheits", "anmelde", "einmal", "zugangs", "verifizierungs", "freischalt", "fungs", "login-", "otp-", "sms-", "2fa-", "time-"}
+var codeParts = [...]string{"pass", "tigungs", "sicherheits", "verifierings", "verifikations", "verifikasjons", "verificatie", "inloggnings", "inloggings", "engångs", "engangs", "bekreftelses", "bekræftelses", "säkerhets", "sikkerhets", "sikkerheds", "anmelde", "einmal", "zugangs", "verifizierungs", "freischalt", "fungs", "login-", "otp-", "sms-", "2fa-", "time-"}
 
 // code looks for the value of the "code" at p.
 func (f *finder) code(p int) span {
@@ -80,7 +82,14 @@ func (f *finder) codeAt(p, e int) span {
 	if m.end > 0 {
 		return m
 	}
+	label := kind == codeBare && e < len(src) && (src[e] == ':' || src[e] == ' ' && e+1 < len(src) && src[e+1] == ':') && f.labels(p)
+	if label {
+		kind = codeYours
+	}
 	q, link, kind := f.codeLink(e, kind)
+	if label = label && kind == codeYours; label {
+		kind = codeBare
+	}
 	if kind == codeOther || q == 0 || q >= len(src) || kind < codeStrong && !link {
 		return none
 	}
@@ -104,7 +113,7 @@ func (f *finder) codeAt(p, e int) span {
 		end, n = end+4, 6
 	}
 	switch {
-	case f.unit(end):
+	case f.unit(end), label && !f.endsLabel(end):
 		return none
 	case letters > 0 && (n == 0 || !link || kind != codeStrong || n+letters < 5) && !(letters == 1 && v[1] == '-'):
 		return none
@@ -235,7 +244,7 @@ func (f *finder) wordBefore(e int) int {
 }
 
 func codeWord(w []byte) uint8 {
-	var low [24]byte
+	var low [30]byte
 	if len(w) > len(low) {
 		return 0
 	}
@@ -277,7 +286,7 @@ func (f *finder) codeLink(p int, kind codeKind) (q int, link bool, _ codeKind) {
 			return p + 1, true, kind
 		}
 		e := p
-		for e < len(src) && e-p < 24 && (is(src[e], chAlnum|chDash) || src[e] >= 0x80 || src[e] == '\'') {
+		for e < len(src) && e-p < 30 && (is(src[e], chAlnum|chDash) || src[e] >= 0x80 || src[e] == '\'') {
 			e++
 		}
 		w := src[p:e]

@@ -258,6 +258,13 @@ func (b *builder) detector(d uint8) {
 		b.anchor(0xC3, 0xB1, 'a', actProse) // contraseña
 		b.anchor(0xC3, 0xB3, 'd', actProse) // código
 		b.anchor('T', 'A', 'N', actProse)
+		b.anchor(0xBA, 0xD0, 0xBE, actProse) // код
+		b.anchor(0x9A, 0xD0, 0xBE, actProse) // Код
+		b.anchor(0x81, 0xE7, 0xA0, actProse) // 验证码
+		b.anchor(0x8C, 0xE7, 0xA0, actProse) // 校验码
+		b.anchor(0x89, 0xE7, 0xA2, actProse) // 驗證碼
+		b.anchor(0x8D, 0xE8, 0xA8, actProse) // 認証
+		b.anchor(0x9D, 0xEB, 0xB2, actProse) // 인증번호
 		b.anchor(' ', '-', '-', actOption)
 	case detVendor:
 		b.anchor('W', 'I', 'F', actWifi)

@@ -70,10 +70,25 @@ func Ordinary(b []byte) bool {
 		return true
 	case bytes.HasPrefix(b, []byte("arn:")) && bytes.Count(b, []byte{':'}) >= 4, bytes.HasPrefix(b, []byte("#/")):
 		return true
-	case version(b), filePath(b):
+	case version(b), filePath(b), position(b):
 		return true
 	}
 	return plainWords.has(b)
+}
+
+// positions are words that a number follows which says how far one has read.
+var positions = newWordSet("page", "cursor", "offset", "next", "prev", "previous", "item", "row", "step", "part", "batch", "chunk", "index", "position")
+
+// position reports whether b is the place of something in a list: page-2, row_1200.
+func position(b []byte) bool {
+	n := len(b)
+	for n > 0 && class[b[n-1]]&isDigit != 0 {
+		n--
+	}
+	if n == len(b) || len(b)-n > 7 || n < 4 || n > 10 {
+		return false
+	}
+	return class[b[n-1]]&isSplit != 0 && positions.has(b[:n-1])
 }
 
 // filePath reports whether b is the path of a file.
