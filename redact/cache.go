@@ -233,6 +233,7 @@ func (s *Scratch) clearCaches() {
 	clear(s.short[:])
 	clear(s.phrases[:])
 	clear(s.names[:])
+	s.quiet.Reset(s.secret(1), s.secret(2))
 	for i := range s.long {
 		for j := range s.long[i] {
 			s.long[i][j].tag = 0

@@ -15,7 +15,7 @@ type matcher struct {
 	exact map[string]exactRules
 	globs []glob
 	// seen is a filter in front of exact.
-	seen [64]uint64
+	seen [256]uint64
 	// grams maps a hashed trigram to the globs whose literal begins with it, as an
 	// index into buckets (0 = none). A glob is only tried on keys that have its
 	// trigram.
@@ -135,7 +135,7 @@ func exactHash(b []byte) uint32 {
 	if len(b) == 0 {
 		return 0
 	}
-	return (uint32(b[0])<<16 ^ uint32(b[len(b)/2])<<8 ^ uint32(b[len(b)-1]) ^ uint32(len(b))<<20) * 0x9E3779B1 >> 20
+	return (uint32(b[0])<<16 ^ uint32(b[len(b)/2])<<8 ^ uint32(b[len(b)-1]) ^ uint32(len(b))<<20) * 0x9E3779B1 >> 18
 }
 
 // part says how a candidate stands in the key.
@@ -175,4 +175,34 @@ func (m *matcher) find(s *Scratch, folded []byte, pl place, pt part, best *verdi
 		}
 	}
 	return e.flags
+}
+
+// maxShort is how many globs silent tries.
+const maxShort = 4
+
+// silent reports whether surely no rule matches a folded phrase, nor its end from one of
+// starts on, and neither says something by itself. It may say no where the answer is yes.
+func (m *matcher) silent(folded []byte, starts []uint8) bool {
+	if len(m.short) > maxShort {
+		return false
+	}
+	for _, at := range starts {
+		tail := folded[at:]
+		if h := exactHash(tail); m.seen[h>>6]&(1<<(h&63)) != 0 {
+			if _, ok := m.exact[string(tail)]; ok {
+				return false
+			}
+		}
+		for _, i := range m.short {
+			if m.globs[i].match(tail) {
+				return false
+			}
+		}
+	}
+	for i := 0; i+2 < len(folded); i++ {
+		if m.grams[gram(folded[i], folded[i+1], folded[i+2])] != 0 {
+			return false
+		}
+	}
+	return true
 }

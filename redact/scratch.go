@@ -8,6 +8,7 @@ import (
 
 	"github.com/apispan/apispan/redact/internal/detect"
 	"github.com/apispan/apispan/redact/internal/edit"
+	"github.com/apispan/apispan/redact/internal/textkv"
 	"github.com/apispan/apispan/redact/internal/token"
 )
 
@@ -70,10 +71,12 @@ type Scratch struct {
 	dfa    dfa
 
 	seed    maphash.Seed
+	hashKey uint64 // odd, for foldHash
 	short   [shortSets][2]shortEntry
 	long    [longSets][2]longEntry
 	phrases [phraseSets]shortEntry
 	names   [nameSets]nameEntry
+	quiet   textkv.Quiet
 
 	stats  Stats
 	counts []Count
@@ -86,6 +89,8 @@ type Scratch struct {
 
 func newScratch(p *Policy) *Scratch {
 	s := &Scratch{p: p, seed: maphash.MakeSeed(), frames: make([]frame, p.cfg.Limits.Depth+1)}
+	s.hashKey = s.secret(0) | 1
+	s.quiet.Reset(s.secret(1), s.secret(2))
 	if p.ring != nil {
 		s.tokens = p.ring.NewHasher()
 	}
@@ -93,6 +98,9 @@ func newScratch(p *Policy) *Scratch {
 	s.selectScopes(Exchange{})
 	return s
 }
+
+// secret is the n-th secret number.
+func (s *Scratch) secret(n byte) uint64 { return maphash.Bytes(s.seed, []byte{n}) }
 
 // NewScratch returns working memory from a pool.
 func (p *Policy) NewScratch() *Scratch {

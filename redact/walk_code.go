@@ -17,6 +17,9 @@ func inert(src, key []byte, start, end int) bool {
 	if start >= end || start > 0 && (src[start-1] == '"' || src[start-1] == '\'' || src[start-1] == '`') {
 		return false
 	}
+	if plainlyNot(src, start) {
+		return false
+	}
 	v, _, _ := bytes.Cut(src[start:min(len(src), start+256)], str("\n")) // a value may end at the first blank
 	for _, w := range [...]string{"await ", "new ", "return "} {
 		v = bytes.TrimPrefix(v, str(w))
@@ -75,6 +78,41 @@ func inert(src, key []byte, start, end int) bool {
 	}
 	return false
 }
+
+// plainlyNot reports whether the value at i is a word of which inert says no, by the
+// next byte behind it.
+func plainlyNot(src []byte, i int) bool {
+	if src[i] == '$' {
+		return false
+	}
+	end, limit := i, min(len(src), i+256)
+	for end < limit && identBytes[src[end]] {
+		end++
+	}
+	switch end - i {
+	case 0:
+		return false
+	case 3, 5, 6: // "new ", "await ", "return "
+		if end < limit && src[end] == ' ' && (src[i] == 'a' || src[i] == 'n' || src[i] == 'r') {
+			return false
+		}
+	}
+	for end < limit && (src[end] == ' ' || src[end] == '\t' || src[end] == '\r') {
+		end++
+	}
+	return end < limit && !codeMark[src[end]]
+}
+
+// codeMark has what inert looks at behind a word.
+var codeMark, identBytes = func() (marks, ident [256]bool) {
+	for _, c := range []byte("!?;),|>[]=<@(}{\n") {
+		marks[c] = true
+	}
+	for c := range ident {
+		ident[c] = identByte(byte(c))
+	}
+	return marks, ident
+}()
 
 func identByte(c byte) bool {
 	return 'a' <= c|0x20 && c|0x20 <= 'z' || c == '_' || c == '.' || c == '$' || '0' <= c && c <= '9'

@@ -26,11 +26,15 @@ var passwordTools = [...]struct {
 
 // toolNames has where the names of passwordTools were seen in a text: the last one so
 // far and the next. Each name is looked for once in a text, however many options it has.
-type toolNames [len(passwordTools)]struct{ last, next int }
+type toolNames struct {
+	at [len(passwordTools)]struct{ last, next int }
+	// none has a bit for each letter, from A on, that no tool of the text has.
+	none uint64
+}
 
 // before reports whether the name of tool i stands in src[from:to]; to may only grow.
 func (t *toolNames) before(i int, src []byte, from, to int) bool {
-	x, name := &t[i], passwordTools[i].tool
+	x, name := &t.at[i], passwordTools[i].tool
 	for x.next+len(name) <= to {
 		if x.next > 0 || bytes.HasPrefix(src, str(name)) {
 			x.last = x.next + 1 // 0 is none
@@ -49,9 +53,18 @@ func (t *toolNames) before(i int, src []byte, from, to int) bool {
 // is src[start:end].
 func (s *Scratch) passwordOption(src []byte, tools *toolNames, line, start, end int, c ctx) {
 	letter := src[start+1]
+	if letter-'A' >= 64 || tools.none>>(letter-'A')&1 != 0 {
+		return
+	}
+	none := true
 	for i := range passwordTools {
-		t := &passwordTools[i]
-		if t.option[1] != letter || tools[i].next == len(src) && tools[i].last == 0 || !tools.before(i, src, max(line, start-256), start) {
+		t, seen := &passwordTools[i], &tools.at[i]
+		if t.option[1] != letter || seen.next == len(src) && seen.last == 0 {
+			continue
+		}
+		before := tools.before(i, src, max(line, start-256), start)
+		none = none && seen.next == len(src) && seen.last == 0
+		if !before {
 			continue
 		}
 		vc := s.child(c, str("password"))
@@ -83,6 +96,9 @@ func (s *Scratch) passwordOption(src []byte, tools *toolNames, line, start, end 
 			s.textValue(src, at, stop, vc)
 		}
 		return
+	}
+	if none {
+		tools.none |= 1 << (letter - 'A')
 	}
 }
 

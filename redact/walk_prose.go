@@ -114,6 +114,9 @@ func wordy(b []byte, c ctx) bool {
 	if c.place == placeQuery && len(b) >= 8 && c.v.act != actMiss { // a filter: password eq 'x'
 		return bytes.Contains(b, str(" '")) || bytes.Contains(b, str(" \""))
 	}
+	if len(b) < 3 {
+		return false
+	}
 	dash := bytes.IndexByte(b, '-') >= 0
 	if c.v.act != actMiss && (dash && bytes.Contains(b, str(" --")) || sqlStart(b)) {
 		return true
@@ -323,6 +326,9 @@ var sqlFirst = func() (t [256]bool) {
 // sqlWords stand between a column and a text.
 var sqlWords = [...]string{"eq ", "ne ", "like ", "ilike ", "in (", "is ", "as ", "by "}
 
+// nameMark has what may stand round a name.
+var nameMark = [256]bool{'"': true, '\'': true, '`': true, '*': true}
+
 // wordValue decides over the value at pos behind a name. how is the mark between
 // them.
 func (s *Scratch) wordValue(src, name []byte, pos int, c ctx, how byte, first bool) {
@@ -343,7 +349,10 @@ func (s *Scratch) wordValue(src, name []byte, pos int, c ctx, how byte, first bo
 	if pos == len(src) || how == '-' && src[pos] == '-' {
 		return
 	}
-	vc := s.child(c, bytes.Trim(name, "\"'`*"))
+	if nameMark[name[0]] || nameMark[name[len(name)-1]] {
+		name = bytes.Trim(name, "\"'`*")
+	}
+	vc := s.child(c, name)
 	if !vc.v.strong() {
 		return
 	}

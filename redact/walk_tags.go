@@ -5,6 +5,8 @@ package redact
 
 import (
 	"bytes"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/apispan/apispan/redact/internal/markup"
 )
@@ -89,6 +91,11 @@ func (s *Scratch) startElement(w *markupWalk, t *markup.Token) bool {
 	s.elements = append(s.elements, element{})
 	e := &s.elements[len(s.elements)-1]
 	e.name, e.nameEnd, e.content, e.c = int32(t.Name), int32(t.NameEnd), int32(content), cc
+	if w.html {
+		e.hash = s.foldHash(name)
+		slot := &w.open[e.hash%openSlots]
+		e.below, *slot = *slot, int32(len(s.elements))
+	}
 	return true
 }
 
@@ -259,11 +266,17 @@ func (s *Scratch) endElement(w *markupWalk, t *markup.Token) bool {
 			return false
 		}
 	} else {
-		for n >= w.base && !bytes.EqualFold(own, src[s.elements[n].name:s.elements[n].nameEnd]) {
-			n--
+		hash := s.foldHash(own)
+		for n = int(w.open[hash%openSlots]) - 1; n >= 0; n = int(s.elements[n].below) - 1 {
+			if e := &s.elements[n]; e.hash == hash && bytes.EqualFold(own, src[e.name:e.nameEnd]) {
+				break
+			}
 		}
-		if n < w.base {
+		if n < 0 {
 			return true // an end tag of nothing
+		}
+		for k := len(s.elements) - 1; k >= n; k-- {
+			w.open[s.elements[k].hash%openSlots] = s.elements[k].below
 		}
 	}
 	e := &s.elements[n]
@@ -275,6 +288,32 @@ func (s *Scratch) endElement(w *markupWalk, t *markup.Token) bool {
 		top.prevEnd = 0
 	}
 	return true
+}
+
+// foldHash is the same for names that bytes.EqualFold takes for equal. It has a secret
+// key, so that nobody can choose names of one hash.
+func (s *Scratch) foldHash(name []byte) uint32 {
+	h := uint64(0)
+	for i := 0; i < len(name); i++ {
+		r := rune(name[i])
+		switch {
+		case 'a' <= r && r <= 'z':
+			r -= 'a' - 'A'
+		case r >= utf8.RuneSelf:
+			var n int
+			if r, n = utf8.DecodeRune(name[i:]); n > 1 {
+				i += n - 1
+			}
+			least := r
+			for f := unicode.SimpleFold(r); f != r; f = unicode.SimpleFold(f) {
+				least = min(least, f)
+			}
+			r = least
+		}
+		h = (h ^ uint64(r)) * s.hashKey
+		h ^= h >> 32
+	}
+	return uint32(h)
 }
 
 // voidElement reports whether an HTML element has no content.

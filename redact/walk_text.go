@@ -88,7 +88,11 @@ func (s *Scratch) textFields(src []byte, c ctx) {
 	patience := textkv.Patience(src)
 	sc := textkv.Scan(src)
 	cand := &sc.Candidate
+	if c.v == (verdict{}) && c.state == stateNone {
+		sc.Hush(&s.quiet, uint64(s.env(c.place)))
+	}
 	for {
+		sc.Until = jsonAt
 		ok := sc.Next()
 		for jsonAt >= 0 && (!ok || jsonAt < cand.KeyEnd) {
 			if jsonAt < limit {
@@ -110,6 +114,7 @@ func (s *Scratch) textFields(src []byte, c ctx) {
 		if cand.Plain && cand.Secret == 0 {
 			v, st := s.textVerdict(src, cand, c)
 			if !v.strong() && v.flags&cookieBits == 0 && c.v == (verdict{}) {
+				sc.Quieten()
 				continue // nearly every key
 			}
 			if v = strongest(c.v, v); !v.strong() && v.flags&cookieBits == 0 {
@@ -129,6 +134,7 @@ func (s *Scratch) textFields(src []byte, c ctx) {
 				continue
 			}
 			if cand.Secret == 0 {
+				sc.Quieten()
 				continue
 			}
 			if vc = s.child(c, str("password")); !vc.v.strong() {
@@ -225,21 +231,6 @@ func (s *Scratch) textKey(src []byte, cand *textkv.Candidate, c ctx) ctx {
 		vc = stronger(vc, s.child(c, s.references(key)))
 	}
 	return vc
-}
-
-// textVerdict tests a key as it stands, and as a phrase.
-func (s *Scratch) textVerdict(src []byte, cand *textkv.Candidate, c ctx) (verdict, pathState) {
-	if cand.N == 0 {
-		return s.lookupKey(c.place, c.state, src[cand.Key:cand.KeyEnd]).unpack()
-	}
-	if cand.Words[0] < cand.Key {
-		return s.lookupPhrase(c.place, c.state, src[cand.Words[cand.N-1]:cand.KeyEnd]).unpack()
-	}
-	best, st := s.lookup(c.place, c.state, src[cand.Key:cand.KeyEnd])
-	for _, start := range cand.Words[:cand.N] {
-		best, st = s.strongerPhrase(c.place, c.state, src[start:cand.KeyEnd], best, st)
-	}
-	return best, st
 }
 
 func plainKey(key []byte) bool {

@@ -27,6 +27,10 @@ type element struct {
 	// key and keyEnd are the tag of the first name child if no value came before it:
 	// then values follow their names, as in a property list.
 	key, keyEnd int32
+	// hash is that of the name, without regard to case, below the place behind the open
+	// element underneath whose name shares its slot in markupWalk.open. Of HTML only.
+	hash  uint32
+	below int32
 }
 
 // markupWalk is the state of one walk over XML or HTML.
@@ -38,7 +42,12 @@ type markupWalk struct {
 	root element
 	// plain is set if only key rules matter.
 	plain bool
+	// open has, by the hash of a name, the place behind the innermost open element of
+	// such a name: an end tag of HTML that nothing opened does not search them all.
+	open [openSlots]int32
 }
+
+const openSlots = 64
 
 // walkXML reads XML. Element and attribute names are keys, with and without
 // prefix; an element that a name attribute or a name sibling describes is under

@@ -65,6 +65,32 @@ func IsPlain(key []byte) bool {
 	return true
 }
 
+// AppendPhrase appends the folded form of words with one blank between them to dst, and
+// where each word starts in it to starts. ok is false, and the rest says nothing, unless
+// the words are plain, see IsPlain, and fit starts.
+func AppendPhrase(dst, phrase []byte, starts *[4]uint8) (folded []byte, n int, ok bool) {
+	n = 1
+	base := len(dst)
+	starts[0] = 0
+	for _, c := range phrase {
+		if c >= 0x80 || classes[c]&classSplit != 0 {
+			return dst, 0, false
+		}
+		if classes[c]&classDrop == 0 {
+			dst = append(dst, lowered[c])
+			continue
+		}
+		if c == ' ' {
+			if n == len(starts) || len(dst)-base > 255 {
+				return dst, 0, false
+			}
+			starts[n] = uint8(len(dst) - base)
+			n++
+		}
+	}
+	return dst, n, true
+}
+
 // NextSegment returns the next segment of a decoded, unfolded key, which ends at
 // one of `[ ] . : /` or its full-width form, and what follows it. Empty segments
 // are skipped; seg is nil when none is left. A key without such a byte has one

@@ -20,7 +20,11 @@ func (s *Scanner) flag(i int) bool {
 		j++
 	}
 	c.Key = j
+	c.Plain = true
 	for j < len(src) && j-c.Key <= maxKey && wordByte[src[j]] {
+		if src[j] == '%' {
+			c.Plain = false
+		}
 		j++
 	}
 	c.KeyEnd = j

@@ -60,6 +60,16 @@ type Scanner struct {
 	lead int
 	tag  int // offset of the last "<" on it, or -1
 	low  int // keys do not start before it
+
+	// quiet has what was before marks and is of no interest; nil: nobody knows.
+	quiet *Quiet
+	salt  uint64
+	// hash is that of what stands before the last mark, 0 if it has none; start was low
+	// then.
+	hash  uint64
+	start int
+	// Until is how far marks may be passed over, see Hush.
+	Until int
 }
 
 // Scan returns a Scanner over src.
@@ -149,10 +159,14 @@ func (s *Scanner) Next() bool {
 			s.bol = i + 1
 			s.tag = -1
 		case separator:
+			if s.quiet != nil && s.hushed(i, i+1, src[i]) {
+				continue
+			}
 			found = s.before(i, i+1, src[i])
 		case lessThan:
 			s.tag = i
 		case greaterThan:
+			s.hash = 0
 			switch {
 			case s.tag >= 0:
 				found = s.element(i)
@@ -161,11 +175,16 @@ func (s *Scanner) Next() bool {
 			}
 		case percent:
 			if h, n := escaped(src, i); h == '=' || h == ':' {
+				if s.quiet != nil && s.hushed(i, i+n, h) {
+					continue
+				}
 				found = s.before(i, i+n, h)
 			}
 		case dash:
+			s.hash = 0
 			found = s.flag(i)
 		case wide: // full-width ":" and "="
+			s.hash = 0
 			if i+2 < len(src) && src[i+1] == 0xBC {
 				switch src[i+2] {
 				case 0x9A:

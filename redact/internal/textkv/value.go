@@ -37,10 +37,10 @@ func (c *Candidate) Value(src []byte) (start, end, next int) {
 	j := i
 	// String prefixes: b'', u'', @"", :"". A header or YAML line has none: there it
 	// is an unquoted value with quotes in it.
-	for j < len(src) && j < i+2 && !c.wide() && strings.IndexByte("bBuUrRfFnNeExX@$:", src[j]) >= 0 {
+	for j < len(src) && j < i+2 && stringPrefix[src[j]] && !c.wide() {
 		j++
 	}
-	for _, k := range [...]int{i, j} {
+	for k := i; k < len(src); k = j {
 		if q, n := quoteAt(src, k); n > 0 && (c.outer == 0 || q.mark[0] != c.outer || q.slashes > 0 || k == i) {
 			if c.outer != 0 && q.mark[0] == c.outer && q.slashes == 0 {
 				break // the outer string ends: the value is empty
@@ -63,6 +63,9 @@ func (c *Candidate) Value(src []byte) (start, end, next int) {
 			}
 			return start, end, next
 		}
+		if k == j {
+			break
+		}
 	}
 	switch src[i] {
 	case '{', '[', '(':
@@ -78,6 +81,16 @@ func (c *Candidate) Value(src []byte) (start, end, next int) {
 	}
 	e := c.bare(src, i)
 	return i, e, e
+}
+
+// stringPrefix has the letters that stand before the quote of a literal.
+var stringPrefix = marksOf("bBuUrRfFnNeExX@$:")
+
+func marksOf(list string) (t [256]bool) {
+	for _, c := range []byte(list) {
+		t[c] = true
+	}
+	return t
 }
 
 // Line returns the extent of the value of a header field: unless it is quoted it
@@ -96,6 +109,9 @@ func (c *Candidate) Line(src []byte) (start, end, next int) {
 // dumped passes over the type in front of a text that a dump wrote: string(10) "S"
 // (PHP), (string) (len=10) "S" (Go).
 func dumped(src []byte, i int) int {
+	if i >= len(src) || src[i] != 's' && src[i] != '(' {
+		return i
+	}
 	for _, mark := range [...]string{"string(", "(string) (len="} {
 		if !bytes.HasPrefix(src[i:], []byte(mark)) {
 			continue
@@ -197,9 +213,9 @@ func (c *Candidate) bare(src []byte, i int) int {
 func (c *Candidate) wide() bool { return c.first && c.Sep == ':' }
 
 // after reports whether b may follow a closing mark.
-func after(b byte) bool {
-	return blank(b) || strings.IndexByte(`,;&)}]>"'`+"`"+`\<`, b) >= 0
-}
+func after(b byte) bool { return afterMark[b] }
+
+var afterMark = marksOf(" \t\n\r,;&)}]>\"'`\\<")
 
 func trim(src []byte, start, end int) int {
 	for end > start && blank(src[end-1]) {

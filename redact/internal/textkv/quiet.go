@@ -1,0 +1,83 @@
+// Copyright The apispan Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package textkv
+
+import (
+	"encoding/binary"
+	"math/bits"
+)
+
+// Quiet remembers what stood before marks and was no key that the reader wants, so that
+// a Scanner passes over it where it stands again. It keeps hashes with a secret key, and
+// no text.
+type Quiet struct {
+	seen [1 << quietBits]uint64
+	a, b uint64
+}
+
+const (
+	quietBits = 9
+	// window is how much of the text before a mark is compared.
+	window = 16
+)
+
+// Reset forgets everything and takes a key.
+func (q *Quiet) Reset(a, b uint64) { *q = Quiet{a: a, b: b} }
+
+// Hush makes the Scanner use q. salt tells apart readers that want different keys. A
+// mark behind s.Until is not passed over, unless that is -1.
+func (s *Scanner) Hush(q *Quiet, salt uint64) {
+	s.quiet, s.salt, s.Until = q, salt*0x9E3779B97F4A7C15, -1
+}
+
+// hushed reports whether what stands before the mark sep at src[i:after] is known as
+// quiet.
+func (s *Scanner) hushed(i, after int, sep byte) bool {
+	n := i - s.low
+	if i < window || n < 0 || uint(i) > uint(s.Until) { //nolint:gosec // -1 is the largest
+		s.hash = 0
+		return false
+	}
+	w0, w1 := binary.LittleEndian.Uint64(s.src[i-16:]), binary.LittleEndian.Uint64(s.src[i-8:])
+	if n < 8 {
+		w0, w1 = 0, w1&(^uint64(0)<<(64-8*n))
+	} else if n < window {
+		w0 &= ^uint64(0) << (128 - 8*n)
+	}
+	hi, lo := bits.Mul64(w0^s.quiet.a, w1^s.quiet.b)
+	s.start = s.low
+	s.hash = (hi ^ lo ^ s.salt) + uint64(min(n, window)|int(sep)<<8)*0xC2B2AE3D27D4EB4F //nolint:gosec // small
+	if s.quiet.seen[s.hash>>(64-quietBits)] != s.hash || s.hash == 0 {
+		return false
+	}
+	if after < len(s.src) && longMark[s.src[after]] {
+		return false
+	}
+	s.pos, s.low = i+1, i+1
+	return true
+}
+
+// longMark has what makes a mark a longer one: "=>", ":=", "==", "::".
+var longMark = [256]bool{'=': true, '>': true, ':': true, '~': true}
+
+// Quieten remembers that the last candidate is not wanted.
+func (s *Scanner) Quieten() {
+	if s.hash == 0 || s.Sep == ' ' {
+		return
+	}
+	mark := s.low - 1
+	left := s.Key
+	if s.N > 0 {
+		left = min(left, s.Words[s.N-1])
+	}
+	// What was looked at to find the key must lie in the window.
+	margin := 8
+	if c := s.src[mark-1]; nameByte[c] || c == '"' || c == '\'' {
+		margin = 2
+	}
+	if left-margin < mark-window && mark-s.start >= window {
+		return
+	}
+	s.quiet.seen[s.hash>>(64-quietBits)] = s.hash
+}
