@@ -236,7 +236,8 @@ func (s *Scratch) inspectLeaf(c ctx, dec []byte, k kind) ([]byte, Effect) {
 	w := (*Scratch).inspect
 	if c.v.cookie() != 0 {
 		w = (*Scratch).cookieText
-	} else if !structured(dec) && !wordy(dec, c) && (s.p.det == nil || !c.cut && (len(dec) < s.p.detMin || !s.detects(dec))) {
+	} else if keys := structured(dec); !wordy(dec, c) && (s.p.det == nil || !c.cut && (len(dec) < s.p.detMin || !s.detects(dec))) &&
+		(!keys || s.tinyLeaf(dec, c)) {
 		return nil, Unchanged
 	}
 	out, changed := s.run(w, dec, c)

@@ -3,7 +3,11 @@
 
 package redact
 
-import "github.com/apispan/apispan/redact/internal/textkv"
+import (
+	"bytes"
+
+	"github.com/apispan/apispan/redact/internal/textkv"
+)
 
 // maxTiny bounds the texts that tinyText looks at.
 const maxTiny = 64
@@ -13,6 +17,14 @@ const maxTiny = 64
 func (s *Scratch) tinyText(b []byte, c ctx) bool {
 	if c.v != (verdict{}) || c.cut || c.state != stateNone {
 		return false
+	}
+	var hash uint64
+	if len(b) <= 16 {
+		k0, k1 := words(b)
+		var known bool
+		if hash, known = s.quiet.Known(k0, k1, tinySalt|uint64(s.env(c.place))<<16|uint64(len(b))); known {
+			return true
+		}
 	}
 	run := 0
 	for _, x := range b {
@@ -34,6 +46,27 @@ func (s *Scratch) tinyText(b []byte, c ctx) bool {
 			return false
 		}
 	}
+	if hash != 0 {
+		s.quiet.Note(hash)
+	}
+	return true
+}
+
+// tinySalt tells tiny texts from what else s.quiet knows.
+const tinySalt = 1 << 40
+
+// tinyLeaf reports whether a short value that is structured surely is a text without a
+// name that a rule takes; it is inspect for nearly all of them.
+func (s *Scratch) tinyLeaf(b []byte, c ctx) bool {
+	c.state = s.restart(c.state) // as in a document inside
+	if len(b) > maxTiny || !pairByte[b[0]] || b[0] == '-' || c.nest >= uint8(s.p.cfg.Limits.Nested) || s.nestLeft < len(b) || !s.tinyText(b, c) {
+		return false
+	}
+	// Those are read as a form or a URL.
+	if bytes.IndexByte(b, ' ') < 0 && (bytes.IndexByte(b, '=') >= 0 || bytes.IndexByte(b, '/') >= 0) {
+		return false
+	}
+	s.nestLeft -= len(b)
 	return true
 }
 

@@ -25,10 +25,22 @@ const (
 // Reset forgets everything and takes a key.
 func (q *Quiet) Reset(a, b uint64) { *q = Quiet{a: a, b: b} }
 
-// Hush makes the Scanner use q. salt tells apart readers that want different keys. A
+// Known reports whether two words, which a salt tells from others, were noted. hash is
+// what to note.
+func (q *Quiet) Known(w0, w1, salt uint64) (hash uint64, ok bool) {
+	hi, lo := bits.Mul64(w0^q.a, w1^q.b)
+	hash = hi ^ lo ^ salt*0x9E3779B97F4A7C15
+	return hash, q.seen[hash>>(64-quietBits)] == hash && hash != 0
+}
+
+// Note remembers a hash of Known.
+func (q *Quiet) Note(hash uint64) { q.seen[hash>>(64-quietBits)] = hash }
+
+// Hush makes the Scanner use q. salt, of 16 bits, tells apart
+// readers that want different keys. A
 // mark behind s.Until is not passed over, unless that is -1.
 func (s *Scanner) Hush(q *Quiet, salt uint64) {
-	s.quiet, s.salt, s.Until = q, salt*0x9E3779B97F4A7C15, -1
+	s.quiet, s.salt, s.Until = q, salt<<16, -1
 }
 
 // hushed reports whether what stands before the mark sep at src[i:after] is known as
@@ -45,10 +57,9 @@ func (s *Scanner) hushed(i, after int, sep byte) bool {
 	} else if n < window {
 		w0 &= ^uint64(0) << (128 - 8*n)
 	}
-	hi, lo := bits.Mul64(w0^s.quiet.a, w1^s.quiet.b)
 	s.start = s.low
-	s.hash = (hi ^ lo ^ s.salt) + uint64(min(n, window)|int(sep)<<8)*0xC2B2AE3D27D4EB4F //nolint:gosec // small
-	if s.quiet.seen[s.hash>>(64-quietBits)] != s.hash || s.hash == 0 {
+	var known bool
+	if s.hash, known = s.quiet.Known(w0, w1, s.salt|uint64(min(n, window))<<8|uint64(sep)); !known { //nolint:gosec // small
 		return false
 	}
 	if after < len(s.src) && longMark[s.src[after]] {
@@ -79,5 +90,5 @@ func (s *Scanner) Quieten() {
 	if left-margin < mark-window && mark-s.start >= window {
 		return
 	}
-	s.quiet.seen[s.hash>>(64-quietBits)] = s.hash
+	s.quiet.Note(s.hash)
 }
