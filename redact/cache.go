@@ -218,7 +218,10 @@ func (s *Scratch) nameVerdict(c ctx, name []byte) verdict {
 	tag := cacheTag(len(name), s.env(c.place), c.state)
 	e := &s.names[h%nameSets]
 	if e.hash != h || e.tag != tag {
-		v, to := s.decide(c.place, c.state, name)
+		v, to := verdict{}, stateNone
+		if c.state != stateNone || len(name) > 16 || !s.silent(c.place, name) {
+			v, to = s.decide(c.place, c.state, name)
+		}
 		*e = nameEntry{h, tag, cached{v, to}}
 	}
 	v := e.val.v

@@ -135,7 +135,8 @@ func exactHash(b []byte) uint32 {
 	if len(b) == 0 {
 		return 0
 	}
-	return (uint32(b[0])<<16 ^ uint32(b[len(b)/2])<<8 ^ uint32(b[len(b)-1]) ^ uint32(len(b))<<20) * 0x9E3779B1 >> 18
+	n := len(b)
+	return uint32((uint64(b[0]) | uint64(b[n/2])<<8 | uint64(b[n-1])<<16 | uint64(n)<<24) * 0x9E3779B97F4A7C15 >> 50)
 }
 
 // part says how a candidate stands in the key.

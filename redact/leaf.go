@@ -233,6 +233,9 @@ func (s *Scratch) inspectLeaf(c ctx, dec []byte, k kind) ([]byte, Effect) {
 	case kindNumber:
 		return s.inspectNumber(c, dec)
 	}
+	if len(dec) < 3 && !c.cut && (s.p.det == nil || len(dec) < s.p.detMin) && c.v.cookie() == 0 {
+		return nil, Unchanged // neither structured nor wordy
+	}
 	w := (*Scratch).inspect
 	if c.v.cookie() != 0 {
 		w = (*Scratch).cookieText

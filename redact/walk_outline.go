@@ -52,6 +52,9 @@ func (o *outline) secretFrom(pos int) bool {
 			o.kindAt = pos + i
 		}
 	}
+	if o.kindAt == len(o.src) {
+		return false
+	}
 	doc := firstDocument(o.src[pos:])
 	i := o.kindAt - pos + len(secretKind)
 	return i <= len(doc) && namesSecret(doc[i:])
@@ -145,7 +148,10 @@ func (s *Scratch) outlineLine(o *outline, start, end, next int) int {
 		return next
 	}
 	m := s.outlineMapping(o, column)
-	vc := s.child(m.c, key)
+	vc := m.c
+	if vc.v != (verdict{}) || vc.state != stateNone || s.textName(vc, key, false) != 0 {
+		vc = s.child(vc, key)
+	}
 	if o.secret && (string(key) == "data" || string(key) == "stringData") {
 		vc.v = strongest(vc.v, s.child(m.c, []byte("string_data")).v)
 	}
@@ -163,6 +169,9 @@ func (s *Scratch) outlineLine(o *outline, start, end, next int) int {
 		if block := src[from:max(from, min(next, len(src)))]; !vc.v.says() && csvLike(block) && s.headerDenied(block, vc) {
 			s.sub(from, (*Scratch).walkCSV, block, withoutCut(vc))
 		}
+	}
+	if vc.v == (verdict{}) && vc.state == stateNone {
+		return next // nearly every line
 	}
 	if vc.v.flags&flagSoft != 0 && val < end && (proseValue(key, src[val:end]) || inert(src, key, val, end)) {
 		return next

@@ -243,6 +243,16 @@ var nameByte = func() (t [256]bool) {
 	return t
 }()
 
+// endsKey marks what may stand before a mark if a key does: the end of a word, of a
+// quotation or a comment, or blanks; see markedKey.
+var endsKey = func() (t [256]bool) {
+	t = wordByte
+	for _, c := range []byte(" \t\r\n?/*\"'`;") {
+		t[c] = true
+	}
+	return t
+}()
+
 // wordByte marks what an unquoted key is made of.
 var wordByte = func() (t [256]bool) {
 	for c := '0'; c <= '9'; c++ {

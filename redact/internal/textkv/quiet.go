@@ -62,10 +62,13 @@ func (s *Scanner) hushed(i, after int, sep byte) bool {
 	if s.hash, known = s.quiet.Known(w0, w1, s.salt|uint64(min(n, window))<<8|uint64(sep)); !known { //nolint:gosec // small
 		return false
 	}
-	if after < len(s.src) && longMark[s.src[after]] {
-		return false
+	for after < len(s.src) && longMark[s.src[after]] {
+		after++
 	}
-	s.pos, s.low = i+1, i+1
+	if s.src[after-1] == '>' {
+		return false // its value may be on the next line
+	}
+	s.pos, s.low = after, i+1
 	return true
 }
 

@@ -159,6 +159,9 @@ func (s *Scanner) Next() bool {
 			s.bol = i + 1
 			s.tag = -1
 		case separator:
+			if i <= s.low || !endsKey[src[i-1]] || src[i-1] == '/' && src[max(i-2, 0)] != '*' {
+				continue // nothing that could be a key
+			}
 			if s.quiet != nil && s.hushed(i, i+1, src[i]) {
 				continue
 			}
