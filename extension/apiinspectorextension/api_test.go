@@ -716,6 +716,13 @@ func TestStream(t *testing.T) {
 	if _, data = s.next("exchange"); !strings.Contains(data, "/pay/3?a=1") {
 		t.Errorf("resumed with %s", data)
 	}
+	// Between a list and the stream that goes on behind it nothing is missed.
+	list := get[api.List](r, "/api/exchanges")
+	r.complete(r.shown(4, nil))
+	eventually(t, "it is there", func() bool { return get[api.List](r, "/api/exchanges").Total == list.Total+1 })
+	if _, data = r.listen2("/api/stream?after="+list.Event, "").next("exchange"); !strings.Contains(data, "/pay/4?a=1") {
+		t.Errorf("after the list came %s", data)
+	}
 	for _, unknown := range []string{"x", "other-1", strings.SplitN(id, "-", 2)[0] + "-999999", "\"><"} {
 		r.listen2("/api/stream", unknown).next("reset")
 	}

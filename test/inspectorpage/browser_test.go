@@ -138,7 +138,7 @@ func visit(t *testing.T, url string, width, height int, dark bool) *tab {
 	}
 	b.run(chromedp.EmulateViewport(int64(width), int64(height)), call(emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}}),
 		call(emulation.SetTimezoneOverride, emulation.SetTimezoneOverrideParams{TimezoneID: "UTC"}), chromedp.Navigate(url))
-	b.wait(`document.querySelector('.banner b')`)
+	b.wait(`document.querySelector('.banner:not([hidden]) b')`)
 	t.Cleanup(func() {
 		b.mu.Lock()
 		defer b.mu.Unlock()

@@ -70,7 +70,10 @@ func TestReal(t *testing.T) {
 		t.Errorf("the address has no token: %s", url)
 	}
 	b := visit(t, url, 1280, 840, false)
-	b.wait(rows + ".length > 5")
+	b.wait("document.querySelector('.live .count').innerText.startsWith('300')")
+	if got := b.js("document.querySelector('#notices').innerText + document.querySelector('footer').innerText"); strings.Contains(got, "a sample") {
+		t.Errorf("the traffic of a demo is a sample: %s", got)
+	}
 	if got := b.js("location.href + document.cookie"); strings.Contains(got, "t=") {
 		t.Errorf("the token is in the address or for scripts: %s", got)
 	}
@@ -109,13 +112,13 @@ func TestReal(t *testing.T) {
 	b.wait("document.querySelector('.histogram')")
 	b.picture("real-endpoint")
 	b.press("g", "c")
-	b.wait("document.querySelector('main > section:not([hidden]) .grid tbody td.g-calls')")
+	b.wait("document.querySelector('main > section:not([hidden]) .grid tbody td.n')")
 	b.picture("real-consumers")
 	b.press("g", "f")
 	b.text("Leaves unchanged")
 	b.keep("inspector-fields")
 	b.press("g", "r")
-	b.wait("document.querySelector('.g-rule code')")
+	b.wait("document.querySelector('main > section:not([hidden]) .grid th code')")
 	b.js("document.querySelector('.sandbox textarea').value = 'version: 1\\nkeys:\\n  deny: [sku]\\n'; document.querySelector('.sandbox .main').click()")
 	b.text("would look otherwise")
 	b.picture("real-rules")

@@ -18,7 +18,7 @@
 //	GET    /api/rules?window=1h              Rules
 //	GET    /api/delivery                     Delivery
 //	POST   /api/sandbox                      Sandbox, from a policy in YAML
-//	GET    /api/stream?q=                    server-sent events: see Stream
+//	GET    /api/stream?q=&after=             server-sent events: see Stream
 //
 // {id} is the trace id, a hyphen and the span id, in hexadecimal digits. Errors are
 // {"error": "a sentence"} with the status that fits. Times are RFC 3339 with milliseconds,
@@ -27,7 +27,8 @@ package api
 
 import "time"
 
-// Stream: the events of GET /api/stream, each with an id for Last-Event-ID.
+// Stream: the events of GET /api/stream, each with an id for Last-Event-ID, or for the parameter after where
+// no field can be set.
 //
 //	event: exchange   data: Row       a new exchange that q takes, or one whose row changed
 //	event: sent       data: Sent      a request to a backend had it in it; after its exchange
@@ -126,6 +127,9 @@ type List struct {
 	Next  string `json:"next"`
 	Total int    `json:"total"` // rows in the ring
 	Match int    `json:"match"` // rows that q takes
+	// Event is the id of the last event of the stream before the list was made: a stream with
+	// the parameter after=Event tells all that came since.
+	Event string `json:"event"`
 	Query Query  `json:"query"`
 }
 

@@ -205,5 +205,5 @@ type DeliveryRow struct {
 	LastProblemAt *time.Time `json:"last_problem_at"`
 	QueueOnDisk   bool       `json:"queue_on_disk"`
 	QueueBytes    int64      `json:"queue_bytes"`
-	Runbook       string     `json:"runbook"` // the heading in docs/operations.md
+	Runbook       string     `json:"runbook"` // the anchor of the heading in docs/operations.md
 }

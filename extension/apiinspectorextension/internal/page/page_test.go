@@ -7,15 +7,17 @@ import (
 	"io/fs"
 	"path"
 	"regexp"
-	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"testing/fstest"
 )
 
 // What the page may weigh: it is read whole when it is opened, and by people who want to know
 // what it does with their data. Growth is a decision: this is what it has, and a little more.
 const (
-	maxBytes = 78 << 10 // of scripts and styles as they are served
+	maxBytes = 60_000 // of scripts and styles as they are served
+	maxHTML  = 26_000 // of what never changes: what the scripts and styles would else have to tell
 	maxLines = 3000
 	maxFile  = 400 // lines
 )
@@ -52,10 +54,13 @@ func walk(t *testing.T, read func(name string) ([]byte, error), fn func(name, te
 }
 
 func TestSize(t *testing.T) {
-	bytes, lines := 0, 0
+	bytes, html, lines := 0, 0, 0
 	sent(t, func(name, text string) {
-		if e := path.Ext(name); e == ".js" || e == ".css" {
+		if name == entry || path.Ext(name) == ".css" { // a browser asks for no other
 			bytes += len(text)
+		}
+		if path.Ext(name) == ".html" {
+			html += len(text)
 		}
 	})
 	each(t, func(name, text string) {
@@ -70,53 +75,72 @@ func TestSize(t *testing.T) {
 			lines += n
 		}
 	})
-	t.Logf("%d bytes served, %d lines", bytes, lines)
+	t.Logf("%d bytes of scripts and styles served, %d of HTML, %d lines", bytes, html, lines)
 	if bytes > maxBytes || lines > maxLines {
 		t.Errorf("scripts and styles: %d bytes, %d lines; at most %d and %d", bytes, lines, maxBytes, maxLines)
 	}
+	if html > maxHTML {
+		t.Errorf("HTML: %d bytes, at most %d", html, maxHTML)
+	}
 }
 
-// What is served is smaller than what is written, and the same program: each file asks for and
-// gives what it did. The tests of the page run what is served.
+// What is served is smaller than what is written, and the same program: all that is imported is in one script, once,
+// and nothing is asked for or given. The tests of the page run what is served.
 func TestSmall(t *testing.T) {
-	whole := map[string]string{}
-	each(t, func(name, text string) { whole[name] = text })
-	given := regexp.MustCompile(`\bexport (?:default |async )*(?:const|function|class) (\w+)`)
-	asked := regexp.MustCompile(`from ?['"](\./\w+\.js)['"]`)
-	names := func(re *regexp.Regexp, text string) string {
-		var out []string
-		for _, m := range re.FindAllStringSubmatch(text, -1) {
-			out = append(out, m[1])
-		}
-		slices.Sort(out)
-		return strings.Join(out, " ")
-	}
-	sent(t, func(name, text string) {
-		src := whole[name]
-		switch path.Ext(name) {
-		case ".js":
-			if got, want := names(given, text), names(given, src); got != want {
-				t.Errorf("%s gives %q, not %q", name, got, want)
-			}
-			if got, want := names(asked, text), names(asked, src); got != want {
-				t.Errorf("%s asks for %q, not %q", name, got, want)
-			}
-		case ".css":
-			if got, want := strings.Count(text, "@media"), strings.Count(src, "@media"); got != want {
-				t.Errorf("%s: %d media, not %d", name, got, want)
-			}
-		default:
-			if text != src {
-				t.Errorf("%s is not what is written", name)
-			}
+	named := regexp.MustCompile(`(?m)^(?:export )?(?:async )?(?:const|let|function|class) (\w+)`)
+	where := map[string]string{}
+	whole := 0
+	each(t, func(name, text string) {
+		if path.Ext(name) != ".js" {
 			return
 		}
-		if len(text) > len(src)*9/10 {
-			t.Errorf("%s: %d bytes are served of %d", name, len(text), len(src))
+		whole += len(text)
+		for _, m := range named.FindAllStringSubmatch(text, -1) {
+			if other := where[m[1]]; other != "" {
+				t.Errorf("%s and %s both have %s: all scripts are one when they are served", name, other, m[1])
+			}
+			where[m[1]] = name
+		}
+		if strings.Contains(text, "export default") || strings.Contains(text, "export {") || regexp.MustCompile(`import.* as `).MatchString(text) {
+			t.Errorf("%s imports or exports by another name", name)
 		}
 	})
-	if got := string(small("x.js", []byte("let a = ;"))); got != "let a = ;" {
-		t.Errorf("what is no script is served as %q", got)
+	sent(t, func(name, text string) {
+		src, _ := files.ReadFile("files/" + name)
+		switch {
+		case name == entry:
+			if len(text) > whole*3/4 || !strings.HasPrefix(text, "(()=>{") || regexp.MustCompile(`(?m)(?:^|[;{}])(?:import|export)[ {]`).MatchString(text) {
+				t.Errorf("%d bytes are served of %d: %.80s", len(text), whole, text)
+			}
+			for _, m := range regexp.MustCompile(`'[A-Z][a-z]+ [a-z ]{12,}[^'$]*'`).FindAllString(string(src), -1) {
+				if !strings.Contains(text, m[1:len(m)-1]) {
+					t.Errorf("%s is not served", m)
+				}
+			}
+		case path.Ext(name) == ".css":
+			if got, want := strings.Count(text, "@media"), strings.Count(string(src), "@media"); got != want {
+				t.Errorf("%s: %d media, not %d", name, got, want)
+			}
+			if len(text) > len(src)*9/10 {
+				t.Errorf("%s: %d bytes are served of %d", name, len(text), len(src))
+			}
+		case text != string(src):
+			t.Errorf("%s is not what is written", name)
+		}
+	})
+}
+
+// What cannot be made one script is served as it is written, each file for itself.
+func TestNotSmall(t *testing.T) {
+	for name, files := range map[string]fstest.MapFS{
+		"no script":        {entry: {Data: []byte("let a = ;")}},
+		"one name for two": {entry: {Data: []byte("import { b } from './b.js';\nconst a = b;")}, "b.js": {Data: []byte("export const b = 1;\nconst a = 2;")}},
+		"a missing file":   {entry: {Data: []byte("import { b } from './b.js';\nconst a = b;")}},
+	} {
+		got, err := served{files, &sync.Map{}}.ReadFile(entry)
+		if want := string(files[entry].Data); err != nil || string(got) != want {
+			t.Errorf("%s: %q, %v, want %q", name, got, err, want)
+		}
 	}
 }
 

@@ -77,14 +77,15 @@ func (m *maker) attach() {
 	m.sink.Arrived(moesif, map[string]int{"internal": 412, "client without http.request.method": 37})
 }
 
-// fill makes some exchanges at once and then some a second.
+// fill makes some exchanges, as fast as a Collector that is not busy gets them, so that the inspector keeps the details of
+// all, and then some a second.
 func (m *maker) fill(ctx context.Context, count int, rate float64, learning time.Duration) {
 	start := time.Now()
 	for i := range count {
 		ago := time.Duration(count-i) * 700 * time.Millisecond
 		m.one(time.Now().Add(-ago))
-		if i%20 == 19 {
-			time.Sleep(20 * time.Millisecond)
+		if i%10 == 9 {
+			time.Sleep(100 * time.Millisecond)
 		}
 	}
 	m.delivery()

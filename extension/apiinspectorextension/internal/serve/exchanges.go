@@ -42,7 +42,7 @@ func (s *Server) list(w http.ResponseWriter, r *http.Request) {
 // why a list is empty.
 func (s *Server) search(text string, before int64, limit int) api.List {
 	q := search.Parse(text)
-	out := api.List{Rows: []api.Row{}, Query: understood(&q)}
+	out := api.List{Rows: []api.Row{}, Query: understood(&q), Event: s.eventID(s.Store.Usage().Rev)} // before the records: none is missed
 	records := s.Store.Records()
 	out.Total = len(records)
 	sources := s.sources()

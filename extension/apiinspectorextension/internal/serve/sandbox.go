@@ -83,7 +83,10 @@ func (s *Server) trySandbox(w http.ResponseWriter, r *http.Request) {
 func run(policy string, records []*keep.Record, raw bool, deadline time.Time) (out api.Sandbox) {
 	defer func() {
 		if recover() != nil {
-			out = api.Sandbox{Problems: []api.Problem{{Text: "The policy could not be tried.", Remedy: "Try it with `apispan redact`, and report it."}}}
+			out = api.Sandbox{
+				Problems: []api.Problem{{Text: "The policy could not be tried.", Remedy: "Try it with `apispan redact`, and report it."}},
+				Warnings: []api.Problem{}, Rows: []api.Difference{}, Rules: []api.Rule{},
+			}
 		}
 	}()
 	return trial.Run([]byte(policy), records, raw, deadline)

@@ -102,6 +102,9 @@ type streamState struct {
 	lastStats, lastStatus []byte
 }
 
+// eventID names the last event of a revision, as long as this process runs.
+func (s *Server) eventID(rev int64) string { return s.epoch + "-" + strconv.FormatInt(rev, 10) }
+
 // resume goes on behind the event with an id, if that was of this process and what came
 // since is still known.
 func (st *streamState) resume(id string) bool {
@@ -179,7 +182,7 @@ func (st *streamState) event(name string, v any) { st.raw(name, encode(v)) }
 
 // raw writes an event. JSON has no line breaks, so one line is enough.
 func (st *streamState) raw(name string, data []byte) {
-	fmt.Fprintf(&st.buf, "id: %s-%d\nevent: %s\ndata: ", st.s.epoch, st.rev, name)
+	fmt.Fprintf(&st.buf, "id: %s\nevent: %s\ndata: ", st.s.eventID(st.rev), name)
 	st.buf.Write(data)
 	st.buf.WriteString("\n\n")
 }

@@ -3,6 +3,7 @@
 
 // The HTTP interface. Nothing else is asked, and no other host.
 
+import { h, on } from './dom.js';
 import { params } from './state.js';
 
 /** call asks; an error has the status, 0 without an answer, and the server's sentence. */
@@ -19,37 +20,38 @@ export async function call(path, init) {
 
 export const get = async (path, signal) => (await call(path, { signal })).json();
 
+/** exchangePath is the path of an exchange. */
+export const exchangePath = (id) => `exchanges/${encodeURIComponent(id)}`;
+
 /** download lets the browser fetch a file of the interface. */
 export function download(path) {
-  const a = document.createElement('a');
-  a.href = `api/${path}`;
-  a.download = '';
-  a.click();
+  h('a', { href: `api/${path}`, download: true }).click();
 }
 
-/** Stream is the events of a search; it connects again by itself. State is "open" or "lost". */
-export class Stream {
-  constructor(handlers) {
-    this.handlers = handlers;
-    this.wait = 1000;
+/** stream is the events of a search after one of them; it connects again by itself. handlers: one for each event, and connected(ok). */
+export function stream({ connected, ...handlers }) {
+  let source;
+  let timer;
+  let wait = 1000;
+
+  function close() {
+    clearTimeout(timer);
+    source?.close();
   }
 
-  open(q) {
-    this.close();
-    const source = this.source = new EventSource(`api/stream?${params({ q })}`);
-    source.onopen = () => { this.wait = 1000; this.handlers.state('open'); };
-    source.onerror = () => {
-      this.handlers.state('lost');
+  function open(q, after) {
+    close();
+    const now = source = new EventSource(`api/stream?${params({ q, after })}`);
+    now.onopen = () => { wait = 1000; connected(true); };
+    now.onerror = () => {
+      connected(false);
       // A browser tries again by itself, but not after an answer that is no stream.
-      if (source.readyState !== EventSource.CLOSED) return;
-      this.timer = setTimeout(() => { this.open(q); this.handlers.reset(); }, this.wait);
-      this.wait = Math.min(this.wait * 2, 15000);
+      if (now.readyState !== EventSource.CLOSED) return;
+      timer = setTimeout(handlers.reset, wait);
+      wait = Math.min(wait * 2, 15000);
     };
-    for (const type of ['exchange', 'stats', 'status', 'reset']) source.addEventListener(type, (e) => this.handlers[type](JSON.parse(e.data)));
+    for (const [type, handle] of Object.entries(handlers)) on(now, type, (e) => handle(JSON.parse(e.data)));
   }
 
-  close() {
-    clearTimeout(this.timer);
-    this.source?.close();
-  }
+  return { open, close };
 }

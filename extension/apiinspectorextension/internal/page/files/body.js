@@ -3,7 +3,7 @@
 
 // Bodies: as a tree, as they came, or byte by byte.
 
-import { h, button, choice, copy, fill, table } from './dom.js';
+import { h, button, choice, copy, fill, pre, table } from './dom.js';
 import { num, bytes, plural } from './text.js';
 import { badge, changed, difference, shorten, side, tree } from './values.js';
 
@@ -18,12 +18,10 @@ function hex(data) {
   return lines.join('\n') || 'no bytes';
 }
 
-const pre = (cls, label, text) => h('pre', { class: cls, tabindex: '0', role: 'group', 'aria-label': label }, text);
-
 /** raw is text as it came, of which a very long rest is shown by a button. */
-export const raw = (text) => pre('raw', 'Text as it came', shorten(text, 60000));
+export const raw = (text) => pre('Text as it came', shorten(text, 60000), 'raw');
 
-const header = (label, note, ...kids) => h('header', h('h4', label), h('span.quiet', note), kids);
+const header = (label, note, ...kids) => h('header', h('h4', label), h('.quiet', note), kids);
 const copies = (label, text) => button('Copy', () => copy(label, text), { title: 'Copy it as it came' });
 
 /** decided is what was decided inside of a body that is shown as text. */
@@ -51,7 +49,7 @@ export function body(b, { mode, view, pick, policy, missing, folds }) {
       return [tree(b.tree, mode, policy, folds), gone.length > 0 && h('p.quiet', `Dropped: ${gone.slice(0, 12).join(', ')}`, gone.length > 12 && ` and ${num(gone.length - 12)} more`),
         b.tree_cut && h('p.quiet', 'The document ends here: it was cut.')];
     }
-    if (use === 'hex') return pre('raw hex', 'Bytes', hex(b.hex ? Uint8Array.from(atob(b.hex), (c) => c.charCodeAt(0)) : new TextEncoder().encode(text || '')));
+    if (use === 'hex') return pre('Bytes', hex(b.hex ? Uint8Array.from(atob(b.hex), (c) => c.charCodeAt(0)) : new TextEncoder().encode(text || '')), 'raw.hex');
     if (mode === 'diff' && before && before.text !== null && before.text !== after?.text) return h('div.raw', difference(before.text, after?.text));
     if (old && before.text === null || !after || after.text === null) return [h('p', side(old || after)), inside];
     return [raw(text), inside];

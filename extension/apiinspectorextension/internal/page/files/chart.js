@@ -48,5 +48,5 @@ export function histogram(buckets, marks) {
 export function statuses(status) {
   const all = sum(status) || 1;
   const words = status.map((n, i) => `${['none or 1xx', '2xx', '3xx', '4xx', '5xx'][i]}: ${num(n)}`);
-  return drawing('svg.statuses', words.join(', '), '100 8', status.map((n, i) => n > 0 && svg('rect', { class: `s${i && i + 1}`, x: 100 * sum(status.slice(0, i)) / all, width: 100 * n / all, height: 8 }, svg('title', words[i]))));
+  return drawing('svg.statuses', words.join(', '), '100 8', status.map((n, i) => n > 0 && svg(`rect.s${i && i + 1}`, { x: 100 * sum(status.slice(0, i)) / all, width: 100 * n / all, height: 8 }, svg('title', words[i]))));
 }

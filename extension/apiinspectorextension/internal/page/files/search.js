@@ -3,7 +3,7 @@
 
 // The line of the search. It is read by the Collector, which tells what it understood.
 
-import { $, h, fill, button, empty } from './dom.js';
+import { $, h, fill, button, empty, on } from './dom.js';
 import { num, plural } from './text.js';
 
 /** withTerm is a search with one term more; the same term is not there twice, nor is its opposite. */
@@ -12,65 +12,67 @@ export function withTerm(q, term, negate) {
   return [...parts.filter((t) => t.replace(/^-/, '') !== term), negate ? `-${term}` : term].join(' ');
 }
 
-export class Search {
-  constructor({ onChange, onEnter }) {
-    const input = this.input = $('#search');
-    this.under = $('.under');
-    this.problems = $('#problems');
-    const enter = () => { clearTimeout(this.timer); onEnter(input.value); };
-    input.addEventListener('input', () => {
-      this.draw();
-      clearTimeout(this.timer);
-      this.timer = setTimeout(() => onChange(input.value), 200);
-    });
-    input.addEventListener('scroll', () => this.align());
-    input.addEventListener('keydown', (e) => {
-      if (e.isComposing || e.key !== 'Enter' && e.key !== 'Escape') return;
-      e.stopPropagation();
-      if (e.key === 'Enter') { e.preventDefault(); enter(); return; }
-      if (input.value) { e.preventDefault(); input.value = ''; enter(); }
-      input.blur();
-    });
-  }
+/** searchLine is the line. onChange is told what is typed, onEnter what is asked for. */
+export function searchLine({ onChange, onEnter }) {
+  const input = $('#search');
+  const under = $('.under'); // marks what could not be read
+  let query;
+  let timer;
 
-  /** set shows a search that did not come from the keyboard. */
-  set(q) {
-    const { input } = this;
-    if (document.activeElement === input && input.value.trim() === q.trim()) return;
-    if (input.value !== q) input.value = q;
-    this.draw();
-  }
+  const align = () => { under.scrollLeft = input.scrollLeft; };
 
-  /** answer takes how the search was understood. */
-  answer(query) {
-    this.query = query;
-    this.draw();
-  }
-
-  align() { this.under.scrollLeft = this.input.scrollLeft; }
-
-  draw() {
-    const q = this.input.value;
-    const terms = this.query?.text === q ? this.query.terms : [];
+  function draw() {
+    const q = input.value;
+    const terms = query?.text === q ? query.terms : [];
     const bad = terms.filter((t) => t.problem);
     let at = 0;
-    fill(this.under, bad.map((t) => {
+    fill(under, bad.map((t) => {
       const before = q.slice(at, t.from);
       at = t.to;
       return [before, h('u', q.slice(t.from, t.to))];
     }), q.slice(at));
-    this.align();
-    this.input.setAttribute('aria-invalid', String(bad.length > 0));
-    fill(this.problems, bad.map((t) => h('p', h('code', q.slice(t.from, t.to)), ' ', t.problem, bad.length < terms.length && ' The other terms still filter.')));
+    align();
+    input.ariaInvalid = bad.length > 0;
+    fill($('#problems'), bad.map((t) => h('p', h('code', q.slice(t.from, t.to)), ' ', t.problem, bad.length < terms.length && ' The other terms still filter.')));
   }
+
+  const enter = () => { clearTimeout(timer); onEnter(input.value); };
+  on(input, 'input', () => {
+    draw();
+    clearTimeout(timer);
+    timer = setTimeout(() => onChange(input.value), 200);
+  });
+  on(input, 'scroll', align);
+  on(input, 'keydown', (e) => {
+    if (e.isComposing || e.key !== 'Enter' && e.key !== 'Escape') return;
+    e.stopPropagation();
+    if (e.key === 'Enter') { e.preventDefault(); enter(); return; }
+    if (input.value) { e.preventDefault(); input.value = ''; enter(); }
+    input.blur();
+  });
+
+  return {
+    input,
+
+    /** set shows a search that did not come from the keyboard. */
+    set(q) {
+      if (document.activeElement === input && input.value.trim() === q.trim()) return;
+      if (input.value !== q) input.value = q;
+      draw();
+    },
+
+    /** answer takes how the search was understood. */
+    answer(understood) { query = understood; draw(); },
+  };
 }
 
 /** whyEmpty tells which term empties a list, with a way out of it. */
 export function whyEmpty({ text, terms }, total, change) {
   const good = terms.filter((t) => !t.problem);
   const alone = good.filter((t) => t.match === 0);
-  const name = (t) => h('code', text.slice(t.from, t.to));
-  const drop = (t) => button(`Take ${text.slice(t.from, t.to)} out`, () => change((text.slice(0, t.from) + text.slice(t.to)).replace(/\s+/g, ' ').trim()));
+  const words = (t) => text.slice(t.from, t.to);
+  const name = (t) => h('code', words(t));
+  const drop = (t) => button(`Take ${words(t)} out`, () => change((text.slice(0, t.from) + text.slice(t.to)).replace(/\s+/g, ' ').trim()));
   return empty(`None of ${plural(total, 'exchange')} in memory matches`,
     alone.length ? alone.map((t) => h('p', name(t), ' alone takes none. ', drop(t)))
       : [h('p', 'Each term takes some, but no exchange has all of them:'), h('ul', good.map((t) => h('li', name(t), ` takes ${num(t.match)}. `, drop(t))))],

@@ -16,26 +16,25 @@ export function read() {
 /** params writes parameters; those that are empty are left out. */
 export const params = (values) => new URLSearchParams(Object.entries(values).filter(([, v]) => v)).toString();
 
-/** link is the address of a view. */
+/** link is the address of a view; what may stand in an address as it is does. */
 export function link(view, id, values = {}) {
-  const query = params(values).replace(/%3A/g, ':').replace(/%2F/g, '/').replace(/%2C/g, ',');
+  const query = params(values).replace(/%(3A|2F|2C)/g, decodeURIComponent);
   return `#/${view === 'live' ? '' : view}${id ? `/${encodeURIComponent(id)}` : ''}${query && `?${query}`}`;
 }
 
-let changed = () => {};
+let listener = () => {};
 let last = null;
 
 function tell() {
   if (location.hash === last) return;
   last = location.hash;
-  changed(read());
+  listener(read());
 }
 
 /** watch calls fn with each new state, also with the first. */
 export function watch(fn) {
-  changed = fn;
-  addEventListener('popstate', tell);
-  addEventListener('hashchange', tell);
+  listener = fn;
+  onhashchange = tell;
   tell();
 }
 

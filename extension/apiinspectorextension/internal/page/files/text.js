@@ -59,4 +59,8 @@ export function term(field, value) {
   return `${field}:${/^[\w./~@{}$+%#&=;!?-]+$/u.test(text) ? text : `"${text.replace(/["\\]/g, '\\$&')}"`}`;
 }
 
-export const statusClass = (n) => `status s${Math.floor((n || 0) / 100)}`;
+/** statusClass is the classes of a status code, as h takes them. */
+export const statusClass = (n) => `status.s${Math.floor((n || 0) / 100)}`;
+
+/** backendName is a component without its type. */
+export const backendName = (component) => component.replace(/^api_analytics\//, '');

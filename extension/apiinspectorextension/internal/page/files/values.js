@@ -3,36 +3,36 @@
 
 // Values with what the redaction decided about them.
 
-import { h, button, copy } from './dom.js';
+import { h, button, copy, put, template } from './dom.js';
 import { num, plural, short } from './text.js';
 
 export const changed = ({ decision }) => Boolean(decision) && decision !== 'kept';
 
 /** badge is a decision in words, with the rule that made it. */
-export const badge = ({ decision, rule, new: fresh }, policy) => (decision || fresh) && h('span.badges',
-  fresh && h('span.tag.new', { title: 'A field that was not there before' }, 'new'),
-  decision && h('span', { class: `badge d-${decision}`, title: rule && `rule ${rule}${policy ? ` · policy ${short(policy)}` : ''}` }, decision, rule && h('b', rule)));
+export const badge = ({ decision, rule, new: fresh }, policy) => (decision || fresh) && h('.badges',
+  fresh && h('.tag.new', { title: 'A field that was not there before' }, 'new'),
+  decision && h(`.badge.d-${decision}`, { title: rule && `rule ${rule}${policy ? ` · policy ${short(policy)}` : ''}` }, decision, rule && h('b', rule)));
 
 /** shorten is text, of which a long rest is shown by a button. */
 export function shorten(text, most = 400) {
   if (text.length <= most * 1.2) return text;
-  const box = h('span', text.slice(0, most), '… ', button(`all ${num(text.length)} characters`, () => box.replaceChildren(h('span', text)), { class: 'link' }));
+  const box = h('', text.slice(0, most), '… ', button(`all ${num(text.length)} characters`, () => box.replaceChildren(h('', text)), { class: 'link' }));
   return box;
 }
 
 const note = (text) => h('i.shape', text);
 
-/** known is the text of a side, or what is known of a value that is not kept. */
-function known({ type, len, text }, show) {
+/** sideText is the text of a side, or what is known of a value that is not kept. */
+function sideText({ type, len, text }, show) {
   if (text !== null) return show(text);
   const size = len > 0 ? `, ${plural(len, /array|slice|object|map/.test(type) ? 'element' : 'byte')}` : '';
   return h('i.shape', { title: 'Values from before the redaction are not kept (show_raw: false)' }, `‹${type || 'value'}${size}›`);
 }
 
 /** side is a value before or after. */
-export const side = (s) => (s ? [known(s, (text) => (text ? shorten(text) : note('empty'))), s.text !== null && s.cut && h('span.tag', `cut, ${plural(s.len, 'byte')}`)] : note('not there'));
+export const side = (s) => (s ? [sideText(s, (text) => (text ? shorten(text) : note('empty'))), s.text !== null && s.cut && h('.tag', `cut, ${plural(s.len, 'byte')}`)] : note('not there'));
 
-const signed = (tag, sign, kids) => kids && h(tag, h('span.sign', { 'aria-hidden': 'true' }, sign), kids);
+const signed = (tag, sign, kids) => kids && h(tag, h('.sign', { 'aria-hidden': 'true' }, sign), kids);
 
 /** difference is before and after, one above the other. */
 export const difference = (before, after) => [signed('del', '−', before), signed('ins', '+', after)];
@@ -46,17 +46,15 @@ function content(v, mode) {
 /** copier is a small button that copies a value as it is, without quotes. */
 const copier = (value) => value && button('copy', () => copy('Value', value), { class: 'copy', title: 'Copy the value as it is' });
 
-const style = (v) => changed(v) && `changed d-${v.decision}`;
+const style = (v) => (changed(v) ? `changed.d-${v.decision}` : '');
 
 /** list shows values: name, value, decision. */
 export function list(title, values, mode, policy) {
   let shown = values;
   if (mode === 'before') shown = shown.filter((v) => v.before || v.decision === 'kept');
   if (mode === 'diff') shown = [...shown.filter(changed), ...shown.filter((v) => !changed(v))];
-  return shown.length > 0 && h('table.values', h('caption', title), h('colgroup', h('col.name'), h('col')),
-    h('thead.away', h('tr', ['name', 'value and decision'].map((t) => h('th', { scope: 'col' }, t)))),
-    h('tbody', shown.map((v) => h('tr', { class: style(v) }, h('th', { scope: 'row', title: v.key !== v.name && v.key }, shorten(v.name)),
-      h('td', badge(v, policy), content(v, mode), copier((mode === 'before' ? v.before : v.after)?.text))))));
+  return shown.length > 0 && put(template('values'), { title, rows: shown.map((v) => h(`tr.${style(v)}`, h('th', { scope: 'row', title: v.key !== v.name && v.key }, shorten(v.name)),
+      h('td', badge(v, policy), content(v, mode), copier((mode === 'before' ? v.before : v.after)?.text)))) });
 }
 
 const budget = 250; // leaves that are unfolded at first
@@ -66,21 +64,21 @@ const page = 100; // elements of a container that are shown at first
 export function tree(root, mode, policy, folds = new Map()) {
   let left = budget;
 
-  const quoted = (type) => (text) => h('span', { class: `v ${type}` }, type === 'string' ? ['"', shorten(text), '"'] : shorten(text));
-  const beside = (node) => (node.from ? h('span.from', { title: 'Where this part comes from' }, '← ', node.from) : badge(node, policy));
+  const quoted = (type) => (text) => h(`.v.${type}`, type === 'string' ? ['"', shorten(text), '"'] : shorten(text));
+  const beside = (node) => (node.from ? h('.from', { title: 'Where this part comes from' }, '← ', node.from) : badge(node, policy));
 
   function value(node) {
-    const before = () => known(node.before, quoted(node.before.type));
+    const before = () => sideText(node.before, quoted(node.before.type));
     const after = () => !node.gone && quoted(node.type)(node.text);
     if (mode === 'after' || !changed(node)) return after();
     return mode === 'before' ? before() : difference(before(), after());
   }
 
   function one(node, depth, key, path) {
-    const label = key !== undefined && [h('span', { class: typeof key === 'number' ? 'k i' : 'k' }, typeof key === 'number' ? key : ['"', shorten(key), '"']), ': '];
+    const label = key !== undefined && [h(typeof key === 'number' ? '.k.i' : '.k', typeof key === 'number' ? key : ['"', shorten(key), '"']), ': '];
     if (!node.kids || changed(node) && mode !== 'after') {
       left--;
-      return h('div', { class: `leaf ${style(node) || ''}` }, h('span', label, value(node), copier(mode === 'before' && changed(node) ? node.before.text : node.text)), beside(node));
+      return h(`div.leaf.${style(node)}`, h('', label, value(node), copier(mode === 'before' && changed(node) ? node.before.text : node.text)), beside(node));
     }
     const array = node.type === 'array';
     const [open, shut] = array ? '[]' : '{}';
@@ -98,10 +96,10 @@ export function tree(root, mode, policy, folds = new Map()) {
     const fold = h('details.node', { toggle: () => {
       folds.set(path, fold.open);
       if (fold.open && !made) make(page);
-    } }, h('summary', label, open, h('span.size', ` ${plural(kids.length, array ? 'element' : 'key')} ${shut}`), beside(node)), box, h('div.shut', shut));
+    } }, h('summary', label, open, h('.size', ` ${plural(kids.length, array ? 'element' : 'key')} ${shut}`), beside(node)), box, h('div.shut', shut));
     if (folds.get(path) ?? (depth < 8 && left > 0)) { fold.open = true; make(page); }
     return fold;
   }
 
-  return h('div', { class: `tree ${mode}` }, one(root, 0, undefined, ''));
+  return h(`div.tree.${mode}`, one(root, 0, undefined, ''));
 }

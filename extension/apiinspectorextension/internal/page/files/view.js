@@ -1,49 +1,51 @@
 // Copyright The apispan Authors
 // SPDX-License-Identifier: Apache-2.0
 
-import { h, fill, empty } from './dom.js';
+import { h, fill, empty, template } from './dom.js';
 import { get } from './api.js';
 import { params, read } from './state.js';
+import { failed } from './states.js';
 
-/** View is a view that reads path and shows it; it is read again while it is looked at. */
-export class View {
-  constructor(app, label) {
-    this.app = app;
-    this.el = h('section.view', { 'aria-label': label });
-    this.name = label.toLowerCase();
-  }
+/** inWindow is the address of something in the window that is chosen. */
+export const inWindow = (path, more) => `${path}?${params({ window: read().p.w || '1h', ...more })}`;
 
-  path() { return this.in(this.name); }
+/**
+ * view is a view that reads path(id) and draws what it has got; it is read again while it is looked at.
+ * Its frame stands in the document as a template.
+ */
+export function view(name, make) {
+  const el = template(name);
+  const { path = () => inWindow(name), draw, ...more } = make(el);
+  let now;
+  let data;
+  let id;
 
-  /** in is the address of something in the window that is chosen. */
-  in(path, more) { return `${path}?${params({ window: read().p.w || '1h', ...more })}`; }
-
-  async show(state) {
-    const path = this.path(state);
-    const fresh = path !== this.now;
-    this.now = path;
-    this.state = state; // another view may be shown when the answer comes
-    if (!fresh && this.data) { this.draw(this.data, state); return; }
-    this.data = null;
-    this.el.classList.add('loads');
-    await this.refresh();
-  }
-
-  async refresh() {
-    const path = this.now;
+  async function refresh() {
+    const from = now;
     try {
-      const data = await get(path);
-      if (path !== this.now) return;
-      this.data = data;
-      this.draw(data, this.state);
+      const got = await get(from);
+      if (from !== now) return;
+      data = got;
+      draw(data, id); // another one may be asked for than when it was read
     } catch (err) {
-      if (path !== this.now) return;
-      if (this.data || err.status !== 404) this.app.failed(err);
-      else fill(this.el, empty('Not found', h('p', err.message)));
+      if (from !== now) return;
+      if (data || err.status !== 404) failed(err);
+      else fill(el, empty('Not found', h('p', err.message)));
     } finally {
-      this.el.classList.remove('loads');
+      el.classList.remove('loads');
     }
   }
 
-  key(e) { return this.grid?.key(e); }
+  async function show(state) {
+    ({ id } = state);
+    const next = path(id);
+    const same = next === now && data;
+    now = next;
+    if (same) { draw(data, id); return; }
+    data = null;
+    el.classList.add('loads');
+    await refresh();
+  }
+
+  return { el, refresh, show, key: (e) => more.grid?.key(e), input: more.grid?.input, ...more };
 }

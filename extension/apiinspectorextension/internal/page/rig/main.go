@@ -18,6 +18,7 @@ import (
 	"os"
 	"path"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -252,8 +253,14 @@ func (r *rig) tell(event string, data any, d *api.Detail) {
 
 func (r *rig) stream(w http.ResponseWriter, req *http.Request) {
 	c := make(chan string, 4096)
+	q, after := req.FormValue("q"), int64(number(req.FormValue("after"), 1<<40))
 	r.mu.Lock()
-	r.streams[c] = req.FormValue("q")
+	r.streams[c] = q
+	for _, d := range slices.Backward(r.details) { // what came since the list
+		if req.Header.Get("Last-Event-ID") == "" && d.Seq > after && takes(terms(q), d) {
+			c <- fmt.Sprintf("event: exchange\nid: %d\ndata: %s\n\n", d.Seq, encode(d.Row))
+		}
+	}
 	r.mu.Unlock()
 	defer func() { r.mu.Lock(); delete(r.streams, c); r.mu.Unlock() }()
 	w.Header().Set("Content-Type", "text/event-stream")
@@ -284,7 +291,7 @@ func (r *rig) list(w http.ResponseWriter, req *http.Request) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	ts := terms(q)
-	l := api.List{Rows: []api.Row{}, Total: len(r.details), Query: api.Query{Text: q, Terms: []api.Term{}}}
+	l := api.List{Rows: []api.Row{}, Total: len(r.details), Event: strconv.FormatInt(r.seq, 10), Query: api.Query{Text: q, Terms: []api.Term{}}}
 	for _, d := range r.details {
 		if !takes(ts, d) {
 			continue

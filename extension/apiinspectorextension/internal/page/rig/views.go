@@ -140,6 +140,9 @@ func (r *rig) fields() api.Fields {
 	both := []string{"api_analytics/moesif", "api_analytics/readme"}
 	add := func(location, path, decision, rule string, leaves []string, suspicious string, fresh bool) {
 		row := api.Field{Endpoint: "POST /orders", Service: "shop", Location: location, Path: path, Types: []string{"string"}, Count: int64(4200 - 211*len(f.Rows)), Decision: decision, Leaves: leaves, Unchanged: decision == "kept" && leaves != nil, Suspicious: suspicious, New: fresh, First: now.Add(-3 * time.Hour), Last: now, Example: r.example()}
+		if path == "$.customer.name" {
+			row.Types = []string{"string", "null"}
+		}
 		if rule != "" {
 			row.Rules = []string{rule}
 		}
@@ -192,7 +195,7 @@ func (r *rig) delivery() api.Delivery {
 		row := api.DeliveryRow{Backend: b, State: "dry_run", Sent: 11873, Skipped: []api.Count{{Name: "gated: no consumer", N: 5100}}}
 		if !b.DryRun && i == 0 {
 			row.State, row.Waiting, row.OldestWaiting, row.Retried, row.QueueOnDisk, row.QueueBytes = "failing", 1204, 73000, 18, true, 9<<20
-			row.LastProblem, row.LastProblemAt, row.Runbook = "the backend is overloaded: HTTP 503", &at, "The backend is down"
+			row.LastProblem, row.LastProblemAt, row.Runbook = "the backend is overloaded: HTTP 503", &at, "the-backend-is-down"
 			row.Dropped = []api.Count{{Name: "refused: HTTP 400", N: 3}}
 		}
 		d.Rows = append(d.Rows, row)
