@@ -20,6 +20,7 @@ const (
 	longSets  = 128            // two ways each; keys up to maxLongKey
 	// phraseSets are for phrases of up to 16 bytes.
 	phraseSets = 256
+	followers  = 2 * shortSets
 	// maxLongKey bounds what is remembered of a key.
 	maxLongKey = 256
 )
@@ -109,8 +110,11 @@ func (s *Scratch) lookupLong(set *[2]longEntry, tag uint64, key []byte, pl place
 	if len(key) > maxLongKey {
 		return val
 	}
-	set[0], set[1] = set[1], set[0]
-	e := &set[0]
+	e := &set[1]
+	if bytes.IndexByte(key, '"') < 0 && bytes.IndexByte(key, '\\') < 0 {
+		set[0], set[1] = set[1], set[0]
+		e = &set[0]
+	}
 	e.key = append(e.key[:0], key...)
 	e.tag, e.val = tag, val
 	return val
@@ -171,7 +175,11 @@ func (s *Scratch) lookupShort(pl place, st pathState, k0, k1 uint64, n int, key 
 	}
 	v, to := s.decide(pl, st, key)
 	val := cached{v, to}.pack()
-	set[0], set[1] = shortEntry{k0, k1, tag, val}, set[0]
+	if quoteMask(k0)|quoteMask(k1) != 0 {
+		set[1] = shortEntry{k0, k1, tag, val}
+	} else {
+		set[0], set[1] = shortEntry{k0, k1, tag, val}, set[0]
+	}
 	return val
 }
 

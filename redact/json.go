@@ -14,7 +14,7 @@ type frame struct {
 	state pathState
 	start int32 // offset of the bracket
 	idx   int32 // next element of an array
-	comma int32 // offset of the last comma
+	gone  int32 // all from the bracket to here was dropped, with the commas
 	pend  int32 // len(s.pend) when opened
 	flags frameFlags
 }
@@ -26,9 +26,6 @@ type frameFlags uint8
 
 const (
 	frameObject frameFlags = 1 << iota
-	// frameKept: a member or element before this one stays, so that its comma can
-	// go with a dropped one.
-	frameKept
 	// frameValue: the container is the value of a value key in its parent.
 	frameValue
 	// frameNames: the container is an array under a key for names, whose last element

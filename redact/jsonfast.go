@@ -13,136 +13,172 @@ import (
 
 // members reads keys, and values as long as nothing is said about them.
 func (w *jsonWalk) members(i int) (int, jsonStep) {
-	s, src, f := w.s, w.src, w.f
-	n := len(src)
-	neutral := f.neutral()
-	tag0 := cacheTag(0, s.env(w.c.place), f.state)
-	for {
-		keyStart := i
-		i++
-		var val packed
-		end, from := -1, i
-		if i+16 <= n {
-			w0 := binary.LittleEndian.Uint64(src[i:])
-			if m := quoteMask(w0); m != 0 {
-				kn := bits.TrailingZeros64(m) >> 3
-				if src[i+kn] == '"' {
-					end = i + kn
-					k0 := w0 & (1<<(8*uint(kn)) - 1)
-					tag := tag0 | uint64(kn)<<1
-					if e := &s.short[shortSlot(k0, 0, tag)][0]; e.k0 == k0 && e.k1 == 0 && e.tag == tag {
-						val = e.val
-					} else {
-						val = s.lookupShort(w.c.place, f.state, k0, 0, kn, src[i:end])
-					}
-				}
-			} else {
-				w1 := binary.LittleEndian.Uint64(src[i+8:])
-				if m := quoteMask(w1); m != 0 {
-					kn := 8 + bits.TrailingZeros64(m)>>3
-					if src[i+kn] == '"' {
-						end = i + kn
-						k1 := w1 & (1<<(8*uint(kn-8)) - 1)
-						tag := tag0 | uint64(kn)<<1
-						if e := &s.short[shortSlot(w0, k1, tag)][0]; e.k0 == w0 && e.k1 == k1 && e.tag == tag {
-							val = e.val
-						} else {
-							val = s.lookupShort(w.c.place, f.state, w0, k1, kn, src[i:end])
-						}
-					}
-				} else {
-					from = i + 16
+	s, src := w.s, w.src
+	for step := stepKey; step == stepKey; {
+		f := w.f
+		neutral := f.neutral()
+		tag := cacheTag(0, s.env(w.c.place), f.state)
+		for {
+			start, end := i, -1
+			var val packed
+			if k := src[i:]; len(k) > 24 {
+				// Documents are alike: the key is mostly the one that came next before.
+				k = k[1:24:24]
+				next := s.follow[s.last%followers]
+				e := &s.short[next%shortSets][0]
+				n := e.tag >> 1 & 15
+				if (binary.LittleEndian.Uint64(k)&lowBytes[n]^e.k0)|(binary.LittleEndian.Uint64(k[8:])&highBytes[n]^e.k1)|(e.tag^tag)&^31 == 0 && k[n] == '"' {
+					s.last, end, val = next, i+1+int(n), e.val
 				}
 			}
-		}
-		if end < 0 {
-			var esc bool
-			if end, esc = stringEnd(src, from); end < 0 {
-				s.truncated(src, keyStart, w.c, `"`)
-				return n, stepStopped
+			if end < 0 {
+				if end, val = w.readKey(i + 1); end < 0 {
+					s.truncated(src, start, w.c, `"`)
+					return len(src), stepStopped
+				}
 			}
-			if esc {
-				val = s.escapedKey(src[i:end], w.c.place, f.state)
-			} else {
-				val = s.lookupKey(w.c.place, f.state, src[i:end])
+			if val != 0 || !neutral {
+				w.keyed(start, end+1, val)
+				return w.colon(end + 1)
 			}
-		}
-		i = end + 1
-		if val != 0 || !neutral {
-			w.keyed(keyStart, i, val)
-			return w.colon(i)
-		}
-		if i+10 > n || src[i] != ':' {
-			w.v, w.st, w.keyStart = verdict{}, stateNone, keyStart
-			return w.colon(i)
-		}
-		i++
-		if src[i] == ' ' {
+			if i = end + 1; i+10 > len(src) || src[i] != ':' {
+				w.v, w.st, w.keyStart = verdict{}, stateNone, start
+				return w.colon(i)
+			}
 			i++
-		}
-		e := w.scalar(i)
-		if e == 0 {
-			w.v, w.st, w.keyStart = verdict{}, stateNone, keyStart
-			if src[i] == '{' || src[i] == '[' {
-				return w.open(i)
+			b := src[i]
+			if b == ' ' {
+				i++
+				b = src[i]
 			}
-			return w.value(i)
-		}
-		i = e
-		f.flags |= frameKept
-		if i+1 >= n || src[i] != ',' {
-			return w.after(i)
-		}
-		f.comma = int32(i)
-		i++
-		if src[i] <= ' ' {
-			i = skipSpace(src, i)
-		}
-		if i >= n || src[i] != '"' {
-			return w.key(i)
+			if b == '"' {
+				end = w.plainString(i + 1)
+			} else {
+				end = w.scalar(i, b)
+			}
+			if end != 0 {
+				i = end
+			} else if b|0x20 == '{' && w.d < len(w.frames)-1 {
+				w.push(i, b == '{')
+				if i, step = w.inside(i + 1); step != stepKey {
+					return i, step
+				}
+				break
+			} else {
+				w.v, w.st, w.keyStart = verdict{}, stateNone, start
+				return w.value(i)
+			}
+			if i+1 < len(src) && src[i] == ',' {
+				if i++; src[i] != '"' {
+					if i = skipSpace(src, i); i >= len(src) || src[i] != '"' {
+						return w.key(i)
+					}
+				}
+				continue
+			}
+			if i, step = w.after(i); step != stepKey {
+				return i, step
+			}
+			break
 		}
 	}
+	return i, stepKey
+}
+
+// lowBytes and highBytes have the bytes that keys of 0 to 16 bytes fill of the two
+// words that begin where they do.
+var lowBytes, highBytes = func() (low, high [32]uint64) {
+	for n := range low {
+		low[n], high[n] = 1<<(8*min(n, 8))-1, 1<<(8*max(0, min(n-8, 8)))-1
+	}
+	return low, high
+}()
+
+// readKey returns where the key at i ends, or -1, and what the rules say about it.
+func (w *jsonWalk) readKey(i int) (int, packed) {
+	s, src, pl, st := w.s, w.src, w.c.place, w.f.state
+	if next := s.follow[s.last%followers]; next >= shortSets { // a long one came next before
+		e := &s.long[next%longSets][0]
+		if n := i + len(e.key); n < len(src) && src[n] == '"' && e.tag == cacheTag(len(e.key), s.env(pl), st) && string(src[i:n]) == string(e.key) {
+			s.last = next
+			return n, e.val
+		}
+	}
+	end, esc := stringEnd(src, i)
+	switch {
+	case end < 0:
+		return -1, 0
+	case esc:
+		return end, s.escapedKey(src[i:end], pl, st)
+	}
+	key := src[i:end]
+	tag := cacheTag(len(key), s.env(pl), st)
+	var next uint16
+	if len(key) <= 16 {
+		k0, k1 := words(key)
+		next = uint16(shortSlot(k0, k1, tag))
+	} else {
+		next = shortSets + uint16(longHash(key, tag)%longSets)
+	}
+	s.follow[s.last%followers], s.last = next, next
+	return end, s.lookupKey(pl, st, key)
 }
 
 // scalar returns the end of the value at i if it is one that cannot hold anything,
-// else 0. No rule selects it.
-func (w *jsonWalk) scalar(i int) int {
+// else 0; b is its first byte. No rule selects it.
+func (w *jsonWalk) scalar(i int, b byte) int {
 	src := w.src
-	switch b := src[i]; {
+	switch {
 	case b == '"':
-		var acc uint64
-		for e := i + 1; e+8 <= len(src); e += 8 {
-			x := binary.LittleEndian.Uint64(src[e:])
-			m := quoteMask(x)
-			if m == 0 {
-				acc |= keyMask(x)
-				continue
-			}
-			k := uint(bits.TrailingZeros64(m) >> 3)
-			e += int(k)
-			if src[e] != '"' || acc|keyMask(x)&(1<<(8*k)-1) != 0 || nestFirst[src[i+1]] || e-i > minBase64 && hideFirst[src[i+1]] && mayHide(src[i+1:e]) ||
-				!w.plain && e-i-1 >= w.s.p.detMin && w.s.detects(src[i+1:e]) ||
-				e-i-1 > minBase64+4 && bytes.IndexByte(src[i+1:e], 'J') >= 0 && bytes.Contains(src[i+1:e], str(" eyJ")) {
-				return 0
-			}
-			return e + 1
-		}
+		return w.plainString(i + 1)
 	case b-'0' < 10:
-		end := i + 1
-		for end < len(src) && src[end]-'0' < 10 {
-			end++
+		if i+8 > len(src) {
+			break
 		}
-		whole := end
-		if end+1 < len(src) && src[end] == '.' && src[end+1]-'0' < 10 {
-			for end += 2; end < len(src) && src[end]-'0' < 10; {
-				end++
-			}
+		x := binary.LittleEndian.Uint64(src[i : i+8 : i+8])
+		// Digits and dots up to what ends the number.
+		m := notNumeric(x)
+		if m == 0 {
+			break
 		}
-		if end < len(src) && (b > '0' || whole == i+1) && (src[end] == ',' || src[end] == '}' || src[end] == ']') && (w.plain || end-i < 9) {
-			return end
+		n := bits.TrailingZeros64(m) >> 3
+		dots := equalMask(x, '.') & below(m)
+		if !behindNumber[src[i+n]] || dots&(dots-1) != 0 || dots&(m>>8) != 0 || b == '0' && n > 1 && src[i+1] != '.' {
+			break
 		}
+		return i + n
 	case b == 't' && i+4 < len(src) && string(src[i:i+4]) == "true", b == 'n' && i+4 < len(src) && string(src[i:i+4]) == "null":
 		return i + 4
+	case b == 'f' && i+5 < len(src) && string(src[i:i+5]) == "false":
+		return i + 5
+	}
+	return 0
+}
+
+// behindNumber has what stands behind a number that needs no closer look.
+var behindNumber = [256]bool{',': true, '}': true, ']': true}
+
+// plainString is scalar for the string whose content begins at i.
+func (w *jsonWalk) plainString(i int) int {
+	src := w.src
+	var keys, caps uint64
+	for e := i; e+8 <= len(src); e += 8 {
+		x := binary.LittleEndian.Uint64(src[e : e+8 : e+8])
+		m := quoteMask(x)
+		if m == 0 {
+			keys |= keyMask(x)
+			caps |= equalMask(x, 'J')
+			continue
+		}
+		e += bits.TrailingZeros64(m) >> 3
+		if keys|keyMask(x)&below(m) != 0 || src[e] != '"' || nestFirst[src[i]] || !w.plain && e-i >= w.s.p.detMin && w.s.detects(src[i:e]) {
+			return 0
+		}
+		if e-i >= minBase64 && (hideFirst[src[i]] && mayHide(src[i:e]) ||
+			caps|equalMask(x, 'J') != 0 && bytes.Contains(src[i:e], str(" eyJ"))) {
+			return 0
+		}
+		return e + 1
 	}
 	return 0
 }
@@ -153,8 +189,13 @@ func (w *jsonWalk) elements(i int) (int, jsonStep) {
 	src, f := w.src, w.f
 	if f.state == stateNone && f.neutral() {
 		for i+10 < len(src) {
-			end := w.scalar(i)
+			end := w.scalar(i, src[i])
 			if end == 0 {
+				if src[i] == '{' && f.v == (verdict{}) && w.d < len(w.frames)-1 {
+					f.idx++
+					w.push(i, true)
+					return w.inside(i + 1)
+				}
 				break
 			}
 			// A string at an odd place may name the one behind it.
@@ -163,11 +204,9 @@ func (w *jsonWalk) elements(i int) (int, jsonStep) {
 				break
 			}
 			f.idx++
-			f.flags |= frameKept
 			if i = end; i == len(src) || src[i] != ',' {
 				return w.after(i)
 			}
-			f.comma = int32(i)
 			if i++; i < len(src) && src[i] <= ' ' {
 				i = skipSpace(src, i)
 			}

@@ -24,6 +24,25 @@ func quoteMask(w uint64) uint64 {
 	return ((q-swarLo)&^q | (b-swarLo)&^b) & swarHi
 }
 
+// equalMask has the high bit set in the first byte of w that is b, and maybe in later
+// ones; 0 if there is none.
+func equalMask(w uint64, b byte) uint64 {
+	x := w ^ uint64(b)*swarLo
+	return (x - swarLo) &^ x & swarHi
+}
+
+// notNumeric has the high bit set in each byte of w that is neither a digit nor a dot.
+func notNumeric(w uint64) uint64 {
+	d := w ^ '0'*swarLo // 0 to 9 for digits
+	p := w ^ '.'*swarLo // 0 for dots
+	notDigit := (d&^swarHi + (0x80-10)*swarLo) | d
+	notDot := (p&^swarHi + 0x7F*swarLo) | p
+	return notDigit & notDot & swarHi
+}
+
+// below has the bits of the bytes before the first one that is marked in m.
+func below(m uint64) uint64 { return (m - 1) &^ m }
+
 // keyMask has a high bit set in each byte of w that is one of ':' ';' '<' '=' or
 // '%', without which a string cannot hold a key (see structured). A byte behind a
 // '%' may be marked too.
@@ -56,10 +75,9 @@ func scanString(src []byte, i int) (end int, fl stringFlags) {
 			i += 8
 			continue
 		}
-		k := uint(bits.TrailingZeros64(m) >> 3)
-		i += int(k)
+		i += bits.TrailingZeros64(m) >> 3
 		if src[i] == '"' {
-			if acc|keyMask(w)&(1<<(8*k)-1) != 0 {
+			if acc|keyMask(w)&below(m) != 0 {
 				fl = stringKeyed
 			}
 			return i, fl

@@ -90,7 +90,6 @@ func (w *jsonWalk) stringValue(i int) (int, jsonStep) {
 	}
 	if fl == 0 && w.v.act == actNone && w.v.flags == 0 && !nestFirst[src[a]] && src[a] != '-' && (b-a < minBase64 || !hideFirst[src[a]] || !mayHide(src[a:b])) && (b-a < minBase64 || !bytes.Contains(src[a:b], str(" eyJ"))) && f != nil && (f.flags&frameObject != 0 || f.idx&1 == 0 && f.flags&frameNames == 0) &&
 		(w.plain || b-a < s.p.detMin || !s.detects(src[a:b])) {
-		f.flags |= frameKept
 		return b + 1, stepAfter
 	}
 	s.frameBase = w.base + w.d
@@ -131,7 +130,7 @@ func (w *jsonWalk) open(i int) (int, jsonStep) {
 	f.state = w.st
 	f.start = int32(i)
 	f.idx = 0
-	f.comma = 0
+	f.gone = f.start + 1
 	f.pend = int32(len(s.pend))
 	f.flags = 0
 	if v.flags&flagValueKey != 0 && parent != nil && parent.flags&frameObject != 0 {
@@ -147,15 +146,34 @@ func (w *jsonWalk) open(i int) (int, jsonStep) {
 	if !object && (v.flags&flagVariables != 0 && s.parametersOf(w.c) || parent == nil && s.besideStatement(w.c)) || parent != nil && parent.flags&(frameVariables|frameObject) == frameVariables {
 		f.flags |= frameVariables
 	}
-	i++
-	if i < len(src) && src[i] <= ' ' {
-		i = skipSpace(src, i)
-	}
 	if object {
 		f.flags |= frameObject
 		if v.flags&flagVariables != 0 && s.variablesOf(w.c) {
 			f.flags |= frameVariables
 		}
+	}
+	return w.inside(i + 1)
+}
+
+// push opens the container at i in one of which nothing is said, and nothing is said
+// about this one either. There must be a frame left.
+func (w *jsonWalk) push(i int, object bool) {
+	w.d++
+	f := &w.frames[w.d]
+	*f = frame{start: int32(i), gone: int32(i) + 1, pend: int32(len(w.s.pend))}
+	if object {
+		f.flags = frameObject
+	}
+	w.f = f
+}
+
+// inside reads what is behind the bracket of a container.
+func (w *jsonWalk) inside(i int) (int, jsonStep) {
+	src := w.src
+	if i < len(src) && src[i] <= ' ' {
+		i = skipSpace(src, i)
+	}
+	if w.f.flags&frameObject != 0 {
 		if i < len(src) && src[i] == '}' {
 			return i, stepAfter
 		}
@@ -188,7 +206,6 @@ func (w *jsonWalk) number(i int) (int, jsonStep) {
 		return i, stepStopped
 	}
 	if w.v.act == actNone && (w.plain || end-i < 9) && w.v.flags&flagValueKey == 0 {
-		keep(w.f)
 		return end, stepAfter
 	}
 	return w.s.jsonScalar(src, i, end, kindNumber, w.ctx(), w.f, w.keyStart), stepAfter
@@ -212,7 +229,6 @@ func (w *jsonWalk) literal(i int) (int, jsonStep) {
 		return i, stepStopped
 	}
 	if w.v.act == actNone && w.v.flags&flagValueKey == 0 {
-		keep(w.f)
 		return i + len(lit), stepAfter
 	}
 	return w.s.jsonScalar(src, i, i+len(lit), k, w.ctx(), w.f, w.keyStart), stepAfter
@@ -221,7 +237,9 @@ func (w *jsonWalk) literal(i int) (int, jsonStep) {
 // close leaves the container that ends before i.
 func (w *jsonWalk) close(i int) {
 	s, closed := w.s, w.f
-	s.pend = s.pend[:closed.pend]
+	if len(s.pend) > int(closed.pend) {
+		s.pend = s.pend[:closed.pend]
+	}
 	w.d--
 	if w.d == 0 {
 		w.f = nil
@@ -229,7 +247,9 @@ func (w *jsonWalk) close(i int) {
 	}
 	f := &w.frames[w.d]
 	w.f = f
-	f.flags |= frameKept
+	if closed.flags&(frameNames|frameValue) == 0 { // nearly always
+		return
+	}
 	if closed.flags&frameNames != 0 && closed.kv.says() {
 		s.jsonNamed(w.src, f, closed.kv, w.c)
 		closed.kv = verdict{}
@@ -252,7 +272,6 @@ func (w *jsonWalk) after(i int) (int, jsonStep) {
 		object := f.flags&frameObject != 0
 		switch b := src[i]; {
 		case b == ',':
-			f.comma = int32(i)
 			i++
 			if i < len(src) && src[i] <= ' ' {
 				i = skipSpace(src, i)

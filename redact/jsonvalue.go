@@ -25,7 +25,6 @@ func (s *Scratch) jsonString(src []byte, a, b int, esc bool, c ctx, f *frame, ke
 	}
 	switch v.act {
 	case actNone, actAllow:
-		keep(f)
 		s.jsonInspect(src[a:b], a, esc, c)
 		return 0
 	case actHMAC, actEncrypt, actTruncate:
@@ -35,7 +34,6 @@ func (s *Scratch) jsonString(src []byte, a, b int, esc bool, c ctx, f *frame, ke
 			s.arena = appendUnescaped(s.arena, dec)
 			dec = s.arena[m:]
 		}
-		keep(f)
 		if rep, ef := s.leaf(c, dec, kindString); ef != Unchanged {
 			s.jsonQuoted(a-1, b+1, rep)
 		}
@@ -70,7 +68,6 @@ func (s *Scratch) jsonScalar(src []byte, i, end int, k kind, c ctx, f *frame, ke
 	}
 	switch c.v.act {
 	case actNone, actAllow, actHMAC, actEncrypt, actTruncate:
-		keep(f)
 		if rep, ef := s.leaf(c, src[i:end], k); ef != Unchanged {
 			s.jsonQuoted(i, end, rep)
 		}
@@ -80,12 +77,6 @@ func (s *Scratch) jsonScalar(src []byte, i, end int, k kind, c ctx, f *frame, ke
 		return e
 	}
 	return end
-}
-
-func keep(f *frame) {
-	if f != nil {
-		f.flags |= frameKept
-	}
 }
 
 // jsonQuoted replaces src[start:end] by rep as a JSON string.
@@ -107,7 +98,6 @@ func (s *Scratch) jsonMask(src []byte, start, end int, k kind, c ctx, f *frame, 
 		}
 		return s.jsonDrop(src, end, f, keyStart)
 	}
-	keep(f)
 	raw := src[start:end]
 	if k == kindString {
 		raw = src[start+1 : end-1]
@@ -131,7 +121,6 @@ func (s *Scratch) jsonReplaceWhole(src []byte, start, end int, c ctx, f *frame, 
 	if c.v.act == actDrop && f != nil && ok {
 		return s.jsonDrop(src, end, f, keyStart)
 	}
-	keep(f)
 	s.replace(start, end, s.p.maskJSON)
 	return end
 }
@@ -155,16 +144,13 @@ func (s *Scratch) jsonBroken(src []byte, i int, c ctx, v verdict, text string) {
 // comma, and returns where to go on: at the next comma or bracket, or at the next
 // key if the comma behind went.
 func (s *Scratch) jsonDrop(src []byte, end int, f *frame, keyStart int) int {
-	if f.flags&frameKept != 0 {
-		s.replace(int(f.comma), end, nil)
+	if skipSpace(src, int(f.gone)) != keyStart { // something before it stays
+		s.replace(bytes.LastIndexByte(src[:keyStart], ','), end, nil)
 		return end
 	}
-	i := end
-	for i < len(src) && jsonSpace[src[i]] {
-		i++
-	}
-	if i < len(src) && src[i] == ',' {
+	if i := skipSpace(src, end); i < len(src) && src[i] == ',' {
 		s.replace(keyStart, i+1, nil)
+		f.gone = int32(i) + 1
 	} else {
 		s.replace(keyStart, end, nil)
 	}

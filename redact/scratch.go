@@ -73,6 +73,10 @@ type Scratch struct {
 	seed    maphash.Seed
 	hashKey uint64 // odd, for foldHash
 	short   [shortSets][2]shortEntry
+	// follow has for each place of a key, in short or shortSets and more for long, that
+	// of the key that came next the last time; last is the place of the last key.
+	follow  [followers]uint16
+	last    uint16
 	long    [longSets][2]longEntry
 	phrases [phraseSets]shortEntry
 	names   [nameSets]nameEntry
