@@ -20,7 +20,7 @@ const (
 	longSets  = 128            // two ways each; keys up to maxLongKey
 	// phraseSets are for phrases of up to 16 bytes.
 	phraseSets = 256
-	followers  = 2 * shortSets
+	followers  = 4 * shortSets
 	// maxLongKey bounds what is remembered of a key.
 	maxLongKey = 256
 )
@@ -111,7 +111,7 @@ func (s *Scratch) lookupLong(set *[2]longEntry, tag uint64, key []byte, pl place
 		return val
 	}
 	e := &set[1]
-	if bytes.IndexByte(key, '"') < 0 && bytes.IndexByte(key, '\\') < 0 {
+	if bytes.IndexByte(key, '"') < 0 && bytes.IndexByte(key, '\\') < 0 { // see readKey
 		set[0], set[1] = set[1], set[0]
 		e = &set[0]
 	}
@@ -119,6 +119,10 @@ func (s *Scratch) lookupLong(set *[2]longEntry, tag uint64, key []byte, pl place
 	e.tag, e.val = tag, val
 	return val
 }
+
+// tagEscaped marks a short key with a quote or a backslash, which is not what stands
+// between the quotes of a document. It is in the second way.
+const tagEscaped = 1 << 6
 
 // phraseTag tells a phrase from a key of the same bytes.
 const phraseTag = 1 << 15
@@ -165,22 +169,28 @@ func (s *Scratch) strongerPhrase(pl place, st pathState, key []byte, best verdic
 }
 
 func (s *Scratch) lookupShort(pl place, st pathState, k0, k1 uint64, n int, key []byte) packed {
+	return s.short[s.findShort(pl, st, k0, k1, n, key)%(2*shortSets)].val
+}
+
+// findShort returns the place of a key in short.
+func (s *Scratch) findShort(pl place, st pathState, k0, k1 uint64, n int, key []byte) uint64 {
 	tag := cacheTag(n, s.env(pl), st)
-	set := &s.short[shortSlot(k0, k1, tag)]
+	i := 2 * shortSlot(k0, k1, tag)
+	set := s.short[i : i+2 : i+2]
 	if e := &set[0]; e.k0 == k0 && e.k1 == k1 && e.tag == tag {
-		return e.val
+		return i
 	}
-	if e := &set[1]; e.k0 == k0 && e.k1 == k1 && e.tag == tag {
-		return e.val
+	if e := &set[1]; e.k0 == k0 && e.k1 == k1 && e.tag&^tagEscaped == tag {
+		return i + 1
 	}
 	v, to := s.decide(pl, st, key)
 	val := cached{v, to}.pack()
 	if quoteMask(k0)|quoteMask(k1) != 0 {
-		set[1] = shortEntry{k0, k1, tag, val}
-	} else {
-		set[0], set[1] = shortEntry{k0, k1, tag, val}, set[0]
+		set[1] = shortEntry{k0, k1, tag | tagEscaped, val}
+		return i + 1
 	}
-	return val
+	set[0], set[1] = shortEntry{k0, k1, tag, val}, set[0]
+	return i
 }
 
 // words packs up to 16 bytes, zero-padded.

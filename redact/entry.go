@@ -3,7 +3,10 @@
 
 package redact
 
-import "bytes"
+import (
+	"bytes"
+	"strings"
+)
 
 // Bounds of memory for one value. The output bound leaves room for a mask in place
 // of every one-digit number.
@@ -88,14 +91,16 @@ func (s *Scratch) finish(src []byte) ([]byte, Effect) {
 	if n > outFactor*len(src)+outSlack {
 		return []byte(markLimit), Changed
 	}
-	out := make([]byte, 0, n)
+	var out strings.Builder // its memory is not cleared before it is written
+	out.Grow(n)
 	p := 0
 	for _, e := range es {
-		out = append(out, src[p:e.Start]...)
-		out = append(out, s.arena[e.Off:e.Off+e.N]...)
+		out.Write(src[p:e.Start])
+		out.Write(s.arena[e.Off : e.Off+e.N])
 		p = int(e.End)
 	}
-	return append(out, src[p:]...), Changed
+	out.Write(src[p:])
+	return str(out.String()), Changed
 }
 
 func (s *Scratch) applyString(v string, c ctx, w walker) (string, Effect) {

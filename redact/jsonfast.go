@@ -25,7 +25,7 @@ func (w *jsonWalk) members(i int) (int, jsonStep) {
 				// Documents are alike: the key is mostly the one that came next before.
 				k = k[1:24:24]
 				next := s.follow[s.last%followers]
-				e := &s.short[next%shortSets][0]
+				e := &s.short[next%(2*shortSets)]
 				n := e.tag >> 1 & 15
 				if (binary.LittleEndian.Uint64(k)&lowBytes[n]^e.k0)|(binary.LittleEndian.Uint64(k[8:])&highBytes[n]^e.k1)|(e.tag^tag)&^31 == 0 && k[n] == '"' {
 					s.last, end, val = next, i+1+int(n), e.val
@@ -37,7 +37,7 @@ func (w *jsonWalk) members(i int) (int, jsonStep) {
 					return len(src), stepStopped
 				}
 			}
-			if val != 0 || !neutral {
+			if val != 0 && (val&^nameOnly != 0 || end+2 >= len(src) || !bareFirst[src[end+2]]) || !neutral {
 				w.keyed(start, end+1, val)
 				return w.colon(end + 1)
 			}
@@ -85,6 +85,16 @@ func (w *jsonWalk) members(i int) (int, jsonStep) {
 	return i, stepKey
 }
 
+// nameOnly has the bits of what is said about a key that may hold the name of another
+// value, which is a string.
+const nameOnly = packed(flagNameKey|flagPointer) << 8
+
+// bareFirst has the bytes that numbers and literals begin with.
+var bareFirst = [256]bool{
+	'-': true, '0': true, '1': true, '2': true, '3': true, '4': true, '5': true, '6': true, '7': true, '8': true, '9': true,
+	't': true, 'f': true, 'n': true,
+}
+
 // lowBytes and highBytes have the bytes that keys of 0 to 16 bytes fill of the two
 // words that begin where they do.
 var lowBytes, highBytes = func() (low, high [32]uint64) {
@@ -97,7 +107,7 @@ var lowBytes, highBytes = func() (low, high [32]uint64) {
 // readKey returns where the key at i ends, or -1, and what the rules say about it.
 func (w *jsonWalk) readKey(i int) (int, packed) {
 	s, src, pl, st := w.s, w.src, w.c.place, w.f.state
-	if next := s.follow[s.last%followers]; next >= shortSets { // a long one came next before
+	if next := s.follow[s.last%followers]; next >= 2*shortSets { // a long one came next before
 		e := &s.long[next%longSets][0]
 		if n := i + len(e.key); n < len(src) && src[n] == '"' && e.tag == cacheTag(len(e.key), s.env(pl), st) && string(src[i:n]) == string(e.key) {
 			s.last = next
@@ -112,16 +122,17 @@ func (w *jsonWalk) readKey(i int) (int, packed) {
 		return end, s.escapedKey(src[i:end], pl, st)
 	}
 	key := src[i:end]
-	tag := cacheTag(len(key), s.env(pl), st)
-	var next uint16
+	next, val := uint16(0), packed(0)
 	if len(key) <= 16 {
 		k0, k1 := words(key)
-		next = uint16(shortSlot(k0, k1, tag))
+		next = uint16(s.findShort(pl, st, k0, k1, len(key), key))
+		val = s.short[next%(2*shortSets)].val
 	} else {
-		next = shortSets + uint16(longHash(key, tag)%longSets)
+		next = 2*shortSets + uint16(longHash(key, cacheTag(len(key), s.env(pl), st))%longSets)
+		val = s.lookupKey(pl, st, key)
 	}
 	s.follow[s.last%followers], s.last = next, next
-	return end, s.lookupKey(pl, st, key)
+	return end, val
 }
 
 // scalar returns the end of the value at i if it is one that cannot hold anything,

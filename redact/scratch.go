@@ -72,8 +72,8 @@ type Scratch struct {
 
 	seed    maphash.Seed
 	hashKey uint64 // odd, for foldHash
-	short   [shortSets][2]shortEntry
-	// follow has for each place of a key, in short or shortSets and more for long, that
+	short   [2 * shortSets]shortEntry
+	// follow has for each place of a key, in short or behind that of a set of long, that
 	// of the key that came next the last time; last is the place of the last key.
 	follow  [followers]uint16
 	last    uint16

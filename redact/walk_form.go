@@ -100,7 +100,7 @@ func (s *Scratch) plainPairs(src []byte, start int, pl place) int {
 		}
 		var val packed
 		t := tag | uint64(n)<<1
-		if e := &s.short[shortSlot(k0, k1, t)][0]; e.k0 == k0 && e.k1 == k1 && e.tag == t {
+		if e := &s.short[2*shortSlot(k0, k1, t)]; e.k0 == k0 && e.k1 == k1 && e.tag == t {
 			val = e.val
 		} else {
 			val = s.lookupShort(pl, stateNone, k0, k1, n, src[start:eq])
