@@ -32,6 +32,7 @@ type Key struct {
 	known  ctx
 	policy *Policy
 	scopes scopeSet
+	quiet  quietValues
 }
 
 // NewKey sorts an attribute key.
@@ -88,6 +89,22 @@ func (k *Key) Content() bool { return k.class == classBody }
 
 // AttributeOf is Attribute for a key that was sorted before.
 func (s *Scratch) AttributeOf(k *Key, value string) (string, Effect) {
+	if k.class == classBody || k.class == classPeerIP || len(value) > maxQuiet || s.matched != nil {
+		return s.attributeOf(k, value)
+	}
+	slot := k.quiet.slot(s, value)
+	if slot.known() {
+		return value, Unchanged
+	}
+	was := s.noted
+	out, ef := s.attributeOf(k, value)
+	if ef == Unchanged && s.noted == was {
+		slot.remember()
+	}
+	return out, ef
+}
+
+func (s *Scratch) attributeOf(k *Key, value string) (string, Effect) {
 	if k.as != nil {
 		return s.AttributeAs(k, k.as, value)
 	}

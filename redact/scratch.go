@@ -84,6 +84,7 @@ type Scratch struct {
 
 	stats  Stats
 	counts []Count
+	noted  uint64 // calls of count
 	// totals are the counts of the exchanges before; see Totals.
 	totals  []Count
 	matched []bool // by rule; nil: nobody asks

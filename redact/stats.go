@@ -87,6 +87,7 @@ const maxCounts = 256
 
 // count records one decision.
 func (s *Scratch) count(p place, rule uint16, a action, o outcome) {
+	s.noted++
 	switch {
 	case o != outcomeRule && o != outcomeNoKey:
 		s.stats.FailedClosed++
