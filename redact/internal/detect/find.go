@@ -80,23 +80,38 @@ func (s *Set) Quiet(src []byte) bool {
 	if len(s.regexes) > 0 || n >= minCard && s.on&(1<<detCard|1<<detVendor) != 0 && mayHoldCard(src, false) < n {
 		return false
 	}
-	i := 0
-	for tab := &s.pairs; ; i += 8 {
-		if i+8 > n {
-			if i == n {
-				return true
-			}
-			if n < 8 {
-				break
-			}
-			i = n - 8 // pairs at odd places are as good
-		}
-		x := binary.LittleEndian.Uint64(src[i:])
-		if tab[uint16(x)]|tab[uint16(x>>16)]|tab[uint16(x>>32)]|tab[x>>48] != 0 {
-			break
+	if n < 8 {
+		return s.next(src, 0) >= n
+	}
+	for tab, i := &s.pairs, 0; i < n; i += 8 {
+		i = min(i, n-8) // pairs at odd places are as good
+		x := binary.LittleEndian.Uint64(src[i : i+8 : i+8])
+		if tab[uint16(x)]|tab[uint16(x>>16)]|tab[uint16(x>>32)]|tab[x>>48] != 0 && s.anyMet(src, i, x) {
+			return false
 		}
 	}
-	return s.next(src, i&^1) >= n
+	return true
+}
+
+// anyMet is met for the four pairs of x, the eight bytes at i.
+func (s *Set) anyMet(src []byte, i int, x uint64) bool {
+	var before, behind byte
+	if i > 0 {
+		before = src[i-1]
+	}
+	if i+8 < len(src) {
+		behind = src[i+8]
+	}
+	for next := x>>16 | uint64(behind)<<48; ; next >>= 16 {
+		y, z := byte(x), byte(x>>8)
+		if a := s.pairs[uint16(x)]; a != 0 && (s.alone[a] || s.anchors.has(y, z, byte(next)) || s.anchors.has(before, y, z)) {
+			return true
+		}
+		before = z
+		if x >>= 16; x == 0 {
+			return false
+		}
+	}
 }
 
 func (s *Set) scan(dst []Match, src []byte, cut bool) []Match {
