@@ -81,3 +81,90 @@ func TestFastPaths(t *testing.T) {
 		}
 	}
 }
+
+// TestLearned compares a Scratch that has seen many documents, and guesses keys and
+// values by those, with new ones.
+func TestLearned(t *testing.T) {
+	t.Parallel()
+	p := mustPolicy(t, Config{Defaults: true, Keys: Keys{Deny: asRules([]string{"$.a.id", "$.list[*].name"})}})
+	tokens := []string{
+		`"a":`, `"b" :`, `"id":`, `"password":`, `"name":`, `"value":`, `"type": `, `"a\"b":`, `"a"b":`, `"a\\b":`, `"a\b":`, `"a\u0022b":`, `"\\":`, `"\":`, `"":`, `"list":`,
+		`"a_key_of_16_byte":`, `"a_key_of_seventeen":`, `"a_longer_key_with_\"quote":`, `"a_longer_key_with_"quote":`, `"another_key_of_many_bytes":`, "\"é\":",
+		"1", "12", "-1", "1.5", "01", "1.", "1.2.3", "12345678", "0", "0.5", "1e3", "true", "false", "null", "fals", "nul", `"x"`, `"password"`, `"S3CR3T-000001"`, `"two words"`, `"a=b"`, `"eyJhIjoiYiJ9"`,
+		`"a text of some length eyJwYXNzd29yZCI6IngifQ=="`, `"J"`, `"4111111111111111"`, "{", "}", "[", "]", ",", ",", ",", ", ", "\n", " ", "{}", "[]", `{"id":1,"name":"x"}`, `{"id":2,"password":"y"},`,
+	}
+	learned := p.NewScratch()
+	defer learned.Release()
+	ex := Exchange{RequestContentType: "application/json"}
+	r := rand.New(rand.NewPCG(7, 7))
+	for range 20_000 {
+		var b strings.Builder
+		b.WriteString("{")
+		for range 3 + r.IntN(12) {
+			b.WriteString(tokens[r.IntN(len(tokens))])
+			if r.IntN(3) == 0 {
+				b.WriteString(",")
+			}
+		}
+		doc := b.String()
+		if r.IntN(2) == 0 {
+			doc += strings.Repeat("}", r.IntN(3)) + strings.Repeat(" ", 30)
+		}
+		if r.IntN(4) == 0 { // a guess is only a guess
+			var places []uint16
+			for i := range learned.short {
+				if learned.short[i].tag != 0 {
+					places = append(places, uint16(i))
+				}
+			}
+			for i := range learned.long {
+				places = append(places, uint16(2*shortSets+i))
+			}
+			for i := range learned.follow {
+				learned.follow[i] = places[r.IntN(len(places))]
+			}
+		}
+		learned.Begin(ex)
+		got, gotEffect := learned.Body(Request, doc)
+		gotStats := learned.Stats()
+		fresh := newScratch(p)
+		fresh.Begin(ex)
+		want, wantEffect := fresh.Body(Request, doc)
+		if got != want || gotEffect != wantEffect || gotStats != fresh.Stats() {
+			t.Fatalf("%s\nlearned %s (%v %+v)\nfresh   %s (%v %+v)", doc, got, gotEffect, gotStats, want, wantEffect, fresh.Stats())
+		}
+	}
+}
+
+// TestQuietValues does the same for values of attributes, of which some are masked.
+func TestQuietValues(t *testing.T) {
+	t.Parallel()
+	p := mustPolicy(t, Config{
+		Defaults: true, Patterns: map[string]string{"email": "report"},
+		Rules: []ScopedRules{{When: When{Route: []string{"/b"}}, Keys: Keys{Deny: asRules([]string{"x-note"})}}},
+	})
+	keys := map[string]*Key{}
+	for _, k := range []string{"http.request.header.x-note", "http.response.header.x-note", "http.request.header.cookie", "url.query", "url.path", "url.full", "user_agent.original", "network.peer.address", "client.address", "other"} {
+		key := NewKey(k)
+		keys[k] = &key
+	}
+	values := []string{"", "a", "a=b", "password=S3CR3T", "10.0.0.7", "ada@shop.example", "4111111111111111", "/orders/17?token=S3CR3T-1", "text of a few words", "eyJwYXNzd29yZCI6IngifQ=="}
+	learned := p.NewScratch()
+	defer learned.Release()
+	r := rand.New(rand.NewPCG(8, 8))
+	for range 20_000 {
+		ex := Exchange{Route: [...]string{"/a", "/b"}[r.IntN(2)], Direction: [...]Direction{Incoming, Outgoing}[r.IntN(2)]}
+		for k, key := range keys {
+			v := values[r.IntN(len(values))]
+			learned.Begin(ex)
+			got, gotEffect := learned.AttributeOf(key, v)
+			fresh := p.NewScratch()
+			fresh.Begin(ex)
+			want, wantEffect := fresh.Attribute(k, v)
+			if got != want || gotEffect != wantEffect || learned.Stats() != fresh.Stats() || fmt.Sprint(learned.Counts()) != fmt.Sprint(fresh.Counts()) {
+				t.Fatalf("%s = %s: learned %s (%v), fresh %s (%v)", k, v, got, gotEffect, want, wantEffect)
+			}
+			fresh.Release()
+		}
+	}
+}
