@@ -30,7 +30,7 @@ func (s *Scratch) textName(c ctx, name []byte, phrase bool) packed {
 		k0, k1 := words(name)
 		tag := cacheTag(len(name), s.env(c.place), stateNone)
 		slot := shortSlot(k0, k1, tag)
-		e := &s.short[slot][0]
+		e := &s.short[2*slot]
 		if phrase {
 			e = &s.phrases[slot%phraseSets]
 		}
