@@ -115,7 +115,7 @@ func (f *finder) codeAt(p, e int) span {
 	switch {
 	case f.unit(end), label && !f.endsLabel(end):
 		return none
-	case letters > 0 && (n == 0 || !link || kind != codeStrong || n+letters < 5) && !(letters == 1 && v[1] == '-'):
+	case letters > 0 && (n == 0 || !link || kind != codeStrong || n+letters < 5) && !(letters == 1 && len(v) > 1 && v[1] == '-'):
 		return none
 	case kind == codeBare && n != 6, n < 4 && letters == 0, n+letters > 10:
 		return none
