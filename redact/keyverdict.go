@@ -68,6 +68,9 @@ func (s *Scratch) take(best *verdict, r uint16, flags verdictFlags) {
 
 // judge tells what the words of the key say besides the name of a built-in rule.
 func (s *Scratch) judge(ru *rule, pl place, pt part) nameClass {
+	if ru.guard == guardPersonal && bytes.HasPrefix(s.judgedKey, str("node_modules/")) { // passport is a package, too
+		return nameInnocent
+	}
 	if ru.glob == nil && pt != partOther {
 		return nameSecret
 	}

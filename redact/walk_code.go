@@ -141,6 +141,35 @@ func environment(word []byte) bool {
 	return false
 }
 
+// sourceLine reports whether "key:value" is a line of a source file, as stack traces have
+// it.
+func sourceLine(key, value []byte) bool {
+	if len(value) == 0 || value[0]-'0' > 9 {
+		return false
+	}
+	i := bytes.LastIndexByte(key, '.')
+	if i <= 0 || len(key)-i > 6 {
+		return false
+	}
+	for _, w := range [...]string{"java", "kt", "scala", "go", "py", "rb", "js", "ts", "tsx", "jsx", "mjs", "cjs", "php", "cs", "rs", "swift", "c", "cc", "cpp", "h", "ex", "exs", "dart", "vue", "clj"} {
+		if string(key[i+1:]) == w {
+			return true
+		}
+	}
+	return false
+}
+
+// told reports whether what stands behind a quoted word says that it is the name of
+// something: secret "db" not found.
+func told(rest []byte) bool {
+	for _, w := range [...]string{" not found", " is forbidden", " already exists", " does not exist", " in namespace", " is invalid", " created", " deleted", " configured", " unchanged", " is not "} {
+		if bytes.HasPrefix(rest, str(w)) {
+			return true
+		}
+	}
+	return false
+}
+
 // says reports whether a text has a word, at its beginning or near a place. It looks
 // no further, since it is asked at each key, and a text may have nothing but keys.
 func says(src []byte, at int, word string) bool {
@@ -188,7 +217,10 @@ func (s *Scratch) tuples(src []byte, c ctx) {
 		if j < 0 {
 			return
 		}
-		if i += j + 1; i >= len(src) || src[i] != '\'' && src[i] != '"' {
+		if i += j + 1; i < len(src) && src[i] == ' ' { // define( 'name', 'S' )
+			i++
+		}
+		if i >= len(src) || src[i] != '\'' && src[i] != '"' {
 			continue
 		}
 		q := src[i]
@@ -202,9 +234,11 @@ func (s *Scratch) tuples(src []byte, c ctx) {
 			continue
 		}
 		start := at + 3
-		end := -1
+		end := len(src)
 		if src[at+2] == '"' {
-			end, _ = stringEnd(src, start)
+			if n, _ := stringEnd(src, start); n >= 0 {
+				end = n
+			}
 		} else if n := bytes.IndexByte(src[start:], '\''); n >= 0 {
 			end = start + n
 		}

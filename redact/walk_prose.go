@@ -377,6 +377,9 @@ func (s *Scratch) wordValue(src, name []byte, pos int, c ctx, how byte, first bo
 		}
 	}
 	v := src[pos:min(end, len(src))]
+	if how == ' ' && vc.v.flags&flagSoft != 0 && end < len(src) && told(src[end+1:]) {
+		return
+	}
 	// A word may follow by chance; what has a digit in it does not.
 	if how != '-' && how != 'n' && how != ' ' && !shape.Mixed(v) && (how != '\t' || !first || shape.Words(v)) {
 		return

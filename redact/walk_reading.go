@@ -54,6 +54,9 @@ func (s *Scratch) otherReadings(src []byte, c ctx) {
 	if bytes.IndexByte(src, '%') >= 0 {
 		s.percentWords(src, c)
 	}
+	if i := bytes.Index(src, str("://")); i >= 0 {
+		s.urlPaths(src, i, c)
+	}
 	if bytes.IndexByte(src, '\\') >= 0 {
 		s.quotedStrings(src, c)
 	}

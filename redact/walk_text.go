@@ -152,7 +152,7 @@ func (s *Scratch) textFields(src []byte, c ctx) {
 		if patience -= end - start; patience > 0 {
 			soft, key := vc.v.flags&flagSoft != 0, src[cand.Key:cand.KeyEnd]
 			if cand.Sep == ':' && soft && (proseValue(key, src[start:end]) || // "INFO auth: user logged in"
-				cand.KeyEnd+1 == start && permission(src[start:end])) { // "secrets:read"
+				cand.KeyEnd+1 == start && (permission(src[start:end]) || sourceLine(key, src[start:end]))) { // "secrets:read", "Password.java:42)"
 				continue
 			}
 			if cand.Sep == ':' && s.opens(vc.v) && mapping(src[start:end]) {

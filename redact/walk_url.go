@@ -39,6 +39,44 @@ func (s *Scratch) walkURL(src []byte, c ctx) {
 	}
 }
 
+// urlPaths reads the paths of the URLs in a text, the first of which has its "://" at i.
+// Their queries were read as what stands behind keys.
+func (s *Scratch) urlPaths(src []byte, i int, c ctx) {
+	mark := str("://")
+	pc := withoutCut(s.in(c, placePath))
+	for {
+		start := i + len(mark)
+		for start < len(src) && src[start] != '/' && !endsPath[src[start]] {
+			start++
+		}
+		end := start
+		for end < len(src) && !endsPath[src[end]] {
+			end++
+		}
+		if tail := end; end-start > 8 {
+			for tail > start && (src[tail-1] == '.' || src[tail-1] == ',' || src[tail-1] == ':') { // of the sentence
+				tail--
+			}
+			s.sub(start, (*Scratch).walkPath, src[start:tail], pc)
+		}
+		if i = bytes.Index(src[end:], mark); i < 0 {
+			return
+		}
+		i += end
+	}
+}
+
+// endsPath has what a path in a text ends with.
+var endsPath = func() (t [256]bool) {
+	for c := range t {
+		t[c] = c <= ' '
+	}
+	for _, c := range []byte("?#\"'<>`()[]{}|\\,;") {
+		t[c] = true
+	}
+	return t
+}()
+
 // userinfo tests the password of a URL as the field "password", the user as the
 // field "username". What no rule selects is left to the detectors.
 func (s *Scratch) userinfo(src []byte, u urlsplit.URL, c ctx) {

@@ -38,7 +38,8 @@ type markupWalk struct {
 	src  []byte
 	html bool
 	sc   markup.Scanner
-	base int // index of the first own element in Scratch.elements
+	base int    // index of the first own element in Scratch.elements
+	said [2]int // where the last text of HTML stands
 	root element
 	// plain is set if only key rules matter.
 	plain bool
@@ -214,6 +215,8 @@ func (s *Scratch) textNode(w *markupWalk, t *markup.Token) {
 	rep, ef := s.leaf(top.c, dec, kindString)
 	if ef != Unchanged {
 		s.replaceMarkup(start, end, rep, ef, refs)
+	} else if w.html && s.p.det != nil {
+		s.saidAcross(w, start, end, dec, top.c)
 	}
 	if w.html && dec[len(dec)-1] == ':' && !top.pair.says() { // Password: <b>S</b>
 		name := dec[:len(dec)-1]

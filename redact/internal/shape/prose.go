@@ -8,9 +8,9 @@ import "bytes"
 // verdictWords say what is wrong with a value; messageWords are the other words of
 // such messages.
 var (
-	verdictWords = newWordSet("required", "invalid", "missing", "expired", "incorrect", "mismatch", "blank", "weak", "short")
+	verdictWords = newWordSet("required", "invalid", "missing", "expired", "incorrect", "mismatch", "blank", "weak", "short", "taken")
 	messageWords = newWordSet(
-		"is", "are", "must", "should", "cannot", "empty", "long", "common", "match", "characters", "least", "field", "please", "not",
+		"is", "are", "must", "already", "should", "cannot", "empty", "long", "common", "match", "characters", "least", "field", "please", "not",
 		"too", "has", "been", "was", "may", "can't", "do", "does", "and", "same", "be", "doesn't", "didn't", "isn't", "failed", "this", "at", "your", "the",
 	)
 )
@@ -88,6 +88,8 @@ func Prose(b []byte) bool {
 var captionWords = newWordSet(
 	"password", "passwords", "passwort", "kennwort", "passcode", "passphrase", "code", "codes", "key", "keys", "token", "tokens", "pin", "secret",
 	"secrets", "number", "otp", "cvv", "cvc", "ssn", "credentials", "username", "email",
+	"passe", "contraseña", "clave", "senha", "wachtwoord", "parola", "hasło", "lösenord", "adgangskode", "passord", "salasana", "heslo", "jelszó", "geheimnis",
+	"sicherheitstoken", "sicherheitscode", "schlüssel", "jeton", "código", "codice", "clé", "chave",
 )
 
 // Caption reports whether b is the caption of a field for a secret: a few words, the
@@ -108,6 +110,16 @@ func Caption(b []byte) bool {
 		b = bytes.TrimLeft(b[i:], " \t")
 	}
 	return false
+}
+
+// FieldName reports whether b is the name of a field for a secret, in small letters:
+// "password", "client-secret", "basic-auth".
+func FieldName(b []byte) bool {
+	if len(b) > 40 || !all(b, isLower|isSplit) || bytes.ContainsAny(b, "/:,;@+|") {
+		return false
+	}
+	last := b[bytes.LastIndexAny(b, "-_.")+1:]
+	return captionWords.has(last) || equalFold(last, "auth") || equalFold(last, "tls")
 }
 
 // remarkFirst begin what is said about a secret.

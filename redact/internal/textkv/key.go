@@ -63,6 +63,9 @@ func (s *Scanner) markedKey(low, end int) {
 	for end-low > 2 && src[end-1] == '*' && src[end-2] == '*' {
 		end -= 2 // **key**: value
 	}
+	if end-low > 2 && src[end-1] == ')' && end+1 < len(src) && src[end+1] == '(' {
+		end-- // Key (token)=(S) of PostgreSQL
+	}
 	if end-low > 4 && src[end-1] == ']' && (src[end-2] == '"' || src[end-2] == '\'') {
 		end-- // map["key"] = value
 	}
