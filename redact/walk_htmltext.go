@@ -17,18 +17,29 @@ const (
 	maxCode = 32
 )
 
+// maybeSaid is the filter in front of saidAcross.
+func maybeSaid(dec []byte) bool {
+	if len(dec) > maxCode || len(dec) < 4 {
+		return len(dec) > maxCode && dec[0]|0x20 == 'i'
+	}
+	if last := dec[len(dec)-1]; last-'0' < 10 || dec[0]-'0' < 10 || dec[0]|0x20 == 'i' {
+		return true
+	}
+	return digitsOf(dec) > 0
+}
+
 // saidAcross reads the text dec of HTML, which stands at src[start:end], together with
-// the text before it, if one of them may be a code or a password and the other tells.
-func (s *Scratch) saidAcross(w *markupWalk, start, end int, dec []byte, c ctx) {
-	said := w.said
-	w.said = [2]int{start, end}
-	if said[1] == 0 {
+// the text before it, at said, if one of them may be a code or a password and the other
+// tells.
+func (s *Scratch) saidAcross(w *markupWalk, said [2]int, start, end int, dec []byte, c ctx) {
+	code := codeWord(dec)
+	if said[1] == 0 || !code && (!hasFold(dec, "is ") || !codeWord(w.src[said[0]:said[1]])) {
 		return
 	}
 	before := s.references(w.src[said[0]:said[1]])
 	m := s.mark()
 	switch {
-	case codeWord(dec) && tellsCode(before[max(0, len(before)-maxSaid):]):
+	case code && tellsCode(before[max(0, len(before)-maxSaid):]):
 		s.arena = append(append(s.arena, before[max(0, len(before)-maxSaid):]...), ' ')
 		lead := len(s.arena) - m
 		s.arena = append(s.arena, dec...)
@@ -36,7 +47,7 @@ func (s *Scratch) saidAcross(w *markupWalk, start, end int, dec []byte, c ctx) {
 		if out, changed := s.run((*Scratch).patterns, joined, c); changed && len(out) > lead && bytes.Equal(out[:lead], joined[:lead]) {
 			s.replaceMarkup(start, end, out[lead:], Changed, true)
 		}
-	case codeWord(before) && hasFold(dec, "is ") && tellsCode(dec[:min(len(dec), maxSaid)]): // <b>482113</b> is your code
+	case !code && tellsCode(dec[:min(len(dec), maxSaid)]): // <b>482113</b> is your code
 		s.arena = append(append(append(s.arena, before...), ' '), dec[:min(len(dec), maxSaid)]...)
 		joined := s.arena[m:len(s.arena):len(s.arena)]
 		tail := joined[len(before):]

@@ -216,7 +216,10 @@ func (s *Scratch) textNode(w *markupWalk, t *markup.Token) {
 	if ef != Unchanged {
 		s.replaceMarkup(start, end, rep, ef, refs)
 	} else if w.html && s.p.det != nil {
-		s.saidAcross(w, start, end, dec, top.c)
+		if maybeSaid(dec) {
+			s.saidAcross(w, w.said, start, end, dec, top.c)
+		}
+		w.said = [2]int{start, end}
 	}
 	if w.html && dec[len(dec)-1] == ':' && !top.pair.says() { // Password: <b>S</b>
 		name := dec[:len(dec)-1]
