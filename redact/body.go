@@ -224,7 +224,7 @@ func hasControl(b []byte) bool {
 		w := binary.LittleEndian.Uint64(b[i:])
 		t := w &^ swarHi
 		x := w ^ 0x7F*swarLo
-		if m := ((^(t+(0x80-0x20)*swarLo))&^w | (x-swarLo)&^x) & swarHi; m == 0 || m&^((swarHi-(t^'\n'*swarLo))|(swarHi-(t^'\r'*swarLo))) == 0 {
+		if m := ((^(t + (0x80-0x20)*swarLo))&^w | (x-swarLo)&^x) & swarHi; m == 0 || m&^((swarHi-(t^'\n'*swarLo))|(swarHi-(t^'\r'*swarLo))) == 0 {
 			continue
 		}
 		for _, c := range b[i : i+8] {

@@ -289,7 +289,7 @@ func (s *Scratch) detects(b []byte) bool {
 // patterns runs the detectors over src, decoded text at the current level. What a
 // key rule has replaced already stays replaced.
 func (s *Scratch) patterns(src []byte, c ctx) {
-	if s.p.det == nil || len(src) == 0 {
+	if s.p.det == nil || len(src) == 0 || len(src) < s.p.detMin && !c.cut {
 		return
 	}
 	s.matches = s.p.det.Find(s.matches[:0], src, c.cut)

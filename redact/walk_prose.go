@@ -267,7 +267,13 @@ func mayNameWord(src []byte) bool {
 	}
 	return bytes.IndexByte(src, '\'') >= 0 || bytes.IndexByte(src, '"') >= 0 ||
 		markedWord(src, '-', func(i int) bool { // an option
-			return (i == 0 || wordGap(src[i-1])) && i+1 < len(src) && !wordGap(src[i+1])
+			if i > 0 && !wordGap(src[i-1]) {
+				return false
+			}
+			for i++; i < len(src) && src[i] == '-'; { // --- is none
+				i++
+			}
+			return i < len(src) && !wordGap(src[i])
 		}) ||
 		markedWord(src, 'v', func(i int) bool { return i > 0 && src[i-1]|0x20 == 'c' || i+1 < len(src) && src[i+1] == ' ' }) || // cvv, setenv
 		markedWord(src, 'V', func(i int) bool { return i > 0 && (src[i-1]|0x20 == 'c' || src[i-1] == 'N') }) || // ENV

@@ -143,7 +143,10 @@ func (s *Scratch) plainLeaf(w *markupWalk) bool {
 		return false
 	}
 	own, st := s.lookup(top.c.place, stateNone, name)
-	if own.act != actNone || own.flags&(flagKeyHit|flagNameKey|cookieBits) != 0 || st != stateNone || !plainText(w.src[t.Body:t.BodyEnd]) {
+	if own.act != actNone || own.flags&(flagKeyHit|flagNameKey|cookieBits) != 0 || st != stateNone {
+		return false
+	}
+	if b := w.src[t.Body:t.BodyEnd]; !plainText(b) && (own != (verdict{}) || !s.tinyContent(b, top.c, w.html)) {
 		return false
 	}
 	if w.html && voidElement(name) {
@@ -153,6 +156,16 @@ func (s *Scratch) plainLeaf(w *markupWalk) bool {
 	top.prevCtx = top.c
 	top.prevCtx.v = strongest(top.c.v, own)
 	return true
+}
+
+// tinyContent reports whether the text of an element has names and values of which no
+// rule takes any, see tinyLeaf.
+func (s *Scratch) tinyContent(b []byte, c ctx, html bool) bool {
+	if last := b[len(b)-1]; last <= ' ' || html && last == ':' { // Password: <b>S</b>
+		return false
+	}
+	c.cut = false
+	return !wordy(b, c) && s.tinyLeaf(b, c)
 }
 
 // plainText reports whether text or an attribute value has no reference and can

@@ -7,14 +7,15 @@ import "bytes"
 
 // Options of command lines.
 
-// flag reads "--key value" at i.
+// beforeFlag has what an option stands behind.
+var beforeFlag = marksOf(" \t\r\n\"'")
+
+// flag reads "--key value" at i, which is the first byte or stands behind one of
+// beforeFlag.
 func (s *Scanner) flag(i int) bool {
 	src := s.src
 	c := &s.Candidate
 	c.N, c.first, c.outer, c.Secret, c.Plain = 0, false, 0, 0, false
-	if i > 0 && !blank(src[i-1]) && src[i-1] != '"' && src[i-1] != '\'' {
-		return false
-	}
 	j := i + 1
 	if j < len(src) && src[j] == '-' {
 		j++

@@ -184,6 +184,9 @@ func (s *Scanner) Next() bool {
 				found = s.before(i, i+n, h)
 			}
 		case dash:
+			if i > 0 && !beforeFlag[src[i-1]] {
+				continue
+			}
 			s.hash = 0
 			found = s.flag(i)
 		case wide: // full-width ":" and "="
