@@ -89,13 +89,9 @@ func plainlyNot(src []byte, i int) bool {
 	for end < limit && identBytes[src[end]] {
 		end++
 	}
-	switch end - i {
-	case 0:
+	switch string(src[i:end]) {
+	case "", "new", "await", "return":
 		return false
-	case 3, 5, 6: // "new ", "await ", "return "
-		if end < limit && src[end] == ' ' && (src[i] == 'a' || src[i] == 'n' || src[i] == 'r') {
-			return false
-		}
 	}
 	for end < limit && (src[end] == ' ' || src[end] == '\t' || src[end] == '\r') {
 		end++

@@ -148,9 +148,15 @@ func (s *Scratch) outlineLine(o *outline, start, end, next int) int {
 		return next
 	}
 	m := s.outlineMapping(o, column)
-	vc := m.c
-	if vc.v != (verdict{}) || vc.state != stateNone || s.textName(vc, key, false) != 0 {
-		vc = s.child(vc, key)
+	var vc ctx
+	if m.c.v == (verdict{}) && m.c.state == stateNone { // as child does, but faster
+		vc = m.c
+		if val := s.textName(m.c, key, false); val != 0 {
+			own, st := val.unpack()
+			vc.v, vc.state = strongest(verdict{}, own), st
+		}
+	} else {
+		vc = s.child(m.c, key)
 	}
 	if o.secret && (string(key) == "data" || string(key) == "stringData") {
 		vc.v = strongest(vc.v, s.child(m.c, []byte("string_data")).v)
@@ -202,7 +208,9 @@ func (s *Scratch) outlineItem(o *outline, column int) {
 		top = &o.levels[o.n-1]
 	}
 	parent := &o.levels[max(o.n-2, 0)]
-	top.c = s.elem(parent.c, top.items)
+	if top.c = parent.c; top.c.state != stateNone {
+		top.c = s.elem(top.c, top.items)
+	}
 	top.items++
 }
 

@@ -111,17 +111,22 @@ func permission(value []byte) bool {
 // wordy is the filter in front of walkWords: a text or attribute, not a string in a
 // document, that may be a command line, a statement or a table.
 func wordy(b []byte, c ctx) bool {
-	if c.place == placeQuery && len(b) >= 8 && c.v.act != actMiss { // a filter: password eq 'x'
+	if c.place == placeQuery && c.v.act != actMiss { // a filter: password eq 'x'
 		return bytes.Contains(b, str(" '")) || bytes.Contains(b, str(" \""))
 	}
-	if len(b) < 3 {
+	if len(b) < 8 { // " --" at most
+		for i := 2; i < len(b); i++ {
+			if b[i] == '-' && b[i-1] == '-' && b[i-2] == ' ' && c.v.act != actMiss {
+				return true
+			}
+		}
 		return false
 	}
 	dash := bytes.IndexByte(b, '-') >= 0
 	if c.v.act != actMiss && (dash && bytes.Contains(b, str(" --")) || sqlStart(b)) {
 		return true
 	}
-	if c.nest > 0 || c.place != placeText && c.place != placeAttribute || len(b) < 8 || c.v.act == actMiss {
+	if c.nest > 0 || c.place != placeText && c.place != placeAttribute || c.v.act == actMiss {
 		return false
 	}
 	if bytes.IndexByte(b, ' ') < 0 {
@@ -357,6 +362,11 @@ func (s *Scratch) wordValue(src, name []byte, pos int, c ctx, how byte, first bo
 	}
 	if nameMark[name[0]] || nameMark[name[len(name)-1]] {
 		name = bytes.Trim(name, "\"'`*")
+	}
+	if c.v == (verdict{}) && c.state == stateNone {
+		if v, _ := s.textName(c, name, false).unpack(); !v.strong() {
+			return // nearly every name
+		}
 	}
 	vc := s.child(c, name)
 	if !vc.v.strong() {
