@@ -131,7 +131,10 @@ func (s *Scratch) insertedRows(src []byte, c ctx) {
 			return
 		}
 		pos = at + len("VALUES")
-		head := bytes.TrimRight(src[:at], " \t\r\n")
+		head := src[:at]
+		for len(head) > 0 && jsonSpace[head[len(head)-1]] {
+			head = head[:len(head)-1]
+		}
 		if len(head) == 0 || head[len(head)-1] != ')' {
 			continue
 		}

@@ -12,17 +12,18 @@ import (
 // walkNDJSON reads one JSON document per line, and JSON text sequences (RFC 7464).
 // A line that is not JSON goes; the next one is read.
 func (s *Scratch) walkNDJSON(src []byte, c ctx) {
+	separator := -1 // the next one
 	for pos := 0; pos < len(src); {
 		end, next := field.EndOfLine(src, pos)
 		// A record separator may stand alone or within a line.
 		for pos < end {
-			stop := end
 			if src[pos] == 0x1E {
 				pos++
 			}
-			if i := bytes.IndexByte(src[pos:end], 0x1E); i >= 0 {
-				stop = pos + i
+			if separator < pos {
+				separator = indexFrom(src, pos, 0x1E)
 			}
+			stop := min(separator, end)
 			lc := c
 			lc.cut = c.cut && next == len(src) && next == end
 			s.jsonLine(pos, src[pos:stop], lc)
@@ -37,7 +38,7 @@ func (s *Scratch) walkNDJSON(src []byte, c ctx) {
 
 // jsonLine walks a line that must be JSON.
 func (s *Scratch) jsonLine(off int, line []byte, c ctx) {
-	if len(bytes.TrimSpace(line)) > 0 {
+	if len(line) > 0 && (line[0] > ' ' || len(bytes.TrimSpace(line)) > 0) {
 		s.sub(off, (*Scratch).walkJSON, line, c)
 	}
 }

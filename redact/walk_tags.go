@@ -94,7 +94,11 @@ func (s *Scratch) startElement(w *markupWalk, t *markup.Token) bool {
 	if w.html {
 		e.hash = s.foldHash(name)
 		slot := &w.open[e.hash%openSlots]
-		e.below, *slot = *slot, int32(len(s.elements))
+		e.below, e.other = *slot, *slot
+		if n := *slot; n > 0 && s.elements[n-1].hash == e.hash {
+			e.other = s.elements[n-1].other
+		}
+		*slot = int32(len(s.elements))
 	}
 	return true
 }
@@ -267,8 +271,14 @@ func (s *Scratch) endElement(w *markupWalk, t *markup.Token) bool {
 		}
 	} else {
 		hash := s.foldHash(own)
-		for n = int(w.open[hash%openSlots]) - 1; n >= 0; n = int(s.elements[n].below) - 1 {
-			if e := &s.elements[n]; e.hash == hash && bytes.EqualFold(own, src[e.name:e.nameEnd]) {
+		n = int(w.open[hash%openSlots]) - 1
+		for n >= 0 {
+			e := &s.elements[n]
+			if e.hash != hash {
+				n = int(e.other) - 1
+			} else if !bytes.EqualFold(own, src[e.name:e.nameEnd]) {
+				n = int(e.below) - 1
+			} else {
 				break
 			}
 		}
@@ -318,13 +328,29 @@ func (s *Scratch) foldHash(name []byte) uint32 {
 
 // voidElement reports whether an HTML element has no content.
 func voidElement(name []byte) bool {
-	for _, w := range [...]string{"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr"} {
-		if len(name) == len(w) && hasFold(name, w) {
+	var list []string
+	switch len(name) {
+	case 2:
+		list = voidElements[0:2]
+	case 3:
+		list = voidElements[2:5]
+	case 4:
+		list = voidElements[5:9]
+	case 5:
+		list = voidElements[9:13]
+	case 6:
+		list = voidElements[13:]
+	}
+	for _, w := range list {
+		if hasFold(name, w) {
 			return true
 		}
 	}
 	return false
 }
+
+// voidElements are sorted by length.
+var voidElements = [...]string{"br", "hr", "col", "img", "wbr", "area", "base", "link", "meta", "embed", "input", "param", "track", "source"}
 
 // htmlName reports whether the text of an HTML element names what stands beside
 // it: terms of a list and head cells of a row.

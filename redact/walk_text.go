@@ -111,7 +111,7 @@ func (s *Scratch) textFields(src []byte, c ctx) {
 			return
 		}
 		var vc ctx
-		if cand.Plain && cand.Secret == 0 {
+		if cand.Secret == 0 && (cand.Plain || plainKey(src[cand.Key:cand.KeyEnd])) {
 			v, st := s.textVerdict(src, cand, c)
 			if !v.strong() && v.flags&cookieBits == 0 && c.v == (verdict{}) {
 				sc.Quieten()
@@ -235,12 +235,15 @@ func (s *Scratch) textKey(src []byte, cand *textkv.Candidate, c ctx) ctx {
 
 func plainKey(key []byte) bool {
 	for _, b := range key {
-		if b == '\\' || b == '%' || b == '&' {
+		if keyEscape[b] {
 			return false
 		}
 	}
 	return true
 }
+
+// keyEscape has what an escape or a reference in a key begins with.
+var keyEscape = [256]bool{'\\': true, '%': true, '&': true}
 
 // unbackslash decodes \uXXXX, \xXX and one-letter escapes into the arena.
 func (s *Scratch) unbackslash(key []byte) []byte {

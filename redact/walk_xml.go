@@ -28,9 +28,10 @@ type element struct {
 	// then values follow their names, as in a property list.
 	key, keyEnd int32
 	// hash is that of the name, without regard to case, below the place behind the open
-	// element underneath whose name shares its slot in markupWalk.open. Of HTML only.
-	hash  uint32
-	below int32
+	// element underneath whose name shares its slot in markupWalk.open, and other that of
+	// the next one with another hash. Of HTML only.
+	hash         uint32
+	below, other int32
 }
 
 // markupWalk is the state of one walk over XML or HTML.
@@ -177,7 +178,12 @@ func plainText(b []byte) bool {
 	}
 	switch n := len(b); {
 	case n < 4:
-		return bytes.IndexByte(b, '&') < 0
+		for _, x := range b {
+			if x == '&' {
+				return false
+			}
+		}
+		return true
 	case nestFirst[b[0]]:
 		return false
 	case n < 8:

@@ -109,6 +109,13 @@ func openBefore(b []byte, q quote) int {
 		m = "«"
 	}
 	last := m[len(m)-1]
+	if len(m) == 1 {
+		i := len(b)
+		for i > 0 && b[i-1] != last {
+			i--
+		}
+		return i
+	}
 	for i := len(b); i > 0; i-- {
 		if b[i-1] == last && i >= len(m) && (len(m) == 1 || bytes.EqualFold(b[i-len(m):i], []byte(m))) {
 			return i
