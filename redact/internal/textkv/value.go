@@ -172,6 +172,9 @@ func (c *Candidate) bare(src []byte, i int) int {
 			}
 			return trim(src, start, i)
 		case ' ', '\t':
+			if i-2 >= start && tabOrBlank(src[i-1]) && tabOrBlank(src[i-2]) {
+				continue // as the blank before it: what follows is the same
+			}
 			if c.stopsAtBlank(src, start, i) {
 				return i
 			}
@@ -207,6 +210,8 @@ func (c *Candidate) bare(src []byte, i int) int {
 	}
 	return trim(src, start, len(src))
 }
+
+func tabOrBlank(c byte) bool { return c == ' ' || c == '\t' }
 
 // wide reports whether the value takes the whole line: a header, YAML or
 // properties line.
