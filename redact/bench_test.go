@@ -244,12 +244,26 @@ func worstInputs(n int) map[string]string {
 // type; "url" and "path" are attributes.
 func worstElsewhere(n int) map[string][2]string {
 	rep := func(s string) string { return strings.Repeat(s, n/len(s)) }
-	var wide strings.Builder
-	for i := 0; wide.Len() < n; i++ {
-		fmt.Fprintf(&wide, `"é%d":1,`, i)
+	numbered := func(format string) string {
+		var b strings.Builder
+		for i := 0; b.Len() < n; i++ {
+			fmt.Fprintf(&b, format, i)
+		}
+		return b.String()
 	}
 	return map[string][2]string{
-		"distinct non-ASCII keys": {"application/json", "{" + wide.String() + `"z":1}`},
+		"distinct non-ASCII keys": {"application/json", "{" + numbered(`"é%d":1,`) + `"z":1}`},
+		"distinct names in text":  {"text/plain", numbered("k%d=a ")},
+		"distinct values in text": {"text/plain", numbered("a=%d ")},
+		"distinct encoded words":  {"text/plain", numbered("a%%3D%d ")},
+		"distinct names in YAML":  {"text/plain", numbered("- name: a%d\n  value: b\n")},
+		"pairs in escapes":        {"application/json", `{"a":"` + rep(`\"b: c\" `) + `"}`},
+		"pairs in elements":       {"application/xml", "<r>" + rep("<x>a: b</x>") + "</r>"},
+		"end tags of nothing":     {"text/html", "<html>" + strings.Repeat("<b>", n/16) + rep("</a>")},
+		"tags that do not match":  {"text/html", "<html>" + rep("<b></a>")},
+		"long options":            {"text/plain", rep("--a b ")},
+		"marks of two bytes":      {"text/plain", rep("a==b ")},
+		"runs of blanks":          {"text/plain", "password: " + rep("x"+strings.Repeat(" ", 60))},
 		"tiny cells":              {"text/csv", "a,b\n" + rep("1,2\n")},
 		"tiny quoted cells":       {"text/csv", "a,b\n" + rep("\"1\",2\n")},
 		"urls in urls":            {"url", rep("https://x/")},
@@ -287,11 +301,11 @@ func worstElsewhere(n int) map[string][2]string {
 // is to stay below 6 times per byte.
 //
 // Above that are inputs of nothing but keys: where a plain document has one key in 28
-// bytes they have one in 4 to 10, and text is read more than once, by name and value,
-// by words, by lines and without its escapes. Of those listed here about 7 to 10 times
-// as much as plain JSON cost YAML, cookies in text, encoded words, words of base64 and
-// strings with escapes, 11 to 19 options of command lines, 14 encoded documents: a text
-// of those has a budget, see wordSlack.
+// bytes they have one in 4 to 12. About 7 to 10 times as much as plain JSON cost names
+// that are all different, in text, YAML and percent-encoded words (what is known of a
+// name does not help then), options of command lines, cookies in text, YAML of marks
+// between documents, words of base64, of which a text has a budget (see wordSlack), tags
+// that do not match, and lines of JSON of one short member.
 func BenchmarkWorst(b *testing.B) {
 	const size = 16 << 10
 	plain := orderJSON(size, 0, 1)

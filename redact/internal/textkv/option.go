@@ -53,8 +53,9 @@ func (s *Scanner) flag(i int) bool {
 	}
 	if userOption(src[c.Key:c.KeyEnd]) {
 		c.secret(src)
+		return true
 	}
-	return true
+	return !s.hushedFlag(i)
 }
 
 // userOption reports whether a command-line option takes "user:password".

@@ -57,7 +57,7 @@ func (s *Scanner) hushed(i, after int, sep byte) bool {
 	} else if n < window {
 		w0 &= ^uint64(0) << (128 - 8*n)
 	}
-	s.start = s.low
+	s.start, s.flagged = s.low, false
 	var known bool
 	if s.hash, known = s.quiet.Known(w0, w1, s.salt|uint64(min(n, window))<<8|uint64(sep)); !known { //nolint:gosec // small
 		return false
@@ -72,12 +72,37 @@ func (s *Scanner) hushed(i, after int, sep byte) bool {
 	return true
 }
 
+// hushedFlag reports whether the option of the candidate, whose dash is at i, is known
+// as quiet.
+func (s *Scanner) hushedFlag(i int) bool {
+	n := s.KeyEnd - s.Key
+	if s.quiet == nil || n > window || uint(i) > uint(s.Until) { //nolint:gosec // -1 is the largest
+		return false
+	}
+	w0, w1 := load(s.src, s.Key), uint64(0)
+	if n < 8 {
+		w0 &= 1<<(8*n) - 1
+	} else {
+		w1 = load(s.src, s.Key+8) & (1<<(8*(n-8)) - 1)
+	}
+	var known bool
+	s.hash, known = s.quiet.Known(w0, w1, s.salt|uint64(n)<<8|'-')
+	s.flagged = true
+	return known
+}
+
 // longMark has what makes a mark a longer one: "=>", ":=", "==", "::".
 var longMark = [256]bool{'=': true, '>': true, ':': true, '~': true}
 
 // Quieten remembers that the last candidate is not wanted.
 func (s *Scanner) Quieten() {
-	if s.hash == 0 || s.Sep == ' ' {
+	if s.hash == 0 || s.Secret != 0 {
+		return
+	}
+	if s.Sep == ' ' {
+		if s.flagged {
+			s.quiet.Note(s.hash)
+		}
 		return
 	}
 	mark := s.low - 1

@@ -19,6 +19,14 @@ var marks = [...]string{
 	"“", "”", "‘", "’", "«", "»",
 }
 
+// marksFrom has the marks by their first byte.
+var marksFrom = func() (t [256][]string) {
+	for _, m := range marks {
+		t[m[0]] = append(t[m[0]], m)
+	}
+	return t
+}()
+
 // markFirst has the bytes that a mark or its backslashes may start with.
 var markFirst = [256]bool{'"': true, '\'': true, '`': true, '&': true, '%': true, '\\': true, 0xE2: true, 0xC2: true}
 
@@ -34,14 +42,17 @@ func quoteAt(src []byte, i int) (q quote, n int) {
 	rest := src[j:]
 	if j > i {
 		// \u0022 and \x22 own the last backslash.
-		for _, m := range marks {
-			if m[0] == '\\' && hasFold(src[j-1:], m) {
+		for _, m := range marksFrom['\\'] {
+			if hasFold(src[j-1:], m) {
 				return quote{m, j - 1 - i}, j - 1 - i + len(m)
 			}
 		}
 	}
-	for _, m := range marks {
-		if m[0] != '\\' && hasFold(rest, m) {
+	if len(rest) == 0 {
+		return q, 0
+	}
+	for _, m := range marksFrom[rest[0]] {
+		if hasFold(rest, m) {
 			return quote{m, j - i}, j - i + len(m)
 		}
 	}

@@ -68,6 +68,8 @@ type Scanner struct {
 	// then.
 	hash  uint64
 	start int
+	// flagged is set if hash is that of an option.
+	flagged bool
 	// Until is how far marks may be passed over, see Hush.
 	Until int
 }
