@@ -6,6 +6,7 @@ package redact
 import (
 	"bytes"
 
+	"github.com/apispan/apispan/redact/internal/field"
 	"github.com/apispan/apispan/redact/internal/shape"
 )
 
@@ -99,6 +100,35 @@ func (s *Scratch) passwordOption(src []byte, tools *toolNames, line, start, end 
 	}
 	if none {
 		tools.none |= 1 << (letter - 'A')
+	}
+}
+
+// assigned takes the value of "ENV NAME value" (Dockerfile), "setenv NAME value" (csh)
+// and "set -x NAME value" (fish), whose name is at pos.
+func (s *Scratch) assigned(src []byte, pos int, c ctx) {
+	if src[pos] == '-' {
+		for pos < len(src) && !wordGap(src[pos]) {
+			pos++
+		}
+		for pos < len(src) && src[pos] == ' ' {
+			pos++
+		}
+	}
+	end := pos
+	for end < len(src) && !wordGap(src[end]) && src[end] != '=' {
+		end++
+	}
+	if end == pos || end == len(src) || src[end] != ' ' {
+		return
+	}
+	start := end
+	for start < len(src) && src[start] == ' ' {
+		start++
+	}
+	vc := s.child(c, src[pos:end])
+	stop, _ := field.EndOfLine(src, start)
+	if a, b := trimBlanks(src[start:stop]); vc.v.strong() && a < b && src[start+a] != '=' {
+		s.textValue(src, start+a, start+b, vc)
 	}
 }
 

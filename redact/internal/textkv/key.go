@@ -247,10 +247,10 @@ var nameByte = func() (t [256]bool) {
 }()
 
 // endsKey marks what may stand before a mark if a key does: the end of a word, of a
-// quotation or a comment, or blanks; see markedKey.
+// quotation, a bracket or a comment, or blanks; see markedKey.
 var endsKey = func() (t [256]bool) {
 	t = wordByte
-	for _, c := range []byte(" \t\r\n?/*\"'`;") {
+	for _, c := range []byte(" \t\r\n?/*)\"'`;") {
 		t[c] = true
 	}
 	return t

@@ -85,3 +85,28 @@ func TestQuietPassesOver(t *testing.T) {
 		t.Errorf("%d of 1000 pairs were looked at", n)
 	}
 }
+
+// TestEndsKey: no key ends with a byte that Next takes for the end of none.
+func TestEndsKey(t *testing.T) {
+	t.Parallel()
+	found := 0
+	for _, head := range []string{"key", `"key`, "(key", "[key", `m["key"`, "**key*", "/* x *", `\"key\`, "&quot;key&quot", "\u201ckey\xe2\x80", "%22key%2", "key ", "key**"} {
+		for c := range 256 {
+			for _, tail := range []string{"=v", "=(v)", "= v", "=> v", "=\n", "=\"v\""} {
+				src := []byte("x\n" + head + string([]byte{byte(c)}) + tail)
+				i := len(src) - len(tail)
+				s := Scan(src)
+				if !s.before(i, i+1, '=') {
+					continue
+				}
+				found++
+				if !endsKey[c] || c == '/' && src[i-2] != '*' {
+					t.Errorf("%q has a key, which Next passes over", src)
+				}
+			}
+		}
+	}
+	if found < 1000 {
+		t.Error("only", found)
+	}
+}
