@@ -175,6 +175,8 @@ const (
 	flagVariables
 	// flagMember: the value is the id of what a container under flagSoft holds.
 	flagMember
+	// flagWithin: the container around it is under a built-in rule, too.
+	flagWithin
 
 	cookieBits = flagCookie | flagSetCookie
 	// ruleFlags belong to the rule.

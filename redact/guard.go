@@ -77,7 +77,7 @@ func (s *Scratch) spares(c *ctx, dec []byte, k kind) bool {
 	case kindNumber:
 		switch g {
 		case guardCode:
-			return !s.oneTime(c, dec)
+			return !s.oneTime(c, dec) && !codeWithin(c, dec)
 		case guardCard:
 			return !s.card()
 		}
@@ -141,22 +141,30 @@ func (s *Scratch) sparesText(g guard, c *ctx, dec []byte) bool {
 	switch g {
 	case guardSecret:
 		return dec[0] == ' ' && shape.Words(dec) || shape.DateTime(dec) || shape.Symbol(dec) || shape.Public(dec) || shape.Ordinary(dec) ||
-			s.label(c, dec) || caption(c, dec) || shape.FieldName(dec) && !s.passwordRule(c.v.rule)
+			s.label(c, dec) || caption(c, dec) || shape.FieldName(dec) && !s.passwordRule(c.v.rule) ||
+			shape.Words(dec) && s.p.rules[c.v.rule].id == "default:mfa*" // "totp", "required"
 	case guardWord:
 		if bytes.IndexByte(dec, '=') >= 0 && !shape.URL(dec) {
 			return false // pairs: cookies, a signature
 		}
-		return !shape.Mixed(dec) && !(shape.Digits(dec) && len(dec) >= 8) || shape.SID(dec) || shape.URL(dec) && !secretURL(dec)
+		return !shape.Mixed(dec) && !(shape.Digits(dec) && len(dec) >= 8) || shape.SID(dec) || shape.URL(dec) && !secretURL(dec) ||
+			shape.Ordinary(dec) || shape.Slug(dec)
 	case guardNumber:
 		return shape.Words(dec) || shape.Few(dec, 4) || shape.Prose(dec)
 	case guardCode:
-		return !s.oauthValue(c, dec) && !s.oneTime(c, dec)
+		return !s.oauthValue(c, dec) && !s.oneTime(c, dec) && !codeWithin(c, dec)
 	case guardQuestion:
 		return dec[len(dec)-1] == '?'
 	case guardCard:
 		return !s.card() && !shape.Random(dec)
 	}
 	return false
+}
+
+// codeWithin reports whether a code stands in a container for secrets:
+// {"mfa": {"code": "482113"}}.
+func codeWithin(c *ctx, dec []byte) bool {
+	return c.v.flags&flagWithin != 0 && (shape.Mixed(dec) || shape.Digits(dec) && len(dec) >= 6 && len(dec) <= 8)
 }
 
 // label reports whether a value under a name for a secret is a word of a language

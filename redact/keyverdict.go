@@ -68,6 +68,9 @@ func (s *Scratch) take(best *verdict, r uint16, flags verdictFlags) {
 
 // judge tells what the words of the key say besides the name of a built-in rule.
 func (s *Scratch) judge(ru *rule, pl place, pt part) nameClass {
+	if ru.guard == guardCard {
+		return nameSecret // "exp" is the last word of each
+	}
 	if ru.guard == guardPersonal && bytes.HasPrefix(s.judgedKey, str("node_modules/")) { // passport is a package, too
 		return nameInnocent
 	}
@@ -102,8 +105,12 @@ func strongest(inh, own verdict) verdict {
 		}
 		own.act, own.rule = inh.act, inh.rule
 		own.flags = own.flags&^flagsInherited | flags
-	} else if inh.act >= actTruncate && inh.flags&flagSoft == 0 {
-		own.flags &^= flagSoft
+	} else if inh.act >= actTruncate {
+		if inh.flags&flagSoft == 0 {
+			own.flags &^= flagSoft
+		} else {
+			own.flags |= flagWithin
+		}
 	}
 	return own
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/apispan/apispan/redact/internal/form"
 	"github.com/apispan/apispan/redact/internal/markup"
 	"github.com/apispan/apispan/redact/internal/textkv"
+	"github.com/apispan/apispan/redact/internal/urlsplit"
 )
 
 // Text may hold parts that say more when they are decoded: a URL with another one
@@ -220,6 +221,9 @@ func (s *Scratch) textTags(src []byte, c ctx) {
 // there is no tag pairs is 0.
 func tagEnd(src []byte, i int) (end, pairs int) {
 	b := src[i:min(len(src), i+maxTag)]
+	if len(b) > 8 && urlsplit.Absolute(b[1:]) {
+		return i + 1, 0 // the target of a Link field
+	}
 	if len(b) < 3 || b[1]|32 < 'a' || b[1]|32 > 'z' {
 		return i + 1, 0
 	}

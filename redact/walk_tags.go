@@ -51,6 +51,13 @@ func (s *Scratch) startElement(w *markupWalk, t *markup.Token) bool {
 			}
 		}
 	}
+	if n := len(s.elements) - 1; w.html && n >= w.base && top.c.v.flags&flagNameKey != 0 && len(name) > 4 && (hasFold(name, "input") || hasFold(name, "select") || hasFold(name, "textarea")) {
+		parent := &w.root // <label>Password <input></label> names the control in it, not the next
+		if n > w.base {
+			parent = &s.elements[n-1]
+		}
+		pair, parent.pair = parent.pair, verdict{}
+	}
 	if w.html && len(name) == 2 {
 		switch {
 		case htmlName(name):

@@ -142,7 +142,7 @@ func (f *finder) nextCard(s *digitSeq, from int) span {
 		for ; q.i < q.n; q.i++ {
 			if c := q.spans[q.i]; c.start >= from {
 				q.i++
-				return c
+				return f.track(c)
 			}
 		}
 		p := max(from, q.end)
@@ -180,6 +180,17 @@ func (f *finder) nextCard(s *digitSeq, from int) span {
 		q.end = len(src)
 		return span{start: len(src)}
 	}
+}
+
+// track is a card with what follows it on the second track of its stripe: = or D, the
+// date, the service code and what the issuer needs.
+func (f *finder) track(c span) span {
+	if e := c.end; e < len(f.src) && (f.src[e] == '=' || f.src[e]|0x20 == 'd') {
+		if end := run(f.src, e+1, chDigit); end-e > 7 {
+			c.end = end
+		}
+	}
+	return c
 }
 
 // cardRun returns the next 13 bytes or more from p, src[l:r], that all can be of a

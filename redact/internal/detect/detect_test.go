@@ -131,7 +131,7 @@ var cases = map[string][]string{
 		"«$2b$12$EixZaYVK1fsbw1ZfbX3OXePaWxn96p36WQoeG6Lruj3vjPGga31lW»", "ada:«$apr1$r31.....$HqJZimcKQFAMYayBlzkrA/»",
 		"root:«$6$saltsalt$qFmFH.bQmmtXzyBY0s9v7Oicd2z4XSIecDzlB5KiA2/jctKu9YterLp8wwnSq»:19000:0",
 		"x «$argon2id$v=19$m=65536,t=3,p=4$c29tZXNhbHRzb21l$RdescudvJCsgt3ub+b2dWRWJTmaaZObG7fVQKdQ2nQ4» y",
-		"«pbkdf2_sha256$260000$Zk3xQ9rLt2vB$8mX0hC1dE5gH7jK9mN1pQ2rS4tU6vW8xY0zCaB3dE5g=»", "«{SSHA}0c0blFTXXNuAMHECS4uxrj3ZieMoWImr»",
+		"«pbkdf2_sha256$260000$Zk3xQ9rLt2vB$8mX0hC1dE5gH7jK9mN1pQ2rS4tU6vW8xY0zCaB3dE5g=»", "«{SSHA}0c0blFTXXNuAMHECS4uxrj3ZieMoWImr»", "bob:«{SHA}VBPuJHI7uixaa6LQGWx4s+5GKNE=»",
 		"«*2470C0C06DEE42FD1618BB99005ADCA2EC9D1E19»", "x '«*2470C0C06DEE42FD1618BB99005ADCA2EC9D1E19»'", "a=«*6BB4837EB74329105EE4568DDA7DC67ED2CA2AD9»&b", "*2470C0C0", "* 2470C0C06DEE42FD1618BB99005ADCA2EC9D1E19", "**2470C0C0**",
 		"«$P$B7889EMq/erHIuZapMB8GEizebcIy9.»", "costs $2 or $1$ or $6$ and $y$", "$1$2", "US$2a$x", "$argon2id$v=19", "$PATH$HOME", "jQuery.fn.$1$2",
 	},

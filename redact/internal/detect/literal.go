@@ -159,7 +159,7 @@ var literals = []literal{
 	{det: detStripe, prefix: "_secret_", class: chAlnum, min: 24, before: 20},
 	{det: detHash, prefix: "pbkdf2_sha", class: chCred, min: 40}, {det: detHash, prefix: "SCRAM-SHA-", class: chCred, min: 60},
 	{det: detHash, prefix: "{SSHA}", class: chAlnum | chB64, min: 28}, {det: detHash, prefix: "{SSHA512}", class: chAlnum | chB64, min: 60},
-	{det: detHash, prefix: "{SSHA256}", class: chAlnum | chB64, min: 40},
+	{det: detHash, prefix: "{SHA}", class: chAlnum | chB64, min: 27}, {det: detHash, prefix: "{SSHA256}", class: chAlnum | chB64, min: 40},
 	{det: detUserinfo, prefix: "oracle:thin:", class: chLogin, min: 3, userinfo: true}, {det: detUserinfo, prefix: "oracle:oci:", class: chLogin, min: 3, userinfo: true},
 	{det: detUserinfo, prefix: "oracle:oci8:", class: chLogin, min: 3, userinfo: true},
 	{det: detVendor, prefix: "chat.googleapis.com/v1/spaces/", class: chB64URL | chSlash, min: 60},

@@ -109,6 +109,24 @@ func version(b []byte) bool {
 // versions have: ^1.2.3, ~1.2.3.
 func Range(b []byte) bool { return len(b) > 5 && (b[0] == '^' || b[0] == '~') && version(b) }
 
+// Slug reports whether b is words in small letters with a small number or a year at an
+// end, joined as in the names of pages: agenda-day-1, 2026-spring.
+func Slug(b []byte) bool {
+	if len(b) > 40 {
+		return false
+	}
+	first, last := bytes.IndexAny(b, "-_"), bytes.LastIndexAny(b, "-_")
+	if first <= 0 {
+		return false
+	}
+	number, words := b[last+1:], b[:last]
+	if !Digits(number) {
+		number, words = b[:first], b[first+1:]
+	}
+	year := len(number) == 4 && (number[0] == '1' && number[1] == '9' || number[0] == '2' && number[1] == '0')
+	return Digits(number) && (len(number) <= 2 || year) && len(words) >= 3 && all(words, isLower|isSplit) && bytes.IndexAny(words, ".:/,;@+|") < 0
+}
+
 // UUID reports whether b is a UUID.
 func UUID(b []byte) bool {
 	return len(b) == 36 && b[8] == '-' && b[13] == '-' && b[18] == '-' && b[23] == '-' && all(b, isHex|isSplit)

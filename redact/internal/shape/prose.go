@@ -92,9 +92,23 @@ var captionWords = newWordSet(
 	"sicherheitstoken", "sicherheitscode", "schlüssel", "jeton", "código", "codice", "clé", "chave",
 )
 
+// captionSigns are such words in scripts without capitals, and parts of some with them.
+var captionSigns = [...]string{"密码", "密碼", "パスワード", "비밀번호", "コード", "验证码", "驗證碼", "Парол", "парол", "Код", "код", "Токен", "токен", "Κωδικός", "รหัสผ่าน", "كلمة", "סיסמ", "पासवर्ड"}
+
 // Caption reports whether b is the caption of a field for a secret: a few words, the
 // first with a capital, one of which is the name of such a thing.
 func Caption(b []byte) bool {
+	if len(b) >= 3 && len(b) <= 96 && b[0] >= 0x80 {
+		if has(b, isDigit|isAlpha) {
+			return false
+		}
+		for _, w := range captionSigns {
+			if bytes.Contains(b, []byte(w)) {
+				return true
+			}
+		}
+		return false
+	}
 	if len(b) < 3 || len(b) > 64 || class[b[0]]&isUpper == 0 || has(b, isDigit) || bytes.IndexByte(b, '=') >= 0 {
 		return false
 	}
@@ -123,7 +137,8 @@ func FieldName(b []byte) bool {
 }
 
 // remarkFirst begin what is said about a secret.
-var remarkFirst = [...]string{"at", "see", "the", "a", "an", "is", "must", "should", "how", "why", "what", "your", "not", "only", "please", "enter", "choose"}
+var remarkFirst = [...]string{"at", "see", "the", "a", "an", "is", "must", "should", "how", "why", "what", "your", "not", "only", "please", "enter", "choose",
+	"min", "max", "minimum", "maximum", "length", "renamed", "required", "requires"}
 
 // Remark reports whether b is a remark about a secret, not one: a few words, of which
 // the first only leads to others ("at least 8 characters", "the basics", "see below"),

@@ -276,9 +276,14 @@ func Scheme(b []byte) bool {
 	return false
 }
 
-// Symbol reports whether b is the ticker symbol of a currency: two to six capital
-// letters.
-func Symbol(b []byte) bool { return len(b) >= 2 && len(b) <= 6 && all(b, isUpper) }
+// Symbol reports whether b is the ticker symbol of a currency, two to six capital
+// letters, or of a pair of them: BTC-USD.
+func Symbol(b []byte) bool {
+	if i := bytes.IndexAny(b, "-/"); i > 0 && i+1 < len(b) {
+		return Symbol(b[:i]) && all(b[i+1:], isUpper) && len(b)-i <= 7
+	}
+	return len(b) >= 2 && len(b) <= 6 && all(b, isUpper)
+}
 
 // SID reports whether b is a resource id as Twilio forms them: two capitals and 32
 // hex digits.

@@ -161,7 +161,8 @@ func (s *Scanner) Next() bool {
 			s.bol = i + 1
 			s.tag = -1
 		case separator:
-			if i <= s.low || !endsKey[src[i-1]] || src[i-1] == '/' && src[max(i-2, 0)] != '*' {
+			if i <= s.low || !endsKey[src[i-1]] || src[i-1] == '/' && src[max(i-2, 0)] != '*' ||
+				src[i-1] == ')' && (i+1 >= len(src) || src[i+1] != '(') {
 				continue // nothing that could be a key
 			}
 			if s.quiet != nil && s.hushed(i, i+1, src[i]) {

@@ -241,6 +241,9 @@ func (c *Candidate) stopsAtBlank(src []byte, start, i int) bool {
 		return true
 	}
 	k := skipBlank(src, i)
+	if c.Sep == ':' && c.Val == c.KeyEnd+1 && k+1 < len(src) && src[k] == '-' && (src[k+1]|0x20)-'a' < 26 {
+		return true // -passin pass:S -out file
+	}
 	return keyFollows(src, k, c.Sep) ||
 		c.Sep == '=' && i-start < maxVariable && bytes.IndexByte(src[start:i], ' ') < 0 && c.variable(src) && command(src, k)
 }
