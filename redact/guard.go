@@ -132,7 +132,8 @@ func (s *Scratch) sparesText(g guard, c *ctx, dec []byte) bool {
 	if g == guardPersonal {
 		return shape.Flag(dec) || shape.Tail(dec) || shape.Range(dec) || c.v.flags&flagDescribes != 0 && describing(dec) || caption(c, dec)
 	}
-	if shape.Flag(dec) || shape.Tail(dec) || shape.Placeholder(dec) || shape.TypeName(dec) || shape.Message(dec) || g != guardCard && shape.Sentence(dec) {
+	if shape.Solid(dec) { // nearly always, and none of what follows
+	} else if shape.Flag(dec) || shape.Tail(dec) || shape.Placeholder(dec) || shape.TypeName(dec) || shape.Message(dec) || g != guardCard && shape.Sentence(dec) {
 		return true
 	}
 	if c.v.flags&flagDescribes != 0 {
@@ -173,7 +174,7 @@ func (s *Scratch) label(c *ctx, dec []byte) bool {
 	if len(dec) > 64 || c.place != placeResponseBody && c.place != placeRequestBody {
 		return false
 	}
-	if shape.HasBlank(dec) && dec[len(dec)-1] == '?' {
+	if dec[len(dec)-1] == '?' && shape.HasBlank(dec) {
 		for _, w := range [...]string{"assword", "PIN", "token", "secret"} { // "Forgot password?"
 			if bytes.Contains(dec, str(w)) {
 				return true

@@ -70,6 +70,23 @@ func has(b []byte, mask uint8) bool {
 	return false
 }
 
+// Solid reports whether b is one word of letters, digits, - and _, of eight bytes or
+// more, that begins with a letter and has a digit: no flag, mask, placeholder, type or
+// sentence.
+func Solid(b []byte) bool {
+	if len(b) < 8 || class[b[0]]&isAlpha == 0 || b[0]|0x20 == 'x' {
+		return false
+	}
+	digit := uint8(0)
+	for _, c := range b {
+		if class[c]&(isAlpha|isDigit) == 0 && c != '-' && c != '_' {
+			return false
+		}
+		digit |= class[c] & isDigit
+	}
+	return digit != 0
+}
+
 // Digits reports whether b is one or more digits and nothing else.
 func Digits(b []byte) bool { return len(b) > 0 && all(b, isDigit) }
 
