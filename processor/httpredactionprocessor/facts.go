@@ -23,7 +23,7 @@ func (w *walker) gather(attrs pcommon.Map) redact.Exchange {
 	// Spans of one batch mostly have the same keys in the same order: what the one
 	// before had at this position is tried first.
 	before := w.infos
-	w.infos = w.infos[:0]
+	w.infos, w.foreign = w.infos[:0], false
 	for k, v := range attrs.All() {
 		var ki *keyInfo
 		if i := len(w.infos); i < len(before) && before[i].key == k {
@@ -32,6 +32,7 @@ func (w *walker) gather(attrs pcommon.Map) redact.Exchange {
 			ki = w.lookup(k)
 		}
 		w.infos = append(w.infos, ki)
+		w.foreign = w.foreign || ki.foreign
 		switch ki.fact {
 		case factNone:
 		case factMethod:

@@ -4,6 +4,7 @@
 package httpredactionprocessor
 
 import (
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -15,21 +16,16 @@ import (
 // malformed stands for a header field's value whose name nobody knows.
 const malformed = "[REDACTED:malformed]"
 
+// foreign reports whether arrange has to do with key.
+func foreign(key string) bool {
+	return strings.HasPrefix(key, httpattr.LevoPrefix) || slices.Contains(httpattr.EncodedBodies[:], key)
+}
+
 // arrange puts what only Levo's and hypertrace's producers write into the shapes of others,
 // so that a field's value is read under its name and a body in one piece. It returns how
 // many values it has masked because they have no name.
 func arrange(attrs pcommon.Map) (masked int64) {
-	levo, encoded := false, false
-	for key := range attrs.All() {
-		levo = levo || strings.HasPrefix(key, httpattr.LevoPrefix)
-		encoded = encoded || key == httpattr.EncodedBodies[0] || key == httpattr.EncodedBodies[1]
-	}
-	if encoded {
-		decodeBodies(attrs)
-	}
-	if !levo {
-		return 0
-	}
+	decodeBodies(attrs)
 	for i := range httpattr.LevoSides {
 		side := &httpattr.LevoSides[i]
 		names, namesList := texts(attrs, side.Names)

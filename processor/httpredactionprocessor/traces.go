@@ -100,8 +100,12 @@ func (w *walker) guard(ok *bool) {
 func (w *walker) span(span ptrace.Span) (ok bool) {
 	defer w.guard(&ok)
 	attrs := span.Attributes()
-	malformed := arrange(attrs)
+	malformed := int64(0)
 	ex := w.gather(attrs)
+	if w.foreign {
+		malformed = arrange(attrs)
+		ex = w.gather(attrs)
+	}
 	ex.Direction = direction(span.Kind())
 	w.lookBefore(span, &ex)
 	if w.r.derives() && w.derive(attrs) {

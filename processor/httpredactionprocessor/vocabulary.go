@@ -150,6 +150,7 @@ type keyInfo struct {
 	captured bool // strip_captured removes it
 	stamp    bool // written by this processor only
 	session  bool // a pseudonym, or how the credential was shown
+	foreign  bool // in a shape that arrange changes
 
 	// text and number are the last values under the key in which the engine found
 	// nothing; they count only under the tag of the moment (see walker.tag).
@@ -168,6 +169,7 @@ func (v *vocabulary) info(key string) *keyInfo {
 	}
 	ki.alias = ki.canonical != key && !v.shared(key, ki.canonical)
 	ki.own, ki.as = redact.NewKey(key), redact.NewKey(ki.canonical)
+	ki.foreign = foreign(key)
 	ki.content = ki.own.Content() || ki.as.Content()
 	ki.each = ki.own.EachElement() || ki.as.EachElement()
 	switch {

@@ -31,6 +31,8 @@ type walker struct {
 	cache map[string]*keyInfo
 	infos []*keyInfo
 	num   []byte
+	// foreign is set if one of infos is.
+	foreign bool
 
 	// Spans of one batch repeat most of their values (method, host, user agent,
 	// cache-control, …): what was found clean under a key is not looked at again. tag
