@@ -7,6 +7,8 @@ import (
 	"bytes"
 	"encoding/binary"
 	"math/bits"
+
+	"github.com/apispan/apispan/redact/internal/b64"
 )
 
 // The loops over what nothing is said about, nearly all of a document.
@@ -172,26 +174,28 @@ var behindNumber = [256]bool{',': true, '}': true, ']': true}
 // plainString is scalar for the string whose content begins at i.
 func (w *jsonWalk) plainString(i int) int {
 	src := w.src
-	var keys, caps uint64
+	var caps uint64
 	for e := i; e+8 <= len(src); e += 8 {
 		x := binary.LittleEndian.Uint64(src[e : e+8 : e+8])
-		m := quoteMask(x)
+		m := quoteMask(x) | keyMask(x)
 		if m == 0 {
-			keys |= keyMask(x)
 			caps |= equalMask(x, 'J')
 			continue
 		}
 		e += bits.TrailingZeros64(m) >> 3
-		if keys|keyMask(x)&below(m) != 0 || src[e] != '"' || nestFirst[src[i]] || !w.plain && e-i >= w.s.p.detMin && w.s.detects(src[i:e]) {
-			return 0
-		}
-		if e-i >= minBase64 && (hideFirst[src[i]] && mayHide(src[i:e]) ||
-			caps|equalMask(x, 'J') != 0 && bytes.Contains(src[i:e], str(" eyJ"))) {
+		if src[e] != '"' || nestFirst[src[i]] || !w.plain && e-i >= w.s.p.detMin && w.s.detects(src[i:e]) ||
+			e-i >= minBase64 && w.mayHold(src[i:e], caps|equalMask(x, 'J') != 0) {
 			return 0
 		}
 		return e + 1
 	}
 	return 0
+}
+
+// mayHold reports whether a string of minBase64 bytes or more may hold a document that is
+// encoded; j, whether a J is in it.
+func (w *jsonWalk) mayHold(b []byte, j bool) bool {
+	return hideFirst[b[0]] && (b64.Text(b) || sqlStart(b)) || j && bytes.Contains(b, str(" eyJ"))
 }
 
 // elements reads the elements of an array, in a loop as long as they are scalars
