@@ -133,7 +133,8 @@ func (s *Scratch) sparesText(g guard, c *ctx, dec []byte) bool {
 		return shape.Flag(dec) || shape.Tail(dec) || shape.Range(dec) || c.v.flags&flagDescribes != 0 && describing(dec) || caption(c, dec)
 	}
 	if shape.Solid(dec) { // nearly always, and none of what follows
-	} else if shape.Flag(dec) || shape.Tail(dec) || shape.Placeholder(dec) || shape.TypeName(dec) || shape.Message(dec) || g != guardCard && shape.Sentence(dec) {
+	} else if shape.Flag(dec) || shape.Tail(dec) || shape.Placeholder(dec) || dec[len(dec)-1] == ' ' && shape.Scheme(dec[:len(dec)-1]) ||
+		shape.TypeName(dec) || shape.Message(dec) || g != guardCard && shape.Sentence(dec) {
 		return true
 	}
 	if c.v.flags&flagDescribes != 0 {

@@ -63,7 +63,7 @@ func (s *Scratch) oauthValue(c *ctx, dec []byte) bool {
 		return true
 	}
 	return c.place == placeQuery && (s.document(docCallback, "callback", "oauth", "oidc", "/auth", "/sso", "signin") ||
-		parameter(s.doc, "code=") != nil && !region(parameter(s.doc, "state=")))
+		parameter(s.doc, "code=") != nil && !shape.Few(parameter(s.doc, "code="), 4) && !region(parameter(s.doc, "state=")))
 }
 
 // region reports whether the value of "state" is none of OAuth: there is none, or it is

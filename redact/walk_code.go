@@ -29,7 +29,7 @@ func inert(src, key []byte, start, end int) bool {
 		n++
 	}
 	if n == 0 {
-		return bytes.HasPrefix(v, str("{type: ")) || bytes.HasPrefix(v, str("{ type: ")) || bytes.HasPrefix(v, str("{$ref: "))
+		return bytes.HasPrefix(v, str("{ version")) || bytes.HasPrefix(v, str("{type: ")) || bytes.HasPrefix(v, str("{ type: ")) || bytes.HasPrefix(v, str("{$ref: "))
 	}
 	if n == 1 && bytes.HasPrefix(v, str("$(")) && bytes.IndexByte(v, ')') > 0 { // $(cat token)
 		return true
@@ -62,7 +62,7 @@ func inert(src, key []byte, start, end int) bool {
 		if word[0]-'0' < 10 {
 			return n <= 4 && next == '[' && shape.Digits(word) && says(src, start, "message ") // the field of a protocol buffer
 		}
-		return n > 2 && len(rest) == len(v)-n && (environment(word) || next == '(' && bytes.IndexByte(args, '"') < 0 && bytes.IndexByte(args, '\'') < 0)
+		return n > 2 && len(rest) == len(v)-n && (environment(word) || next == '(' && lookup(word) || next == '(' && bytes.IndexByte(args, '"') < 0 && bytes.IndexByte(args, '\'') < 0)
 	case ')':
 		if shape.Flag(word) {
 			return true
@@ -109,6 +109,17 @@ var codeMark, identBytes = func() (marks, ident [256]bool) {
 	}
 	return marks, ident
 }()
+
+// lookup reports whether a word of code names a function that is given the name of a
+// secret: credentials('deploy-token').
+func lookup(word []byte) bool {
+	for _, w := range [...]string{"credentials", "usernamePassword", "env", "getenv", "get_secret", "getSecret", "fetchSecret", "fetch_secret", "vault", "secret"} {
+		if string(word) == w {
+			return true
+		}
+	}
+	return false
+}
 
 func identByte(c byte) bool {
 	return 'a' <= c|0x20 && c|0x20 <= 'z' || c == '_' || c == '.' || c == '$' || '0' <= c && c <= '9'

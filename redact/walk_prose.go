@@ -122,7 +122,7 @@ func wordy(b []byte, c ctx) bool {
 		return false
 	}
 	dash := bytes.IndexByte(b, '-') >= 0
-	if c.v.act != actMiss && (dash && bytes.Contains(b, str(" --")) || sqlStart(b)) {
+	if c.v.act != actMiss && (dash && hasOption(b) || sqlStart(b)) {
 		return true
 	}
 	if c.nest > 0 || c.place != placeText && c.place != placeAttribute || c.v.act == actMiss {
@@ -133,6 +133,22 @@ func wordy(b []byte, c ctx) bool {
 	}
 	return dash && (bytes.Contains(b, str("--")) || bytes.Contains(b, str(" -"))) || statement(b) || bytes.HasPrefix(b, str("PASS ")) || bytes.HasPrefix(b, str("AUTH ")) ||
 		bytes.Contains(b, str("assw")) || bytes.Contains(b, str("ASSW")) || bytes.Contains(b, str("oken ")) || bytes.Contains(b, str("ecret "))
+}
+
+// hasOption reports whether a text has an option of a command line: a long one, or a
+// short one of passwordTools.
+func hasOption(b []byte) bool {
+	for i := 0; ; {
+		j := bytes.Index(b[i:], str(" -"))
+		if j < 0 || i+j+3 >= len(b) {
+			return false
+		}
+		i += j + 2
+		switch b[i] {
+		case '-', 'p', 'P', 'a', 'w', 't', 'U': // sshpass -pS, docker login -p S
+			return true
+		}
+	}
 }
 
 // wordFirst has the first letters of words that walkWords knows.

@@ -137,6 +137,9 @@ func (s *Scratch) attributes(w *markupWalk, t *markup.Token, cc *ctx, named verd
 		if a.End == a.Val || ac.v.flags&flagNameKey != 0 || w.html && !valueAttribute(src[a.Name:a.NameEnd]) {
 			continue
 		}
+		if ac.v.flags&(flagSoft|flagValueKey) == flagSoft { // <testsuite name="PasswordTest" tests="3">
+			ac.v.flags |= flagDescribes
+		}
 		s.attributeValue(src, a, ac)
 	}
 	return true

@@ -29,6 +29,9 @@ func (f *finder) bearer(p int) span {
 		te--
 	}
 	n := te - ts
+	if n > 0 && src[ts] == '+' && (src[ts-1] == '"' || src[ts-1] == '\'' || src[ts-1] == '`') {
+		return none // "Bearer " + token
+	}
 	if n == 0 || src[ts] == '$' && n > 1 && all(src[ts+1:te], chUpper|chUnderscore) { // $TOKEN
 		return none
 	}

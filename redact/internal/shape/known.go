@@ -145,7 +145,7 @@ func ordinary(b []byte) bool {
 		return true
 	case b[len(b)-1] == ')' && bytes.IndexByte(b, '(') > 0: // transfer(address,uint256)
 		return true
-	case issue(b), bytes.HasPrefix(b, []byte("arn:aws")), bytes.HasPrefix(b, []byte("#/")):
+	case issue(b), bytes.HasPrefix(b, []byte("arn:aws")), bytes.HasPrefix(b, []byte("did:")), bytes.HasPrefix(b, []byte("#/")):
 		return true
 	case Masked(b), bytes.HasSuffix(b, []byte("SHA256")), bytes.HasSuffix(b, []byte("SHA1")), bytes.HasSuffix(b, []byte("SHA384")):
 		return true
