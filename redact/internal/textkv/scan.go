@@ -187,7 +187,7 @@ func (s *Scanner) Next() bool {
 				found = s.before(i, i+n, h)
 			}
 		case dash:
-			if i > 0 && !beforeFlag[src[i-1]] {
+			if i > 0 && !beforeFlag[src[i-1]] || i+3 < len(src) && src[i+3] == '\n' && src[i+1] == '-' && src[i+2] == '-' { // "---"
 				continue
 			}
 			s.hash = 0
