@@ -301,11 +301,12 @@ func worstElsewhere(n int) map[string][2]string {
 // is to stay below 6 times per byte.
 //
 // Above that are inputs of nothing but keys: where a plain document has one key in 28
-// bytes they have one in 4 to 12. About 7 to 10 times as much as plain JSON cost names
+// bytes they have one in 4 to 12. About 9 to 14 times as much as plain JSON cost names
 // that are all different, in text, YAML and percent-encoded words (what is known of a
-// name does not help then), options of command lines, cookies in text, YAML of marks
-// between documents, words of base64, of which a text has a budget (see wordSlack), tags
-// that do not match, and lines of JSON of one short member.
+// name does not help then), options of command lines, cookies in text, YAML pairs, tags
+// that do not match, lines of JSON of one short member, schemes, and words of base64,
+// of which a text has a budget (see wordSlack); about 7 to 8 times YAML of marks between
+// documents, URLs in URLs, columns of statements, references and tags in text.
 func BenchmarkWorst(b *testing.B) {
 	const size = 16 << 10
 	plain := orderJSON(size, 0, 1)
