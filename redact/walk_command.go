@@ -50,6 +50,33 @@ func (t *toolNames) before(i int, src []byte, from, to int) bool {
 	return x.last > from
 }
 
+// beginsOption reports whether a word of a text begins with dashes that something stands
+// behind.
+func beginsOption(src []byte) bool {
+	for i, left := 0, len(src)/64; i < len(src); i++ {
+		if src[i] != '-' {
+			if left--; left < 0 {
+				continue // so frequent that a search is slower
+			}
+			j := bytes.IndexByte(src[i:], '-')
+			if j < 0 {
+				return false
+			}
+			i += j
+		}
+		if i > 0 && !wordGap(src[i-1]) {
+			continue
+		}
+		for i++; i < len(src) && src[i] == '-'; {
+			i++
+		}
+		if i < len(src) && !wordGap(src[i]) {
+			return true
+		}
+	}
+	return false
+}
+
 // passwordOption takes the password of a command line that starts at line; the option
 // is src[start:end].
 func (s *Scratch) passwordOption(src []byte, tools *toolNames, line, start, end int, c ctx) {

@@ -257,39 +257,12 @@ func mayNameWord(src []byte) bool {
 		return false
 	}
 	return bytes.IndexByte(src, '\'') >= 0 || bytes.IndexByte(src, '"') >= 0 ||
-		hasOption(src) ||
+		beginsOption(src) ||
 		markedWord(src, 'v', func(i int) bool { return i > 0 && src[i-1]|0x20 == 'c' || i+1 < len(src) && src[i+1] == ' ' }) || // cvv, setenv
 		markedWord(src, 'V', func(i int) bool { return i > 0 && (src[i-1]|0x20 == 'c' || src[i-1] == 'N') }) || // ENV
 		bytes.Contains(src, str("PASS")) || bytes.Contains(src, str("AUTH")) || bytes.Contains(src, str("set ")) ||
 		mayHoldPassword(src) && (bytes.Contains(src, str("login ")) || bytes.Contains(src, str("user "))) ||
 		bytes.IndexByte(src, ')') >= 0 && statement(src)
-}
-
-// hasOption reports whether a word of a text begins with dashes that something stands
-// behind.
-func hasOption(src []byte) bool {
-	for i, left := 0, len(src)/64; i < len(src); i++ {
-		if src[i] != '-' {
-			if left--; left < 0 {
-				continue // so frequent that a search is slower
-			}
-			j := bytes.IndexByte(src[i:], '-')
-			if j < 0 {
-				return false
-			}
-			i += j
-		}
-		if i > 0 && !wordGap(src[i-1]) {
-			continue
-		}
-		for i++; i < len(src) && src[i] == '-'; {
-			i++
-		}
-		if i < len(src) && !wordGap(src[i]) {
-			return true
-		}
-	}
-	return false
 }
 
 // mayHoldPassword reports whether a text may have a passwordWord.
