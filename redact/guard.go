@@ -98,7 +98,7 @@ func (s *Scratch) spares(c *ctx, dec []byte, k kind) bool {
 	case placeRequestHeader, placeResponseHeader:
 		return shape.Flag(dec) || c.v.flags&flagDescribes != 0 && g != guardPersonal && describing(dec)
 	case placePath:
-		if g != guardPersonal && len(dec) < 24 && (shape.Words(dec) || shape.Few(dec, 5)) {
+		if g != guardPersonal && (len(dec) < 24 && (shape.Words(dec) || shape.Few(dec, 5)) || fileSegment(dec)) || g == guardWord && len(dec) < 12 {
 			return true // /secrets/DB_URL, /pass/annual/2026
 		}
 	case placeQuery:

@@ -57,6 +57,16 @@ func (s *Scratch) saidAcross(w *markupWalk, said [2]int, start, end int, dec []b
 	}
 }
 
+// saidBeforeCut replaces a text that may be a code if what follows it was cut in what
+// may be "is your code".
+func (s *Scratch) saidBeforeCut(w *markupWalk, rest []byte, c ctx) {
+	start, end := w.said[0], w.said[1]
+	if codeWord(w.src[start:end]) && hasFold(rest, "is "[:min(3, len(rest))]) && !s.covered(start, end) {
+		s.count(c.place, ruleNone, actMask, outcomeTruncated)
+		s.replace(start, end, str(markTruncated))
+	}
+}
+
 // codeWord reports whether b is one word with a digit.
 func codeWord(b []byte) bool {
 	return len(b) >= 4 && len(b) <= maxCode && digitsOf(b) > 0 && !shape.HasBlank(b)

@@ -8,6 +8,7 @@ import (
 	"encoding/binary"
 
 	"github.com/apispan/apispan/redact/internal/markup"
+	"github.com/apispan/apispan/redact/internal/shape"
 )
 
 // element is an open element. Elements of nested walks share one stack. Offsets
@@ -105,6 +106,9 @@ func (s *Scratch) markupToken(w *markupWalk) bool {
 		return s.endElement(w, t)
 	case markup.Text:
 		if t.End == len(w.src) && (c.cut || len(s.elements) > w.base) && len(bytes.TrimSpace(w.src[t.Start:])) > 0 {
+			if w.html && s.p.det != nil {
+				s.saidBeforeCut(w, bytes.TrimSpace(w.src[t.Start:]), *c)
+			}
 			s.truncated(w.src, t.Start, *c, "")
 			return false
 		}
@@ -330,12 +334,22 @@ func (s *Scratch) nameSibling(w *markupWalk, name []byte) {
 // are.
 func fileName(name []byte) bool {
 	i, slash := bytes.LastIndexByte(name, '.'), bytes.LastIndexByte(name, '/')
-	if i <= slash || slash < 0 {
+	return i > slash && slash >= 0 && fileExtension(name[i+1:])
+}
+
+// fileSegment reports whether a segment of a path is the name of a file.
+func fileSegment(seg []byte) bool {
+	i := bytes.LastIndexByte(seg, '.')
+	return i > 0 && fileExtension(seg[i+1:]) && !shape.Random(seg[:i])
+}
+
+func fileExtension(ext []byte) bool {
+	if len(ext) > 8 {
 		return false
 	}
-	switch string(bytes.ToLower(name[i+1:])) {
+	switch string(bytes.ToLower(ext)) {
 	case "txt", "md", "json", "yaml", "yml", "xml", "csv", "pdf", "doc", "docx", "xls", "xlsx", "png", "jpg", "jpeg", "gif", "svg", "html",
-		"js", "ts", "go", "py", "java", "zip", "gz", "log", "mp4", "parquet":
+		"js", "mjs", "css", "map", "ts", "tsx", "go", "py", "rb", "rs", "php", "java", "kt", "zip", "gz", "log", "mp4", "parquet":
 		return true
 	}
 	return false

@@ -152,7 +152,7 @@ var cases = map[string][]string{
 		"Code: «482113»", "Hi,\nCode: «482113».\nBye", "<p>Code: «482113»</p>", "Kod: «482113»", "Twój kod weryfikacyjny: «4821»", "Twój kod to «482113»", "Váš ověřovací kód: «482113»",
 		"Din kod är «482113»", "Din verifieringskod är «482113»", "Din kode er «482113»", "Doğrulama kodunuz: «482113»", "Ваш код подтверждения: «482113»", "Код: «482113»",
 		"您的验证码是«482113»，5分钟内有效", "【Acme】验证码：«4821»", "認証コード: «482113»", "인증번호 [«482113»]를 입력", "验证码错误 (1)",
-		"exit code 137", "code 482113", "the code is 404", "your code is wrong", "encode is 482113", "codes 482113", "the code is A", "your code is B", "your code is 12 characters", "source code is 123456 lines",
+		"exit code 137", "code 482113", "the code is 404", "your code is wrong", "encode is 482113", "codes 482113", "the code is A", "your code is B", "use this code to sign in", "Use this code to sign in: «482113»", "apply 123456 to your code", "your code is 12 characters", "source code is 123456 lines",
 		"pin is 17", "pins are 4821", "spin is 4821", "HTTP response code: 482113", "The tracking code is 482113", "shipping code is free",
 		"password is \"«swordfish»\"", "my password is «swordfish».", "set the password to '«correcthorse»'", "My new password is «CorrectHorse»", "Mot de passe est «Maple71»", "Votre mot de passe est : «Maple-71»",
 		"Su contraseña es «Maple71»", "la password è «Maple71»", "Das Kennwort lautet «Maple71»", "Ihr Passwort lautet «sonnenblume».",

@@ -26,6 +26,7 @@ const (
 	wordYour
 	wordThe
 	wordIs
+	wordMaybeIs // if the value is next
 )
 
 var codeWords = func() map[string]uint8 {
@@ -54,7 +55,8 @@ var codeWords = func() map[string]uint8 {
 		"erreur", "postale", "pays", "produit", "promocional", "producto", "país", "pocztowy", "rabatowy", "produktu", "błędu", "kraju", "poštovní", "posta", "ürün", "hata", "почтовый", "Почтовый", "kreskowy", "zniżkowy", "fehler", "artikel", "produkt", "mon", "el")
 	set(wordYour, "your", "votre", "ton", "ihr", "dein", "tu", "su", "seu", "tuo", "il", "uw", "jouw", "this", "my", "twój", "váš", "tvůj", "din", "ditt", "sizin", "ваш", "Ваш", "твой", "anda", "vaš")
 	set(wordThe, "the", "le", "der", "el", "o")
-	set(wordIs, "is", "as", "est", "ist", "es", "é", "è", "to", "je", "är", "este", "er", "adalah")
+	set(wordIs, "is", "as", "est", "ist", "es", "é", "è", "är", "este", "adalah")
+	set(wordMaybeIs, "to", "je", "er")
 	return m
 }()
 
@@ -293,7 +295,8 @@ func (f *finder) codeLink(p int, kind codeKind) (q int, link bool, _ codeKind) {
 		switch class := codeWord(w); {
 		case class == wordStrong:
 			kind = codeStrong
-		case class == wordIs || hasFold(w, 0, "lautet") || hasFold(w, 0, "was") && e-p == 3:
+		case class == wordMaybeIs && (e+1 >= len(src) || src[e] != ' ' || !isDigit(src[e+1])): // "code to sign in"
+		case class == wordIs || class == wordMaybeIs || hasFold(w, 0, "lautet") || hasFold(w, 0, "was") && e-p == 3:
 			if e < len(src) && src[e] == ' ' && e+1 < len(src) && src[e+1] == ':' {
 				e++
 			}
