@@ -239,13 +239,23 @@ func (w *watch) read(l *look, ex *exchange.Exchange, requireRedaction bool) {
 	defer w.recovered()
 	l.key, l.secret = keyOf(ex), false
 	l.wanted = w.sink.Wants(l.key)
-	s := summary(l.key, ex)
+	// As it was read: with secrets, if it holds any. It stands here, as what a function returns or
+	// fills is copied once more, for each exchange.
+	s := inspect.Summary{
+		Key: l.key, Outgoing: ex.Direction == exchange.Outgoing,
+		Service: ex.ServiceName, Method: ex.Method, Route: ex.Route, Path: ex.Path, Host: ex.Host,
+		Operation: ex.Operation, Status: ex.Status, Start: ex.Start, Duration: ex.End.Sub(ex.Start),
+		RequestBytes: ex.Request.Body.Size, ResponseBytes: ex.Response.Body.Size,
+		UserID: ex.UserID, CompanyID: ex.CompanyID, ConsumerID: ex.ConsumerID, Label: ex.ConsumerLabel,
+		Weight: ex.Weight, Redacted: ex.RedactionCount,
+		Bodies: ex.Request.Body.Captured || ex.Response.Body.Captured,
+	}
 	bare := requireRedaction && ex.RedactionPolicy == ""
 	if bare {
 		s.Path, s.Operation, s.Host = "", "", ""
 		s.UserID, s.CompanyID, s.ConsumerID, s.Label = "", "", "", ""
 	}
-	l.sums = append(l.sums, w.names.Tally(&s))
+	l.sums = w.names.Append(l.sums, &s)
 	if l.wanted && !bare {
 		l.secret = w.masks.in(ex.Request.Body.Data) || w.masks.in(ex.Response.Body.Data)
 		w.sink.Read(l.key, w.component, w.exchange(&s, ex))

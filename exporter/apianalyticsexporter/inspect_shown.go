@@ -29,19 +29,6 @@ func keyOf(ex *exchange.Exchange) (k inspect.Key) {
 	return k
 }
 
-// summary is an exchange in short, as it was read: with secrets, if it holds any.
-func summary(k inspect.Key, ex *exchange.Exchange) inspect.Summary {
-	return inspect.Summary{
-		Key: k, Outgoing: ex.Direction == exchange.Outgoing,
-		Service: ex.ServiceName, Method: ex.Method, Route: ex.Route, Path: ex.Path, Host: ex.Host,
-		Operation: ex.Operation, Status: ex.Status, Start: ex.Start, Duration: ex.End.Sub(ex.Start),
-		RequestBytes: ex.Request.Body.Size, ResponseBytes: ex.Response.Body.Size,
-		UserID: ex.UserID, CompanyID: ex.CompanyID, ConsumerID: ex.ConsumerID, Label: ex.ConsumerLabel,
-		Weight: ex.Weight, Redacted: ex.RedactionCount,
-		Bodies: ex.Request.Body.Captured || ex.Response.Body.Captured,
-	}
-}
-
 func (w *watch) exchange(s *inspect.Summary, ex *exchange.Exchange) *inspect.Exchange {
 	m := &w.masks
 	for _, name := range []*string{

@@ -470,3 +470,23 @@ func BenchmarkInspected(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkRead is what an exchange costs when it is read whose details nobody wants.
+func BenchmarkRead(b *testing.B) {
+	w := &watch{component: "api_analytics", sink: none{inspector{&inspecttest.Recorder{}}}, names: inspect.NewNames(nil)}
+	var all [256]exchange.Exchange
+	start := time.Now()
+	for i := range all {
+		all[i] = exchange.Exchange{
+			TraceID: [16]byte{byte(i), 1}, SpanID: [8]byte{1}, ServiceName: "checkout", Method: "POST", Route: fmt.Sprintf("/api/v1/orders/r%d/{id}", i%40),
+			UserID: fmt.Sprint("user-", i%100), Start: start, End: start.Add(time.Second), RedactionPolicy: "p",
+		}
+	}
+	l := look{sums: make([]inspect.Tally, 0, len(all))}
+	for i := 0; b.Loop(); i++ {
+		if i%len(all) == 0 {
+			l.sums = l.sums[:0]
+		}
+		w.read(&l, &all[i%len(all)], true)
+	}
+}

@@ -35,6 +35,9 @@ func WhoCalled(x *Summary) (string, Who) {
 
 // IsMask reports whether a value is the text of a mask.
 func IsMask(s string) bool {
+	if s == "" || s[0] != '[' && s[0] != '*' { // nearly always
+		return false
+	}
 	return strings.HasPrefix(s, "[REDACTED") && strings.HasSuffix(s, "]") || len(s) >= 3 && strings.Trim(s, "*") == ""
 }
 

@@ -30,27 +30,46 @@ const (
 // Other is the name of what stands together, as it is too much.
 const Other = "(other)"
 
+// counted is what is counted of one endpoint, or of one caller.
+type counted struct {
+	id     uint64 // a hash of the names
+	series series
+	with   distinct // the callers of an endpoint, the endpoints of a caller
+	rank   int64    // calls, with those of the one whose place it took
+	gone   bool
+}
+
+// add counts a call and returns the cell that it is counted in.
+func (c *counted) add(secs, ms int64, g grain, x *inspect.Tally, weight, us uint32, status uint16) *cell {
+	s := &c.series
+	cell := s.at(secs, g)
+	cell.calls += int64(weight)
+	cell.in += max(x.RequestBytes, 0) * int64(weight)
+	cell.out += max(x.ResponseBytes, 0) * int64(weight)
+	cell.max = max(cell.max, us)
+	cell.statuses = addBin(cell.statuses, status, weight)
+	cell.latency = addBin(cell.latency, barOf(uint64(us), subLatency), weight)
+	if s.last = ms; s.first == 0 {
+		s.first = ms
+	}
+	c.rank += int64(weight)
+	return cell
+}
+
 // endpoint counts one endpoint.
 type endpoint struct {
-	key       inspect.Place
-	id        uint64
-	series    series
-	consumers distinct
-	rank      int64 // calls, with those of the one whose place it took
-	gone      bool
+	counted
+
+	key inspect.Place
 }
 
 // consumer counts one caller.
 type consumer struct {
 	inspect.Caller
+	counted
 
-	hash      uint64
-	series    series
-	endpoints distinct
-	rank      int64 // calls, with those of the one whose place it took
-	approx    bool
-	at        int // in list
-	gone      bool
+	approx bool
+	at     int // in list
 }
 
 // Counts are the numbers of all exchanges. It is for one writer; readers take turns
@@ -134,35 +153,20 @@ func (c *Counts) addOne(secs, ms int64, x *inspect.Tally) {
 	}
 	ep, con := c.endpoint(x.Place), c.consumer(x.Caller)
 	weight := uint32(min(max(x.Weight, 1), maxWeight))
-	us := uint64(max(x.Duration.Microseconds(), 0))
-	us = min(us, 1<<32-1)
+	us := uint32(min(max(x.Duration.Microseconds(), 0), 1<<32-1))
 	status := uint16(x.Status)
 	if x.Status < 100 || x.Status > 999 {
 		status = 0
 	}
-	count := func(s *series, g grain) {
-		cell := s.at(secs, g)
-		cell.calls += int64(weight)
-		cell.in += max(x.RequestBytes, 0) * int64(weight)
-		cell.out += max(x.ResponseBytes, 0) * int64(weight)
-		cell.max = max(cell.max, uint32(us))
-		cell.statuses = addBin(cell.statuses, status, weight)
-		cell.latency = addBin(cell.latency, barOf(us, subLatency), weight)
-		if s.last = ms; s.first == 0 {
-			s.first = ms
-		}
-		if s != &con.series && x.ResponseBytes >= 0 {
-			cell.bytesOut = addBin(cell.bytesOut, barOf(uint64(x.ResponseBytes), subBytes), weight)
-		}
+	cell := ep.add(secs, ms, c.keep, x, weight, us, status)
+	if x.ResponseBytes >= 0 {
+		cell.bytesOut = addBin(cell.bytesOut, barOf(uint64(x.ResponseBytes), subBytes), weight)
 	}
-	count(&ep.series, c.keep)
-	ep.rank += int64(weight)
-	count(&con.series, c.keepWho)
-	con.rank += int64(weight)
+	con.add(secs, ms, c.keepWho, x, weight, us, status)
 	if con != c.anonymous {
-		ep.consumers.add(con.hash)
+		ep.with.add(con.id)
 	}
-	con.endpoints.add(ep.id)
+	con.with.add(ep.id)
 }
 
 // endpoint finds an endpoint, or makes it.
@@ -179,7 +183,7 @@ func (c *Counts) endpoint(p *inspect.Place) *endpoint {
 }
 
 func (c *Counts) placeOf(p *inspect.Place) *endpoint {
-	key := inspect.Place{Outgoing: p.Outgoing, Guessed: p.Guessed, Service: cut(p.Service), Method: cut(p.Method), Route: cut(p.Route), Operation: cut(p.Operation)}
+	key := *p
 	if ep := c.endpoints[key]; ep != nil {
 		return ep
 	}
@@ -190,7 +194,7 @@ func (c *Counts) placeOf(p *inspect.Place) *endpoint {
 	if key.Guessed {
 		id++
 	}
-	ep := &endpoint{key: key, id: id}
+	ep := &endpoint{key: key, counted: counted{id: id}}
 	c.endpoints[key] = ep
 	if len(c.ways) >= MaxEndpoints {
 		c.collapse(ep)
@@ -211,7 +215,7 @@ func (c *Counts) collapse(ep *endpoint) {
 	c.other.id = 1
 	c.other.series.merge(&old.series)
 	delete(c.endpoints, old.key)
-	*old = endpoint{gone: true}
+	*old = endpoint{counted: counted{gone: true}}
 }
 
 // rarest chooses one of n by rank: the lowest of some, which takes the same time however many
@@ -225,8 +229,6 @@ func rarest(n int, rank func(i int) int64) int {
 	}
 	return best
 }
-
-func cut(s string) string { return s[:min(len(s), inspect.MaxName)] }
 
 // consumer finds who called; nil is nobody.
 func (c *Counts) consumer(who *inspect.Caller) *consumer {
@@ -247,11 +249,10 @@ func (c *Counts) consumer(who *inspect.Caller) *consumer {
 // callerOf finds a consumer by the id, or makes room: the place is taken from one of the
 // rarest, whose numbers go to the rest.
 func (c *Counts) callerOf(who *inspect.Caller) *consumer {
-	id := cut(who.ID)
-	if con := c.consumers[id]; con != nil {
+	if con := c.consumers[who.ID]; con != nil {
 		return con
 	}
-	con := &consumer{Caller: inspect.Caller{ID: id, Kind: who.Kind, Label: cut(who.Label), Company: cut(who.Company)}, hash: hashText(id)}
+	con := &consumer{Caller: *who, counted: counted{id: hashText(who.ID)}}
 	if len(c.list) < MaxConsumers {
 		con.at = len(c.list)
 		c.list = append(c.list, con)
@@ -271,7 +272,7 @@ func (c *Counts) callerOf(who *inspect.Caller) *consumer {
 // those who know its pointer.
 func (c *Counts) drop(con *consumer) {
 	delete(c.consumers, con.ID)
-	*con = consumer{gone: true}
+	*con = consumer{counted: counted{gone: true}}
 }
 
 // sweep makes room: old numbers are held in less detail, or dropped.
@@ -287,7 +288,7 @@ func (c *Counts) sweep(now time.Time) {
 		ep.series.fold(now.Unix(), c.keep)
 		if len(ep.series.fine)+len(ep.series.coarse) == 0 {
 			delete(c.endpoints, key)
-			*ep = endpoint{gone: true}
+			*ep = endpoint{counted: counted{gone: true}}
 			continue
 		}
 		c.ways = append(c.ways, ep)

@@ -97,7 +97,7 @@ func (c *Counts) Endpoints(now, from time.Time) (total Numbers, out []Endpoint, 
 		}
 		all.last = max(all.last, ep.series.last)
 		out = append(out, Endpoint{
-			Place: ep.key, ID: strconv.FormatUint(ep.id, 36), Consumers: ep.consumers.count(),
+			Place: ep.key, ID: strconv.FormatUint(ep.id, 36), Consumers: ep.with.count(),
 			Spark: ep.series.spark(now), Numbers: numbers(&one, &ep.series),
 		})
 	}
@@ -125,7 +125,7 @@ func (c *Counts) Endpoint(id string, now, from time.Time) (Endpoint, bool) {
 	find := func(ep *endpoint) (Endpoint, bool) {
 		one := ep.series.since(now.Unix(), from.Unix(), c.keep)
 		return Endpoint{
-			Place: ep.key, ID: id, Consumers: ep.consumers.count(), Spark: ep.series.spark(now), Numbers: numbers(&one, &ep.series),
+			Place: ep.key, ID: id, Consumers: ep.with.count(), Spark: ep.series.spark(now), Numbers: numbers(&one, &ep.series),
 		}, true
 	}
 	if n == c.other.id && n != 0 {
@@ -172,7 +172,7 @@ func (c *Counts) Consumers(now, from time.Time) (total Numbers, out []Consumer, 
 			other = one.calls
 		}
 		out = append(out, Consumer{
-			Caller: con.Caller, Endpoints: con.endpoints.count(), Approx: con.approx, Numbers: numbers(&one, &con.series),
+			Caller: con.Caller, Endpoints: con.with.count(), Approx: con.approx, Numbers: numbers(&one, &con.series),
 		})
 	}
 	for _, con := range c.list {

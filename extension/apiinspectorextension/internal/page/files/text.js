@@ -25,7 +25,7 @@ export const ms = known((d) => (d < 9.95 ? d.toFixed(1) : whole.format(Math.roun
 /** span is a duration with its unit. */
 export const span = known((d) => {
   const s = d / 1000;
-  if (s < 1) return `${ms(d)} ms`;
+  if (d < 999.5) return `${ms(d)} ms`;
   if (s < 90) return `${s < 9.95 ? s.toFixed(1) : Math.round(s)} s`;
   if (s < 5400) return `${Math.round(s / 60)} min`;
   return s < 129600 ? `${Math.round(s / 3600)} h` : `${Math.round(s / 86400)} d`;
