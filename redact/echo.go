@@ -33,6 +33,11 @@ func (s *Scratch) noteSecret(c ctx, dec []byte) {
 	if len(dec) < minSecretBytes || len(dec) > maxSecretBytes || len(s.secrets) > maxSecrets || !hasDigit(dec) || shape.Time(dec) || shape.Digits(dec) && len(dec) < 12 {
 		return
 	}
+	for _, x := range s.secrets {
+		if string(s.arena[x.off:x.off+x.n]) == string(dec) {
+			return
+		}
+	}
 	m := s.mark()
 	s.arena = append(s.arena, dec...)
 	s.secrets = append(s.secrets, secretSpan{int32(m), int32(len(dec)), c.place, c.v.rule})

@@ -132,9 +132,9 @@ func (s *Scratch) sparesText(g guard, c *ctx, dec []byte) bool {
 	if g == guardPersonal {
 		return shape.Flag(dec) || shape.Tail(dec) || shape.Range(dec) || c.v.flags&flagDescribes != 0 && describing(dec) || caption(c, dec)
 	}
-	if shape.Solid(dec) { // nearly always, and none of what follows
-	} else if shape.Flag(dec) || shape.Tail(dec) || shape.Placeholder(dec) || dec[len(dec)-1] == ' ' && shape.Scheme(dec[:len(dec)-1]) ||
-		shape.TypeName(dec) || shape.Message(dec) || g != guardCard && shape.Sentence(dec) {
+	solid := shape.Solid(dec) // nearly always, and little of what follows
+	if !solid && (shape.Flag(dec) || shape.Tail(dec) || shape.Placeholder(dec) || dec[len(dec)-1] == ' ' && shape.Scheme(dec[:len(dec)-1]) ||
+		shape.TypeName(dec) || shape.Message(dec) || g != guardCard && shape.Sentence(dec)) {
 		return true
 	}
 	if c.v.flags&flagDescribes != 0 {
@@ -142,6 +142,9 @@ func (s *Scratch) sparesText(g guard, c *ctx, dec []byte) bool {
 	}
 	switch g {
 	case guardSecret:
+		if solid {
+			return shape.Public(dec) || shape.Position(dec)
+		}
 		return dec[0] == ' ' && shape.Words(dec) || shape.DateTime(dec) || shape.Symbol(dec) || shape.Public(dec) || shape.Ordinary(dec) ||
 			s.label(c, dec) || caption(c, dec) || shape.FieldName(dec) && !s.passwordRule(c.v.rule) ||
 			shape.Words(dec) && s.p.rules[c.v.rule].id == "default:mfa*" // "totp", "required"

@@ -70,7 +70,7 @@ func Ordinary(b []byte) bool {
 		return true
 	case bytes.HasPrefix(b, []byte("arn:")) && bytes.Count(b, []byte{':'}) >= 4, bytes.HasPrefix(b, []byte("#/")):
 		return true
-	case version(b), filePath(b), position(b):
+	case version(b), filePath(b), Position(b):
 		return true
 	}
 	return plainWords.has(b)
@@ -79,8 +79,8 @@ func Ordinary(b []byte) bool {
 // positions are words that a number follows which says how far one has read.
 var positions = newWordSet("page", "cursor", "offset", "next", "prev", "previous", "item", "row", "step", "part", "batch", "chunk", "index", "position")
 
-// position reports whether b is the place of something in a list: page-2, row_1200.
-func position(b []byte) bool {
+// Position reports whether b is the place of something in a list: page-2, row_1200.
+func Position(b []byte) bool {
 	n := len(b)
 	for n > 0 && class[b[n-1]]&isDigit != 0 {
 		n--

@@ -71,8 +71,8 @@ func has(b []byte, mask uint8) bool {
 }
 
 // Solid reports whether b is one word of letters, digits, - and _, of eight bytes or
-// more, that begins with a letter and has a digit: no flag, mask, placeholder, type or
-// sentence.
+// more, that begins with a letter and has a digit: no flag, mask, placeholder, date, type,
+// caption or sentence.
 func Solid(b []byte) bool {
 	if len(b) < 8 || class[b[0]]&isAlpha == 0 || b[0]|0x20 == 'x' {
 		return false

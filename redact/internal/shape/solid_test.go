@@ -12,7 +12,7 @@ import (
 func TestSolid(t *testing.T) {
 	t.Parallel()
 	r := rand.New(rand.NewPCG(3, 3))
-	pieces := []string{"a", "x", "X", "1", "12", "1234", "-", "_", "int32", "string", "id", "uuid", "undefined", "must", "xxxx", "page", "hidden", "null", "T10", ".", " ", "*"}
+	pieces := []string{"a", "x", "X", "1", "12", "1234", "-", "_", "int32", "string", "id", "uuid", "undefined", "must", "xxxx", "page", "hidden", "null", "T10", "row", "arn", "BTC", "Token", "password", "2026", "01", "Mon", "Z", "?", ".", " ", "*"}
 	solid := 0
 	for range 200_000 {
 		var b []byte
@@ -23,7 +23,7 @@ func TestSolid(t *testing.T) {
 			continue
 		}
 		solid++
-		if Flag(b) || Tail(b) || Placeholder(b) || TypeName(b) || Message(b) || Sentence(b) {
+		if Ordinary(b) != Position(b) || DateTime(b) || Symbol(b) || Words(b) || Caption(b) || FieldName(b) || b[len(b)-1] == '?' || Scheme(b[:len(b)-1]) && b[len(b)-1] == ' ' || Flag(b) || Tail(b) || Placeholder(b) || TypeName(b) || Message(b) || Sentence(b) {
 			t.Fatalf("%s is solid, but has another meaning", b)
 		}
 	}
