@@ -21,6 +21,8 @@ const (
 	// phraseSets are for phrases of up to 16 bytes.
 	phraseSets = 256
 	followers  = 4 * shortSets
+	// doubtful marks a follower that was wrong the last time.
+	doubtful = 1 << 15
 	// maxLongKey bounds what is remembered of a key.
 	maxLongKey = 256
 )

@@ -26,11 +26,12 @@ func (w *jsonWalk) members(i int) (int, jsonStep) {
 			if k := src[i:]; len(k) > 24 {
 				// Documents are alike: the key is mostly the one that came next before.
 				k = k[1:24:24]
-				next := s.follow[s.last%followers]
+				guess := &s.follow[s.last%followers]
+				next := *guess &^ doubtful
 				e := &s.short[next%(2*shortSets)]
 				n := e.tag >> 1 & 15
 				if (binary.LittleEndian.Uint64(k)&lowBytes[n]^e.k0)|(binary.LittleEndian.Uint64(k[8:])&highBytes[n]^e.k1)|(e.tag^tag)&^31 == 0 && k[n] == '"' {
-					s.last, end, val = next, i+1+int(n), e.val
+					*guess, s.last, end, val = next, next, i+1+int(n), e.val
 				}
 			}
 			if end < 0 {
@@ -109,10 +110,11 @@ var lowBytes, highBytes = func() (low, high [32]uint64) {
 // readKey returns where the key at i ends, or -1, and what the rules say about it.
 func (w *jsonWalk) readKey(i int) (int, packed) {
 	s, src, pl, st := w.s, w.src, w.c.place, w.f.state
-	if next := s.follow[s.last%followers]; next >= 2*shortSets { // a long one came next before
+	guess := &s.follow[s.last%followers]
+	if next := *guess &^ doubtful; next >= 2*shortSets { // a long one came next before
 		e := &s.long[next%longSets][0]
 		if n := i + len(e.key); n < len(src) && src[n] == '"' && e.tag == cacheTag(len(e.key), s.env(pl), st) && string(src[i:n]) == string(e.key) {
-			s.last = next
+			*guess, s.last = next, next
 			return n, e.val
 		}
 	}
@@ -133,7 +135,12 @@ func (w *jsonWalk) readKey(i int) (int, packed) {
 		next = 2*shortSets + uint16(longHash(key, cacheTag(len(key), s.env(pl), st))%longSets)
 		val = s.lookupKey(pl, st, key)
 	}
-	s.follow[s.last%followers], s.last = next, next
+	if *guess&doubtful == 0 && *guess != 0 {
+		*guess |= doubtful // an exception, maybe
+	} else {
+		*guess = next
+	}
+	s.last = next
 	return end, val
 }
 

@@ -121,7 +121,7 @@ func TestLearned(t *testing.T) {
 				places = append(places, uint16(2*shortSets+i))
 			}
 			for i := range learned.follow {
-				learned.follow[i] = places[r.IntN(len(places))]
+				learned.follow[i] = places[r.IntN(len(places))] | uint16(r.IntN(2))*doubtful
 			}
 		}
 		learned.Begin(ex)
