@@ -557,9 +557,9 @@ func TestSample(t *testing.T) {
 	if share > 0.03 {
 		t.Errorf("the share is told as %v", share)
 	}
-	// Of a busy Collector it is a fifth, of one that is less busy all.
+	// Of a busy Collector it is a tenth, of one that is less busy all.
 	told = true
-	for _, load := range []struct{ all, least, most int }{{1000, 30, 60}, {5000, 5, 15}, {20_000, 5, 15}} {
+	for _, load := range []struct{ all, least, most int }{{1000, 30, 60}, {2000, 6, 20}, {5000, 3, 8}, {20_000, 3, 8}} {
 		for range 20 {
 			second(load.all)
 		}

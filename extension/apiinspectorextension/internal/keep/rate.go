@@ -11,10 +11,8 @@ import (
 )
 
 const (
-	// ticksPerSecond is how often the rate is looked at.
+	// ticksPerSecond is how often the store takes what has come, and looks at the rate.
 	ticksPerSecond = 10
-	// drainsPerTick is how often in that time the store takes what has come.
-	drainsPerTick = 2
 	// recentSlots remember traces that were taken, so that all spans of one are.
 	recentSlots = 4096
 	// recentTicks is for how long.
@@ -100,13 +98,14 @@ const (
 	// manyTimes is how many times more exchanges than details make a busy Collector, and
 	// fewest the part of the details that stays however busy it is: nobody reads faster.
 	manyTimes = 20
-	fewest    = 0.2
+	fewest    = 0.1
 )
 
 // wanted is how many details a second there may be: fewer of a Collector that is busy, so
 // that the share of its time that they take stays small.
 func (r *rate) wanted() float64 {
-	return r.perSecond * min(1, max(fewest, manyTimes*r.perSecond/max(r.passing, 1)))
+	share := manyTimes * r.perSecond / max(r.passing, 1)
+	return r.perSecond * min(1, max(fewest, share*share))
 }
 
 // adapt is called ticksPerSecond times a second, with how many exchanges there were so far.

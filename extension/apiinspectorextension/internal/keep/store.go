@@ -117,7 +117,7 @@ func New(cfg Config) *Store {
 
 // Run keeps what comes until done is closed.
 func (s *Store) Run(done <-chan struct{}) {
-	tick := time.NewTicker(time.Second / ticksPerSecond / drainsPerTick)
+	tick := time.NewTicker(time.Second / ticksPerSecond)
 	defer tick.Stop()
 	for n := 1; ; n++ {
 		select {
@@ -126,10 +126,8 @@ func (s *Store) Run(done <-chan struct{}) {
 		case <-s.inbox.soon:
 			n--
 		case <-tick.C:
-			if n%drainsPerTick == 0 {
-				s.rate.adapt(s.Counts.Seen())
-			}
-			if n%(drainsPerTick*ticksPerSecond) == 0 {
+			s.rate.adapt(s.Counts.Seen())
+			if n%ticksPerSecond == 0 {
 				s.sweep(s.cfg.Now())
 			}
 		}
