@@ -103,7 +103,7 @@ func (s *Scratch) spares(c *ctx, dec []byte, k kind) bool {
 		}
 	case placeQuery:
 		if shape.Digits(dec) && g <= guardSecret && c.v.flags&flagDescribes == 0 { // a query has no numbers, only texts
-			return g == guardSecret && (string(dec) == "1" || string(dec) == "0") // a flag: ?pass=1
+			return g == guardSecret && (string(dec) == "1" || string(dec) == "0") && strings.Contains(s.p.rules[c.v.rule].id, "pass") // a flag: ?pass=1
 		}
 	}
 	return s.sparesText(g, c, dec)
@@ -146,7 +146,7 @@ func (s *Scratch) sparesText(g guard, c *ctx, dec []byte) bool {
 			return shape.Public(dec) || shape.Position(dec)
 		}
 		return dec[0] == ' ' && shape.Words(dec) || shape.DateTime(dec) || shape.Symbol(dec) || shape.Public(dec) || shape.Ordinary(dec) ||
-			s.label(c, dec) || caption(c, dec) || shape.FieldName(dec) && !s.passwordRule(c.v.rule) ||
+			s.label(c, dec) || caption(c, dec) || c.place != placeQuery && shape.FieldName(dec) && !s.passwordRule(c.v.rule) ||
 			shape.Words(dec) && s.p.rules[c.v.rule].id == "default:mfa*" // "totp", "required"
 	case guardWord:
 		if bytes.IndexByte(dec, '=') >= 0 && !shape.URL(dec) {

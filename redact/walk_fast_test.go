@@ -97,7 +97,7 @@ func TestLearned(t *testing.T) {
 	defer learned.Release()
 	ex := Exchange{RequestContentType: "application/json"}
 	r := rand.New(rand.NewPCG(7, 7))
-	for range 20_000 {
+	for range 6_000 {
 		var b strings.Builder
 		b.WriteString("{")
 		for range 3 + r.IntN(12) {
@@ -152,7 +152,7 @@ func TestQuietValues(t *testing.T) {
 	learned := p.NewScratch()
 	defer learned.Release()
 	r := rand.New(rand.NewPCG(8, 8))
-	for range 20_000 {
+	for range 6_000 {
 		ex := Exchange{Route: [...]string{"/a", "/b"}[r.IntN(2)], Direction: [...]Direction{Incoming, Outgoing}[r.IntN(2)]}
 		for k, key := range keys {
 			v := values[r.IntN(len(values))]

@@ -145,8 +145,8 @@ func cutTable(src []byte) bool {
 		if !cell.Last {
 			continue
 		}
-		if pos == len(src) && src[len(src)-1] != '\n' {
-			return quoted && (k < n || cell.Quoted && cell.Cut)
+		if open := cell.Quoted && cell.Cut; pos == len(src) && (open || src[len(src)-1] != '\n') {
+			return quoted && (k < n || open)
 		}
 		if k != n {
 			return false

@@ -126,13 +126,17 @@ func Caption(b []byte) bool {
 	return false
 }
 
-// FieldName reports whether b is the name of a field for a secret, in small letters:
-// "password", "client-secret", "basic-auth".
+// FieldName reports whether b is the name of a field for a secret, in small letters and
+// two words at most: "password", "client-secret", "basic-auth". More are a phrase.
 func FieldName(b []byte) bool {
 	if len(b) > 40 || !all(b, isLower|isSplit) || bytes.ContainsAny(b, "/:,;@+|") {
 		return false
 	}
-	last := b[bytes.LastIndexAny(b, "-_.")+1:]
+	at := bytes.LastIndexAny(b, "-_.")
+	if at > 0 && bytes.ContainsAny(b[:at], "-_.") {
+		return false
+	}
+	last := b[at+1:]
 	return captionWords.has(last) || equalFold(last, "auth") || equalFold(last, "tls")
 }
 
