@@ -126,7 +126,8 @@ func (w *jsonWalk) readKey(i int) (int, packed) {
 		return end, s.escapedKey(src[i:end], pl, st)
 	}
 	key := src[i:end]
-	next, val := uint16(0), packed(0)
+	var next uint16
+	var val packed
 	if len(key) <= 16 {
 		k0, k1 := words(key)
 		next = uint16(s.findShort(pl, st, k0, k1, len(key), key))

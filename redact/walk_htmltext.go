@@ -74,7 +74,7 @@ func codeWord(b []byte) bool {
 
 // tellsCode reports whether a text has a word for a code or a password.
 func tellsCode(b []byte) bool {
-	for _, w := range [...]string{"ode", "ODE", "asswor", "OTP", "otp", "PIN", "kod", "Kod", "ódig", "odice", "wachtwoord", "kennwort", "passe", "码", "コード"} {
+	for _, w := range [...]string{"ode", "ODE", "asswor", "OTP", "otp", "PIN", "kod", "Kod", "ódig", "odice", "wachtwoord", "kennwort", "passe", "码", "コード"} { //nolint:gosmopolitan // words of the world
 		if bytes.Contains(b, str(w)) {
 			return true
 		}

@@ -6,6 +6,7 @@ package redact
 import (
 	"bytes"
 	"encoding/binary"
+	"slices"
 
 	"github.com/apispan/apispan/redact/internal/markup"
 	"github.com/apispan/apispan/redact/internal/shape"
@@ -182,12 +183,7 @@ func plainText(b []byte) bool {
 	}
 	switch n := len(b); {
 	case n < 4:
-		for _, x := range b {
-			if x == '&' {
-				return false
-			}
-		}
-		return true
+		return !slices.Contains(b, '&')
 	case nestFirst[b[0]]:
 		return false
 	case n < 8:

@@ -26,7 +26,7 @@ func (f *finder) codeNamed(p int) span {
 }
 
 // codeSigns are words for a code that lets in, in scripts without blanks.
-var codeSigns = [...]string{"验证码", "校验码", "驗證碼", "認証コード", "認証番号", "인증번호"}
+var codeSigns = [...]string{"验证码", "校验码", "驗證碼", "認証コード", "認証番号", "인증번호"} //nolint:gosmopolitan // words of the world
 
 // codeSigned looks for the digits behind such a word, of which some part is at p.
 func (f *finder) codeSigned(p int) span {

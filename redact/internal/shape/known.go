@@ -124,7 +124,7 @@ func Slug(b []byte) bool {
 		number, words = b[:first], b[first+1:]
 	}
 	year := len(number) == 4 && (number[0] == '1' && number[1] == '9' || number[0] == '2' && number[1] == '0')
-	return Digits(number) && (len(number) <= 2 || year) && len(words) >= 3 && all(words, isLower|isSplit) && bytes.IndexAny(words, ".:/,;@+|") < 0
+	return Digits(number) && (len(number) <= 2 || year) && len(words) >= 3 && all(words, isLower|isSplit) && !bytes.ContainsAny(words, ".:/,;@+|")
 }
 
 // UUID reports whether b is a UUID.

@@ -93,7 +93,7 @@ var captionWords = newWordSet(
 )
 
 // captionSigns are such words in scripts without capitals, and parts of some with them.
-var captionSigns = [...]string{"密码", "密碼", "パスワード", "비밀번호", "コード", "验证码", "驗證碼", "Парол", "парол", "Код", "код", "Токен", "токен", "Κωδικός", "รหัสผ่าน", "كلمة", "סיסמ", "पासवर्ड"}
+var captionSigns = [...]string{"密码", "密碼", "パスワード", "비밀번호", "コード", "验证码", "驗證碼", "Парол", "парол", "Код", "код", "Токен", "токен", "Κωδικός", "รหัสผ่าน", "كلمة", "סיסמ", "पासवर्ड"} //nolint:gosmopolitan // words of the world
 
 // Caption reports whether b is the caption of a field for a secret: a few words, the
 // first with a capital, one of which is the name of such a thing.

@@ -7,6 +7,7 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"os"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -167,6 +168,8 @@ func FuzzText(f *testing.F) {
 	})
 }
 
+var lineEnds = regexp.MustCompile(`\r+\n`)
+
 func FuzzCSV(f *testing.F) {
 	f.Add("a", "b\"c", "d\n,e")
 	f.Fuzz(func(t *testing.T, x, y, z string) {
@@ -194,7 +197,9 @@ func FuzzCSV(f *testing.F) {
 		if err != nil {
 			return
 		}
-		norm := func(s []string) string { return strings.ReplaceAll(strings.Join(s, "\x00"), "\r\n", "\n") }
+		norm := func(s []string) string { // encoding/csv takes one of "\r\r\n" away
+			return lineEnds.ReplaceAllString(strings.Join(s, "\x00"), "\n")
+		}
 		if norm(got) != norm(want) {
 			t.Fatalf("%q: got %q want %q", sb.String(), got, want)
 		}

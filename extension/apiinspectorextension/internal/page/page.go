@@ -19,7 +19,7 @@ import (
 	"regexp"
 	"sync"
 
-	min "github.com/tdewolff/minify/v2"
+	"github.com/tdewolff/minify/v2"
 	"github.com/tdewolff/minify/v2/css"
 	"github.com/tdewolff/minify/v2/js"
 )
@@ -63,7 +63,7 @@ func (s served) ReadFile(name string) ([]byte, error) {
 	case name == entry:
 		small, err = script(s.FS, name)
 	case path.Ext(name) == ".css":
-		small, err = minify(css.Minify, b)
+		small, err = shrink(css.Minify, b)
 	default:
 		return b, nil
 	}
@@ -74,9 +74,9 @@ func (s served) ReadFile(name string) ([]byte, error) {
 	return b, nil
 }
 
-type minifier = func(*min.M, io.Writer, io.Reader, map[string]string) error
+type minifier = func(*minify.M, io.Writer, io.Reader, map[string]string) error
 
-func minify(by minifier, src []byte) ([]byte, error) {
+func shrink(by minifier, src []byte) ([]byte, error) {
 	var out bytes.Buffer
 	err := by(nil, &out, bytes.NewReader(src), nil)
 	return out.Bytes(), err
@@ -115,5 +115,5 @@ func script(files fs.FS, name string) ([]byte, error) {
 		return nil, err
 	}
 	all.WriteString("\n})()")
-	return minify(js.Minify, all.Bytes())
+	return shrink(js.Minify, all.Bytes())
 }
