@@ -76,6 +76,8 @@ func (s *Scratch) nested(src []byte, c ctx) {
 	var w walker
 	tiny := false
 	switch c0 := b[0]; {
+	case string(b) == string(s.p.mask): // "[REDACTED]" is no list
+		return
 	case (c0 == '{' || c0 == '[') && (looksJSON(b) || scalarArray(b)):
 		w = (*Scratch).walkEmbedded
 	case c0 == '"' && oneString(b):
