@@ -7,8 +7,6 @@ import (
 	"bytes"
 	"encoding/binary"
 	"math/bits"
-
-	"github.com/apispan/apispan/redact/internal/b64"
 )
 
 // The loops over what nothing is said about, nearly all of a document.
@@ -192,18 +190,12 @@ func (w *jsonWalk) plainString(i int) int {
 		}
 		e += bits.TrailingZeros64(m) >> 3
 		if src[e] != '"' || nestFirst[src[i]] || !w.plain && e-i >= w.s.p.detMin && w.s.detects(src[i:e]) ||
-			e-i >= minBase64 && w.mayHold(src[i:e], caps|equalMask(x, 'J') != 0) {
+			e-i >= minBase64 && (mayHide(src[i:e]) || caps|equalMask(x, 'J') != 0 && bytes.Contains(src[i:e], str(" eyJ"))) {
 			return 0
 		}
 		return e + 1
 	}
 	return 0
-}
-
-// mayHold reports whether a string of minBase64 bytes or more may hold a document that is
-// encoded; j, whether a J is in it.
-func (w *jsonWalk) mayHold(b []byte, j bool) bool {
-	return hideFirst[b[0]] && (b64.Text(b) || sqlStart(b)) || j && bytes.Contains(b, str(" eyJ"))
 }
 
 // elements reads the elements of an array, in a loop as long as they are scalars

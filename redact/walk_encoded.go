@@ -129,13 +129,7 @@ func (s *Scratch) plainPair(word []byte, c ctx) bool {
 
 // plainByte has what values of a plainPair are made of: nothing that a document or a
 // name in a text begins or ends with, but for brackets round words.
-var plainByte = func() (t [256]bool) {
-	t = pairByte
-	for _, c := range "()[]{}!*~|,@$" {
-		t[c] = true
-	}
-	return t
-}()
+var plainByte = withBytes(pairByte, "()[]{}!*~|,@$")
 
 // base64Heads are how base64 of JSON and XML begins: {" {blank {LF [{ [" <? .
 var base64Heads = [...]string{"eyJ", "eyA", "ewo", "ew0", "W3s", "WyJ", "PD9"}

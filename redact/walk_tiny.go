@@ -72,10 +72,12 @@ func (s *Scratch) tinyLeaf(b []byte, c ctx) bool {
 
 // tinyByte has what names and values in a tinyText are made of, and what separates
 // them.
-var tinyByte = func() (t [256]bool) {
-	t = pairByte
-	for _, c := range " :=,;/+@" {
-		t[c] = true
+var tinyByte = withBytes(pairByte, " :=,;/+@")
+
+// withBytes is a set of bytes with some more.
+func withBytes(set [256]bool, more string) [256]bool {
+	for _, c := range []byte(more) {
+		set[c] = true
 	}
-	return t
-}()
+	return set
+}
