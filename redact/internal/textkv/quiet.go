@@ -36,9 +36,8 @@ func (q *Quiet) Known(w0, w1, salt uint64) (hash uint64, ok bool) {
 // Note remembers a hash of Known.
 func (q *Quiet) Note(hash uint64) { q.seen[hash>>(64-quietBits)] = hash }
 
-// Hush makes the Scanner use q. salt, of 16 bits, tells apart
-// readers that want different keys. A
-// mark behind s.Until is not passed over, unless that is -1.
+// Hush makes the Scanner use q. salt, of 16 bits, tells apart readers that want
+// different keys. A mark behind s.Until is not passed over, unless that is -1.
 func (s *Scanner) Hush(q *Quiet, salt uint64) {
 	s.quiet, s.salt, s.Until = q, salt<<16, -1
 }
