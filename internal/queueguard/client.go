@@ -118,6 +118,8 @@ func newClient(ctx context.Context, inner storage.Client, g *Guard) (*client, er
 	if c.state.Void == nil {
 		c.state.Void = map[string][]byte{}
 	}
+	// Nothing else may come that would take them along.
+	c.sweep(ctx)
 	return c, nil
 }
 
@@ -202,10 +204,14 @@ func (c *client) offer(ctx context.Context, request *storage.Operation, ops []*s
 		if !bytes.Equal(f.value, request.Value) {
 			continue
 		}
-		p := c.state.physical(f.key)
-		delete(c.state.Moved, f.key)
+		if standIn, ok := c.state.Void[f.key]; ok {
+			c.state.Void[request.Key] = standIn
+			delete(c.state.Void, f.key)
+		} else {
+			c.state.Moved[request.Key] = c.state.physical(f.key)
+			delete(c.state.Moved, f.key)
+		}
 		delete(c.doomed, f.key)
-		c.state.Moved[request.Key] = p
 		c.found = slices.Delete(c.found, i, i+1)
 		// The stored metadata say that it is still being sent, which is as good.
 		return nil

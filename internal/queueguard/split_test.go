@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -22,10 +23,10 @@ import (
 )
 
 // open returns what a queue would use, as after a start, and how often damage was told.
-func open(t *testing.T, store *storagetest.Storage) (storage.Client, *int) {
+func open(t *testing.T, store storage.Extension) (storage.Client, *int) {
 	t.Helper()
 	damaged := new(int)
-	g := &Guard{StandIn: func([]byte) []byte { return nil }, OnDamage: func(error) { *damaged++ }}
+	g := &Guard{StandIn: func([]byte) []byte { return []byte("stand-in") }, OnDamage: func(error) { *damaged++ }}
 	c, err := g.Client(context.Background(), store, component.KindExporter, component.MustNewID("test"), "traces")
 	if err != nil {
 		t.Fatal(err)
@@ -217,6 +218,103 @@ func TestTakeFromFullDisk(t *testing.T) {
 	store.SetFull(false)
 	finish(t, c, "9")
 	if l := left(store); len(l) != 0 {
+		t.Errorf("left: %q", l)
+	}
+}
+
+// tight is a storage with room for few deletions in a transaction.
+type tight struct {
+	storage.Client
+
+	room *int
+}
+
+func (c tight) Batch(ctx context.Context, ops ...*storage.Operation) error {
+	n := 0
+	for _, op := range ops {
+		if op.Type == storage.Delete && isRequest(op.Key) {
+			n++
+		}
+	}
+	if n > *c.room {
+		return errors.New("no space left on device")
+	}
+	return c.Client.Batch(ctx, ops...)
+}
+
+type tightStorage struct {
+	*storagetest.Storage
+
+	room int
+}
+
+func (s *tightStorage) GetClient(ctx context.Context, kind component.Kind, id component.ID, name string) (storage.Client, error) {
+	c, err := s.Storage.GetClient(ctx, kind, id, name)
+	return tight{c, &s.room}, err
+}
+
+// What there was no room to delete is deleted by the next process, whenever this one
+// ends, and although nothing is offered or sent any more.
+func TestCrashWhileDeleting(t *testing.T) {
+	t.Parallel()
+	const n = 6
+	store := &tightStorage{storagetest.New(nil), n}
+	c, _ := open(t, store)
+	for i := range n {
+		offer(t, c, strconv.Itoa(i), noise(3*pieceSize))
+		take(t, c, strconv.Itoa(i))
+	}
+	store.room = 0
+	for i := range n - 1 {
+		finish(t, c, strconv.Itoa(i))
+	}
+	var points []map[string][]byte
+	store.Watch(func(data map[string][]byte) {
+		var s state
+		if err := s.unmarshal(data[stateKey]); err == nil && len(s.Gone) > 0 {
+			points = append(points, data)
+		}
+	})
+	store.room = 2
+	finish(t, c, strconv.Itoa(n-1))
+	if len(points) == 0 {
+		t.Fatal("all was deleted in one transaction")
+	}
+	for i, data := range points {
+		crashed := storagetest.New(data)
+		open(t, crashed)
+		if l := left(crashed); len(l) != 0 {
+			t.Errorf("left by the process that ended at point %d: %q", i, l)
+		}
+	}
+}
+
+// What stands for a request that was refused still does if it was being sent when the
+// process ended.
+func TestRecoverStandIn(t *testing.T) {
+	t.Parallel()
+	ctx, store := context.Background(), storagetest.New(nil)
+	c, _ := open(t, store)
+	store.SetFull(true)
+	if err := c.Batch(ctx, meta, storage.SetOperation("0", []byte("refused"))); err == nil {
+		t.Fatal("a full disk took a request")
+	}
+	store.SetFull(false)
+	offer(t, c, "1", []byte("taken"))
+	want := take(t, c, "0")
+	finish(t, c, "1")
+
+	crashed := storagetest.New(store.Data())
+	c, damaged := open(t, crashed)
+	get := storage.GetOperation("0")
+	do(t, c, get)
+	do(t, c, storage.DeleteOperation("0"))
+	offer(t, c, "2", get.Value)
+	if got := take(t, c, "2"); !bytes.Equal(got, want) || *damaged != 0 {
+		t.Errorf("%q came back as %q, damaged %d", want, got, *damaged)
+	}
+	finish(t, c, "2")
+	if l := left(crashed); len(l) != 0 {
 		t.Errorf("left: %q", l)
 	}
 }
