@@ -57,6 +57,7 @@ var defaultGroups = []nameGroup{
 		"token_value", "*credential", "*credentials", "psk", "*pre_shared_key", "snmp_community", "community_string",
 		"kubeconfig", "private_pem", "pem_key", "pkcs12", "pfx", "keystore", "service_account_json",
 		"creds", "basic_auth", "oauth2_bearer", "psw", "passw", "requirepass", "masterauth", "psswd", "pasword", "*connection_strings", "*_dsn", "*shared_access_signature", "*private*key*pem", "pem",
+		"*pwds", "pass1", "pass2", "pwd1", "pwd2", "*_pw", "*vault*pass", "口令", "*api*key*value", "oauth_verifier", //nolint:gosmopolitan // as above
 	}},
 	// A pass is a ticket, too: the word before it tells.
 	{guardSecret, []string{
@@ -92,7 +93,7 @@ var defaultGroups = []nameGroup{
 		"2fa*code", "tfa*code", "two_factor*code", "*auth*code", "*login*code", "*access*code", "*reset*code", "pin_block",
 		"oob_code", "binding_code", "*mfa*code", "*sms*code", "*totp*code", "*wallet*seed", "*card*security*code", "*seed_phrase*", "*recovery_phrase*", "*mnemonic*", "magic_link", "magic_token",
 	}},
-	{guardWord, []string{"nonce", "g-recaptcha-response", "h-captcha-response", "*captcha*response", "registration_id", "card_pin", "user_pin", "atm_pin", "new_pin", "old_pin", "current_pin", "confirm_pin", "security_pin", "access_pin", "login_pin", "signatures"}},
+	{guardWord, []string{"nonce", "g-recaptcha-response", "h-captcha-response", "*captcha*response", "*turnstile*response", "registration_id", "signatures", "remember_me", "laravel_session", "django_session", "rack_session", "user_session"}},
 	// OAuth 2.0, OpenID Connect and SAML.
 	{guardSecret, []string{
 		"authorization_code", "code_verifier", "device_code", "assertion", "client_assertion", "id_token_hint",
@@ -115,7 +116,9 @@ var defaultGroups = []nameGroup{
 		"itin", "medicare*number", "driving_licence*", "driving_license*", "driver*licen*number", "birth_date", "birthdate", "birthday", "*maiden_name", "biometric*",
 		"geburtsdatum", "driver_licen*e",
 	}},
-	{guardNumber, []string{"pin_code"}},
+	{guardNumber, []string{
+		"pin_code", "card_pin", "user_pin", "atm_pin", "new_pin", "old_pin", "current_pin", "confirm_pin", "security_pin", "access_pin", "login_pin", "voucher_pin", "gift_card_pin",
+	}},
 }
 
 // defaultQueryGroups hold in query strings only: as body fields these names are
@@ -143,7 +146,7 @@ var defaultHeaderGroups = []nameGroup{
 	{guardSecret, []string{
 		"*authorization*", "*authentication-info", "*auth", "*key", "*api-key*", "*signature*", "*hmac*", "*token*", "*passw*", "*credential*",
 		"*session*", "*jwt*", "*client*cert*", "*assertion*", "*saml*", "*otp*", "x-pin", "*userinfo*", "x-amzn-oidc-*", "x-wsse",
-		"x-sid", "*csrf*", "*xsrf*", "*access-code", "*verification-code", "x-2fa*", "*crumb", "*-sig", "*-sign", "x-jfrog-art-api", "x-honeycomb-team", "*bearer",
+		"x-sid", "*csrf*", "*xsrf*", "*access-code", "*verification-code", "x-2fa*", "*crumb", "*-sig", "*-sign", "x-jfrog-art-api", "x-honeycomb-team", "*bearer", "dpop", "*appcheck",
 	}},
 }
 

@@ -32,13 +32,29 @@ func (s *Scratch) document(question uint8, texts ...string) bool {
 		return true
 	}
 	for _, t := range texts {
-		if bytes.Contains(s.doc, str(t)) {
+		if holds(s.doc, t) {
 			s.docs |= 2 << question
 			return true
 		}
 	}
 	s.docs |= 1 << question
 	return false
+}
+
+// holds reports whether a document has a text, of which a quote at the end may be escaped:
+// a document in a string.
+func holds(doc []byte, text string) bool {
+	head := strings.TrimSuffix(text, `"`)
+	for i := 0; ; {
+		j := bytes.Index(doc[i:], str(head))
+		if j < 0 {
+			return false
+		}
+		i += j + len(head)
+		if len(head) == len(text) || i < len(doc) && (doc[i] == '"' || doc[i] == '\\') {
+			return true
+		}
+	}
 }
 
 // keySet reports whether the document is a JSON Web Key or a set of them (RFC 7517).

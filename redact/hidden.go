@@ -16,13 +16,14 @@ var hideFirst = func() (t [256]bool) {
 	for c := 'I'; c <= 'f'; c++ {
 		t[c] = c <= 'Z' || c >= 'a'
 	}
-	for _, c := range "iuacrmsIUACRMS" {
+	for _, c := range "iuacrmsIUACRMSD" {
 		t[c] = true
 	}
 	return t
 }()
 
-// sqlStart reports whether b begins like a statement of SQL that writes.
+// sqlStart reports whether b begins like a statement of SQL, or a database's message about
+// one.
 func sqlStart(b []byte) bool {
 	if len(b) < 24 {
 		return false
@@ -41,7 +42,9 @@ func sqlStart(b []byte) bool {
 	case 'm':
 		return hasFold(b, "merge ")
 	case 's':
-		return hasFold(b, "set pass")
+		return hasFold(b, "set pass") || hasFold(b, "select ")
+	case 'd', 'v': // what a database says of a value that is there already
+		return hasFold(b, "duplicate entry") || hasFold(b, "violation of unique")
 	}
 	return false
 }

@@ -31,7 +31,7 @@ var keyNameFlags = func() map[string]verdictFlags {
 	} {
 		m[k] |= flagVariables
 	}
-	for _, k := range []string{"value", "val", "v", "stringvalue", "parametervalue", "settingvalue", "optionvalue", "variablevalue", "envvalue"} {
+	for _, k := range []string{"value", "val", "v", "stringvalue", "rejectedvalue", "invalidvalue", "attemptedvalue", "submittedvalue", "parametervalue", "settingvalue", "optionvalue", "variablevalue", "envvalue"} {
 		m[k] |= flagValueOnly
 	}
 	for _, k := range []string{"path", "type", "system", "target"} {

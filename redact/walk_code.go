@@ -217,32 +217,34 @@ func (s *Scratch) serialized(src []byte, c ctx) {
 	}
 }
 
-// tuples reads pairs as Python prints them: [('password', 'S'), ...].
+// tuples reads pairs as Python prints them, and calls that are given a name and a value:
+// [('password', 'S'), ...], setItem('token','S'), startswith(password,'S').
 func (s *Scratch) tuples(src []byte, c ctx) {
 	for i := 0; i+2 < len(src); i++ {
 		j := bytes.IndexByte(src[i:], '(')
 		if j < 0 {
 			return
 		}
-		if i += j + 1; i < len(src) && src[i] == ' ' { // define( 'name', 'S' )
+		open := i + j
+		if i = open + 1; i < len(src) && src[i] == ' ' { // define( 'name', 'S' )
 			i++
 		}
-		if i >= len(src) || src[i] != '\'' && src[i] != '"' {
+		if i >= len(src) {
+			return
+		}
+		name, at := pairName(src, i, open)
+		if len(name) == 0 || at >= len(src) || src[at] != ',' {
 			continue
 		}
-		q := src[i]
-		n := bytes.IndexByte(src[i+1:min(len(src), i+1+64)], q)
-		if n <= 0 {
+		if at++; at < len(src) && src[at] == ' ' {
+			at++
+		}
+		if at+1 >= len(src) || !quoteByte(src[at]) {
 			continue
 		}
-		name := src[i+1 : i+1+n]
-		at := i + n + 2
-		if at+3 >= len(src) || src[at] != ',' || src[at+1] != ' ' || src[at+2] != '\'' && src[at+2] != '"' {
-			continue
-		}
-		start := at + 3
+		start := at + 1
 		end := len(src)
-		if src[at+2] == '"' {
+		if src[at] == '"' {
 			if n, _ := stringEnd(src, start); n >= 0 {
 				end = n
 			}
@@ -259,4 +261,31 @@ func (s *Scratch) tuples(src []byte, c ctx) {
 		}
 		i = end
 	}
+}
+
+// pairName is the name at i, in quotes, or without them if the function in front of the
+// bracket compares a field; end is behind it.
+func pairName(src []byte, i, open int) (name []byte, end int) {
+	if quoteByte(src[i]) {
+		n := bytes.IndexByte(src[i+1:min(len(src), i+1+64)], src[i])
+		return src[i+1 : i+1+max(n, 0)], i + n + 2
+	}
+	if !compares(src[:open]) {
+		return nil, i
+	}
+	for end = i; end < len(src) && end-i < 64 && (identByte(src[end]) || src[end] == '/'); {
+		end++
+	}
+	return src[i+bytes.LastIndexByte(src[i:end], '/')+1 : end], end
+}
+
+// compares reports whether a text ends with a function of OData or SQL that is given a
+// field and a value for it, or a key.
+func compares(b []byte) bool {
+	for _, f := range [...]string{"startswith", "endswith", "contains", "indexof", "matchespattern", "pgp_sym_encrypt", "pgp_sym_decrypt", "aes_encrypt", "aes_decrypt"} {
+		if n := len(b) - len(f); n >= 0 && hasFold(b[n:], f) {
+			return true
+		}
+	}
+	return false
 }

@@ -47,7 +47,7 @@ var lateNames = map[string]bool{
 
 // byVendor are files of cases whose secrets have their form or their end to be known
 // by: it takes the producer's flag.
-var byVendor = map[string]bool{"vendors.jsonl": true, "paths.jsonl": true, "formats.jsonl": true, "bodies.jsonl": true, "policies.jsonl": true, "sentences.jsonl": true, "interfaces.jsonl": true, "apis.jsonl": true}
+var byVendor = map[string]bool{"vendors.jsonl": true, "paths.jsonl": true, "formats.jsonl": true, "bodies.jsonl": true, "policies.jsonl": true, "sentences.jsonl": true, "interfaces.jsonl": true, "apis.jsonl": true, "services.jsonl": true}
 
 // TestEveryPrefix cuts every case at every byte: the part of a secret that is left
 // must be as unreadable as the whole.

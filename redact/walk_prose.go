@@ -110,8 +110,13 @@ func permission(value []byte) bool {
 // wordy is the filter in front of walkWords: a text or attribute, not a string in a
 // document, that may be a command line, a statement or a table.
 func wordy(b []byte, c ctx) bool {
-	if c.place == placeQuery && c.v.act != actMiss { // a filter: password eq 'x'
-		return bytes.Contains(b, str(" '")) || bytes.Contains(b, str(" \""))
+	if c.v.act != actMiss { // a filter: password eq 'x', startswith(password,'x')
+		if c.place == placeQuery {
+			return bytes.Contains(b, str(" '")) || bytes.Contains(b, str(" \"")) || bytes.Contains(b, str(",'"))
+		}
+		if len(b) < 512 && (bytes.Contains(b, str(" eq '")) || bytes.Contains(b, str(",'")) || bytes.Contains(b, str(", '"))) {
+			return true
+		}
 	}
 	if len(b) < 8 { // " --" at most
 		for i := 2; i < len(b); i++ {
@@ -132,7 +137,8 @@ func wordy(b []byte, c ctx) bool {
 		return bytes.IndexByte(b, '\t') >= 0 || bytes.IndexByte(b, '|') >= 0
 	}
 	return dash && (bytes.Contains(b, str("--")) || bytes.Contains(b, str(" -"))) || statement(b) || bytes.HasPrefix(b, str("PASS ")) || bytes.HasPrefix(b, str("AUTH ")) ||
-		bytes.Contains(b, str("assw")) || bytes.Contains(b, str("ASSW")) || bytes.Contains(b, str("oken ")) || bytes.Contains(b, str("ecret "))
+		bytes.Contains(b, str("assw")) || bytes.Contains(b, str("ASSW")) || bytes.Contains(b, str("oken ")) || bytes.Contains(b, str("ecret ")) ||
+		bytes.Contains(b, str(" IN ('")) || bytes.Contains(b, str(" in ('"))
 }
 
 // hasOption reports whether a text has an option of a command line: a long one, or a
@@ -164,7 +170,13 @@ var wordFirst = func() (t [256]bool) {
 // "token LIKE 'S'", "PASS S" as protocols have it. The name must be a built-in or
 // denied one; a value must look like one unless a mark says that it is.
 func (s *Scratch) walkWords(src []byte, c ctx) {
-	if len(src) > 64<<10 || !mayNameWord(src) {
+	if len(src) > 64<<10 {
+		return
+	}
+	if bytes.Contains(src, str(",'")) || bytes.Contains(src, str(", '")) {
+		s.tuples(src, c)
+	}
+	if !mayNameWord(src) {
 		return
 	}
 	if statement(src) {
@@ -200,7 +212,15 @@ func (s *Scratch) walkWords(src []byte, c ctx) {
 		if len(word) > 1 && word[0] == '-' && word[1] != '-' {
 			s.passwordOption(src, &tools, lineAt, start, gap, c)
 		}
-		if len(word) < 3 || len(word) > 40 || !wordFirst[word[0]] || pos == len(src) || gap == pos {
+		if len(word) < 3 || len(word) > 40 || pos == len(src) || gap == pos {
+			continue
+		}
+		if !wordFirst[word[0]] {
+			if quotes && sqlFirst[src[pos]] { // u.api_key IN ('S')
+				if i := bytes.LastIndexByte(word, '.'); i > 0 {
+					s.wordValue(src, word[i+1:], pos, c, ' ', false)
+				}
+			}
 			continue
 		}
 		switch flag := bytes.TrimLeft(word, "-"); {
@@ -211,18 +231,36 @@ func (s *Scratch) walkWords(src []byte, c ctx) {
 			s.wordValue(src, word, pos, c, '\t', first)
 		case netrc && passwordWord(word) && afterLogin(src[:start]):
 			s.wordValue(src, word, pos, c, 'n', first)
-		case first && (string(word) == "ENV" || string(word) == "setenv" || string(word) == "set"):
+		case first && (string(word) == "ENV" || string(word) == "setenv" || string(word) == "set" || string(word) == "setx"):
 			s.assigned(src, pos, c)
 		case first && (string(word) == "PASS" || string(word) == "AUTH"):
 			s.wordValue(src, str("password"), pos, c, 'c', first)
 		case len(word) == len("identified") && hasFold(word, "identified"): // IDENTIFIED BY 'S'
-			s.wordValue(src, str("password"), pos, c, ' ', first)
+			s.wordValue(src, str("password"), identifiedBy(src, pos), c, ' ', first)
+		case first && len(word) == len("set") && hasFold(word, "set") && hasFold(src[pos:], "password for "): // SET PASSWORD FOR 'ada' = 'S'
+			if i := indexFrom(src, pos, '='); i < len(src) {
+				s.wordValue(src, str("password"), i+1, c, ' ', first)
+			}
 		case cardCode(word, src[pos:]):
 			s.wordValue(src, word, pos, c, 'n', first)
 		case quotes && (src[pos] == '\'' || src[pos] == '"' || sqlFirst[src[pos]]):
 			s.wordValue(src, word, pos, c, ' ', first)
 		}
 	}
+}
+
+// identifiedBy passes over the name of a plugin at i: IDENTIFIED WITH x BY 'S'.
+func identifiedBy(src []byte, i int) int {
+	if !hasFold(src[i:], "with ") {
+		return i
+	}
+	end := min(len(src), i+96)
+	for k := i; k+4 <= end; k++ {
+		if src[k] == ' ' && hasFold(src[k+1:end], "by ") {
+			return k + 1
+		}
+	}
+	return i
 }
 
 func passwordWord(w []byte) bool {

@@ -46,8 +46,11 @@ func (s *Scratch) otherReadings(src []byte, c ctx) {
 	if quotes && bytes.Contains(src, str("\";s:")) {
 		s.serialized(src, c)
 	}
-	if bytes.Contains(src, str("', ")) || quotes && bytes.Contains(src, str("\", ")) {
+	if bytes.IndexByte(src, '(') >= 0 {
 		s.tuples(src, c)
+	}
+	if bytes.Contains(src, str("uplicate ")) || bytes.Contains(src, str("Key (")) {
+		s.databaseMessages(src, c)
 	}
 	if bytes.IndexByte(src, '|') >= 0 && bytes.Contains(src, str("---")) {
 		s.barTables(src, c)
