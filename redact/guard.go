@@ -149,6 +149,9 @@ func (s *Scratch) sparesText(g guard, c *ctx, dec []byte) bool {
 			s.label(c, dec) || caption(c, dec) || c.place != placeQuery && shape.FieldName(dec) && !s.passwordRule(c.v.rule) ||
 			shape.Words(dec) && s.p.rules[c.v.rule].id == "default:mfa*" // "totp", "required"
 	case guardWord:
+		if solid {
+			return !shape.Mixed(dec) || shape.SID(dec) || shape.Position(dec) || shape.Slug(dec)
+		}
 		if bytes.IndexByte(dec, '=') >= 0 && !shape.URL(dec) {
 			return false // pairs: cookies, a signature
 		}

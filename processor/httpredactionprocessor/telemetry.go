@@ -6,6 +6,7 @@ package httpredactionprocessor
 import (
 	"cmp"
 	"context"
+	"sync"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
@@ -27,14 +28,21 @@ type telemetry struct {
 	signal     metric.MeasurementOption
 	values     [numPlaces][numActions]metric.MeasurementOption
 	ok, failed metric.MeasurementOption
+
+	mu        sync.Mutex
+	decisions map[decision]metric.MeasurementOption
 }
+
+// decision is what a rule of the policy did in a part of an exchange.
+type decision struct{ rule, part, action, outcome string }
 
 func newTelemetry(b *metadata.TelemetryBuilder, s signal) *telemetry {
 	t := &telemetry{
-		builder: b,
-		signal:  option(attribute.String("signal", string(s))),
-		ok:      option(attribute.String("result", "ok")),
-		failed:  option(attribute.String("result", "error")),
+		builder:   b,
+		decisions: map[decision]metric.MeasurementOption{},
+		signal:    option(attribute.String("signal", string(s))),
+		ok:        option(attribute.String("result", "ok")),
+		failed:    option(attribute.String("result", "error")),
 	}
 	for p := range numPlaces {
 		for a := range numActions {
@@ -77,11 +85,19 @@ func (t *telemetry) flush(ctx context.Context, c *tally) {
 // decided counts by rule. Rules are those of the policy, so their number is bounded;
 // where a value stood within its document is not told, since its keys are captured.
 func (t *telemetry) decided(ctx context.Context, totals []redact.Count) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	for i := range totals {
 		c := &totals[i]
-		t.builder.ProcessorHTTPRedactionDecisions.Add(ctx, int64(c.N), option(
-			attribute.String("rule", cmp.Or(c.Rule, "none")), attribute.String("part", c.Place),
-			attribute.String("decision", c.Action), attribute.String("outcome", c.Outcome)))
+		d := decision{c.Rule, c.Place, c.Action, c.Outcome}
+		with, ok := t.decisions[d]
+		if !ok {
+			with = option(
+				attribute.String("rule", cmp.Or(c.Rule, "none")), attribute.String("part", c.Place),
+				attribute.String("decision", c.Action), attribute.String("outcome", c.Outcome))
+			t.decisions[d] = with
+		}
+		t.builder.ProcessorHTTPRedactionDecisions.Add(ctx, int64(c.N), with)
 	}
 }
 

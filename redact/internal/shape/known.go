@@ -115,9 +115,15 @@ func Slug(b []byte) bool {
 	if len(b) > 40 {
 		return false
 	}
-	first, last := bytes.IndexAny(b, "-_"), bytes.LastIndexAny(b, "-_")
-	if first <= 0 {
+	first, last := 0, len(b)-1
+	for first < len(b) && b[first] != '-' && b[first] != '_' {
+		first++
+	}
+	if first == 0 || first == len(b) {
 		return false
+	}
+	for b[last] != '-' && b[last] != '_' {
+		last--
 	}
 	number, words := b[last+1:], b[:last]
 	if !Digits(number) {

@@ -23,7 +23,7 @@ func TestSolid(t *testing.T) {
 			continue
 		}
 		solid++
-		if Ordinary(b) != Position(b) || DateTime(b) || Symbol(b) || Words(b) || Caption(b) || FieldName(b) || b[len(b)-1] == '?' || Scheme(b[:len(b)-1]) && b[len(b)-1] == ' ' || Flag(b) || Tail(b) || Placeholder(b) || TypeName(b) || Message(b) || Sentence(b) {
+		if Ordinary(b) != Position(b) || DateTime(b) || Symbol(b) || Words(b) || Caption(b) || FieldName(b) || URL(b) || Digits(b) || b[len(b)-1] == '?' || Scheme(b[:len(b)-1]) && b[len(b)-1] == ' ' || Flag(b) || Tail(b) || Placeholder(b) || TypeName(b) || Message(b) || Sentence(b) {
 			t.Fatalf("%s is solid, but has another meaning", b)
 		}
 	}
