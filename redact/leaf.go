@@ -278,12 +278,18 @@ func (s *Scratch) inspectNumber(c ctx, dec []byte) ([]byte, Effect) {
 
 // detects reports whether any detector matches.
 func (s *Scratch) detects(b []byte) bool {
-	if s.p.det.Quiet(b) {
+	hash, known := s.unmet.hash(b)
+	if known {
 		return false
 	}
-	var option bool
-	s.matches, option = s.p.det.FindOption(s.matches[:0], b, false)
-	return len(s.matches) > 0 || option
+	if !s.p.det.Quiet(b) {
+		var option bool
+		if s.matches, option = s.p.det.FindOption(s.matches[:0], b, false); len(s.matches) > 0 || option {
+			return true
+		}
+	}
+	s.unmet.note(hash)
+	return false
 }
 
 // patterns runs the detectors over src, decoded text at the current level. What a

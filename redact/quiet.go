@@ -3,7 +3,11 @@
 
 package redact
 
-import "hash/maphash"
+import (
+	"encoding/binary"
+	"hash/maphash"
+	"math/bits"
+)
 
 // quietValues remembers the last values of an attribute that stayed as they are: that a
 // client, a media type or a host says the same in most exchanges need not be found out
@@ -35,3 +39,35 @@ func (q *quietValues) slot(s *Scratch, value string) quietSlot {
 
 func (s quietSlot) known() bool { return *s.at == s.hash }
 func (s quietSlot) remember()   { *s.at = s.hash }
+
+// unmet remembers short values in which no detector finds anything: states, currencies
+// and names of bodies repeat. It holds hashes with secret keys, never values.
+type unmet struct {
+	keys [4]uint64
+	seen [1 << unmetBits]uint64
+}
+
+const unmetBits = 10
+
+// hash returns what stands for a value of 8 to 32 bytes, 0 for others, and whether it was
+// noted.
+func (u *unmet) hash(b []byte) (hash uint64, known bool) {
+	n := len(b)
+	if n < 8 || n > 32 {
+		return 0, false
+	}
+	// Words that overlap have all bytes; the length says which.
+	hi, lo := bits.Mul64(binary.LittleEndian.Uint64(b)^u.keys[0], binary.LittleEndian.Uint64(b[n-8:])^u.keys[1])
+	if n > 16 {
+		hi2, lo2 := bits.Mul64(binary.LittleEndian.Uint64(b[8:])^u.keys[2], binary.LittleEndian.Uint64(b[n-16:])^u.keys[3])
+		hi, lo = hi+lo2, lo^hi2
+	}
+	hash = hi ^ lo ^ uint64(n)*0x9E3779B97F4A7C15
+	return hash, hash != 0 && u.seen[hash>>(64-unmetBits)] == hash
+}
+
+func (u *unmet) note(hash uint64) {
+	if hash != 0 {
+		u.seen[hash>>(64-unmetBits)] = hash
+	}
+}

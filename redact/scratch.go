@@ -81,6 +81,7 @@ type Scratch struct {
 	phrases [phraseSets]shortEntry
 	names   [nameSets]nameEntry
 	quiet   textkv.Quiet
+	unmet   unmet
 
 	stats  Stats
 	counts []Count
@@ -96,6 +97,7 @@ func newScratch(p *Policy) *Scratch {
 	s := &Scratch{p: p, seed: maphash.MakeSeed(), frames: make([]frame, p.cfg.Limits.Depth+1)}
 	s.hashKey = s.secret(0) | 1
 	s.quiet.Reset(s.secret(1), s.secret(2))
+	s.unmet.keys = [4]uint64{s.secret(3), s.secret(4), s.secret(5), s.secret(6)}
 	if p.ring != nil {
 		s.tokens = p.ring.NewHasher()
 	}
