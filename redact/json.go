@@ -112,6 +112,7 @@ type jsonWalk struct {
 	// cut is set if the end of the document may be where the capture stopped.
 	cut    bool
 	plain  bool // no detectors
+	short  int  // from which length on a string is asked for more than its first byte
 	frames []frame
 	base   int // Scratch.frameBase of the document
 	d      int // how many containers are open
@@ -136,7 +137,10 @@ const (
 )
 
 func (s *Scratch) jsonScan(src []byte, i int, c ctx) (int, bool) {
-	w := jsonWalk{s: s, src: src, c: c, cut: c.cut, plain: s.p.det == nil, base: s.frameBase, v: c.v, st: c.state, keyStart: i}
+	w := jsonWalk{s: s, src: src, c: c, cut: c.cut, plain: s.p.det == nil, base: s.frameBase, v: c.v, st: c.state, keyStart: i, short: minBase64}
+	if !w.plain {
+		w.short = min(w.short, s.p.detMin)
+	}
 	w.c.cut = false
 	w.frames = s.frames[w.base:]
 	step := stepValue

@@ -189,13 +189,31 @@ func (w *jsonWalk) plainString(i int) int {
 			continue
 		}
 		e += bits.TrailingZeros64(m) >> 3
-		if src[e] != '"' || nestFirst[src[i]] || !w.plain && e-i >= w.s.p.detMin && w.s.detects(src[i:e]) ||
-			e-i >= minBase64 && (mayHide(src[i:e]) || caps|equalMask(x, 'J') != 0 && bytes.Contains(src[i:e], str(" eyJ"))) {
+		if src[e] != '"' || (e-i >= w.short || nestFirst[src[i]] && !shortFirst[src[i]]) && !w.empty(src[i:e], caps|equalMask(x, 'J') != 0) {
 			return 0
 		}
 		return e + 1
 	}
 	return 0
+}
+
+// shortFirst has those bytes of nestFirst that begin no document of fewer than minBase64
+// bytes without a byte of keyMask; a quote ends a string that is empty.
+var shortFirst = [256]bool{'e': true, 'W': true, 'P': true, '"': true}
+
+// empty reports whether a string without escapes and bytes of keyMask holds nothing;
+// jay is set if it may have a J.
+func (w *jsonWalk) empty(b []byte, jay bool) bool {
+	n := len(b)
+	switch {
+	case n == 0:
+		return true
+	case nestFirst[b[0]] && (n >= minBase64 || !shortFirst[b[0]]):
+		return false
+	case n >= minBase64 && (mayHide(b) || jay && bytes.Contains(b, str(" eyJ"))):
+		return false
+	}
+	return w.plain || n < w.s.p.detMin || !w.s.detects(b)
 }
 
 // elements reads the elements of an array, in a loop as long as they are scalars

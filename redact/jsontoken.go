@@ -3,8 +3,6 @@
 
 package redact
 
-import "bytes"
-
 // The steps of the walk: keys, values, containers, what is between them.
 
 // keyed takes in what the rules say about a key that ends at i.
@@ -88,8 +86,8 @@ func (w *jsonWalk) stringValue(i int) (int, jsonStep) {
 		s.jsonBroken(src, i, w.c, w.v, markTruncated)
 		return i, stepStopped
 	}
-	if fl == 0 && w.v.act == actNone && w.v.flags == 0 && !nestFirst[src[a]] && src[a] != '-' && (b-a < minBase64 || !hideFirst[src[a]] || !mayHide(src[a:b])) && (b-a < minBase64 || !bytes.Contains(src[a:b], str(" eyJ"))) && f != nil && (f.flags&frameObject != 0 || f.idx&1 == 0 && f.flags&frameNames == 0) &&
-		(w.plain || b-a < s.p.detMin || !s.detects(src[a:b])) {
+	if fl == 0 && w.v.act == actNone && w.v.flags == 0 && src[a] != '-' && f != nil &&
+		(f.flags&frameObject != 0 || f.idx&1 == 0 && f.flags&frameNames == 0) && w.empty(src[a:b], true) {
 		return b + 1, stepAfter
 	}
 	s.frameBase = w.base + w.d

@@ -168,3 +168,47 @@ func TestQuietValues(t *testing.T) {
 		}
 	}
 }
+
+// Values in which no detector found anything are remembered: others are not taken for
+// them, however alike they are.
+func TestUnmet(t *testing.T) {
+	t.Parallel()
+	p := mustPolicy(t, Config{Defaults: true, Patterns: map[string]string{"email": "mask"}})
+	learned := newScratch(p)
+	for n := range 40 {
+		b := []byte(strings.Repeat("abcdefgh-1234567", 3)[:n])
+		hash, known := learned.unmet.hash(b)
+		if known || (hash != 0) != (n >= 8 && n <= 32) {
+			t.Fatalf("%d bytes: hash %x, known %v", n, hash, known)
+		}
+		learned.unmet.note(hash)
+		if _, known = learned.unmet.hash(b); known != (hash != 0) {
+			t.Fatalf("%d bytes are not remembered", n)
+		}
+		for i := range b {
+			b[i] ^= 1
+			if _, known = learned.unmet.hash(b); known {
+				t.Fatalf("%d bytes: another byte at %d makes no difference", n, i)
+			}
+			b[i] ^= 1
+		}
+	}
+	secrets := []string{"a@b.example", "ada@shop.example", "4111111111111111", "4111 1111 1111 1111", "AKIA2OGYBAH63RL7MQPW", "mysql -pS3CR3T-x1", "ghp_16C7e42F292c6912E7710c838347Ae178B4a"}
+	r := rand.New(rand.NewPCG(9, 9))
+	for range 3_000 {
+		v := secrets[r.IntN(len(secrets))]
+		if b := []byte(v); r.IntN(3) > 0 {
+			b[r.IntN(len(b))] = "0a-@ 4"[r.IntN(6)] // mostly no secret any more
+			v = string(b)
+		}
+		body := fmt.Sprintf(`{"note":%q,"list":[%q]}`, v, v)
+		ex := Exchange{RequestContentType: "application/json"}
+		learned.Begin(ex)
+		got, _ := learned.Body(Request, body)
+		fresh := newScratch(p)
+		fresh.Begin(ex)
+		if want, _ := fresh.Body(Request, body); got != want {
+			t.Fatalf("%s: learned %s, fresh %s", body, got, want)
+		}
+	}
+}
