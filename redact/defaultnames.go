@@ -57,7 +57,7 @@ var defaultGroups = []nameGroup{
 		"token_value", "*credential", "*credentials", "psk", "*pre_shared_key", "snmp_community", "community_string",
 		"kubeconfig", "private_pem", "pem_key", "pkcs12", "pfx", "keystore", "service_account_json",
 		"creds", "basic_auth", "oauth2_bearer", "psw", "passw", "requirepass", "masterauth", "psswd", "pasword", "*connection_strings", "*_dsn", "*shared_access_signature", "*private*key*pem", "pem",
-		"*pwds", "pass1", "pass2", "pwd1", "pwd2", "*_pw", "*vault*pass", "口令", "*api*key*value", "oauth_verifier", //nolint:gosmopolitan // as above
+		"*pwds", "pass1", "pass2", "pwd1", "pwd2", "*_pw", "*vault*pass", "*dav*pass", "口令", "*api*key*value", "oauth_verifier", //nolint:gosmopolitan // as above
 	}},
 	// A pass is a ticket, too: the word before it tells.
 	{guardSecret, []string{

@@ -233,7 +233,7 @@ func (w *jsonWalk) elements(i int) (int, jsonStep) {
 			}
 			// A string at an odd place may name the one behind it.
 			if src[i] == '"' && (f.idx&1 == 0 || f.flags&frameNames != 0 || src[i+1] == '-') &&
-				(f.flags&frameNames != 0 || w.s.nameVerdict(ctx{place: w.c.place}, src[i+1:end-1]).says()) {
+				(f.flags&frameNames != 0 || src[i+1] == '-' || w.s.nameVerdict(ctx{place: w.c.place}, src[i+1:end-1]).says()) {
 				break
 			}
 			f.idx++

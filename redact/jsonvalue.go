@@ -167,8 +167,11 @@ func (s *Scratch) jsonPair(src []byte, a, b int, esc bool, c *ctx, f *frame, key
 		return
 	}
 	if f.flags&frameObject == 0 {
-		option := b-a > 2 && src[a] == '-' && src[a+1] == '-' && bytes.IndexByte(src[a:b], '=') < 0 // a list of arguments
-		if (f.idx&1 == 1 || option) && b-a <= 64 && c.v.act < actMask {                             // idx counts this element
+		if b-a > 1 && src[a] == '-' && c.v.act < actMask && s.argument(src, a, b, f, c) {
+			return
+		}
+		option := b-a > 2 && src[a] == '-' && (src[a+1] == '-' || b-a > len("-pass")) && bytes.IndexByte(src[a:b], '=') < 0 // a list of arguments
+		if (f.idx&1 == 1 || option) && b-a <= 64 && c.v.act < actMask {                                                     // idx counts this element
 			f.kv = s.nameOf(src[a:b], esc, *c)
 			if f.kv.flags&flagSoft != 0 && !option && wordFollows(src, b) {
 				f.kv = verdict{} // a list of names: ["salt", "pepper"]

@@ -68,6 +68,34 @@ func (s *Scratch) As(n Node, name string) Node {
 	return n
 }
 
+// AsArgument is the node of the i-th text of a list, judged by the option of a command
+// line that it is the value of: ["curl", "-u", "ada:S"].
+func (s *Scratch) AsArgument(n Node, i int, text func(int) string) Node {
+	option := func(i int) bool { return i >= 0 && len(text(i)) > 1 && text(i)[0] == '-' }
+	own, other := option(i), option(i-1)
+	if !own && !other {
+		return n
+	}
+	m := s.mark()
+	for k := max(0, i-16); k < i; k++ {
+		s.arena = append(append(s.arena, text(k)...), ' ')
+	}
+	before := s.arena[m:]
+	secret := false
+	if other {
+		_, secret = secretArgument(before[:len(before)-len(text(i-1))-1], str(text(i-1)), str(text(i)))
+	}
+	if own && !secret {
+		from, _ := secretArgument(before, str(text(i)), nil)
+		secret = from > 0
+	}
+	s.arena = s.arena[:m]
+	if secret {
+		n = s.As(n, "password")
+	}
+	return n
+}
+
 // Subtree decides over a map or an array as a whole. Unchanged: go on with its
 // members. Changed: the text replaces it. Removed: it must be deleted.
 func (s *Scratch) Subtree(n Node) (string, Effect) {

@@ -5,9 +5,11 @@ package redact
 
 import (
 	"bytes"
+	"strings"
 
 	"github.com/apispan/apispan/redact/internal/field"
 	"github.com/apispan/apispan/redact/internal/shape"
+	"github.com/apispan/apispan/redact/internal/textkv"
 )
 
 // passwordTools are commands with an option of one letter for a password. glued: the
@@ -22,7 +24,8 @@ var passwordTools = [...]struct {
 	{"mongo", "-p", false, true}, {"mosquitto_", "-P", false, true},
 	{"redis-cli", "-a", false, true}, {"valkey-cli", "-a", false, true},
 	{"ldap", "-w", false, true}, {"influx", "-t", false, true},
-	{"sqlcmd", "-P", true, true}, {"smbclient", "-U", false, false},
+	{"sqlcmd", "-P", true, true}, {"zip", "-P", false, true}, {"7z", "-p", true, false},
+	{"snmp", "-A", false, true}, {"snmp", "-X", false, true}, {"openssl", "-k", false, true},
 }
 
 // toolNames has where the names of passwordTools were seen in a text: the last one so
@@ -48,6 +51,79 @@ func (t *toolNames) before(i int, src []byte, from, to int) bool {
 		x.next += 1 + n
 	}
 	return x.last > from
+}
+
+// argument reads an option in a list of arguments, whose content is src[a:b]: ["curl",
+// "-u", "ada:S"], ["mysql", "-pS"]. It reports whether the option is one that its value,
+// here or in the next element, goes by.
+func (s *Scratch) argument(src []byte, a, b int, f *frame, c *ctx) bool {
+	from, follows := secretArgument(src[max(int(f.start), a-256):a], src[a:b], nextElement(src, b))
+	if from == 0 && !follows {
+		return false
+	}
+	vc := s.child(*c, str("password"))
+	switch {
+	case !vc.v.strong():
+		return false
+	case follows:
+		f.kv = vc.v
+	default:
+		s.textValue(src, a+from, b, vc)
+	}
+	return true
+}
+
+// secretArgument reports from where on an argument behind others is a secret, and whether
+// the next one is.
+func secretArgument(before, arg, next []byte) (from int, follows bool) {
+	if len(arg) < 2 || arg[0] != '-' {
+		return 0, false
+	}
+	name, value, assigned := bytes.Cut(bytes.TrimLeft(arg, "-"), str("="))
+	if !assigned && arg[1] != '-' && len(name) > 2 && name[0]|0x20 == 'u' { // -uada:S
+		name, value, assigned = name[:1], name[1:], true
+	}
+	switch {
+	case !textkv.UserOption(before, name):
+	case !assigned:
+		return 0, textkv.UserSecret(next) > 0
+	default:
+		if n := textkv.UserSecret(value); n > 0 {
+			return len(arg) - len(value) + n, false
+		}
+	}
+	if arg[1] == '-' {
+		return 0, false
+	}
+	for i := range passwordTools {
+		t := &passwordTools[i]
+		if t.option[1] != arg[1] || !bytes.Contains(before, str(strings.TrimSuffix(t.tool, " "))) {
+			continue
+		}
+		if len(arg) > 2 && t.glued {
+			return 2, false
+		}
+		if len(arg) == 2 && t.apart {
+			return 0, true
+		}
+	}
+	return 0, false
+}
+
+// nextElement is the content of the string behind the one that ends at b.
+func nextElement(src []byte, b int) []byte {
+	i := skipSpace(src, b+1)
+	if i == len(src) || src[i] != ',' {
+		return nil
+	}
+	if i = skipSpace(src, i+1); i == len(src) || src[i] != '"' {
+		return nil
+	}
+	end, _ := stringEnd(src, i+1)
+	if end < 0 {
+		end = len(src)
+	}
+	return src[i+1 : end]
 }
 
 // beginsOption reports whether a word of a text begins with dashes that something stands

@@ -77,7 +77,8 @@ func (s *Scratch) outlined(src []byte, c ctx) bool {
 	if bytes.IndexByte(src, '\n') < 0 && c.state == stateNone {
 		return false
 	}
-	return c.state != stateNone || s.block || bytes.Contains(src, []byte("|\n")) || bytes.Contains(src, []byte("value:")) || bytes.Contains(src, []byte("Value:")) || secretDocument(src)
+	return c.state != stateNone || s.block || bytes.Contains(src, []byte("|\n")) || bytes.Contains(src, []byte("value:")) || bytes.Contains(src, []byte("Value:")) ||
+		bytes.Contains(src, []byte("- --")) || secretDocument(src)
 }
 
 func (s *Scratch) walkOutline(src []byte, c ctx) {
@@ -143,7 +144,13 @@ func (s *Scratch) outlineLine(o *outline, start, end, next int) int {
 	top := &o.levels[o.n-1]
 	if !ok {
 		if top.list {
-			s.outlineValue(o, i, end, top.c)
+			vc := top.c
+			vc.v, top.pair = strongest(vc.v, top.pair), verdict{}
+			if arg := bytes.Trim(src[i:end], `"'`); bytes.HasPrefix(arg, str("--")) && bytes.IndexByte(arg, '=') < 0 {
+				top.pair = s.nameVerdict(top.c, arg) // of the next argument
+				vc = top.c
+			}
+			s.outlineValue(o, i, end, vc)
 		}
 		return next
 	}

@@ -151,7 +151,7 @@ func hasOption(b []byte) bool {
 		}
 		i += j + 2
 		switch b[i] {
-		case '-', 'p', 'P', 'a', 'w', 't', 'U': // sshpass -pS, docker login -p S
+		case '-', 'p', 'P', 'a', 'w', 't', 'A', 'X', 'k': // sshpass -pS, docker login -p S
 			return true
 		}
 	}

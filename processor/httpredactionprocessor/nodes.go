@@ -4,6 +4,8 @@
 package httpredactionprocessor
 
 import (
+	"go.opentelemetry.io/collector/pdata/pcommon"
+
 	"github.com/apispan/apispan/internal/httpattr"
 	"github.com/apispan/apispan/redact"
 )
@@ -36,6 +38,21 @@ func (w *walker) as(p place, n node, name string) node {
 		return n
 	}
 	return w.step(p, func() redact.Node { return w.e.As(n.Node, name) })
+}
+
+// asArgument judges the i-th element of a list by the option before it.
+func (w *walker) asArgument(p place, n node, s pcommon.Slice, i int) node {
+	if n.failed {
+		return n
+	}
+	return w.step(p, func() redact.Node {
+		return w.e.AsArgument(n.Node, i, func(k int) string {
+			if k < s.Len() && s.At(k).Type() == pcommon.ValueTypeStr {
+				return s.At(k).Str()
+			}
+			return ""
+		})
+	})
 }
 
 func (w *walker) step(p place, f func() redact.Node) (n node) {

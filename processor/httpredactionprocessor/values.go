@@ -258,9 +258,12 @@ func (w *walker) treeSlice(p place, n node, s pcommon.Slice, depth int) {
 		if before != "" {
 			c = w.as(p, c, before)
 		}
+		option := strings.HasPrefix(before, "-")
 		before = ""
 		if v.Type() == pcommon.ValueTypeStr {
-			before = v.Str()
+			if before = v.Str(); option || strings.HasPrefix(before, "-") {
+				c = w.asArgument(p, c, s, i)
+			}
 		}
 		return w.tree(p, c, v, depth+1)
 	})

@@ -32,7 +32,8 @@ func (s *Scanner) flag(i int) bool {
 	if j == c.Key || j >= len(src) {
 		return false
 	}
-	if src[j] == ':' && src[c.Key]|32 == 'u' && c.Key == i+1 && bytes.Contains(src[max(s.bol, i-maxKey):i], []byte("curl")) {
+	before := src[max(s.bol, i-maxKey):i]
+	if src[j] == ':' && src[c.Key]|32 == 'u' && c.Key == i+1 && bytes.Contains(before, []byte("curl")) {
 		// -uuser:password
 		c.KeyEnd = c.Key + 1
 		c.Sep, c.line, c.Val = ' ', s.bol, c.KeyEnd
@@ -51,20 +52,71 @@ func (s *Scanner) flag(i int) bool {
 	if j > c.KeyEnd && c.Val > 0 && (src[c.Val-1] == '"' || src[c.Val-1] == '\'') {
 		c.Val-- // keep the opening quote of the value
 	}
-	if userOption(src[c.Key:c.KeyEnd]) {
+	if UserOption(before, src[c.Key:c.KeyEnd]) {
 		c.secret(src)
 		return true
 	}
 	return !s.hushedFlag(i)
 }
 
-// userOption reports whether a command-line option takes "user:password".
-func userOption(name []byte) bool {
+// UserOption reports whether an option of a command line takes "user:password"; before is
+// the line in front of it.
+func UserOption(before, name []byte) bool {
 	switch string(name) {
-	case "u", "U", "user", "proxy-user":
+	case "proxy-user":
+		return true
+	case "a":
+		return lastWord(before, "http") >= 0 || lastWord(before, "https") >= 0 || lastWord(before, "xh") >= 0
+	case "u", "U", "user":
+		curl := lastWord(before, "curl")
+		for _, t := range otherUsers {
+			if lastWord(before, t) > curl {
+				return false
+			}
+		}
 		return true
 	}
 	return false
+}
+
+// otherUsers are tools that mean another thing by -u and --user.
+var otherUsers = [...]string{"docker", "podman", "nerdctl", "git", "sort", "date", "rsync", "python", "python3", "uvicorn", "chroot", "cp", "tar", "diff", "sudo", "systemctl", "kubectl"}
+
+// lastWord is where a line has a word last, also as the name of a file or as an element of
+// a list; -1 if it has not.
+func lastWord(line []byte, word string) int {
+	for end := len(line); ; {
+		i := bytes.LastIndex(line[:end], []byte(word))
+		if i < 0 {
+			return -1
+		}
+		if n := i + len(word); (i == 0 || wordEdge[line[i-1]]) && n < len(line) && wordEdge[line[n]] {
+			return i
+		}
+		end = i
+	}
+}
+
+// wordEdge has what stands round the name of a tool.
+var wordEdge = marksOf(" \t\"'/;&|($`")
+
+// UserSecret is where the password in "user:password" begins; 0 if b is something else:
+// a user and a group in numbers, two variables, a format.
+func UserSecret(b []byte) int {
+	i := bytes.IndexByte(b, ':')
+	if i < 0 || i+1 == len(b) || b[0] == '+' || b[0] == '$' && b[i+1] == '$' || digits(b[:i]) && digits(b[i+1:]) {
+		return 0
+	}
+	return i + 1
+}
+
+func digits(b []byte) bool {
+	for _, c := range b {
+		if c-'0' > 9 {
+			return false
+		}
+	}
+	return len(b) < 7
 }
 
 // secret finds the password in a value "user:password".
@@ -78,14 +130,14 @@ func (c *Candidate) secret(src []byte) {
 		outer = src[i]
 		i++
 	}
-	for limit := min(len(src), i+maxKey); i < limit; i++ {
-		switch b := src[i]; {
-		case b == ':':
-			c.Secret, c.outer = i+1, outer
-			return
-		case b == '\n' || b == outer || outer == 0 && blank(b):
-			return
+	end := i
+	for limit := min(len(src), i+maxKey); end < limit; end++ {
+		if b := src[end]; b == '\n' || b == outer || outer == 0 && blank(b) {
+			break
 		}
+	}
+	if n := UserSecret(src[i:end]); n > 0 {
+		c.Secret, c.outer = i+n, outer
 	}
 }
 
