@@ -161,8 +161,10 @@ func (m *matcher) find(s *Scratch, folded []byte, pl place, pt part, best *verdi
 	if len(m.globs) == 0 {
 		return e.flags
 	}
+	var tried [256 / 64]uint64 // buckets: a key may repeat a trigram
 	for i := 0; i+2 < len(folded); i++ {
-		if b := m.grams[gram(folded[i], folded[i+1], folded[i+2])]; b != 0 {
+		if b := m.grams[gram(folded[i], folded[i+1], folded[i+2])]; b != 0 && tried[b>>6]&(1<<(b&63)) == 0 {
+			tried[b>>6] |= 1 << (b & 63)
 			for _, g := range m.buckets[b] {
 				if m.globs[g].match(folded) {
 					s.offer(m.globs[g].rule, pl, pt, best)
