@@ -60,8 +60,9 @@ func (s *Scratch) dropEchoes(src []byte) {
 	}
 	for _, x := range s.secrets {
 		secret := s.arena[x.off : x.off+x.n]
+		at := rarest(secret)
 		for i := 0; ; {
-			j := bytes.Index(src[i:], secret)
+			j := indexRare(src[i:], secret, at)
 			if j < 0 {
 				break
 			}
@@ -71,6 +72,50 @@ func (s *Scratch) dropEchoes(src []byte) {
 				s.count(x.pl, x.rule, actMask, outcomeRule)
 				s.replace(start, end, s.p.mask)
 			}
+		}
+	}
+}
+
+// common says how common a byte is in documents.
+var common = func() (t [256]uint8) {
+	for i, set := range [...]string{"-_.jkqxzABCDEFGHIJKLMNOPQRSTUVWXYZ", "bfgmpvwy0123456789", `"etaoinsrhldcu :,`} {
+		for _, c := range []byte(set) {
+			t[c] = uint8(i + 1) //nolint:gosec // small
+		}
+	}
+	return t
+}()
+
+// rarest is where the byte of a word stands that is seldom found elsewhere.
+func rarest(word []byte) (at int) {
+	for i, c := range word {
+		if common[c] < common[word[at]] {
+			at = i
+		}
+	}
+	return at
+}
+
+// indexRare is bytes.Index for a word whose byte at at is rare: where that byte stands is
+// found in large steps, unlike the letters that words begin with.
+func indexRare(src, word []byte, at int) int {
+	for i, tries := 0, len(src)/64+4; ; {
+		if i+len(word) > len(src) {
+			return -1
+		}
+		j := bytes.IndexByte(src[i+at:len(src)-len(word)+at+1], word[at])
+		if j < 0 {
+			return -1
+		}
+		if i += j; bytes.Equal(src[i:i+len(word)], word) {
+			return i
+		}
+		i++
+		if tries--; tries == 0 { // not so rare here
+			if j = bytes.Index(src[i:], word); j >= 0 {
+				j += i
+			}
+			return j
 		}
 	}
 }

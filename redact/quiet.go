@@ -15,7 +15,7 @@ import (
 type quietValues struct {
 	policy *Policy
 	scopes scopeSet
-	hashes [16]uint64
+	hashes [16][2]uint64
 }
 
 // maxQuiet bounds the bytes of a value that is remembered.
@@ -25,7 +25,7 @@ var quietSeed = maphash.MakeSeed()
 
 // quietSlot is where the hash of a value is, if it is known.
 type quietSlot struct {
-	at   *uint64
+	at   *[2]uint64
 	hash uint64
 }
 
@@ -37,8 +37,8 @@ func (q *quietValues) slot(s *Scratch, value string) quietSlot {
 	return quietSlot{&q.hashes[h>>60], h}
 }
 
-func (s quietSlot) known() bool { return *s.at == s.hash }
-func (s quietSlot) remember()   { *s.at = s.hash }
+func (s quietSlot) known() bool { return s.at[0] == s.hash || s.at[1] == s.hash }
+func (s quietSlot) remember()   { *s.at = [2]uint64{s.hash, s.at[0]} }
 
 // unmet remembers short values in which no detector finds anything: states, currencies
 // and names of bodies repeat. It holds hashes with secret keys, never values.
