@@ -90,7 +90,9 @@ var common = func() (t [256]uint8) {
 func rarest(word []byte) (at int) {
 	for i, c := range word {
 		if common[c] < common[word[at]] {
-			at = i
+			if at = i; common[c] <= 1 {
+				break
+			}
 		}
 	}
 	return at
