@@ -147,7 +147,7 @@ func (s *Scratch) sparesText(g guard, c *ctx, dec []byte) bool {
 		}
 		return dec[0] == ' ' && shape.Words(dec) || shape.DateTime(dec) || shape.Symbol(dec) || shape.Public(dec) || shape.Ordinary(dec) ||
 			s.label(c, dec) || caption(c, dec) || c.place != placeQuery && shape.FieldName(dec) && !s.passwordRule(c.v.rule) ||
-			shape.Words(dec) && s.p.rules[c.v.rule].id == "default:mfa*" // "totp", "required"
+			s.otherMeaning(c, dec)
 	case guardWord:
 		if solid {
 			return !shape.Mixed(dec) || shape.SID(dec) || shape.Position(dec) || shape.Slug(dec)
@@ -228,6 +228,9 @@ func secretURL(u []byte) bool {
 		item := itemWords[string(seg)]
 		if seg, path, _ = bytes.Cut(path, []byte("/")); item {
 			continue // the id of a user
+		}
+		if fileSegment(seg) {
+			continue
 		}
 		if shape.Random(seg) || len(seg) >= 16 && shape.Mixed(seg) {
 			return true

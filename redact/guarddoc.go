@@ -19,6 +19,9 @@ const (
 	docOAuth
 	docCallback
 	docCodeGrant
+	docAccount    // of somebody or something that has a password
+	docStream     // words of a language model, one by one
+	docScripts    // the scripts of a package
 	docBound      // the variables were looked for
 	docParameters // the parameters of statements were looked for, and found
 )
@@ -55,6 +58,62 @@ func holds(doc []byte, text string) bool {
 			return true
 		}
 	}
+}
+
+// otherMeaning reports whether a value under a name for a secret is one of those that
+// the name means elsewhere: the steps of a factor, a pass that is a ticket, a mountain or
+// an outcome, the word that a language model says next, the command of a script.
+func (s *Scratch) otherMeaning(c *ctx, dec []byte) bool {
+	switch s.p.rules[c.v.rule].id {
+	case "default:mfa*": // "totp", "required"
+		return shape.Words(dec)
+	case "default:pass":
+		if c.place == placeResponseBody && (shape.Words(dec) || shape.Prose(dec)) && s.records() && !s.document(docAccount, "user", "User", "ogin", "mail", "Mail", "host",
+			"Host", "auth", "Auth", "ccount", "smtp", "db", "admin", "root", "redential", "ssid", "ssh", "proxy", "erver", "remote", "client", "domain", "port") {
+			return true
+		}
+	case "default:*token":
+		if c.place == placeResponseBody && len(dec) <= 32 && (!hasDigit(dec) || shape.Few(bytes.TrimSpace(dec), 5)) && s.streamed() {
+			return true
+		}
+	}
+	return shape.Prose(dec) && !s.passwordRule(c.v.rule) && commandWords(dec) && s.document(docScripts, `"scripts"`)
+}
+
+// commandWords reports whether no word of a command may be a secret.
+func commandWords(b []byte) bool {
+	for len(b) > 0 {
+		word, rest, _ := bytes.Cut(b, str(" "))
+		if shape.Random(word) {
+			return false
+		}
+		b = rest
+	}
+	return true
+}
+
+// records reports whether the document is JSON, markup or CSV, and not a text whose lines
+// may be of anything.
+func (s *Scratch) records() bool {
+	if b := firstNonBlank(s.doc); b == '{' || b == '[' || b == '<' {
+		return true
+	}
+	head, _, more := bytes.Cut(s.doc, str("\n"))
+	return more && bytes.IndexByte(head, ',') > 0 && !bytes.ContainsAny(head, "=:")
+}
+
+// streamed reports whether the document is a stream of events, or of lines, that have a
+// token each: {"token":"Hello"}.
+func (s *Scratch) streamed() bool {
+	if s.docs>>docStream&3 == 0 {
+		b := s.doc[blankPrefix(s.doc):]
+		ok := hasFold(b, "data:") || hasFold(b, "event:") || hasFold(b, "id:") || hasFold(b, "retry:") || hasFold(b, ":")
+		s.docs |= 1 << docStream
+		if ok && bytes.Contains(b, str(`"token"`)) || bytes.Count(b, str("\n{\"token\"")) > 0 && bytes.HasPrefix(b, str(`{"token"`)) {
+			s.docs |= 2 << docStream
+		}
+	}
+	return s.docs>>docStream&2 != 0
 }
 
 // keySet reports whether the document is a JSON Web Key or a set of them (RFC 7517).

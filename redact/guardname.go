@@ -117,7 +117,7 @@ var (
 		"enum", "encoding", "file", "href", "severity", "method", "methods", "types", "rules", "requirements", "providers", "issuer", "factor",
 		"factors", "channel", "channels", "delivery", "preferred", "strength", "score", "algorithms", "formats", "category", "level", "levels", "frequency",
 		"unit", "period", "reason", "result", "action", "actions", "event", "events", "language", "locale", "theme", "color", "variant", "platform",
-		"device", "os", "audience", "realm", "grant_types", "response_types", "auth_method", "storage", "backend", "driver", "strategy", "plan")
+		"device", "os", "resolved", "integrity", "Ref", "Fn::Sub", "Fn::GetAtt", "Fn::ImportValue", "Type", "ExcludeCharacters", "GenerateStringKey", "audience", "realm", "grant_types", "response_types", "auth_method", "storage", "backend", "driver", "strategy", "plan")
 
 	// memberNumbers are members whose value may be a UUID without being the secret.
 	memberNumbers = wordSet("id", "Id", "ID", "uuid", "uid")
@@ -149,7 +149,7 @@ var (
 		"price", "symbol", "decimals", "supply", "balance", "amount", "id", "ids", "index", "position", "supplies", "config",
 		"settings", "options", "flow", "help", "text", "exp", "month", "year", "support", "stage", "result", "results", "in", "until",
 		"since", "standard", "fee", "fees", "percent", "percentage", "rate", "lifespan", "lifetime", "validity", "duration", "timeout",
-		"period", "reuse", "header", "headers", "prefix", "suffix", "digits", "history", "display", "units", "tags")
+		"period", "reuse", "header", "headers", "prefix", "suffix", "digits", "history", "display", "units", "tags", "test", "tests", "spec")
 )
 
 // tokenKinds are words in front of "token" that say what kind it is.

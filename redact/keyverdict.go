@@ -71,7 +71,7 @@ func (s *Scratch) judge(ru *rule, pl place, pt part) nameClass {
 	if ru.guard == guardCard {
 		return nameSecret // "exp" is the last word of each
 	}
-	if ru.guard == guardPersonal && bytes.HasPrefix(s.judgedKey, str("node_modules/")) { // passport is a package, too
+	if k := s.judgedKey; bytes.HasPrefix(k, str("node_modules/")) || len(k) > 2 && k[0] == '@' && bytes.IndexByte(k, '/') > 1 { // passport is a package, too
 		return nameInnocent
 	}
 	if ru.glob == nil && pt != partOther {

@@ -29,6 +29,9 @@ func inert(src, key []byte, start, end int) bool {
 		n++
 	}
 	if n == 0 {
+		if i := bytes.IndexByte(v, '>'); i > 0 && v[0] == '<' && v[1]|0x20 >= 'a' && shape.Placeholder(v[:i+1]) { // <your password>
+			return i+1 == len(v) || bytes.IndexByte(str("`'\".,;)\r"), v[i+1]) >= 0
+		}
 		return bytes.HasPrefix(v, str("{ version")) || bytes.HasPrefix(v, str("{type: ")) || bytes.HasPrefix(v, str("{ type: ")) || bytes.HasPrefix(v, str("{$ref: "))
 	}
 	if n == 1 && bytes.HasPrefix(v, str("$(")) && bytes.IndexByte(v, ')') > 0 { // $(cat token)
@@ -175,6 +178,17 @@ func told(rest []byte) bool {
 		}
 	}
 	return false
+}
+
+// toldOf reports whether what stands at i says that something in quotes is not there, or
+// the like: `volume "token" : secret "db-token" not found`.
+func toldOf(src []byte, i int) bool {
+	open := indexFrom(src[:min(len(src), i+32)], i, '"')
+	if open <= i+2 || open+1 >= len(src) || src[open-1] != ' ' || !shape.Words(src[i:open-1]) {
+		return false
+	}
+	end := indexFrom(src[:min(len(src), open+128)], open+1, '"')
+	return end+1 < len(src) && src[end] == '"' && told(src[end+1:])
 }
 
 // says reports whether a text has a word, at its beginning or near a place. It looks

@@ -243,6 +243,7 @@ func (s *Scratch) walkWords(src []byte, c ctx) {
 			}
 		case cardCode(word, src[pos:]):
 			s.wordValue(src, word, pos, c, 'n', first)
+		case bytes.HasSuffix(src[:start], str("nexpected ")): // Unexpected token '<', "<!DOCTYPE "... is not valid JSON
 		case quotes && (src[pos] == '\'' || src[pos] == '"' || sqlFirst[src[pos]]):
 			s.wordValue(src, word, pos, c, ' ', first)
 		}

@@ -151,7 +151,7 @@ func (s *Scratch) textFields(src []byte, c ctx) {
 		// again. A text of nothing but such values is masked when that was often enough.
 		if patience -= end - start; patience > 0 {
 			soft, key := vc.v.flags&flagSoft != 0, src[cand.Key:cand.KeyEnd]
-			if cand.Sep == ':' && soft && (proseValue(key, src[start:end]) || // "INFO auth: user logged in"
+			if cand.Sep == ':' && soft && (proseValue(key, src[start:end]) || toldOf(src, start) || // "INFO auth: user logged in"
 				cand.KeyEnd+1 == start && (permission(src[start:end]) || sourceLine(key, src[start:end]))) { // "secrets:read", "Password.java:42)"
 				continue
 			}

@@ -345,7 +345,7 @@ func fileExtension(ext []byte) bool {
 	}
 	switch string(bytes.ToLower(ext)) {
 	case "txt", "md", "json", "yaml", "yml", "xml", "csv", "pdf", "doc", "docx", "xls", "xlsx", "png", "jpg", "jpeg", "gif", "svg", "html",
-		"js", "mjs", "css", "map", "ts", "tsx", "go", "py", "rb", "rs", "php", "java", "kt", "zip", "gz", "log", "mp4", "parquet":
+		"js", "mjs", "css", "map", "ts", "tsx", "go", "py", "rb", "rs", "php", "java", "kt", "zip", "gz", "tgz", "whl", "jar", "gem", "log", "mp4", "parquet":
 		return true
 	}
 	return false

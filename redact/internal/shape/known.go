@@ -151,12 +151,18 @@ func ordinary(b []byte) bool {
 		return true
 	case b[len(b)-1] == ')' && bytes.IndexByte(b, '(') > 0: // transfer(address,uint256)
 		return true
-	case issue(b), bytes.HasPrefix(b, []byte("arn:aws")), bytes.HasPrefix(b, []byte("did:")), bytes.HasPrefix(b, []byte("#/")):
+	case integrity(b), issue(b), bytes.HasPrefix(b, []byte("arn:aws")), bytes.HasPrefix(b, []byte("did:")), bytes.HasPrefix(b, []byte("#/")):
 		return true
 	case Masked(b), bytes.HasSuffix(b, []byte("SHA256")), bytes.HasSuffix(b, []byte("SHA1")), bytes.HasSuffix(b, []byte("SHA384")):
 		return true
 	}
 	return false
+}
+
+// integrity reports whether b is the hash of a file as packages and pages have it:
+// sha512-<base64>.
+func integrity(b []byte) bool {
+	return len(b) > 30 && b[0] == 's' && b[1] == 'h' && b[2] == 'a' && class[b[3]]&isDigit != 0 && (b[4] == '-' || b[6] == '-')
 }
 
 // issue reports whether b is the key of an issue in a tracker: PROJ-123.

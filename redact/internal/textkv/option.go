@@ -90,14 +90,14 @@ func lastWord(line []byte, word string) int {
 		if i < 0 {
 			return -1
 		}
-		if n := i + len(word); (i == 0 || wordEdge[line[i-1]]) && n < len(line) && wordEdge[line[n]] {
+		if n := i + len(word); (i == 0 || wordEdge[line[i-1]]) && n < len(line) && beforeFlag[line[n]] {
 			return i
 		}
 		end = i
 	}
 }
 
-// wordEdge has what stands round the name of a tool.
+// wordEdge has what stands before the name of a tool.
 var wordEdge = marksOf(" \t\"'/;&|($`")
 
 // UserSecret is where the password in "user:password" begins; 0 if b is something else:
