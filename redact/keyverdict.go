@@ -12,6 +12,7 @@ import (
 
 // offer makes rule r the verdict if it applies and is stronger.
 func (s *Scratch) offer(r uint16, pl place, pt part, best *verdict) {
+	s.asked++
 	ru := &s.p.rules[r]
 	if !s.active(ru, pl) {
 		return
@@ -244,12 +245,28 @@ func (s *Scratch) secretQuery(key []byte) bool {
 	return false
 }
 
+// segmentSalt tells segments of keys from what else s.quiet knows.
+const segmentSalt = 3 << 40
+
+// candidate offers the rules for a part of a key. A short one about which there is none
+// is remembered: the same words stand in many keys.
 func (s *Scratch) candidate(key []byte, pl place, pt part, best *verdict) verdictFlags {
-	m := len(s.foldBuf)
+	var hash uint64
+	if len(key) <= 16 {
+		k0, k1 := words(key)
+		var known bool
+		if hash, known = s.quiet.Known(k0, k1, segmentSalt|uint64(len(key))); known {
+			return 0
+		}
+	}
+	m, asked := len(s.foldBuf), s.asked
 	s.foldBuf = fold.AppendKey(s.foldBuf, key)
 	s.judged = key
 	fl := s.p.keys.find(s, s.foldBuf[m:], pl, pt, best)
 	s.foldBuf = s.foldBuf[:m]
+	if hash != 0 && fl == 0 && s.asked == asked {
+		s.quiet.Note(hash)
+	}
 	return fl
 }
 

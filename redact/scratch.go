@@ -86,6 +86,7 @@ type Scratch struct {
 	stats  Stats
 	counts []Count
 	noted  uint64 // calls of count
+	asked  uint64 // calls of offer
 	// totals are the counts of the exchanges before; see Totals.
 	totals  []Count
 	matched []bool // by rule; nil: nobody asks

@@ -84,7 +84,7 @@ func secretArgument(before, arg, next []byte) (from int, follows bool) {
 		name, value, assigned = name[:1], name[1:], true
 	}
 	switch {
-	case !textkv.UserOption(before, name):
+	case !new(textkv.Tools).UserOption(before, 0, len(before), name):
 	case !assigned:
 		return 0, textkv.UserSecret(next) > 0
 	default:

@@ -4,6 +4,8 @@
 package redact
 
 import (
+	"bytes"
+
 	"github.com/apispan/apispan/redact/internal/cookie"
 	"github.com/apispan/apispan/redact/internal/form"
 )
@@ -52,6 +54,8 @@ func (s *Scratch) cookies(src []byte, c ctx, set bool) {
 	}
 	first := true
 	sc := cookie.Scan(src)
+	free := !set && c.v == (verdict{}) && c.state == stateNone && !c.cut
+	salt := cookieSalt | uint64(s.env(c.place))<<16
 	if !set && (c.v == (verdict{}) || c.v.act == actMask) && c.state == stateNone && !c.cut {
 		sc.SkipTo(s.plainCookies(src, c))
 	}
@@ -59,6 +63,14 @@ func (s *Scratch) cookies(src []byte, c ctx, set bool) {
 		p, ok := sc.Next()
 		if !ok {
 			return
+		}
+		var hash uint64
+		if n := p.End - p.Start; free && n <= 16 && p.Full == p.End {
+			k0, k1 := words(src[p.Start:p.End])
+			var known bool
+			if hash, known = s.quiet.Known(k0, k1, salt|uint64(n)); known {
+				continue
+			}
 		}
 		ac, skip := c, false
 		if set && !first {
@@ -83,8 +95,21 @@ func (s *Scratch) cookies(src []byte, c ctx, set bool) {
 			end = p.Full
 			sc.SkipTo(end)
 		}
+		if hash != 0 && vc == c && s.plainCookie(src[p.Val:p.End]) {
+			s.quiet.Note(hash)
+			continue
+		}
 		s.cookieValue(src, p, end, vc, set)
 	}
+}
+
+// cookieSalt tells cookies from what else s.quiet knows.
+const cookieSalt = 4 << 40
+
+// plainCookie reports whether a value without a rule can hold nothing.
+func (s *Scratch) plainCookie(value []byte) bool {
+	return (len(value) < 4 || bytes.IndexByte(value, '%') < 0 && value[0] != '"' && !structured(value)) &&
+		(s.p.det == nil || len(value) < s.p.detMin || !s.detects(value))
 }
 
 // plainCookies decides over cookies without quotes and escapes whose names say nothing,
@@ -168,6 +193,10 @@ func (s *Scratch) cookieValue(src []byte, p cookie.Pair, end int, vc ctx, set bo
 		return
 	}
 	dec := s.unescape(raw, false)
+	if !p.Named() && vc.v.cookie() != 0 && len(dec) == len(raw) && !vc.v.strong() && !vc.cut {
+		s.sub(val, (*Scratch).patterns, raw, vc) // as a cookie field it was read just now
+		return
+	}
 	rep, ef := s.leaf(vc, dec, kindString)
 	switch {
 	case ef == Unchanged:

@@ -215,11 +215,19 @@ func (s *Scratch) namesNothing(cell []byte, c ctx, last *columnName) bool {
 func (s *Scratch) record(src []byte, pos int, delim byte, c ctx, cols []ctx, n int, worst ctx) int {
 	cells, next := 0, pos
 	for last := false; !last && next < len(src); cells++ {
+		if src[next] == delim { // nothing in it
+			next++
+			continue
+		}
 		cell := textkv.ReadCell(src, next, delim)
 		next, last = cell.Next, cell.Last
 	}
 	var row verdict
 	for i, at := 0, pos; at < next && i < cells; i++ {
+		if i > 0 && src[at] == delim {
+			at++
+			continue
+		}
 		cell := textkv.ReadCell(src, at, delim)
 		at = cell.Next
 		var vc ctx

@@ -45,8 +45,13 @@ func (s *Scratch) percentWords(src []byte, c ctx) {
 			return
 		}
 		i += j
-		if i+2 >= len(src) || !form.IsHex(src[i+1]) || !form.IsHex(src[i+2]) {
+		for i+2 < len(src) && src[i] == '%' && (!form.IsHex(src[i+1]) || !form.IsHex(src[i+2])) {
 			i++
+		}
+		if i+2 >= len(src) {
+			return
+		}
+		if src[i] != '%' {
 			continue
 		}
 		start, end := i, i+3

@@ -113,11 +113,11 @@ func (s *Scratch) textFields(src []byte, c ctx) {
 		var vc ctx
 		if cand.Secret == 0 && (cand.Plain || plainKey(src[cand.Key:cand.KeyEnd])) {
 			v, st := s.textVerdict(src, cand, c)
-			if !v.strong() && v.flags&cookieBits == 0 && c.v == (verdict{}) {
+			if !v.strong() && v.cookie() == 0 && c.v == (verdict{}) {
 				sc.Quieten()
 				continue // nearly every key
 			}
-			if v = strongest(c.v, v); !v.strong() && v.flags&cookieBits == 0 {
+			if v = strongest(c.v, v); !v.strong() && v.cookie() == 0 {
 				continue
 			}
 			vc = c

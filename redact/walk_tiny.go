@@ -42,7 +42,7 @@ func (s *Scratch) tinyText(b []byte, c ctx) bool {
 		if !cand.Plain || cand.Secret != 0 {
 			return false
 		}
-		if v, _ := s.textVerdict(b, cand, c); v.strong() || v.flags&cookieBits != 0 {
+		if v, _ := s.textVerdict(b, cand, c); v.strong() || v.cookie() != 0 {
 			return false
 		}
 	}

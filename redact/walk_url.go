@@ -196,6 +196,9 @@ func (s *Scratch) plainSegments(src []byte, pos int, c ctx) (next int, named ver
 			look |= cl
 		}
 		n := end - pos
+		if n < 4 { // no document is as short
+			look &^= segmentDoc
+		}
 		// A colon at the end, as in https://, has no value behind it.
 		if look == segmentColon && src[end-1] == ':' && bytes.IndexByte(src[pos:end], ':') == n-1 {
 			look = 0
@@ -222,11 +225,15 @@ const (
 	segmentEnd   = 1 << iota
 	segmentLook  // it may have a structure
 	segmentColon // it may be name:value
+	segmentDoc   // it may be a document
 )
 
 var segmentByte = func() (t [256]uint8) {
-	for _, b := range "%=;?&#<\n\r\t {[\"" {
+	for _, b := range "%=;?&#{[" {
 		t[b] = segmentLook
+	}
+	for _, b := range "<\n\r\t \"" {
+		t[b] = segmentDoc
 	}
 	t[':'] = segmentColon
 	t['/'], t['\\'] = segmentEnd, segmentEnd
@@ -237,7 +244,7 @@ var segmentByte = func() (t [256]uint8) {
 var segmentFirst = func() (t [256]uint8) {
 	for b, doc := range nestFirst {
 		if doc {
-			t[b] = segmentLook
+			t[b] = segmentDoc
 		}
 	}
 	return t

@@ -33,7 +33,7 @@ func (s *Scanner) before(i, after int, sep byte) bool {
 			c.Val++
 		}
 	}
-	if sep == '=' && src[c.Key] == '-' && c.KeyEnd-c.Key >= 6 && UserOption(src[min(c.Key, max(s.bol, c.Key-maxKey)):c.Key], src[c.Key+2:c.KeyEnd]) {
+	if sep == '=' && src[c.Key] == '-' && c.KeyEnd-c.Key >= 6 && s.tools.UserOption(src, min(c.Key, max(s.bol, c.Key-maxKey)), c.Key, src[c.Key+2:c.KeyEnd]) {
 		c.Sep = ' ' // --user=user:password
 		c.secret(src)
 	}

@@ -32,8 +32,8 @@ func (s *Scanner) flag(i int) bool {
 	if j == c.Key || j >= len(src) {
 		return false
 	}
-	before := src[max(s.bol, i-maxKey):i]
-	if src[j] == ':' && src[c.Key]|32 == 'u' && c.Key == i+1 && bytes.Contains(before, []byte("curl")) {
+	from := max(s.bol, i-maxKey)
+	if src[j] == ':' && src[c.Key]|32 == 'u' && c.Key == i+1 && bytes.Contains(src[from:i], []byte("curl")) {
 		// -uuser:password
 		c.KeyEnd = c.Key + 1
 		c.Sep, c.line, c.Val = ' ', s.bol, c.KeyEnd
@@ -52,49 +52,70 @@ func (s *Scanner) flag(i int) bool {
 	if j > c.KeyEnd && c.Val > 0 && (src[c.Val-1] == '"' || src[c.Val-1] == '\'') {
 		c.Val-- // keep the opening quote of the value
 	}
-	if UserOption(before, src[c.Key:c.KeyEnd]) {
+	if s.tools.UserOption(src, from, i, src[c.Key:c.KeyEnd]) {
 		c.secret(src)
 		return true
 	}
 	return !s.hushedFlag(i)
 }
 
-// UserOption reports whether an option of a command line takes "user:password"; before is
-// the line in front of it.
-func UserOption(before, name []byte) bool {
+// Tools has where the names of tools that have an option for a user were seen last in a
+// text, which is read on and not again for each option.
+type Tools struct {
+	pos int
+	at  [httpie + 1]int // one behind where they begin
+}
+
+// kinds of tools
+const (
+	curl   = 1 + iota
+	other  // means another thing by -u and --user
+	httpie // means a user by -a
+)
+
+// UserOption reports whether an option of a command line takes "user:password"; it stands
+// behind src[from:i], its line. i may only grow.
+func (t *Tools) UserOption(src []byte, from, i int, name []byte) bool {
 	switch string(name) {
 	case "proxy-user":
 		return true
 	case "a":
-		return lastWord(before, "http") >= 0 || lastWord(before, "https") >= 0 || lastWord(before, "xh") >= 0
+		t.read(src, from, i)
+		return t.at[httpie] > from
 	case "u", "U", "user":
-		curl := lastWord(before, "curl")
-		for _, t := range otherUsers {
-			if lastWord(before, t) > curl {
-				return false
-			}
-		}
-		return true
+		t.read(src, from, i)
+		return t.at[other] <= max(from, t.at[curl])
 	}
 	return false
 }
 
-// otherUsers are tools that mean another thing by -u and --user.
-var otherUsers = [...]string{"docker", "podman", "nerdctl", "git", "sort", "date", "rsync", "python", "python3", "uvicorn", "chroot", "cp", "tar", "diff", "sudo", "systemctl", "kubectl"}
-
-// lastWord is where a line has a word last, also as the name of a file or as an element of
-// a list; -1 if it has not.
-func lastWord(line []byte, word string) int {
-	for end := len(line); ; {
-		i := bytes.LastIndex(line[:end], []byte(word))
-		if i < 0 {
-			return -1
+// read looks for names up to i, as words or as names of files or elements of a list.
+func (t *Tools) read(src []byte, from, i int) {
+	for t.pos = max(t.pos, from); t.pos < i; {
+		end := t.pos
+		for end < i && !wordEdge[src[end]] && !beforeFlag[src[end]] {
+			end++
 		}
-		if n := i + len(word); (i == 0 || wordEdge[line[i-1]]) && n < len(line) && beforeFlag[line[n]] {
-			return i
+		if end == i {
+			return // it may go on
 		}
-		end = i
+		if beforeFlag[src[end]] && (t.pos == from || wordEdge[src[t.pos-1]]) {
+			t.at[toolKind(src[t.pos:end])] = t.pos + 1
+		}
+		t.pos = end + 1
 	}
+}
+
+func toolKind(word []byte) int {
+	switch string(word) {
+	case "curl":
+		return curl
+	case "docker", "podman", "nerdctl", "git", "sort", "date", "rsync", "python", "python3", "uvicorn", "chroot", "cp", "tar", "diff", "sudo", "systemctl", "kubectl":
+		return other
+	case "http", "https", "xh":
+		return httpie
+	}
+	return 0
 }
 
 // wordEdge has what stands before the name of a tool.

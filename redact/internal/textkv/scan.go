@@ -60,6 +60,8 @@ type Scanner struct {
 	lead int
 	tag  int // offset of the last "<" on it, or -1
 	low  int // keys do not start before it
+	// tools were seen so far.
+	tools Tools
 
 	// quiet has what was before marks and is of no interest; nil: nobody knows.
 	quiet *Quiet
