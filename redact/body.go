@@ -129,7 +129,7 @@ func (s *Scratch) sniff(src []byte, h hint) (walker, int) {
 		return (*Scratch).walkJSON, 0 // the tail of a document, if not one string
 	case h == hintJSON && (b == '"' || b == '-' || '0' <= b && b <= '9' || jsonLiteral(src)):
 		return (*Scratch).walkJSON, 0
-	case sseStart(src) && !bytes.HasPrefix(src, str("data: |\n")): // a block of YAML
+	case sseStart(src) && !bytes.HasPrefix(src, str("data: |\n")) && !bytes.HasPrefix(src, str("data:\n ")): // YAML
 		return (*Scratch).walkSSE, 0
 	case h == hintForm:
 		return (*Scratch).walkForm, 0

@@ -14,7 +14,7 @@ import (
 // structured is the filter in front of inspect: it reports whether a string can
 // hold a key at all, that is, whether it has one of ':' ';' '<' '=' (JSON, text,
 // forms, markup) or '%' (any of them, percent-encoded), or begins like JSON or
-// like base64 of JSON or XML.
+// like base64 of JSON or XML, or has lines like a table.
 func structured(b []byte) bool {
 	if len(b) < 4 {
 		return false
@@ -22,7 +22,7 @@ func structured(b []byte) bool {
 	if nestFirst[b[0]] {
 		return true
 	}
-	return hasKeyByte(b) || bytes.IndexByte(b, '\n') >= 0 && csvLike(b) || mayHide(b) ||
+	return hasKeyByte(b) || bytes.IndexByte(b, '\n') >= 0 && (csvLike(b) || bytes.Contains(b, str("---"))) || mayHide(b) ||
 		len(b) > minBase64+4 && bytes.Contains(b, str(" eyJ")) // a word that is base64 of JSON
 }
 

@@ -30,36 +30,6 @@ type outline struct {
 	tables int // tables of that name before the current one
 }
 
-// secretDocument reports whether a YAML document is a Secret of Kubernetes.
-func secretDocument(doc []byte) bool {
-	i := bytes.Index(doc, str(secretKind))
-	return i >= 0 && namesSecret(doc[i+len(secretKind):])
-}
-
-const secretKind = "kind: Secret"
-
-// namesSecret reports whether the kind ends where rest begins, or is a list of it.
-func namesSecret(rest []byte) bool {
-	return len(rest) == 0 || rest[0] == '\n' || rest[0] == '\r' || rest[0] == ' ' || bytes.HasPrefix(rest, str("List"))
-}
-
-// secretFrom is secretDocument for the document at pos, which may only grow: the kind
-// is looked for once in a text of many documents.
-func (o *outline) secretFrom(pos int) bool {
-	if o.kindAt < pos {
-		o.kindAt = len(o.src)
-		if i := bytes.Index(o.src[pos:], str(secretKind)); i >= 0 {
-			o.kindAt = pos + i
-		}
-	}
-	if o.kindAt == len(o.src) {
-		return false
-	}
-	doc := firstDocument(o.src[pos:])
-	i := o.kindAt - pos + len(secretKind)
-	return i <= len(doc) && namesSecret(doc[i:])
-}
-
 // outlineLevel is a mapping or a sequence that is open.
 type outlineLevel struct {
 	column int
@@ -136,6 +106,16 @@ func (s *Scratch) outlineLine(o *outline, start, end, next int) int {
 			i++
 		}
 	}
+	explicit := i+2 < end && src[i+1] == ' ' && src[i] == ':' // the value of "? key"
+	switch {
+	case explicit:
+		for i++; i < end && src[i] == ' '; {
+			i++
+		}
+	case i+2 < end && src[i+1] == ' ' && src[i] == '?':
+		s.outlineExplicit(o, i-start, bytes.Trim(src[i+2:end], " \"'"))
+		return next
+	}
 	key, val, ok := outlineKey(src[i:end])
 	column := i - start
 	for o.n > 1 && (o.levels[o.n-1].column > column || ok && o.levels[o.n-1].list && o.levels[o.n-1].column >= column) {
@@ -151,6 +131,8 @@ func (s *Scratch) outlineLine(o *outline, start, end, next int) int {
 				vc = top.c
 			}
 			s.outlineValue(o, i, end, vc)
+		} else if explicit {
+			s.outlineValue(o, i, end, top.c)
 		}
 		return next
 	}
@@ -192,6 +174,16 @@ func (s *Scratch) outlineLine(o *outline, start, end, next int) int {
 	s.outlinePair(o, m, &vc, val, end)
 	s.outlineValue(o, val, end, vc)
 	return next
+}
+
+// outlineExplicit opens the level of the value of an explicit key, which follows behind
+// ": ".
+func (s *Scratch) outlineExplicit(o *outline, column int, key []byte) {
+	for o.n > 1 && o.levels[o.n-1].column > column {
+		o.n--
+	}
+	m := s.outlineMapping(o, column)
+	s.outlinePush(o, outlineLevel{column: column + 1, c: s.child(m.c, key)})
 }
 
 // outlineMapping is the level of the keys in a column.

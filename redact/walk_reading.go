@@ -61,6 +61,9 @@ func (s *Scratch) otherReadings(src []byte, c ctx) {
 	if i := bytes.Index(src, str("://")); i >= 0 {
 		s.urlPaths(src, i, c)
 	}
+	if bytes.IndexByte(src, '?') >= 0 && bytes.IndexByte(src, '/') >= 0 {
+		s.urlQueries(src, c)
+	}
 	if bytes.IndexByte(src, '\\') >= 0 {
 		s.quotedStrings(src, c)
 	}

@@ -40,7 +40,7 @@ func (s *Scratch) walkURL(src []byte, c ctx) {
 }
 
 // urlPaths reads the paths of the URLs in a text, the first of which has its "://" at i.
-// Their queries were read as what stands behind keys.
+// Their queries are read by urlQueries.
 func (s *Scratch) urlPaths(src []byte, i int, c ctx) {
 	mark := str("://")
 	pc := withoutCut(s.in(c, placePath))
@@ -63,6 +63,38 @@ func (s *Scratch) urlPaths(src []byte, i int, c ctx) {
 			return
 		}
 		i += end
+	}
+}
+
+// urlQueries reads the queries of URLs and paths in a text by the rules for queries, as far
+// as what stands behind keys was not taken: GET /cb?code=S&state=xyz HTTP/1.1.
+func (s *Scratch) urlQueries(src []byte, c ctx) {
+	qc := s.in(c, placeQuery)
+	for pos := 0; pos < len(src); {
+		i := indexFrom(src, pos, '?')
+		start := i
+		for start > pos && !endsPath[src[start-1]] {
+			start--
+		}
+		if pos = i + 1; start == i || src[start] != '/' && !bytes.Contains(src[start:i], str("://")) {
+			continue
+		}
+		for pos < len(src) && !endsPath[src[pos]] {
+			end := pos
+			for end < len(src) && (!endsPath[src[end]] || src[end] == '[' || src[end] == ']') && src[end] != '&' {
+				end++
+			}
+			name, value, _ := bytes.Cut(src[pos:end], str("="))
+			if from := end - len(value); len(name) > 0 && len(value) > 0 && !s.covered(from, end) {
+				if vc := s.encodedChild(qc, name, true); vc.v.strong() {
+					vc.cut = c.cut && end == len(src)
+					s.textValue(src, from, end, vc)
+				}
+			}
+			if pos = end; pos < len(src) && src[pos] == '&' {
+				pos++
+			}
+		}
 	}
 }
 
