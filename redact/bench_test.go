@@ -262,6 +262,8 @@ func worstElsewhere(n int) map[string][2]string {
 		"end tags of nothing":     {"text/html", "<html>" + strings.Repeat("<b>", n/16) + rep("</a>")},
 		"tags that do not match":  {"text/html", "<html>" + rep("<b></a>")},
 		"long options":            {"text/plain", rep("--a b ")},
+		"options in a list":       {"application/json", "[" + rep(`"-u",`) + `"x"]`},
+		"messages of databases":   {"text/plain", rep("Key (a)=(b) ")},
 		"marks of two bytes":      {"text/plain", rep("a==b ")},
 		"runs of blanks":          {"text/plain", "password: " + rep("x"+strings.Repeat(" ", 60))},
 		"tiny cells":              {"text/csv", "a,b\n" + rep("1,2\n")},

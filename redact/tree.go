@@ -76,14 +76,20 @@ func (s *Scratch) AsArgument(n Node, i int, text func(int) string) Node {
 	if !own && !other {
 		return n
 	}
-	m := s.mark()
-	for k := max(0, i-16); k < i; k++ {
-		s.arena = append(append(s.arena, text(k)...), ' ')
+	first := i
+	for n := 0; first > 0 && n < lineBefore; first-- {
+		n += min(len(text(first-1)), lineBefore) + 1
+	}
+	m, last := s.mark(), 0
+	for k := first; k < i; k++ {
+		last = s.mark()
+		t := text(k)
+		s.arena = append(append(s.arena, t[max(0, len(t)-lineBefore):]...), ' ')
 	}
 	before := s.arena[m:]
 	secret := false
 	if other {
-		_, secret = secretArgument(before[:len(before)-len(text(i-1))-1], str(text(i-1)), str(text(i)))
+		_, secret = secretArgument(before[:last-m], str(text(i-1)), str(text(i)))
 	}
 	if own && !secret {
 		from, _ := secretArgument(before, str(text(i)), nil)

@@ -57,7 +57,7 @@ func (t *toolNames) before(i int, src []byte, from, to int) bool {
 // "-u", "ada:S"], ["mysql", "-pS"]. It reports whether the option is one that its value,
 // here or in the next element, goes by.
 func (s *Scratch) argument(src []byte, a, b int, f *frame, c *ctx) bool {
-	from, follows := secretArgument(src[max(int(f.start), a-256):a], src[a:b], nextElement(src, b))
+	from, follows := secretArgument(src[max(int(f.start), a-lineBefore):a], src[a:b], nextElement(src, b))
 	if from == 0 && !follows {
 		return false
 	}
@@ -73,6 +73,9 @@ func (s *Scratch) argument(src []byte, a, b int, f *frame, c *ctx) bool {
 	return true
 }
 
+// lineBefore is how much of a list of arguments is looked at for the tool of an option.
+const lineBefore = 96
+
 // secretArgument reports from where on an argument behind others is a secret, and whether
 // the next one is.
 func secretArgument(before, arg, next []byte) (from int, follows bool) {
@@ -83,14 +86,12 @@ func secretArgument(before, arg, next []byte) (from int, follows bool) {
 	if !assigned && arg[1] != '-' && len(name) > 2 && name[0]|0x20 == 'u' { // -uada:S
 		name, value, assigned = name[:1], name[1:], true
 	}
-	switch {
-	case !new(textkv.Tools).UserOption(before, 0, len(before), name):
-	case !assigned:
-		return 0, textkv.UserSecret(next) > 0
-	default:
-		if n := textkv.UserSecret(value); n > 0 {
+	if assigned {
+		if n := textkv.UserSecret(value); n > 0 && new(textkv.Tools).UserOption(before, 0, len(before), name) {
 			return len(arg) - len(value) + n, false
 		}
+	} else if textkv.UserSecret(next) > 0 && new(textkv.Tools).UserOption(before, 0, len(before), name) {
+		return 0, true
 	}
 	if arg[1] == '-' {
 		return 0, false

@@ -14,6 +14,8 @@ import "bytes"
 
 // databaseMessages reads such messages in a text.
 func (s *Scratch) databaseMessages(src []byte, c ctx) {
+	unnamed := false // there is no name of an index any more
+	told := 0        // where the message before ends
 	for pos := 0; pos < len(src); {
 		i := bytes.Index(src[pos:], str("uplicate "))
 		if i < 0 {
@@ -23,9 +25,12 @@ func (s *Scratch) databaseMessages(src []byte, c ctx) {
 		switch rest := src[pos:]; {
 		case bytes.HasPrefix(rest, str("entry '")):
 			start := pos + len("entry '")
-			n := bytes.Index(src[start:], str("' for key '"))
+			n := -1
+			if !unnamed {
+				n = bytes.Index(src[start:], str("' for key '"))
+			}
 			if n < 0 {
-				n = len(src) - start
+				n, unnamed = len(src)-start, true
 			}
 			name := quotedName(src, start+n, "' for key '")
 			if name == nil && !c.cut {
@@ -39,19 +44,24 @@ func (s *Scratch) databaseMessages(src []byte, c ctx) {
 			if n < 0 {
 				n = len(src) - start
 			}
-			if at := bytes.LastIndex(src[:pos], str("constraint '")); at >= 0 {
-				s.indexedValue(src, quotedName(src, at, "constraint '"), start, start+n, c)
-			} else if at := bytes.LastIndex(src[:pos], str("index '")); at >= 0 {
-				s.indexedValue(src, quotedName(src, at, "index '"), start, start+n, c)
+			for _, mark := range [...]string{"constraint '", "index '"} {
+				from := max(told, pos-maxMessage)
+				if at := bytes.LastIndex(src[from:pos], str(mark)); at >= 0 {
+					s.indexedValue(src, quotedName(src, from+at, mark), start, start+n, c)
+					break
+				}
 			}
 			pos = start + n
+			told = pos
 		}
 	}
 	s.keyedValues(src, c)
 }
 
-// maxIndexName bounds the name of an index.
-const maxIndexName = 128
+const (
+	maxIndexName = 128  // bytes of the name of an index
+	maxMessage   = 1024 // bytes in which a message has the names
+)
 
 // quotedName is what stands behind mark, which is at i, up to the next quote.
 func quotedName(src []byte, i int, mark string) []byte {
@@ -89,14 +99,18 @@ func (s *Scratch) keyedValues(src []byte, c ctx) {
 			return
 		}
 		pos += i + len("Key (")
-		n := bytes.Index(src[pos:min(len(src), pos+1024)], str(")=("))
+		n := bytes.Index(src[pos:min(len(src), pos+maxMessage/2)], str(")=("))
 		if n < 0 {
 			continue
 		}
 		names, start := src[pos:pos+n], pos+n+len(")=(")
 		end := len(src)
+		if k := bytes.Index(src[start:], str("Key (")); k >= 0 { // the next message
+			end = start + k
+		}
+		all := src[start:end]
 		for _, mark := range [...]string{") already exists", ") is not present", ") is still referenced", ") conflicts with", ")"} {
-			if k := bytes.Index(src[start:], str(mark)); k >= 0 {
+			if k := bytes.Index(all, str(mark)); k >= 0 {
 				end = start + k
 				break
 			}

@@ -37,11 +37,17 @@ func TestContainersLinear(t *testing.T) {
 			"a:", "a=", "password=", "password: ", "password='", "password:\n ", "password={", "password=\"", "{\"", "{\"a\":", "[{", "{\"a\":1}", "eyJ", "eyJh ", "eyJhIjox ",
 			"a b ", "%3D", "%253D", "<password>", "<password", "--password ", "\\\"password\\\":\\\"", "&quot;password&quot;:&quot;", "a,b\n", "a,password\n", "https://a:b@",
 			"password=Bearer ", "password: |\n", "\\", "'", "`", "“", "/*", "password /*", "{'password': '", "?", "=", ":", "\n", " ", "password=(", "password: (\n",
+			"uplicate entry '", "uplicate key value is (a) ", "Key (", "Key (a)=(", "Key (a)=(b) ", "-u a:b ", "--user=a:b ", "contains(a,'", "('a','", "a.b IN ('",
 		},
+		"application/json": {"\"-u\",", "\"-ua:b\",", "\"-p\","},
 	}
 	for contentType, list := range units {
+		heads := []string{"", "<u>", "a: b\n", "password"}
+		if contentType == "application/json" {
+			heads = []string{"["}
+		}
 		for _, unit := range list {
-			for _, head := range []string{"", "<u>", "a: b\n", "password"} {
+			for _, head := range heads {
 				measure := func(n int) time.Duration {
 					in := head + strings.Repeat(unit, n/len(unit))
 					best := time.Hour
