@@ -78,11 +78,12 @@ func (s *Store) drain() {
 	s.draining.Lock()
 	defer s.draining.Unlock()
 	notes, saws := s.inbox.take(s.notes, s.saws)
-	for i := range notes {
-		s.apply(&notes[i])
-	}
+	// What is shown has been counted.
 	for _, all := range saws {
 		s.Counts.add(s.cfg.Now(), all)
+	}
+	for i := range notes {
+		s.apply(&notes[i])
 	}
 	clear(notes) // nothing of them is held here
 	clear(saws)
