@@ -256,6 +256,7 @@ func (s *Scratch) clearCaches() {
 	clear(s.short[:])
 	clear(s.phrases[:])
 	clear(s.names[:])
+	clear(s.leaves[:])
 	s.quiet.Reset(s.secret(1), s.secret(2))
 	for i := range s.long {
 		for j := range s.long[i] {

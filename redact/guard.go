@@ -61,6 +61,7 @@ func (s *Scratch) guarded(v verdict) guard {
 	if v.act != actMask || v.flags&flagSoft == 0 {
 		return guardNone
 	}
+	s.asked++
 	return s.p.rules[v.rule].guard
 }
 

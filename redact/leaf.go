@@ -243,8 +243,14 @@ func (s *Scratch) inspectLeaf(c ctx, dec []byte, k kind) ([]byte, Effect) {
 		(!keys || s.tinyLeaf(dec, c)) {
 		return nil, Unchanged
 	}
+	hash, known := s.quietLeaf(dec, c)
+	if known {
+		return nil, Unchanged
+	}
+	before := s.effects()
 	out, changed := s.run(w, dec, c)
 	if !changed {
+		s.noteLeaf(hash, before)
 		return nil, Unchanged
 	}
 	return out, Changed

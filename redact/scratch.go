@@ -82,11 +82,12 @@ type Scratch struct {
 	names   [nameSets]nameEntry
 	quiet   textkv.Quiet
 	unmet   unmet
+	leaves  quietLeaves
 
 	stats  Stats
 	counts []Count
 	noted  uint64 // calls of count
-	asked  uint64 // calls of offer
+	asked  uint64 // calls of offer and guarded
 	// totals are the counts of the exchanges before; see Totals.
 	totals  []Count
 	matched []bool // by rule; nil: nobody asks

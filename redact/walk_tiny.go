@@ -5,6 +5,7 @@ package redact
 
 import (
 	"bytes"
+	"hash/maphash"
 
 	"github.com/apispan/apispan/redact/internal/textkv"
 )
@@ -69,6 +70,59 @@ func (s *Scratch) tinyLeaf(b []byte, c ctx) bool {
 	s.nestLeft -= len(b)
 	return true
 }
+
+// quietLeaves remembers short values in which inspect found nothing, by a seeded hash, and
+// what reading them took of the limits, which is taken again.
+type quietLeaves [512]struct {
+	hash         uint64
+	bytes, words uint16
+}
+
+// leafRoom is what of the limits must be left so that none of them had a say.
+const leafRoom = 2 * maxTiny
+
+// quietLeaf reports whether a short value without a rule is known as one in which nothing
+// is found. hash is what to note; 0 if more may be found in it the next time.
+func (s *Scratch) quietLeaf(b []byte, c ctx) (hash uint64, known bool) {
+	if len(b) == 0 || len(b) > maxTiny || c.v.act != actNone || c.cut || c.state != stateNone || s.matched != nil {
+		return 0, false
+	}
+	// A statement elsewhere may give a member of JSON to a column.
+	for i, x := range b[:max(0, len(b)-2)] {
+		if x == '[' || x == '{' && bytes.IndexByte(b[i:], '"') >= 0 {
+			return 0, false
+		}
+	}
+	hash = maphash.Bytes(s.seed, b) ^ (uint64(s.env(c.place))<<32|uint64(c.v.flags)<<8|uint64(c.nest)+1)*s.hashKey
+	e := &s.leaves[hash>>55]
+	if e.hash != hash || s.nestLeft < int(e.bytes)+leafRoom || s.wordsLeft < int(e.words) {
+		return hash, false
+	}
+	s.nestLeft -= int(e.bytes)
+	s.wordsLeft -= int(e.words)
+	return hash, true
+}
+
+// noteLeaf remembers a value that did not change. effects are those before it was read: it
+// must not have counted, come to a limit or asked a rule that goes by the document, too.
+func (s *Scratch) noteLeaf(hash uint64, before effects) {
+	now := s.effects()
+	n, w := before.nestLeft-now.nestLeft, before.wordsLeft-now.wordsLeft
+	if hash == 0 || now.noted != before.noted || now.asked != before.asked || now.nestLeft < leafRoom || now.wordsLeft < 0 || n > 1<<12 || w > 1<<8 {
+		return
+	}
+	e := &s.leaves[hash>>55]
+	e.hash, e.bytes, e.words = hash, uint16(n), uint16(w) //nolint:gosec // small
+}
+
+// effects is what reading a value does besides edits: what it takes of the limits, what
+// it counts, and whether a rule was asked that goes by the document, too.
+type effects struct {
+	nestLeft, wordsLeft int
+	noted, asked        uint64
+}
+
+func (s *Scratch) effects() effects { return effects{s.nestLeft, s.wordsLeft, s.noted, s.asked} }
 
 // tinyByte has what names and values in a tinyText are made of, and what separates
 // them.
