@@ -177,6 +177,9 @@ const (
 	flagMember
 	// flagWithin: the container around it is under a built-in rule, too.
 	flagWithin
+	// flagColumns: the value lists the columns of a table; with flagVariables, it has its
+	// rows.
+	flagColumns
 
 	cookieBits = flagCookie | flagSetCookie
 	// ruleFlags belong to the rule.

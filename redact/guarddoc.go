@@ -22,6 +22,7 @@ const (
 	docAccount    // of somebody or something that has a password
 	docStream     // words of a language model, one by one
 	docScripts    // the scripts of a package
+	docTable      // the parameters are columns of a table
 	docBound      // the variables were looked for
 	docParameters // the parameters of statements were looked for, and found
 )

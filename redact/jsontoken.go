@@ -22,7 +22,11 @@ func (w *jsonWalk) keyed(keyStart, i int, val packed) {
 		w.v.describe(own, w.src[keyStart+1:i-1])
 	}
 	if w.f.flags&frameVariables != 0 {
-		w.v = strongest(w.v, w.s.variable(w.src[keyStart+1:i-1]))
+		if x := w.s.variable(w.src[keyStart+1 : i-1]); x.says() {
+			kept := w.v.flags & (flagNameKey | flagValueKey | flagValueOnly | flagPointer)
+			w.v = strongest(w.v, x)
+			w.v.flags |= kept
+		}
 	}
 	if kv := w.f.kv; own.flags&flagValueKey != 0 && kv.says() && (kv.flags&flagPointer == 0 || own.flags&flagValueOnly != 0) {
 		w.v = strongest(w.v, kv)
@@ -141,12 +145,20 @@ func (w *jsonWalk) open(i int) (int, jsonStep) {
 	if !object && parent != nil && parent.flags&frameObject != 0 && v.flags&flagNameKey != 0 {
 		f.flags |= frameNames
 	}
-	if !object && (v.flags&flagVariables != 0 && s.parametersOf(w.c) || parent == nil && s.besideStatement(w.c)) || parent != nil && parent.flags&(frameVariables|frameObject) == frameVariables {
+	const rows = flagColumns | flagVariables
+	switch { // of a table
+	case object || v.flags&flagColumns == 0:
+	case v.flags&rows == flagColumns:
+		s.tableColumns(src, i, w.c)
+	case s.docs>>docTable&2 != 0 && s.docs>>docParameters&2 != 0 && (parent != nil && parent.flags&frameVariables != 0 || startsContainer(src, i+1)):
+		f.flags |= frameVariables
+	}
+	if !object && (v.flags&rows == flagVariables && s.parametersOf(w.c) || parent == nil && s.besideStatement(w.c)) || parent != nil && parent.flags&(frameVariables|frameObject) == frameVariables {
 		f.flags |= frameVariables
 	}
 	if object {
 		f.flags |= frameObject
-		if v.flags&flagVariables != 0 && s.variablesOf(w.c) {
+		if v.flags&rows == flagVariables && s.variablesOf(w.c) {
 			f.flags |= frameVariables
 		}
 	}

@@ -31,6 +31,12 @@ var keyNameFlags = func() map[string]verdictFlags {
 	} {
 		m[k] |= flagVariables
 	}
+	for _, k := range []string{"columns", "cols", "columnnames", "columnheaders", "fields", "schema", "header"} {
+		m[k] |= flagColumns
+	}
+	for _, k := range []string{"rows", "row", "data", "records", "resultset", "dataarray"} {
+		m[k] |= flagColumns | flagVariables
+	}
 	for _, k := range []string{"value", "val", "v", "stringvalue", "rejectedvalue", "invalidvalue", "attemptedvalue", "submittedvalue", "parametervalue", "settingvalue", "optionvalue", "variablevalue", "envvalue"} {
 		m[k] |= flagValueOnly
 	}
