@@ -5,6 +5,7 @@ package redact
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 
 	"github.com/apispan/apispan/redact/internal/shape"
@@ -23,26 +24,28 @@ const (
 	docStream     // words of a language model, one by one
 	docScripts    // the scripts of a package
 	docTable      // the parameters are columns of a table
+	docRecords    // no text whose lines may be of anything
+	docState      // a code and a state of OAuth
 	docBound      // the variables were looked for
 	docParameters // the parameters of statements were looked for, and found
 )
 
-// document reports whether the document has one of some texts.
-func (s *Scratch) document(question uint8, texts ...string) bool {
-	switch s.docs >> question & 3 {
-	case 1:
-		return false
-	case 2:
-		return true
-	}
-	for _, t := range texts {
-		if holds(s.doc, t) {
+// answer answers a question about the document, once.
+func (s *Scratch) answer(question uint8, ask func() bool) bool {
+	if s.docs>>question&3 == 0 {
+		s.docs |= 1 << question
+		if ask() {
 			s.docs |= 2 << question
-			return true
 		}
 	}
-	s.docs |= 1 << question
-	return false
+	return s.docs>>question&2 != 0
+}
+
+// document reports whether the document has one of some texts.
+func (s *Scratch) document(question uint8, texts ...string) bool {
+	return s.answer(question, func() bool {
+		return slices.ContainsFunc(texts, func(t string) bool { return holds(s.doc, t) })
+	})
 }
 
 // holds reports whether a document has a text, of which a quote at the end may be escaped:
@@ -96,25 +99,23 @@ func commandWords(b []byte) bool {
 // records reports whether the document is JSON, markup or CSV, and not a text whose lines
 // may be of anything.
 func (s *Scratch) records() bool {
-	if b := firstNonBlank(s.doc); b == '{' || b == '[' || b == '<' {
-		return true
-	}
-	head, _, more := bytes.Cut(s.doc, str("\n"))
-	return more && bytes.IndexByte(head, ',') > 0 && !bytes.ContainsAny(head, "=:")
+	return s.answer(docRecords, func() bool {
+		if b := firstNonBlank(s.doc); b == '{' || b == '[' || b == '<' {
+			return true
+		}
+		head, _, more := bytes.Cut(s.doc, str("\n"))
+		return more && bytes.IndexByte(head, ',') > 0 && !bytes.ContainsAny(head, "=:")
+	})
 }
 
 // streamed reports whether the document is a stream of events, or of lines, that have a
 // token each: {"token":"Hello"}.
 func (s *Scratch) streamed() bool {
-	if s.docs>>docStream&3 == 0 {
+	return s.answer(docStream, func() bool {
 		b := s.doc[blankPrefix(s.doc):]
 		ok := hasFold(b, "data:") || hasFold(b, "event:") || hasFold(b, "id:") || hasFold(b, "retry:") || hasFold(b, ":")
-		s.docs |= 1 << docStream
-		if ok && bytes.Contains(b, str(`"token"`)) || bytes.Count(b, str("\n{\"token\"")) > 0 && bytes.HasPrefix(b, str(`{"token"`)) {
-			s.docs |= 2 << docStream
-		}
-	}
-	return s.docs>>docStream&2 != 0
+		return ok && bytes.Contains(b, str(`"token"`)) || bytes.Count(b, str("\n{\"token\"")) > 0 && bytes.HasPrefix(b, str(`{"token"`))
+	})
 }
 
 // keySet reports whether the document is a JSON Web Key or a set of them (RFC 7517).
@@ -138,8 +139,10 @@ func (s *Scratch) oauthValue(c *ctx, dec []byte) bool {
 		"session_state", "iss=", "authuser=", "id_token") {
 		return true
 	}
-	return c.place == placeQuery && (s.document(docCallback, "callback", "oauth", "oidc", "/auth", "/sso", "signin") ||
-		parameter(s.doc, "code=") != nil && !shape.Few(parameter(s.doc, "code="), 4) && !region(parameter(s.doc, "state=")))
+	return c.place == placeQuery && (s.document(docCallback, "callback", "oauth", "oidc", "/auth", "/sso", "signin") || s.answer(docState, func() bool {
+		code := parameter(s.doc, "code=")
+		return code != nil && !shape.Few(code, 4) && !region(parameter(s.doc, "state="))
+	}))
 }
 
 // region reports whether the value of "state" is none of OAuth: there is none, or it is

@@ -55,6 +55,7 @@ var (
 	searchPieces = strings.Split("a|b|:|=|,|;| |\n|\t|-|- |--|/|\\|\"|'|{|}|[|]|(|)|<|>|&|%|%3D|%22|%7B|+|.|_|@|!|#|*|?|$|0|1|42|x|é|\r\n|  |    |"+
 		"password|token|secret|name|value|key|code|pin|note|user|email|id|op|path|null|true|$a:|->|=>|:=|::|;;|"+
 		"4111111111111111|eyJ|eyJhIjox|YWJj|YWJjPWRlZg==|cGFzc3dvcmQ9eA==|https://|http://|Bearer |Basic |cookie: |set-cookie: |Authorization: |"+
+		"Duplicate entry '|' for key '|duplicate key value is (|constraint '|Key (|)=(|-u |-u|--user |ada:S|docker |contains(|,'| IN ('|GET /|? |"+
 		"INSERT INTO t (|VALUES (|SELECT |query{|mutation{a(|curl |export |machine |login |-p |--password |-H '|your code is |mot de passe : |"+
 		"<a>|</a>|<password>|</password>|<!--|-->|<![CDATA[|]]>|<input name=|&amp;|&#97;|&lt;|---\n|password: |password=|data: |event: |"+
 		"\"op\":|\"value\":|\"name\":|\"password\":|\\n|\\\"|\\u0061|=?UTF-8?B?|?=|[REDACTED]|--b\r\n|Content-Disposition: form-data; name=", "|")
