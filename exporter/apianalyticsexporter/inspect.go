@@ -12,11 +12,9 @@ import (
 	"time"
 
 	"go.opentelemetry.io/collector/component"
-	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/backend"
 	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/exchange"
-	"github.com/apispan/apispan/exporter/apianalyticsexporter/internal/fromspan"
 	"github.com/apispan/apispan/internal/confkeys"
 	"github.com/apispan/apispan/internal/inspect"
 )
@@ -196,72 +194,6 @@ func (w *watch) countedRetried(n int) {
 	}
 }
 
-// look is what is shown of the span that is being translated.
-type look struct {
-	key    inspect.Key
-	wanted bool
-	// sums are those of the batch, kinds the spans of it that are no exchanges.
-	sums  []inspect.Tally
-	kinds map[string]int
-	// secret is true if a body holds a secret that may be encoded in the event.
-	secret bool
-}
-
-// begin says how many spans the batch has.
-func (w *watch) begin(l *look, td ptrace.Traces) {
-	if w != nil {
-		l.sums = make([]inspect.Tally, 0, td.SpanCount())
-	}
-}
-
-// skip tells that the span is no event.
-func (w *watch) skip(l *look, span ptrace.Span, why fromspan.Skip) {
-	if w == nil {
-		return
-	}
-	defer w.recovered()
-	switch why {
-	case fromspan.SkipKind, fromspan.SkipNotHTTP:
-		count(&l.kinds, inspect.NoExchange(span.Kind().String()))
-	default:
-		if k := (inspect.Key{Trace: span.TraceID(), Span: span.SpanID()}); w.sink.Wants(k) {
-			w.sink.Left(k, w.component, string(why))
-		}
-	}
-}
-
-// read tells of an exchange as it was read. Of one that should have been redacted and was
-// not, no value of a stranger's is told.
-func (w *watch) read(l *look, ex *exchange.Exchange, requireRedaction bool) {
-	if w == nil {
-		return
-	}
-	defer w.recovered()
-	l.key, l.secret = keyOf(ex), false
-	l.wanted = w.sink.Wants(l.key)
-	// As it was read: with secrets, if it holds any. It stands here, as what a function returns or
-	// fills is copied once more, for each exchange.
-	s := inspect.Summary{
-		Key: l.key, Outgoing: ex.Direction == exchange.Outgoing,
-		Service: ex.ServiceName, Method: ex.Method, Route: ex.Route, Path: ex.Path, Host: ex.Host,
-		Operation: ex.Operation, Status: ex.Status, Start: ex.Start, Duration: ex.End.Sub(ex.Start),
-		RequestBytes: ex.Request.Body.Size, ResponseBytes: ex.Response.Body.Size,
-		UserID: ex.UserID, CompanyID: ex.CompanyID, ConsumerID: ex.ConsumerID, Label: ex.ConsumerLabel,
-		Weight: ex.Weight, Redacted: ex.RedactionCount,
-		Bodies: ex.Request.Body.Captured || ex.Response.Body.Captured,
-	}
-	bare := requireRedaction && ex.RedactionPolicy == ""
-	if bare {
-		s.Path, s.Operation, s.Host = "", "", ""
-		s.UserID, s.CompanyID, s.ConsumerID, s.Label = "", "", "", ""
-	}
-	l.sums = w.names.Append(l.sums, &s)
-	if l.wanted && !bare {
-		l.secret = w.masks.in(ex.Request.Body.Data) || w.masks.in(ex.Response.Body.Data)
-		w.sink.Read(l.key, w.component, w.exchange(&s, ex))
-	}
-}
-
 // left tells that there is no event, and why.
 func (w *watch) left(l *look, reason string) {
 	if w == nil || !l.wanted {
@@ -298,9 +230,8 @@ func (w *watch) batch(l *look) {
 	if len(l.kinds) > 0 {
 		w.sink.Arrived(w.component, l.kinds)
 	}
-	if len(l.sums) > 0 {
-		w.sink.Saw(w.component, l.sums)
-	}
+	w.saw(l)
+	l.sums.End()
 }
 
 // remade tells that an event was made smaller after the queue.

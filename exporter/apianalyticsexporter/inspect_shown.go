@@ -13,11 +13,8 @@ import (
 // This file writes exchanges and requests in the words of package inspect, without the
 // exporter's credentials.
 
-// keyOf names an exchange. Access logs have no ids: the event's is unique.
+// keyOf names an exchange without ids: the event's is unique.
 func keyOf(ex *exchange.Exchange) (k inspect.Key) {
-	if ex.TraceID != [16]byte{} || ex.SpanID != [8]byte{} {
-		return inspect.Key{Trace: ex.TraceID, Span: ex.SpanID}
-	}
 	id := make([]byte, 0, 32)
 	for i := range len(ex.ID) {
 		if ex.ID[i] != '-' {
@@ -29,15 +26,16 @@ func keyOf(ex *exchange.Exchange) (k inspect.Key) {
 	return k
 }
 
-func (w *watch) exchange(s *inspect.Summary, ex *exchange.Exchange) *inspect.Exchange {
+func (w *watch) exchange(s inspect.Summary, ex *exchange.Exchange) *inspect.Exchange {
 	m := &w.masks
+	s.Path, s.Host, s.Start, s.Redacted = ex.Path, ex.Host, ex.Start, ex.RedactionCount
 	for _, name := range []*string{
 		&s.Service, &s.Method, &s.Route, &s.Path, &s.Host, &s.Operation, &s.UserID, &s.CompanyID, &s.ConsumerID, &s.Label,
 	} {
 		*name = m.text(*name)
 	}
 	x := &inspect.Exchange{
-		Summary: *s, ID: ex.ID, Environment: ex.Environment, Scheme: ex.Scheme, Query: m.text(ex.Query), Protocol: ex.Protocol,
+		Summary: s, ID: ex.ID, Environment: ex.Environment, Scheme: ex.Scheme, Query: m.text(ex.Query), Protocol: ex.Protocol,
 		ClientAddress: m.text(ex.ClientAddress), UserEmail: m.text(ex.UserEmail), UserName: m.text(ex.UserName),
 		SessionID: m.text(ex.SessionID), SubscriptionID: m.text(ex.SubscriptionID),
 		Request: w.message(&ex.Request), Response: w.message(&ex.Response),

@@ -101,6 +101,7 @@ func (t *translator) translate(ctx context.Context, td ptrace.Traces) *request {
 		for _, ss := range rs.ScopeSpans().All() {
 			for _, span := range ss.Spans().All() {
 				i++
+				n.look.at = i
 				t.span(ctx, s, span, s.batch.Part(i), &n)
 			}
 		}

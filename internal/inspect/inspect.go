@@ -14,28 +14,15 @@
 // before. Values from before the redaction are given only if Raw allows it.
 package inspect
 
-import (
-	"hash/maphash"
-	"time"
-)
-
-var seed = maphash.MakeSeed()
-
-// Fingerprint names the bytes of an event for as long as this process runs.
-func Fingerprint(item []byte) uint64 { return maphash.Bytes(seed, item) }
-
-// Key names one exchange in all components: the span that carries it.
-type Key struct {
-	Trace [16]byte
-	Span  [8]byte
-}
+import "time"
 
 // Sink is what looks on. All methods may be called concurrently.
 type Sink interface { //nolint:interfacebloat // one way in for all components
 	// Wants reports whether the details of an exchange are kept. It answers alike for
 	// all spans of a trace, and no while there are more than can be looked at; so all
-	// components show the same exchanges. It costs some nanoseconds.
-	Wants(k Key) bool
+	// components show the same exchanges. It costs some nanoseconds, and k is not kept. See
+	// Wanted.
+	Wants(k *Key) bool
 	// Raw reports whether values from before the redaction may be given.
 	Raw() bool
 
@@ -55,7 +42,7 @@ type Sink interface { //nolint:interfacebloat // one way in for all components
 
 	// Saw counts exchanges that an exporter has read, all of them: the numbers of
 	// endpoints and consumers. Exporters that see the same exchange both tell it; it is
-	// counted once. See Names.
+	// counted once. See Names. What it is given is the exporter's again when it returns.
 	Saw(component string, all []Tally)
 	// Read gives an exchange as an exporter understands it. Given only for what is wanted.
 	Read(k Key, component string, x *Exchange)
@@ -126,21 +113,22 @@ type Decision struct {
 	N                                  int
 }
 
-// Summary is an exchange in short. Identities are as the redaction left them.
+// Summary is an exchange in short. Identities are as the redaction left them. What is counted
+// comes first, as it is written for each exchange: see Names.
 type Summary struct {
 	Key                                  Key
 	Outgoing                             bool
-	Service, Method, Route, Path, Host   string
-	Operation                            string
+	Bodies                               bool // a body was captured
+	Service, Method, Route, Operation    string
 	Status                               int
-	Start                                time.Time
 	Duration                             time.Duration
 	RequestBytes, ResponseBytes          int64 // -1 is not known
-	UserID, CompanyID, ConsumerID, Label string
 	Weight                               int64
-	Redacted                             int64
-	// Bodies is true if a body was captured.
-	Bodies bool
+	UserID, CompanyID, ConsumerID, Label string
+
+	Path, Host string // counted where there is no Route
+	Start      time.Time
+	Redacted   int64
 }
 
 // Exchange is one exchange, as an exporter understands a span of whatever producer.

@@ -5,6 +5,7 @@ package inspect
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"strings"
 	"sync"
 	"testing"
@@ -46,7 +47,7 @@ func TestTally(t *testing.T) {
 	if *want.Place != (Place{Service: "shop", Method: "GET", Route: "/a", Operation: "op"}) || *want.Caller != (Caller{ID: "c", Label: "l", Company: "o", Kind: ByConsumer}) {
 		t.Errorf("%+v %+v", want.Place, want.Caller)
 	}
-	if want.Key != one.Key || want.Status != 404 || want.Duration != time.Second || want.RequestBytes != -1 || want.ResponseBytes != 3 || want.Weight != 2 || !want.Bodies {
+	if want.ID != one.Key.Hash() || want.ID == 0 || want.Status != 404 || want.Micros != 1_000_000 || want.RequestBytes != -1 || want.ResponseBytes != 3 || want.Weight != 2 || !want.Bodies {
 		t.Errorf("%+v", want)
 	}
 	if unsafe.StringData(want.Place.Route) == unsafe.StringData(one.Route) {
@@ -132,7 +133,8 @@ func TestTallyBounds(t *testing.T) {
 func TestTallyAllocations(t *testing.T) {
 	n := NewNames(nil)
 	x := Summary{Service: "shop", Method: "GET", Path: "/users/17/orders", UserID: "u-1", Host: "h"}
-	if got := testing.AllocsPerRun(100, func() { n.Tally(&x) }); got != 0 {
+	b := n.Begin()
+	if got := testing.AllocsPerRun(100, func() { *b.Next() = x; b.Take() }); got != 0 {
 		t.Errorf("%v allocations", got)
 	}
 }
@@ -143,8 +145,77 @@ func BenchmarkTally(b *testing.B) {
 	for i := range all {
 		all[i] = Summary{Service: "shop", Method: "GET", Route: fmt.Sprintf("/r%d/{id}", i%40), UserID: fmt.Sprint("u", i%100)}
 	}
+	batch := n.Begin()
 	b.ReportAllocs()
 	for i := 0; b.Loop(); i++ {
-		n.Tally(&all[i%256])
+		x := batch.Next()
+		if x == nil {
+			batch.Take()
+			x = batch.Next()
+		}
+		*x = all[i%256]
+	}
+}
+
+// TestBatch: exchanges that are counted together are counted as each would be alone, however
+// much neighbours have in common, and nothing of them is held afterwards.
+func TestBatch(t *testing.T) {
+	t.Parallel()
+	rnd := rand.New(rand.NewPCG(1, 2))
+	pick := func(all ...string) string { return all[rnd.IntN(len(all))] }
+	n, alone := NewNames(nil), NewNames(nil)
+	for range 200 {
+		b := n.Begin()
+		var want []Tally
+		for range rnd.IntN(batchLen + 1) {
+			x := Summary{
+				Key: Key{Trace: [16]byte{byte(rnd.IntN(3))}, Span: [8]byte{7: byte(rnd.IntN(2))}}, Outgoing: rnd.IntN(8) == 0, Bodies: rnd.IntN(2) == 0,
+				Service: pick("s", "s", "r"), Method: pick("GET", "GET", "PUT"), Route: pick("/a", "/a", "/b", ""), Operation: pick("", "", "op"),
+				Status: rnd.IntN(1200), Duration: time.Duration(rnd.Int64()) >> rnd.IntN(60), Weight: rnd.Int64N(3), RequestBytes: rnd.Int64N(5) - 1,
+				UserID: pick("", "u", "v", "***"), CompanyID: pick("", "u", "v"), ConsumerID: pick("", "", "u", "v"), Path: pick("/a", "/b"), Host: pick("", "h"),
+			}
+			*b.Next() = x
+			want = append(want, alone.Tally(&x))
+		}
+		for i, got := range b.Take() {
+			if *got.Place != *want[i].Place || (got.Caller == nil) != (want[i].Caller == nil) || got.Caller != nil && *got.Caller != *want[i].Caller {
+				t.Fatalf("%+v %+v, alone %+v %+v", got.Place, got.Caller, want[i].Place, want[i].Caller)
+			}
+			if got.Place, got.Caller = want[i].Place, want[i].Caller; got != want[i] {
+				t.Fatalf("%+v, alone %+v", got, want[i])
+			}
+		}
+		if b.all != [batchLen]Summary{} || b.hashes != [batchLen]hashes{} {
+			t.Fatal("the batch holds what it has counted")
+		}
+		b.End()
+	}
+	full := n.Begin()
+	for range batchLen {
+		if full.Next() == nil {
+			t.Fatal("a batch is full too early")
+		}
+	}
+	if full.Next() != nil || len(full.Take()) != batchLen || full.Next() == nil {
+		t.Error("a batch that is full is not to be taken")
+	}
+}
+
+// TestKeyHash: a key is none only if all of it is zero, and keys that differ anywhere have
+// hashes that do.
+func TestKeyHash(t *testing.T) {
+	t.Parallel()
+	seen := map[uint64]int{}
+	for bit := range 24*8 + 1 {
+		var raw [24]byte
+		if bit > 0 {
+			raw[(bit-1)/8] = 1 << ((bit - 1) % 8)
+		}
+		k := Key{Trace: [16]byte(raw[:16]), Span: [8]byte(raw[16:])}
+		h := k.Hash()
+		if other, there := seen[h]; there || (h == 0) != (bit == 0) || k.None() != (bit == 0) {
+			t.Errorf("bit %d: %x as that of bit %d", bit, h, other)
+		}
+		seen[h] = bit
 	}
 }

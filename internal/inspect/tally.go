@@ -4,30 +4,35 @@
 package inspect
 
 import (
-	"encoding/binary"
 	"hash/maphash"
+	"math"
 	"strings"
 	"sync"
-	"sync/atomic"
-	"time"
 )
 
 // Tally is what is counted of each exchange, without anything that is looked up or
 // copied for it: exchanges of one endpoint share a Place, those of one caller a Caller.
 type Tally struct {
-	Key Key
 	// Place is not nil. Caller is nil for calls of nobody. Two that are equal may be told by
 	// different pointers, and nothing is changed in them.
 	Place  *Place
 	Caller *Caller
+	// ID is Key.Hash: 0 for an exchange without a key.
+	ID uint64
 	// RequestBytes and ResponseBytes are -1 if they are not known.
 	RequestBytes, ResponseBytes int64
-	Duration                    time.Duration
-	Weight                      int64
-	Status                      int
+	// Micros is how long it took, 71 minutes at most.
+	Micros uint32
+	// Weight is 1 at least and MaxWeight at most: producers say it.
+	Weight uint32
+	// Status is 0 for none.
+	Status uint16
 	// Bodies is true if a body was captured.
 	Bodies bool
 }
+
+// MaxWeight bounds what one exchange counts.
+const MaxWeight = 1 << 20
 
 // Place is an endpoint. Each name has at most MaxName bytes.
 type Place struct {
@@ -49,17 +54,17 @@ const (
 )
 
 // Names makes tallies. It remembers endpoints and callers, so that an exchange of one that
-// it knows costs no allocation, no search for secrets and no lock: processors do not wait for
-// each other, nor for each other's memory. It is for one exporter, whose goroutines share it.
+// it knows costs no allocation and no search for secrets. It is for one exporter, whose
+// goroutines share it.
 type Names struct {
-	mask func(string) string
+	mask    func(string) string
+	batches sync.Pool // *memory
 
+	mu      sync.Mutex // of what follows; held for some nanoseconds an exchange
 	places  table[Place]
 	callers table[Caller]
-
-	mu     sync.Mutex        // of what is not known yet
-	routes map[string]string // guessed ones
-	buf    []byte
+	routes  map[string]string // guessed ones
+	buf     []byte
 }
 
 // NewNames returns Names that take secrets out of names by mask; nil leaves them as they are.
@@ -67,55 +72,147 @@ func NewNames(mask func(string) string) *Names {
 	if mask == nil {
 		mask = func(s string) string { return s }
 	}
-	return &Names{
+	n := &Names{
 		mask: mask, places: make(table[Place], 1<<placeBits), callers: make(table[Caller], 1<<callerBits), routes: map[string]string{},
 	}
+	n.batches.New = func() any { return &memory{names: n} }
+	return n
 }
 
-// Tally makes the tally of an exchange whose names are as they were read.
-func (n *Names) Tally(x *Summary) (t Tally) {
-	n.fill(&t, x)
-	return t
+// batchLen is how many exchanges are counted together. What is looked up for each is not at
+// hand, as it was touched long ago: of many at once a processor looks for all together.
+const batchLen = 64
+
+// Batch are exchanges that are not counted yet. It is for one goroutine.
+type Batch struct {
+	*memory
+
+	n int // here, and not in the memory, as it is at hand
 }
 
-// Append appends the tally of an exchange to those of its batch.
-func (n *Names) Append(all []Tally, x *Summary) []Tally {
-	if len(all) < cap(all) {
-		all = all[:len(all)+1] // fill sets all of it
-	} else {
-		all = append(all, Tally{})
+// memory is that of a batch.
+type memory struct {
+	names  *Names
+	all    [batchLen]Summary
+	out    [batchLen]Tally
+	hashes [batchLen]hashes
+}
+
+// Begin begins to count exchanges; End ends it.
+func (n *Names) Begin() Batch { return Batch{memory: n.batches.Get().(*memory)} }
+
+// Next is where to write the next exchange, whose names are as they were read. All of it is
+// zero. When it is nil, what has been written is to be taken.
+func (b *Batch) Next() *Summary {
+	if b.n == batchLen {
+		return nil
 	}
-	n.fill(&all[len(all)-1], x)
-	return all
+	b.n++
+	return &b.all[b.n-1]
 }
 
-// fill sets every part of a tally.
-func (n *Names) fill(t *Tally, x *Summary) {
-	t.Key, t.RequestBytes, t.ResponseBytes, t.Duration = x.Key, x.RequestBytes, x.ResponseBytes, x.Duration
-	t.Weight, t.Status, t.Bodies = x.Weight, x.Status, x.Bodies
-	t.Place, t.Caller = n.place(x), n.caller(x)
+// Take makes the tallies of what has been written. They are valid until the next Take.
+func (b *Batch) Take() []Tally {
+	all, out := b.all[:b.n], b.out[:b.n]
+	b.n = 0
+	b.names.tally(out, all, &b.hashes)
+	clear(all) // nothing of them is held
+	clear(b.hashes[:len(all)])
+	return out
 }
 
-func (n *Names) place(x *Summary) *Place {
-	route, flags := x.Route, byte(0)
-	if route == "" {
-		route, flags = n.guess(x), 1
+// End gives the memory back.
+func (b *Batch) End() {
+	clear(b.all[:b.n])
+	b.names.batches.Put(b.memory)
+	*b = Batch{}
+}
+
+// Tally makes the tally of one exchange.
+func (n *Names) Tally(x *Summary) Tally {
+	b := n.Begin()
+	defer b.End()
+	*b.Next() = *x
+	return b.Take()[0]
+}
+
+// tally makes tallies of exchanges in three rounds: what they are called, which of those
+// names are known, and what is not known yet.
+func (n *Names) tally(out []Tally, all []Summary, h *[batchLen]hashes) {
+	for i := range all {
+		x := &all[i]
+		out[i] = Tally{
+			ID: x.Key.Hash(), RequestBytes: x.RequestBytes, ResponseBytes: x.ResponseBytes, Bodies: x.Bodies,
+			Micros: uint32(min(max(x.Duration.Microseconds(), 0), math.MaxUint32)), Weight: uint32(min(max(x.Weight, 1), MaxWeight)),
+		}
+		if 100 <= x.Status && x.Status <= 999 {
+			out[i].Status = uint16(x.Status)
+		}
+		if h[i].guessed = x.Route == ""; h[i].guessed {
+			x.Route = n.guess(x)
+		}
+		// In a batch are often calls of one kind, one behind the other.
+		if i > 0 && h[i].guessed == h[i-1].guessed && x.samePlace(&all[i-1]) {
+			h[i].place = h[i-1].place
+		} else {
+			h[i].place = hashPlace(x, h[i].guessed)
+		}
+		h[i].who, h[i].kind = WhoCalled(x)
+		switch {
+		case h[i].kind == Anonymous:
+			h[i].caller = 0
+		case i > 0 && h[i].kind == h[i-1].kind && h[i].who == h[i-1].who:
+			h[i].caller = h[i-1].caller
+		default:
+			h[i].caller = max(1, hashName(h[i].who)^uint64(h[i].kind))
+		}
+	}
+	n.mu.Lock()
+	for i := range all {
+		out[i].Place, out[i].Caller = n.places.find(h[i].place), n.callers.find(h[i].caller)
+	}
+	n.mu.Unlock()
+	for i := range all {
+		x := &all[i]
+		if out[i].Place == nil {
+			out[i].Place = add(n, n.places, h[i].place, Place{
+				Service: n.name(x.Service), Method: n.name(x.Method), Route: n.name(x.Route), Operation: n.name(x.Operation),
+				Outgoing: x.Outgoing, Guessed: h[i].guessed,
+			})
+		}
+		if out[i].Caller == nil && h[i].caller != 0 {
+			out[i].Caller = add(n, n.callers, h[i].caller, Caller{ID: n.name(h[i].who), Kind: h[i].kind, Label: n.name(x.Label), Company: n.name(x.CompanyID)})
+		}
+	}
+}
+
+// hashes tell the names of an exchange apart: by 64 bits with a seed of this process alone.
+// Two that share one are not to be had by chance nor on purpose, so a name is looked at once.
+type hashes struct {
+	place   uint64
+	caller  uint64 // 0 is nobody
+	who     string
+	kind    Who
+	guessed bool // the route was
+}
+
+// samePlace is cheap where it says no, as most that differ do so in their routes.
+func (x *Summary) samePlace(y *Summary) bool {
+	return x.Route == y.Route && x.Method == y.Method && x.Operation == y.Operation && x.Outgoing == y.Outgoing && x.Service == y.Service
+}
+
+func hashPlace(x *Summary, guessed bool) uint64 {
+	flags := uint64(0)
+	if guessed {
+		flags = 1
 	}
 	if x.Outgoing {
 		flags |= 2
 	}
-	// One hash of all names, each with its length before it, takes half the time of one for each.
-	b := append(make([]byte, 0, 256), flags) // on the stack
-	b = appendName(appendName(appendName(appendName(b, x.Service), x.Method), route), x.Operation)
-	h := maphash.Bytes(seed, b)
-	if p := n.places.find(h); p != nil {
-		return p
-	}
-	return add(n, n.places, h, Place{
-		Service: n.name(x.Service), Method: n.name(x.Method), Route: n.name(route), Operation: n.name(x.Operation),
-		Outgoing: x.Outgoing, Guessed: flags&1 != 0,
-	})
+	return Mix(Mix(hashName(x.Service)^flags, hashName(x.Method)), Mix(hashName(x.Route), hashName(x.Operation)))
 }
+
+func hashName(s string) uint64 { return maphash.String(seed, s) }
 
 // guess makes a route of a path. What it leaves out of a secret cannot be found any more, so
 // secrets go first.
@@ -134,49 +231,26 @@ func (n *Names) guess(x *Summary) string {
 	return route
 }
 
-func (n *Names) caller(x *Summary) *Caller {
-	who, kind := WhoCalled(x)
-	if kind == Anonymous {
-		return nil
-	}
-	h := maphash.String(seed, who) + uint64(kind)
-	if c := n.callers.find(h); c != nil {
-		return c
-	}
-	return add(n, n.callers, h, Caller{ID: n.name(who), Kind: kind, Label: n.name(x.Label), Company: n.name(x.CompanyID)})
-}
-
 // name is a name to keep: without secrets, bounded, and of nobody else's memory.
 func (n *Names) name(s string) string { return strings.Clone(cut(n.mask(s))) }
 
-// longName is the length from which a name stands in a text to hash by its own hash.
-const longName = 128
-
-func appendName(b []byte, name string) []byte {
-	b = binary.AppendUvarint(b, uint64(len(name)))
-	if len(name) >= longName {
-		return binary.LittleEndian.AppendUint64(b, maphash.String(seed, name))
-	}
-	return append(b, name...)
-}
-
-// table remembers what was made of some names, two for each set; the older one goes. Names
-// are told apart by a hash of 64 bits with a seed of this process alone: two that share one
-// are not to be had by chance nor on purpose, and a name is looked at once.
-type table[T any] [][2]atomic.Pointer[known[T]]
+// table remembers what was made of some names, two for each set; the older one goes. The
+// hashes stand in it, so that what is looked for is found in one place.
+type table[T any] [][2]known[T]
 
 type known[T any] struct {
 	hash uint64
-	is   T
+	is   *T
 }
 
 // find returns what the names with a hash have made, or nil if they are not known.
 func (t table[T]) find(h uint64) *T {
 	set := &t[h&uint64(len(t)-1)]
-	for i := range set {
-		if k := set[i].Load(); k != nil && k.hash == h {
-			return &k.is
-		}
+	switch h {
+	case set[0].hash:
+		return set[0].is
+	case set[1].hash:
+		return set[1].is
 	}
 	return nil
 }
@@ -189,7 +263,6 @@ func add[T any](n *Names, t table[T], h uint64, is T) *T {
 		return there
 	}
 	set := &t[h&uint64(len(t)-1)]
-	k := &known[T]{h, is}
-	set[1].Store(set[0].Swap(k))
-	return &k.is
+	set[1], set[0] = set[0], known[T]{h, &is}
+	return &is
 }

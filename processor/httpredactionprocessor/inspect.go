@@ -27,7 +27,9 @@ type watch struct {
 // look is what is shown of the spans of a batch; it is a part of the walker.
 type look struct {
 	raw    bool
-	wanted bool // the span that is walked is shown
+	asked  inspect.Wanted // of the spans of the resource
+	at     int            // which of them is next
+	wanted bool           // the span that is walked is shown
 	key    inspect.Key
 	before *inspect.Span
 	// resource are the attributes of the resource before.
@@ -90,45 +92,37 @@ func (w *watch) detach() {
 
 func (*watch) recovered() { _ = recover() }
 
-// lookAt notes a resource as it came, if one of its spans is shown.
+// lookAt asks which spans of a resource are shown, and notes the resource as it came if any is.
 func (w *walker) lookAt(rs ptrace.ResourceSpans) {
 	if w.r.watch == nil {
 		return
 	}
 	defer w.r.watch.recovered()
-	l := &w.look
-	l.resource, l.raw = nil, w.r.watch.sink.Raw()
-	spans := 0
+	l, sink := &w.look, w.r.watch.sink
+	l.resource, l.at = nil, 0
+	l.asked.Reset()
 	for _, ss := range rs.ScopeSpans().All() {
-		if spans += ss.Spans().Len(); spans > manySpans {
-			break
-		}
 		for _, span := range ss.Spans().All() {
-			if w.r.watch.sink.Wants(keyOf(span)) {
-				spans = manySpans + 1
-				break
-			}
+			l.setKey(span)
+			l.asked.Ask(sink, &l.key)
 		}
 	}
-	if spans > manySpans {
+	if l.asked.Any() {
+		l.raw = sink.Raw()
 		l.resource = snapshot(nil, "", rs.Resource().Attributes(), l.raw)
 	}
 }
 
-// manySpans is where a note of a resource costs less than to ask for each of its spans
-// whether it is shown.
-const manySpans = 16
+func (l *look) setKey(span ptrace.Span) { l.key.Trace, l.key.Span = span.TraceID(), span.SpanID() }
 
-func keyOf(span ptrace.Span) inspect.Key {
-	return inspect.Key{Trace: span.TraceID(), Span: span.SpanID()}
-}
+// pass counts spans that are walked or passed over.
+func (l *look) pass(spans int) { l.at += spans }
 
 // lookBefore notes a span as it came, if it is shown. ex is what gather has found.
 func (w *walker) lookBefore(span ptrace.Span, ex *redact.Exchange) {
 	if w.r.watch == nil {
 		return
 	}
-	defer w.r.watch.recovered()
 	l := &w.look
 	l.wanted = false
 	if kind := span.Kind(); ex.Method == "" || kind != ptrace.SpanKindServer && kind != ptrace.SpanKindClient {
@@ -138,10 +132,15 @@ func (w *walker) lookBefore(span ptrace.Span, ex *redact.Exchange) {
 		l.kinds[inspect.NoExchange(kind.String())]++
 		return
 	}
-	l.key = keyOf(span)
-	if l.key == (inspect.Key{}) || !w.r.watch.sink.Wants(l.key) {
-		return
+	if l.asked.Is(l.at - 1) {
+		w.lookNow(span)
 	}
+}
+
+func (w *walker) lookNow(span ptrace.Span) {
+	defer w.r.watch.recovered()
+	l := &w.look
+	l.setKey(span)
 	l.before = head(span)
 	l.before.Resource = l.resource
 	l.before.Attributes = snapshot(nil, "", span.Attributes(), l.raw)

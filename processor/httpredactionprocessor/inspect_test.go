@@ -251,6 +251,56 @@ func TestInspectorNeverHarms(t *testing.T) {
 	}
 }
 
+// TestInspectedPlaces: shown are the spans that are wanted and no others, wherever the redaction
+// of a resource, a scope or a span fails.
+func TestInspectedPlaces(t *testing.T) {
+	t.Parallel()
+	wanted := func(k inspect.Key) bool { return k.Span[7]%3 == 0 }
+	for fail := range 40 {
+		rec := &inspecttest.Recorder{Unwanted: func(k inspect.Key) bool { return !wanted(k) }}
+		r := lookedAt(t, mailPolicy, rec)
+		begun := 0
+		r.fault = func(value string) {
+			if value == onBegin {
+				if begun++; begun == fail {
+					panic("of the engine")
+				}
+			}
+		}
+		td, n := ptrace.NewTraces(), byte(0)
+		for range 2 {
+			rs := td.ResourceSpans().AppendEmpty()
+			for range 3 {
+				ss := rs.ScopeSpans().AppendEmpty()
+				for range 5 {
+					span := ss.Spans().AppendEmpty()
+					n++
+					span.SetTraceID([16]byte{1})
+					span.SetSpanID([8]byte{7: n})
+					span.SetKind(ptrace.SpanKindServer)
+					span.Attributes().PutStr("http.request.method", "GET")
+				}
+			}
+		}
+		r.mustTraces(t, td)
+		shown := map[inspect.Key]int{}
+		for _, c := range rec.Calls("After") {
+			if shown[c.Key]++; !wanted(c.Key) || shown[c.Key] > 1 {
+				t.Errorf("failure %d: %x is shown", fail, c.Key)
+			}
+		}
+		for _, rs := range td.ResourceSpans().All() {
+			for _, ss := range rs.ScopeSpans().All() {
+				for _, span := range ss.Spans().All() {
+					if k := (inspect.Key{Trace: span.TraceID(), Span: span.SpanID()}); wanted(k) && shown[k] == 0 {
+						t.Errorf("failure %d: %x is not shown", fail, k)
+					}
+				}
+			}
+		}
+	}
+}
+
 // TestInspectorAllocations: none costs nothing, and one that wants nothing does not cost an
 // allocation a span.
 func TestInspectorAllocations(t *testing.T) {

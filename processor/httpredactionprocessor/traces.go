@@ -43,10 +43,12 @@ func (r *redactor) redactSpans(ctx context.Context, td ptrace.Traces, told *[][]
 		rs.ScopeSpans().RemoveIf(func(ss ptrace.ScopeSpans) bool {
 			if !w.scope(ss.Scope(), ss.SchemaUrl(), ss.SetSchemaUrl) {
 				w.tally.dropped += int64(ss.Spans().Len())
+				w.look.pass(ss.Spans().Len())
 				return true
 			}
 			ss.Spans().RemoveIf(func(span ptrace.Span) bool {
 				w.decisions = nil
+				w.look.pass(1)
 				ok := w.span(span)
 				if told != nil {
 					*told = append(*told, w.decisions)

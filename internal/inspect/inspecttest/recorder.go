@@ -119,7 +119,7 @@ func deep(c Call) string {
 func (*Recorder) Shutdown(context.Context) error { return nil }
 
 // Wants implements inspect.Sink.
-func (r *Recorder) Wants(k inspect.Key) bool { return r.Unwanted == nil || !r.Unwanted(k) }
+func (r *Recorder) Wants(k *inspect.Key) bool { return r.Unwanted == nil || !r.Unwanted(*k) }
 
 // Raw implements inspect.Sink.
 func (r *Recorder) Raw() bool { return r.ShowRaw }
@@ -149,7 +149,7 @@ func (r *Recorder) After(k inspect.Key, s *inspect.Span, component string, why [
 
 // Saw implements inspect.Sink.
 func (r *Recorder) Saw(component string, all []inspect.Tally) {
-	r.add(Call{Method: "Saw", Component: component, All: all})
+	r.add(Call{Method: "Saw", Component: component, All: slices.Clone(all)})
 }
 
 // Read implements inspect.Sink.

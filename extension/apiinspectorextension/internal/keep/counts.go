@@ -5,6 +5,7 @@ package keep
 
 import (
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -17,8 +18,6 @@ import (
 const (
 	MaxEndpoints = 2_000
 	MaxConsumers = 10_000
-	// maxWeight bounds what one exchange counts: producers say it.
-	maxWeight = 1 << 20
 	// seenBits is the size of the table that finds exchanges told twice: 128 KiB, which a
 	// processor keeps at hand. Exporters tell them one after the other, so few are between.
 	seenBits = 13
@@ -40,19 +39,19 @@ type counted struct {
 }
 
 // add counts a call and returns the cell that it is counted in.
-func (c *counted) add(secs, ms int64, g grain, x *inspect.Tally, weight, us uint32, status uint16) *cell {
+func (c *counted) add(secs, ms int64, g grain, x *inspect.Tally) *cell {
 	s := &c.series
 	cell := s.at(secs, g)
-	cell.calls += int64(weight)
-	cell.in += max(x.RequestBytes, 0) * int64(weight)
-	cell.out += max(x.ResponseBytes, 0) * int64(weight)
-	cell.max = max(cell.max, us)
-	cell.statuses = addBin(cell.statuses, status, weight)
-	cell.latency = addBin(cell.latency, barOf(uint64(us), subLatency), weight)
+	cell.calls += int64(x.Weight)
+	cell.in += max(x.RequestBytes, 0) * int64(x.Weight)
+	cell.out += max(x.ResponseBytes, 0) * int64(x.Weight)
+	cell.max = max(cell.max, x.Micros)
+	cell.statuses = addBin(cell.statuses, x.Status, x.Weight)
+	cell.latency = addBin(cell.latency, barOf(uint64(x.Micros), subLatency), x.Weight)
 	if s.last = ms; s.first == 0 {
 		s.first = ms
 	}
-	c.rank += int64(weight)
+	c.rank += int64(x.Weight)
 	return cell
 }
 
@@ -91,10 +90,19 @@ type Counts struct {
 	anonymous *consumer
 	places    map[*inspect.Place]*endpoint
 	callers   map[*inspect.Caller]*consumer
+	last      known // what was counted last: often comes next, too
 	seconds   [11]struct{ at, n int64 }
 	bodies    bool
 	// keep is for how long endpoints are counted, keepWho consumers: shorter if memory is short.
 	keep, keepWho grain
+}
+
+// known are an endpoint and a caller with the pointers by which they are found.
+type known struct {
+	place    *inspect.Place
+	endpoint *endpoint
+	caller   *inspect.Caller
+	consumer *consumer
 }
 
 func newCounts(now time.Time) *Counts {
@@ -106,7 +114,7 @@ func newCounts(now time.Time) *Counts {
 func (c *Counts) reset(now time.Time) {
 	c.since = now
 	c.endpoints, c.consumers, c.ways, c.list = map[inspect.Place]*endpoint{}, map[string]*consumer{}, nil, nil
-	c.places, c.callers = map[*inspect.Place]*endpoint{}, map[*inspect.Caller]*consumer{}
+	c.places, c.callers, c.last = map[*inspect.Place]*endpoint{}, map[*inspect.Caller]*consumer{}, known{}
 	c.other, c.others = &endpoint{key: inspect.Place{Route: Other}}, distinct{}
 	c.rest, c.anonymous = &consumer{Caller: inspect.Caller{ID: Other}}, &consumer{}
 	c.keep, c.keepWho = grainEndpoint, grainConsumer
@@ -122,15 +130,28 @@ func (c *Counts) clear(now time.Time) {
 // Seen is how many exchanges there were.
 func (c *Counts) Seen() int64 { return c.seen.Load() }
 
+// ahead is how many exchanges are looked for together: see recently.has.
+const ahead = 64
+
 // add counts exchanges that were not told yet.
 func (c *Counts) add(now time.Time, all []inspect.Tally) {
+	for part := range slices.Chunk(all, ahead) {
+		c.addSome(now, part)
+	}
+}
+
+func (c *Counts) addSome(now time.Time, all []inspect.Tally) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	told := uint64(0)
+	for i := range all {
+		told |= c.told.has(all[i].ID) << i
+	}
 	secs, ms := now.Unix(), now.UnixMilli()
 	n := int64(0)
 	for i := range all {
 		x := &all[i]
-		if x.Key != (inspect.Key{}) && !c.told.add(hashKey(&x.Key)) {
+		if x.ID != 0 && (told>>i&1 != 0 || !c.told.add(x.ID)) {
 			continue
 		}
 		n++
@@ -152,17 +173,11 @@ func (c *Counts) addOne(secs, ms int64, x *inspect.Tally) {
 		c.bodies = true
 	}
 	ep, con := c.endpoint(x.Place), c.consumer(x.Caller)
-	weight := uint32(min(max(x.Weight, 1), maxWeight))
-	us := uint32(min(max(x.Duration.Microseconds(), 0), 1<<32-1))
-	status := uint16(x.Status)
-	if x.Status < 100 || x.Status > 999 {
-		status = 0
-	}
-	cell := ep.add(secs, ms, c.keep, x, weight, us, status)
+	cell := ep.add(secs, ms, c.keep, x)
 	if x.ResponseBytes >= 0 {
-		cell.bytesOut = addBin(cell.bytesOut, barOf(uint64(x.ResponseBytes), subBytes), weight)
+		cell.bytesOut = addBin(cell.bytesOut, barOf(uint64(x.ResponseBytes), subBytes), x.Weight)
 	}
-	con.add(secs, ms, c.keepWho, x, weight, us, status)
+	con.add(secs, ms, c.keepWho, x)
 	if con != c.anonymous {
 		ep.with.add(con.id)
 	}
@@ -171,14 +186,18 @@ func (c *Counts) addOne(secs, ms int64, x *inspect.Tally) {
 
 // endpoint finds an endpoint, or makes it.
 func (c *Counts) endpoint(p *inspect.Place) *endpoint {
-	if ep := c.places[p]; ep != nil && !ep.gone {
-		return ep
+	if c.last.place == p && !c.last.endpoint.gone {
+		return c.last.endpoint
 	}
-	ep := c.placeOf(p)
-	if len(c.places) >= maxKnown {
-		clear(c.places)
+	ep := c.places[p]
+	if ep == nil || ep.gone {
+		ep = c.placeOf(p)
+		if len(c.places) >= maxKnown {
+			clear(c.places)
+		}
+		c.places[p] = ep
 	}
-	c.places[p] = ep
+	c.last.place, c.last.endpoint = p, ep
 	return ep
 }
 
@@ -187,7 +206,7 @@ func (c *Counts) placeOf(p *inspect.Place) *endpoint {
 	if ep := c.endpoints[key]; ep != nil {
 		return ep
 	}
-	id := mix(hashText(key.Service)^hashText(key.Method), hashText(key.Route)^hashText(key.Operation)<<1)
+	id := inspect.Mix(hashText(key.Service)^hashText(key.Method), hashText(key.Route)^hashText(key.Operation)<<1)
 	if key.Outgoing {
 		id = ^id
 	}
@@ -235,14 +254,18 @@ func (c *Counts) consumer(who *inspect.Caller) *consumer {
 	if who == nil || who.Kind == inspect.Anonymous {
 		return c.anonymous
 	}
-	if con := c.callers[who]; con != nil && !con.gone {
-		return con
+	if c.last.caller == who && !c.last.consumer.gone {
+		return c.last.consumer
 	}
-	con := c.callerOf(who)
-	if len(c.callers) >= maxKnown {
-		clear(c.callers)
+	con := c.callers[who]
+	if con == nil || con.gone {
+		con = c.callerOf(who)
+		if len(c.callers) >= maxKnown {
+			clear(c.callers)
+		}
+		c.callers[who] = con
 	}
-	c.callers[who] = con
+	c.last.caller, c.last.consumer = who, con
 	return con
 }
 

@@ -8,6 +8,8 @@ import (
 	"math"
 	"math/bits"
 	"slices"
+
+	"github.com/apispan/apispan/internal/inspect"
 )
 
 var textSeed = maphash.MakeSeed()
@@ -33,11 +35,11 @@ func (d *distinct) add(h uint64) {
 		}
 		d.many = new([256]uint8)
 		for _, f := range d.few {
-			d.set(mix(uint64(f), 1))
+			d.set(inspect.Mix(uint64(f), 1))
 		}
 		d.few = nil
 	}
-	d.set(mix(uint64(uint32(h>>32)), 1))
+	d.set(inspect.Mix(uint64(uint32(h>>32)), 1))
 }
 
 func (d *distinct) set(h uint64) {

@@ -10,9 +10,11 @@ import (
 )
 
 const (
-	queueLen   = 1024     // notes, and batches of tallies, that may wait
-	queueBytes = 8 << 20  // of the notes
-	queueSaw   = 32 << 10 // exchanges in the batches
+	queueLen   = 1024     // notes that may wait
+	queueBytes = 8 << 20  // of them
+	queueSaw   = 32 << 10 // tallies that may wait
+	// keepSaw is up to how many tallies the memory of a queue stays for what comes next.
+	keepSaw = queueSaw / 4
 	// queueSoon is how many notes make the store look at once, and not at its next tick.
 	queueSoon = queueLen / 4
 )
@@ -22,9 +24,8 @@ const (
 type inbox struct {
 	mu    sync.Mutex
 	notes []note
-	saws  [][]inspect.Tally
+	saws  []inspect.Tally
 	bytes int64 // of notes
-	seen  int   // exchanges in saws
 
 	soon chan struct{} // has something if the store is to look at once
 }
@@ -50,26 +51,26 @@ func (b *inbox) note(m *note) bool {
 	return ok
 }
 
-// saw leaves a batch, and reports whether there was room. An empty box has room for any.
+// saw leaves copies of tallies, and reports whether there was room. An empty box has room for
+// any number.
 func (b *inbox) saw(all []inspect.Tally) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if len(b.saws) >= queueLen || len(b.saws) > 0 && b.seen+len(all) > queueSaw {
+	if len(b.saws) > 0 && len(b.saws)+len(all) > queueSaw {
 		return false
 	}
-	b.saws = append(b.saws, all)
-	b.seen += len(all)
+	b.saws = append(b.saws, all...)
 	return true
 }
 
 // take empties the box. notes and saws are memory for what comes next; they are given back
 // empty.
-func (b *inbox) take(notes []note, saws [][]inspect.Tally) ([]note, [][]inspect.Tally) {
+func (b *inbox) take(notes []note, saws []inspect.Tally) ([]note, []inspect.Tally) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	notes, b.notes = b.notes, notes
 	saws, b.saws = b.saws, saws
-	b.bytes, b.seen = 0, 0
+	b.bytes = 0
 	return notes, saws
 }
 
@@ -79,13 +80,14 @@ func (s *Store) drain() {
 	defer s.draining.Unlock()
 	notes, saws := s.inbox.take(s.notes, s.saws)
 	// What is shown has been counted.
-	for _, all := range saws {
-		s.Counts.add(s.cfg.Now(), all)
-	}
+	s.Counts.add(s.cfg.Now(), saws)
 	for i := range notes {
 		s.apply(&notes[i])
 	}
 	clear(notes) // nothing of them is held here
 	clear(saws)
+	if cap(saws) > keepSaw {
+		saws = nil
+	}
 	s.notes, s.saws = notes[:0], saws[:0]
 }

@@ -399,7 +399,7 @@ func TestNothingWaits(t *testing.T) {
 		for n := range 5000 {
 			s.Read(key(n), "e", exchange(n, 10))
 		}
-		for range 5000 {
+		for range queueSaw {
 			s.Saw("e", tallies(inspect.Summary{Key: key(1)}, inspect.Summary{Key: key(2)}))
 		}
 		s.Read(key(1), "e", exchange(1, 60<<10))
@@ -409,12 +409,12 @@ func TestNothingWaits(t *testing.T) {
 	case <-time.After(time.Minute):
 		t.Fatal("it waits")
 	}
-	if lost[LostDetails] != 5000-queueLen+1 || lost[LostNumbers] != 2*(5000-queueLen) || s.Usage().NotShown != lost[LostDetails]+lost[LostNumbers] {
+	if lost[LostDetails] != 5000-queueLen+1 || lost[LostNumbers] != queueSaw || s.Usage().NotShown != lost[LostDetails]+lost[LostNumbers] {
 		t.Errorf("lost %v, told %d", lost, s.Usage().NotShown)
 	}
 	s.Flush()
-	if b := s.inbox; b.bytes != 0 || b.seen != 0 {
-		t.Errorf("%d bytes and %d exchanges are left in the queue", b.bytes, b.seen)
+	if b := s.inbox; b.bytes != 0 || len(b.saws) != 0 {
+		t.Errorf("%d bytes and %d exchanges are left in the queue", b.bytes, len(b.saws))
 	}
 	// Few, but large: the queue is bounded by bytes, too.
 	for n := range 500 {
@@ -431,8 +431,40 @@ func TestNothingWaits(t *testing.T) {
 	big := tallies(make([]inspect.Summary, queueSaw+1)...)
 	s.Saw("e", big)
 	s.Saw("e", big)
-	if n := len(s.inbox.saws); n != 1 {
-		t.Errorf("%d large batches wait", n)
+	if n := len(s.inbox.saws); n != len(big) {
+		t.Errorf("%d exchanges of two large batches wait", n)
+	}
+	s.Flush()
+	s.Flush()
+	if cap(s.saws)+cap(s.inbox.saws) > 2*keepSaw {
+		t.Error("the memory of a large batch is held")
+	}
+}
+
+// TestCountedOnce: what is told again is not counted again, within a batch, in the next, and by
+// another exporter, in whatever parts it comes; what has no id is.
+func TestCountedOnce(t *testing.T) {
+	t.Parallel()
+	s, _ := newStore(Config{})
+	rnd := rand.New(rand.NewPCG(7, 8))
+	place, seen, want := &inspect.Place{Route: "/a"}, map[uint64]bool{}, int64(0)
+	for range 100 {
+		var all []inspect.Tally
+		for range rnd.IntN(5 * ahead / 2) {
+			id := rnd.Uint64N(1 << seenBits / 2) // each has a place of its own in the table
+			if all = append(all, inspect.Tally{ID: id, Place: place, Weight: 1}); id == 0 || !seen[id] {
+				want++
+			}
+			seen[id] = true
+		}
+		s.Saw("a", all)
+		if rnd.IntN(3) == 0 {
+			s.Flush()
+		}
+	}
+	s.Flush()
+	if got := s.Counts.Seen(); got != want {
+		t.Errorf("%d counted, want %d", got, want)
 	}
 }
 
@@ -447,7 +479,7 @@ func TestConcurrent(t *testing.T) {
 		work.Go(func() {
 			for n := range 300 {
 				k := key(g*1000 + n)
-				if !s.Wants(k) {
+				if !s.Wants(&k) {
 					continue
 				}
 				s.Before(k, &inspect.Span{Attributes: []inspect.Attribute{{Key: "http.route", Value: "x"}}})
@@ -509,10 +541,10 @@ func TestSample(t *testing.T) {
 				all += int64(n / ticksPerSecond)
 			}
 			for range n / ticksPerSecond {
-				id := trace()
+				k := inspect.Key{Trace: trace()}
 				yes := 0
 				for range 4 {
-					if r.wants(&id) {
+					if r.wants(&k) {
 						yes++
 					}
 				}
@@ -578,7 +610,7 @@ func TestSample(t *testing.T) {
 		t.Errorf("afterwards %d of 20", got)
 	}
 	// One trace for everything, which a caller may choose: not more than a burst a time.
-	one := trace()
+	one := inspect.Key{Trace: trace()}
 	got := 0
 	for range 10 * ticksPerSecond {
 		for range 500 {
@@ -822,7 +854,7 @@ func BenchmarkWants(b *testing.B) {
 	for i := 0; b.Loop(); i++ {
 		k.Trace[0] = byte(i)
 		k.Trace[9] = byte(i >> 8)
-		s.Wants(k)
+		s.Wants(&k)
 	}
 }
 
@@ -844,7 +876,7 @@ func BenchmarkSaw(b *testing.B) {
 	for i := 0; b.Loop(); i++ {
 		one := all[i%len(all)]
 		for j := range one {
-			binary.LittleEndian.PutUint64(one[j].Key.Trace[:], uint64(i*batch+j)+1)
+			one[j].ID = inspect.Mix(uint64(i*batch+j), 1)
 		}
 		s.Counts.add(now, one)
 		s.Counts.add(now, one) // the second exporter

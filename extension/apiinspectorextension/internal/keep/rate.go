@@ -4,10 +4,11 @@
 package keep
 
 import (
-	"encoding/binary"
 	"math"
 	"slices"
 	"sync/atomic"
+
+	"github.com/apispan/apispan/internal/inspect"
 )
 
 const (
@@ -57,16 +58,12 @@ func (r *rate) set(threshold uint64) {
 	r.threshold.Store(threshold)
 }
 
-func hashTrace(trace *[16]byte) uint64 {
-	return mix(binary.LittleEndian.Uint64(trace[:8])^seedA, binary.LittleEndian.Uint64(trace[8:])^seedB)
-}
-
 // wants answers in some nanoseconds.
-func (r *rate) wants(trace *[16]byte) bool {
+func (r *rate) wants(k *inspect.Key) bool {
 	if r.closed.Load() {
 		return false
 	}
-	h := hashTrace(trace)
+	h := k.HashTrace()
 	if h > r.ceiling.Load() {
 		return false
 	}

@@ -21,7 +21,7 @@ const (
 )
 
 // Wants implements inspect.Sink.
-func (s *Store) Wants(k inspect.Key) bool { return s.rate.wants(&k.Trace) }
+func (s *Store) Wants(k *inspect.Key) bool { return s.rate.wants(k) }
 
 // Raw implements inspect.Sink.
 func (s *Store) Raw() bool { return s.cfg.ShowRaw }
@@ -108,7 +108,7 @@ func (s *Store) Delivery(component string, d inspect.Delivery) {
 func (s *Store) Saw(component string, all []inspect.Tally) {
 	if p := s.primary.Load(); p != nil && *p != component {
 		// Exchanges without ids are counted by another exporter. Most often there are none.
-		all = slices.DeleteFunc(all, func(x inspect.Tally) bool { return x.Key == inspect.Key{} })
+		all = slices.DeleteFunc(all, func(x inspect.Tally) bool { return x.ID == 0 })
 	}
 	if len(all) > 0 && !s.inbox.saw(all) {
 		s.lost(LostNumbers, int64(len(all)))

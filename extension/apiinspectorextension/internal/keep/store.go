@@ -58,7 +58,7 @@ type Store struct {
 	inbox    *inbox
 	draining sync.Mutex // guards what follows
 	notes    []note     // empty, to be filled again
-	saws     [][]inspect.Tally
+	saws     []inspect.Tally
 
 	primary atomic.Pointer[string]
 

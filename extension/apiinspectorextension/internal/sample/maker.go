@@ -136,7 +136,7 @@ func (m *maker) one(at time.Time) {
 	if k.status >= 500 {
 		span.Events = []inspect.Attribute{attr("exception/exception.type", "*net.OpError"), attr("exception/exception.message", "dial tcp 10.0.0.7:5432: password=hunter2 refused")}
 	}
-	wants := m.sink.Wants(key)
+	wants := m.sink.Wants(&key)
 	after := span
 	redacted := int64(0)
 	if !m.bare {

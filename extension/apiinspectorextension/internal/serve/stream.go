@@ -20,7 +20,7 @@ import (
 const (
 	// streamPace is how often a stream looks for what is new: about as often as the page draws.
 	// statsPace is how often for the numbers; half as often for what else there is to say.
-	streamPace = 200 * time.Millisecond
+	streamPace = 250 * time.Millisecond
 	statsPace  = time.Second
 	heartbeat  = 15 * time.Second
 	// writeTime is how long one write may take: who is slower is cut off, and finds what was
@@ -98,6 +98,8 @@ type streamState struct {
 	ctl *http.ResponseController
 	buf bytes.Buffer
 	rev int64
+	// extended is when writes got their time last.
+	extended time.Time
 	// What was told last, to tell only what is new.
 	lastStats, lastStatus []byte
 }
@@ -192,7 +194,10 @@ func (st *streamState) flush() bool {
 	if st.buf.Len() == 0 {
 		return true
 	}
-	st.s.extend(st.ctl)
+	if now := time.Now(); now.Sub(st.extended) > time.Second {
+		st.s.extend(st.ctl) // which costs about as much as the write
+		st.extended = now
+	}
 	_, err := st.w.Write(st.buf.Bytes())
 	st.buf.Reset()
 	return err == nil && st.ctl.Flush() == nil
