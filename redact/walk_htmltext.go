@@ -32,6 +32,9 @@ func maybeSaid(dec []byte) bool {
 // the text before it, at said, if one of them may be a code or a password and the other
 // tells.
 func (s *Scratch) saidAcross(w *markupWalk, said [2]int, start, end int, dec []byte, c ctx) {
+	if said[1] > 0 && len(dec) <= maxCode && s.saidLabel(w.src[said[0]:said[1]], dec, start, end, c) {
+		return
+	}
 	code := codeWord(dec)
 	if said[1] == 0 || !code && (!hasFold(dec, "is ") || !codeWord(w.src[said[0]:said[1]])) {
 		return
@@ -55,6 +58,28 @@ func (s *Scratch) saidAcross(w *markupWalk, said [2]int, start, end int, dec []b
 			s.replaceMarkup(said[0], said[1], out[:len(out)-len(tail)], Changed, true)
 		}
 	}
+}
+
+// saidLabel reads a text together with the label before it, in an element of its own:
+// <td>Password:</td><td>S</td>, <b>API key</b>: S. It reports whether it took something.
+func (s *Scratch) saidLabel(before, dec []byte, start, end int, c ctx) bool {
+	if before = bytes.TrimSpace(before); len(before) == 0 || len(before) > maxSaid || before[len(before)-1] != ':' && dec[0] != ':' {
+		return false
+	}
+	m := s.mark()
+	s.arena = append(s.arena, before...)
+	if dec[0] != ':' {
+		s.arena = append(s.arena, ' ')
+	}
+	lead := len(s.arena) - m
+	s.arena = append(s.arena, dec...)
+	joined := s.arena[m:len(s.arena):len(s.arena)]
+	out, changed := s.run((*Scratch).inspect, joined, c)
+	if !changed || len(out) < lead || !bytes.Equal(out[:lead], joined[:lead]) {
+		return false
+	}
+	s.replaceMarkup(start, end, out[lead:], Changed, true)
+	return true
 }
 
 // saidBeforeCut replaces a text that may be a code if what follows it was cut in what

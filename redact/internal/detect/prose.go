@@ -160,7 +160,7 @@ func (f *finder) named(p int, n *proseName) span {
 
 // keyOf reports whether a word before the one at p says that a key is a secret.
 func (f *finder) keyOf(p int) bool {
-	for _, w := range [...]string{"api ", "access ", "secret ", "private ", "license "} {
+	for _, w := range [...]string{"api ", "api-", "access ", "secret ", "private ", "license "} {
 		if hasFold(f.src, p-len(w), w) {
 			return true
 		}
@@ -209,7 +209,7 @@ func (f *finder) told(p int, n *proseName) span {
 			return none
 		}
 	case !link:
-		if !n.password() || !shape.Mixed(v) || !shape.Secretive(v) {
+		if n.password() && (!shape.Mixed(v) || !shape.Secretive(v)) || !n.password() && !f.keyLike(name, n, v, digits) {
 			return none
 		}
 	case quoted && digits == 0:
@@ -226,11 +226,25 @@ func (f *finder) told(p int, n *proseName) span {
 	return span{start, e, detProse}
 }
 
+// keyLike reports whether v, which stands right behind the word for a token or a key, is
+// one by its form alone: "token S expired", "API key S not found".
+func (f *finder) keyLike(name int, n *proseName, v []byte, digits int) bool {
+	return (n.word == "token" || n.word == "key") && len(v) >= 12 && digits >= 3 && shape.Random(v) && shape.Secretive(v) && !shape.UUID(v) && !shape.Ordinary(v) &&
+		bytes.IndexByte(v, '=') < 0 && !hasFold(f.src, name-len("unexpected "), "unexpected ")
+}
+
 // link passes over what joins a name and its value at p, which is a blank; link is false
 // if there is nothing. 0 is returned if no value follows.
 func (f *finder) link(p int) (q int, link bool) {
 	src := f.src
 	p++
+	if p < len(src) && (src[p] == '-' || src[p] == '=') { // Password - S, password -> S
+		for _, w := range [...]string{"- ", "-> ", "=> "} {
+			if hasFold(src, p, w) {
+				return p + len(w), false
+			}
+		}
+	}
 	for _, w := range [...]string{"is ", "was ", "is: ", "to ", "ist ", "lautet ", "= ", "est ", "es ", "è ", "é ", "war ", "lautet: ", "ist: ", "est: ", "es: ",
 		"set to ", "reset to ", "changed to ", "updated to ", "has been set to ", "has been changed to ", "has been reset to ", "was changed to ", "will be "} {
 		if !hasFold(src, p, w) {
