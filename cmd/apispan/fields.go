@@ -149,7 +149,11 @@ func writeChanges(cmd *cobra.Command, changes []inspector.Change, gone int, is i
 			return err
 		}
 	}
-	sayf(cmd.ErrOrStderr(), "%d differences, %d fields, %d are gone\n", len(changes), len(*is.Rows), gone)
+	differences := "differences"
+	if len(changes) == 1 {
+		differences = "difference"
+	}
+	sayf(cmd.ErrOrStderr(), "%d %s, %d fields, %d gone\n", len(changes), differences, len(*is.Rows), gone)
 	if is.Looked < is.Seen {
 		sayf(cmd.ErrOrStderr(), "of %d exchanges the inspector has looked at %d: fields of the others may be missing\n", is.Seen, is.Looked)
 	}

@@ -42,7 +42,7 @@ func TestFieldsDiff(t *testing.T) {
 		{[]string{"fields", "diff", a, a}, exitOK, "0 differences"},
 		{[]string{"fields", "diff", a, b}, exitFailed, "new: query email at GET /a"},
 		{[]string{"fields", "diff", a, b, "--json"}, exitFailed, `"what":"new"`},
-		{[]string{"fields", "diff", b, a}, exitOK, "1 are gone"},
+		{[]string{"fields", "diff", b, a}, exitOK, "1 gone"},
 		{[]string{"fields", "diff", a, "--address", srv.URL}, exitFailed, "new: query email"},
 		{[]string{"fields", "get", "--address", srv.URL}, exitOK, `"path":"email"`},
 		{[]string{"fields", "diff", a, b, "--address", srv.URL}, exitUsage, "together"},

@@ -28,7 +28,7 @@ func TestStates(t *testing.T) {
 		{"dry", "DRY RUN – nothing leaves"},
 		{"live", "LIVE – sending to api.moesif.net"},
 		{"no_backend", "NO BACKEND"},
-		{"no_redaction", "Nothing is redacted: pipeline traces has no http_redaction"},
+		{"no_redaction", "Nothing is redacted: the pipeline traces has no http_redaction"},
 		{"no_bodies", "Bodies are not captured"},
 		{"gated", "Everything is sampled out"},
 		{"not_shown", "412 not shown: the page could not keep up"},

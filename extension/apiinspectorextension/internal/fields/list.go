@@ -71,18 +71,22 @@ func (e *endpoint) list(k endpointKey, from time.Time) (out []api.Field) {
 			}
 		}
 		row := api.Field{
-			Endpoint: k.name, Service: k.service, Location: fk.location, Path: fk.path, Types: slices.Clone(f.types), Count: n, Decision: "mixed",
-			Rules: append([]string{}, f.rules...), Leaves: append([]string{}, f.leaves...), Unchanged: f.unchanged, Suspicious: f.suspicious,
+			Endpoint: k.name, Service: k.service, Location: fk.location, Path: fk.path, Types: sorted(f.types), Count: n, Decision: "mixed",
+			Rules: sorted(f.rules), Leaves: sorted(f.leaves), Unchanged: f.unchanged, Suspicious: f.suspicious,
 			New: f.isNew, First: f.first.UTC(), Last: f.last.UTC(), Example: f.example,
 		}
 		if len(f.decisions) == 1 {
 			row.Decision = f.decisions[0]
 		}
-		if row.Types == nil {
-			row.Types = []string{}
-		}
 		out = append(out, row)
 	}
+	return out
+}
+
+// sorted is a copy by name, never nil. An inventory is committed and compared: what came first must not make a difference.
+func sorted(list []string) []string {
+	out := append([]string{}, list...)
+	slices.Sort(out)
 	return out
 }
 

@@ -5,6 +5,7 @@ package keep
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/apispan/apispan/internal/inspect"
 )
@@ -119,16 +120,16 @@ func (s *Store) put(r *Record, m *note) {
 	}
 }
 
-// backend is the place of an exporter in a record, which is a copy.
+// backend is the place of an exporter in a record, which is a copy. They stand by name: who is told first is another
+// one after each start of the Collector.
 func (s *Store) backend(r *Record, component string) *Backend {
-	i := slices.IndexFunc(r.Backends, func(b Backend) bool { return b.Component == component })
-	if i < 0 && len(r.Backends) >= maxBackends {
+	i, known := slices.BinarySearchFunc(r.Backends, component, func(b Backend, name string) int { return strings.Compare(b.Component, name) })
+	if !known && len(r.Backends) >= maxBackends {
 		return nil
 	}
 	r.Backends = slices.Clone(r.Backends)
-	if i < 0 {
-		r.Backends = append(r.Backends, Backend{Component: component})
-		i = len(r.Backends) - 1
+	if !known {
+		r.Backends = slices.Insert(r.Backends, i, Backend{Component: component})
 		r.bytes += 128
 	}
 	return &r.Backends[i]

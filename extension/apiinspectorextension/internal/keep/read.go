@@ -6,6 +6,7 @@ package keep
 import (
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/apispan/apispan/internal/inspect"
@@ -126,9 +127,10 @@ func (s *Store) Usage() Usage {
 	}
 }
 
-// Told returns what components have told of themselves, as copies.
+// Told returns what components have told of themselves, as copies; the components by name.
 func (s *Store) Told() State {
 	s.state.Lock()
 	defer s.state.Unlock()
-	return State{Sources: slices.Clone(s.Sources), Deliveries: maps.Clone(s.Deliveries), Arrived: maps.Clone(s.State.Arrived), Version: s.Version}
+	sources := slices.SortedFunc(slices.Values(s.Sources), func(a, b inspect.Source) int { return strings.Compare(a.Component, b.Component) })
+	return State{Sources: sources, Deliveries: maps.Clone(s.Deliveries), Arrived: maps.Clone(s.State.Arrived), Version: s.Version}
 }

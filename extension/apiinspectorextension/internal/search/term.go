@@ -86,9 +86,15 @@ func example(field string) string {
 	return field + ":acme"
 }
 
+// outcomes are the states that package show knows.
+var outcomes = []string{"sent", "dry_run", "waiting", "retry", "refused", "dropped", "gated", "sampled_out", "read"}
+
 // unknown says what there is instead.
 func unknown(name string) string {
-	best, dist := "", 3
+	if name == "req" || name == "res" {
+		return "A value in a body has a path: " + name + ".$.order.items[*].sku:A1."
+	}
+	best, dist := "", min(3, len(name)) // else every letter is close to something
 	for _, f := range Fields {
 		if d := distance(name, f.Name); d < dist {
 			best, dist = f.Name, d
@@ -132,6 +138,8 @@ func (f Field) compile(v value) (func(Subject) bool, string) {
 		return f.number(v.text)
 	case f.Name == "dir" && !slices.Contains([]string{"in", "out"}, strings.ToLower(v.text)):
 		return nil, "dir: is in (the service answered) or out (it called)."
+	case f.Name == "outcome" && !strings.Contains(v.text, "*") && !slices.Contains(outcomes, strings.ToLower(v.text)):
+		return nil, fmt.Sprintf("%q is no outcome. There are %s.", v.text, strings.Join(outcomes, ", "))
 	case f.Name == "is" && !slices.Contains([]string{"pinned", "new", "error", "anonymous"}, strings.ToLower(v.text)):
 		return nil, "is: takes pinned, new (it has new fields), error (4xx, 5xx or no response) or anonymous."
 	}

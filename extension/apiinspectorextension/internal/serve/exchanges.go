@@ -113,6 +113,11 @@ func (s *Server) exchange(w http.ResponseWriter, r *http.Request) {
 	env := s.env()
 	if suffix == "" {
 		d := show.Detail(rec, env)
+		for i := range d.Vendors {
+			if why := leftBy[d.Vendors[i].Reason]; why != "" {
+				d.Vendors[i].Reason += " (" + why + ")"
+			}
+		}
 		if d.Raw {
 			s.audit(r, "detail", d.ID)
 		}

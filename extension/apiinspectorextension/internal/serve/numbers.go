@@ -28,6 +28,9 @@ func numbers(n *keep.Numbers, all int64) api.Numbers {
 	if all > 0 {
 		out.Share = float64(n.Calls) / float64(all)
 	}
+	if n.Calls == 0 {
+		out.P50, out.P95, out.P99, out.Max = -1, -1, -1, -1
+	}
 	for _, st := range n.Statuses {
 		class := st.Code / 100
 		switch {

@@ -178,7 +178,7 @@ func (s *Server) sources() map[string]inspect.Source {
 
 // env is what details need.
 func (s *Server) env() *show.Env {
-	return &show.Env{Sources: s.sources(), Raw: s.Limits.ShowRaw, New: s.Fields.IsNew}
+	return &show.Env{Sources: s.sources(), Version: s.Version, Raw: s.Limits.ShowRaw, New: s.Fields.IsNew}
 }
 
 // audit writes a line for values from before a redaction that somebody has seen.

@@ -83,8 +83,7 @@ func (s *Server) notices(st *api.Status, setup *Setup) []api.Notice {
 		out = append(out, api.Notice{Level: level, Code: code, Text: text, Fix: fix})
 	}
 	for _, p := range setup.Bare {
-		add("error", "no_redaction", fmt.Sprintf("The pipeline %s has no http_redaction: what it exports is as it was captured.", p),
-			"processors:\n  http_redaction:\nservice: {pipelines: {"+p+": {processors: [http_redaction]}}} # first of its processors")
+		out = append(out, Bare(p))
 	}
 	for _, c := range setup.Unseen {
 		add("warning", "unseen", fmt.Sprintf("%s does not show what it does.", c), c+":\n  inspector: api_inspector")
@@ -126,15 +125,23 @@ func (s *Server) trafficNotices(st *api.Status, add func(level, code, text, fix 
 		add("warning", "not_shown", fmt.Sprintf("%d not shown: the inspector could not keep up.", stats.NotShown), "")
 	}
 	if stats.TooLarge > 0 {
-		add("warning", "too_large", fmt.Sprintf("%d parts of exchanges are not shown: an exchange may fill half of the memory there is (max_bytes).", stats.TooLarge), "")
+		add("warning", "too_large", fmt.Sprintf("%s not shown: an exchange may fill half of the memory there is (max_bytes).", are(stats.TooLarge, "part of an exchange", "parts of exchanges")), "")
 	}
 	if stats.Sampling < 1 {
 		add("info", "sample", fmt.Sprintf("Details are a sample, %s of the traces (details_per_second); numbers count all.", percent(stats.Sampling)), "")
 	}
 	if stats.NewFields > 0 {
-		add("warning", "new_fields", fmt.Sprintf("%d fields are new: see Fields.", stats.NewFields), "")
+		add("warning", "new_fields", are(int64(stats.NewFields), "field", "fields")+" new: see Fields.", "")
 	}
 	s.leftNotices(add)
+}
+
+// are begins a sentence about a number of things.
+func are(n int64, one, many string) string {
+	if n == 1 {
+		return "1 " + one + " is"
+	}
+	return fmt.Sprintf("%d %s are", n, many)
 }
 
 // NoneOf says what arrived where none was an exchange, by kind as inspect.NoExchange has it.
@@ -148,7 +155,19 @@ func NoneOf(arrived map[string]int64) string {
 		name, rest, _ := strings.Cut(k, " ")
 		kinds[i] = strings.TrimSpace(fmt.Sprintf("%s %d %s", name, arrived[k], rest))
 	}
-	return fmt.Sprintf("%d spans arrived, none was an HTTP exchange (kinds: %s).", n, strings.Join(kinds, ", "))
+	spans := "spans"
+	if n == 1 {
+		spans = "span"
+	}
+	return fmt.Sprintf("%d %s arrived, none was an HTTP exchange (kinds: %s).", n, spans, strings.Join(kinds, ", "))
+}
+
+// Bare says that a pipeline has no redaction.
+func Bare(pipeline string) api.Notice {
+	return api.Notice{
+		Level: "error", Code: "no_redaction", Text: fmt.Sprintf("Nothing is redacted: the pipeline %s has no http_redaction, so what it exports is as it was captured.", pipeline),
+		Fix: "processors:\n  http_redaction:\nservice: {pipelines: {" + pipeline + ": {processors: [http_redaction]}}} # first of its processors",
+	}
 }
 
 // Where says where OTLP may be sent.

@@ -19,6 +19,7 @@ import (
 // Env is what details need beyond the record.
 type Env struct {
 	Sources map[string]inspect.Source
+	Version string // of the Collector
 	// New reports whether a field of the exchange is a new one; may be nil.
 	New func(x *inspect.Exchange, location, path string) bool
 	// Raw is true if values from before the redaction are kept.

@@ -302,6 +302,6 @@ func harFields(m *inspect.Message) []map[string]string {
 }
 
 // HAR is a HAR log with one exchange.
-func HAR(r *keep.Record, _ *Env) []byte {
-	return append(append([]byte(`{"log":{`+HARHead("1")+`,"entries":[`), HAREntry(r)...), "]}}\n"...)
+func HAR(r *keep.Record, env *Env) []byte {
+	return append(append([]byte(`{"log":{`+HARHead(env.Version)+`,"entries":[`), HAREntry(r)...), "]}}\n"...)
 }

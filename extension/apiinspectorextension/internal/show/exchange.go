@@ -163,11 +163,13 @@ func textOf(v any) string {
 			}
 		}
 	}
-	b, err := json.Marshal(v)
-	if err != nil {
+	var b strings.Builder
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false) // it is shown as text
+	if enc.Encode(v) != nil {
 		return ""
 	}
-	return string(b)
+	return strings.TrimSuffix(b.String(), "\n")
 }
 
 // listOf is a value as the values of a header field.

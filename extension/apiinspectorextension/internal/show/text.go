@@ -28,7 +28,10 @@ func Curl(r *keep.Record, _ *Env) []byte {
 	x := Exchange(r)
 	var b strings.Builder
 	b.WriteString("curl --globoff")
-	if m := orOther(x.Method); token(m) && m != http.MethodGet {
+	switch m := orOther(x.Method); {
+	case m == http.MethodHead: // by -X, curl would wait for a body
+		b.WriteString(" --head")
+	case token(m) && (m != http.MethodGet || len(x.Request.Body.Data) > 0): // with a body, curl makes a POST
 		b.WriteString(" -X " + quote(m))
 	}
 	b.WriteString(" " + quote(visible(URL(x))))

@@ -11,7 +11,7 @@ import (
 	"github.com/apispan/apispan/extension/apiinspectorextension/internal/api"
 )
 
-var lineOf = regexp.MustCompile(`^(?:[a-z ]+: )*line (\d+)(?:, column \d+)?: `)
+var lineOf = regexp.MustCompile(`^(?:[A-Za-z ]+: )*line (\d+)(?:, column \d+)?: `)
 
 // problems are the faults that an error of the policy compiler lists, one a line.
 func problems(text string) (out []api.Problem) {
@@ -30,6 +30,9 @@ func problem(text string) api.Problem {
 	if m := lineOf.FindStringSubmatch(text); m != nil {
 		p.Line, _ = strconv.Atoi(m[1])
 		text = text[len(m[0]):]
+		if strings.Contains(m[0], "not YAML") {
+			text = "this is not YAML: " + text
+		}
 	}
 	p.Text = text
 	if what, remedy, ok := strings.Cut(text, "; "); ok {
