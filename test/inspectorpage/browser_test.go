@@ -278,6 +278,9 @@ func (b *tab) picture(name string) []byte {
 	if wide := b.js("document.documentElement.scrollWidth - innerWidth"); !strings.HasPrefix(wide, "-") && wide != "0" {
 		b.Errorf("%s: the page is %s px wider than the window", name, wide)
 	}
+	if cut := b.js("innerWidth < 1280 ? 0 : Math.max(0, ...[...document.querySelectorAll('.wide')].map((w) => w.scrollWidth - w.clientWidth))"); cut != "0" {
+		b.Errorf("%s: a table is %s px wider than there is room", name, cut)
+	}
 	return png
 }
 

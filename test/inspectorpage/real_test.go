@@ -20,6 +20,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/browser"
+	"github.com/chromedp/chromedp"
 )
 
 var keep = flag.Bool("pictures", false, "write the pictures of the documentation, docs/images")
@@ -89,6 +93,10 @@ func TestReal(t *testing.T) {
 	b.picture("real-5xx")
 	b.press(escape, "/", "statsu:5xx status:20 route:/orders method:POST redacted:>0", enter)
 	b.wait("document.querySelector('.under u')")
+	// A file is not made of it, which is said.
+	b.expect("400")
+	b.js("document.querySelector('[data-do=har]').click()")
+	b.wait("document.querySelector('#toast').innerText.startsWith('There is no field')")
 	b.press("/", "method:POST route:/orders status:201", enter, "j", enter)
 	b.wait("document.querySelector('.exchange:not([hidden], .loads) .tree .badge.d-masked')")
 	b.js("[...document.querySelectorAll('.tree summary')].find((s) => s.innerText.startsWith('\"items\"')).click()")
@@ -127,6 +135,7 @@ func TestReal(t *testing.T) {
 	b.press("g", "d")
 	b.wait("document.querySelector('.card')")
 	b.picture("real-delivery")
+	b.downloads()
 	for _, path := range []string{"api/export?format=har", "api/export?format=ndjson", "api/fields?format=csv", "api/fields?format=json", "api/fields?format=html"} {
 		if got := b.js(fmt.Sprintf("fetch(%q).then(async (r) => r.status + ' ' + r.headers.get('Content-Disposition') + ' ' + (await r.text()).length)", path)); !strings.HasPrefix(got, "200 attachment") {
 			t.Errorf("%s: %s", path, got)
@@ -144,6 +153,42 @@ func TestRealStates(t *testing.T) {
 	b.press("j", enter)
 	b.wait("document.querySelector('.sides')")
 	b.picture("real-bare")
+}
+
+// downloads presses what saves files, and waits until they are there by their names, and what they should be.
+func (b *tab) downloads() {
+	b.Helper()
+	dir := b.TempDir()
+	if _, err := chromedp.CallBrowser(b.ctx, browser.SetDownloadBehavior, browser.SetDownloadBehaviorParams{
+		Behavior: browser.SetDownloadBehaviorBehaviorAllow, DownloadPath: dir,
+	}); err != nil {
+		b.Fatal(err)
+	}
+	b.hash("#/?q=status:201")
+	b.wait("[...document.querySelectorAll('.rows .status')].every((s) => s.innerText === '201')")
+	b.press("j", enter)
+	b.wait("document.querySelector('.exchange:not([hidden], .loads) .sides')")
+	id := b.js("location.hash.slice(4, 12)")
+	b.press("h", "t")
+	b.js("document.querySelector('[data-do=ndjson]').click()")
+	b.hash("#/fields")
+	b.wait("document.querySelector('[data-format=csv]')")
+	b.js("document.querySelector('[data-format=csv]').click()")
+	b.js("document.querySelector('[data-format=html]').click()")
+	for name, begin := range map[string]string{
+		"exchange-" + id + ".har": `{"log":{"version":"1.2"`, "exchange-" + id + ".fixture.json": `{"id":"`, "exchanges.ndjson": `{"schema":"apispan.event/1"`,
+		"fields.csv": "service,endpoint,", "fields.html": "<!doctype html>",
+	} {
+		end := time.Now().Add(30 * time.Second)
+		var got []byte
+		for got == nil && time.Now().Before(end) {
+			time.Sleep(50 * time.Millisecond)
+			got, _ = os.ReadFile(filepath.Join(dir, name))
+		}
+		if !strings.HasPrefix(string(got), begin) {
+			b.Errorf("%s: %.80q", name, got)
+		}
+	}
 }
 
 // keep takes a picture that the documentation shows; the flag -pictures writes it there.

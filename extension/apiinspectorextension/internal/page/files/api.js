@@ -5,6 +5,7 @@
 
 import { h, on } from './dom.js';
 import { params } from './state.js';
+import { failed } from './states.js';
 
 /** call asks; an error has the status, 0 without an answer, and the server's sentence. */
 export async function call(path, init) {
@@ -23,10 +24,12 @@ export const get = async (path, signal) => (await call(path, { signal })).json()
 /** exchangePath is the path of an exchange. */
 export const exchangePath = (id) => `exchanges/${encodeURIComponent(id)}`;
 
-/** download lets the browser fetch a file of the interface. */
-export function download(path) {
-  h('a', { href: `api/${path}`, download: true }).click();
-}
+/** download keeps a file of the interface. The browser would not tell why there is none. */
+export const download = (path) => call(path).then(async (res) => {
+  const href = URL.createObjectURL(await res.blob());
+  h('a', { href, download: res.headers.get('Content-Disposition').split('"')[1] }).click();
+  URL.revokeObjectURL(href);
+}).catch(failed);
 
 /** stream is the events of a search after one of them; it connects again by itself. handlers: one for each event, and connected(ok). */
 export function stream({ connected, ...handlers }) {

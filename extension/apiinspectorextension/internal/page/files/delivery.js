@@ -34,7 +34,7 @@ function exporter(r) {
   return el;
 }
 
-const policy = (r) => card('policy', r, { dry_run: r.dry_run, since: r.since ? when(r.since, (t) => span(Date.now() - new Date(t))) : '–' });
+const policy = (r) => card('policy', r, { since: when(r.since, (t) => span(Date.now() - new Date(t))) });
 
 export const delivery = () => view('delivery', (el) => ({
   path: () => 'delivery',

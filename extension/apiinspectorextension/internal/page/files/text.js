@@ -19,8 +19,8 @@ export const bytes = known((n) => {
   return `${unit && n < 10 ? n.toFixed(1) : whole.format(Math.round(n))} ${['B', 'KiB', 'MiB', 'GiB', 'TiB'][unit]}`;
 });
 
-/** ms is a duration without its unit, in at most four digits. */
-export const ms = known((d) => (d < 9.95 ? d.toFixed(1) : whole.format(Math.round(d))));
+/** ms is a duration without its unit, in at most four digits, and not one alone. */
+export const ms = known((d) => (d < 9.95 ? d.toFixed(d < 0.995 ? 2 : 1) : whole.format(Math.round(d))));
 
 /** span is a duration with its unit. */
 export const span = known((d) => {
