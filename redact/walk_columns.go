@@ -13,6 +13,9 @@ const maxColumnsText = 8 << 10
 // tableColumns reads the list of columns that begins at i; it holds for the rows behind it,
 // up to the next one.
 func (s *Scratch) tableColumns(src []byte, i int, c ctx) {
+	if s.nestLeft == 0 {
+		return
+	}
 	end := min(len(src), i+maxColumnsText)
 	src = src[:end]
 	known, denied := s.docs>>docTable&2 != 0, false
