@@ -295,6 +295,18 @@ func worstElsewhere(n int) map[string][2]string {
 		"columns of statements":   {"text/plain", "INSERT INTO t (" + rep(") VALUES ")},
 		"options":                 {"text/plain", rep("-p a ")},
 		"YAML documents":          {"text/plain", "value: a\n" + rep("---\n")},
+		"keys of names":           {"application/json", "{" + rep(`"`+strings.Repeat("password", 250)+`":1,`) + `"z":1}`},
+		"URLs with escapes":       {"text/plain", rep("https://%22")},
+		"cells of cookies":        {"text/csv", "a,cookie:\n" + rep("name: a\n")},
+		"cells of references":     {"text/csv", "a,b\n" + rep("&lt;,")},
+		"empty cells":             {"text/csv", "a,b\n" + rep(",")},
+		"markup in a path":        {"path", rep("/<a></a>")},
+		"quotes in a path":        {"path", rep(`\"`)},
+		"names of cookies":        {"text/plain", rep("cookie: ")},
+		"references in cookies":   {"application/json", `{"cookie":"` + rep("&lt;") + `"}`},
+		"openings in a form":      {"application/x-www-form-urlencoded", rep(`";s:[`)},
+		"escapes of nothing":      {"text/plain", rep("%")},
+		"options of a user":       {"text/plain", rep("curl -u a ")},
 	}
 }
 
