@@ -242,6 +242,7 @@ func (s *Scratch) replace(start, end int, with []byte) {
 
 // replaceFrom is replace with the bytes appended to the arena since mark m.
 func (s *Scratch) replaceFrom(start, end, m int) {
+	s.asked++
 	start += s.lv.base
 	end += s.lv.base
 	n := len(s.arena) - m

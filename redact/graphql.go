@@ -21,6 +21,7 @@ type boundVariable struct {
 // variablesOf finds those of the running document and of the value as a whole, each
 // once, and reports whether there are any.
 func (s *Scratch) variablesOf(c ctx) bool {
+	s.asked++
 	if s.docs>>docBound&3 == 0 {
 		s.docs |= 1 << docBound
 		s.docBound = s.bindVariables(s.docBound[:0], s.doc, c)

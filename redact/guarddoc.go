@@ -32,6 +32,7 @@ const (
 
 // answer answers a question about the document, once.
 func (s *Scratch) answer(question uint8, ask func() bool) bool {
+	s.asked++
 	if s.docs>>question&3 == 0 {
 		s.docs |= 1 << question
 		if ask() {

@@ -87,7 +87,7 @@ type Scratch struct {
 	stats  Stats
 	counts []Count
 	noted  uint64 // calls of count
-	asked  uint64 // calls of offer and guarded
+	asked  uint64 // calls of offer and replaceFrom, and questions about doc or that lead to one
 	// totals are the counts of the exchanges before; see Totals.
 	totals  []Count
 	matched []bool // by rule; nil: nobody asks

@@ -20,6 +20,7 @@ const (
 // parametersOf reports whether a statement of the document gives a parameter by its
 // position to a denied column; those that it gives by name are in docBound.
 func (s *Scratch) parametersOf(c ctx) bool {
+	s.asked++
 	if s.docs>>docParameters&3 == 0 {
 		s.docParams = s.docParams[:0]
 		s.bindParameters(s.doc, ctx{place: c.place})

@@ -87,12 +87,6 @@ func (s *Scratch) quietLeaf(b []byte, c ctx) (hash uint64, known bool) {
 	if len(b) == 0 || len(b) > maxTiny || c.v.act != actNone || c.cut || c.state != stateNone || s.matched != nil {
 		return 0, false
 	}
-	// A statement elsewhere may give a member of JSON to a column.
-	for i, x := range b[:max(0, len(b)-2)] {
-		if x == '[' || x == '{' && bytes.IndexByte(b[i:], '"') >= 0 {
-			return 0, false
-		}
-	}
 	hash = maphash.Bytes(s.seed, b) ^ (uint64(s.env(c.place))<<32|uint64(c.v.flags)<<8|uint64(c.nest)+1)*s.hashKey
 	e := &s.leaves[hash>>55]
 	if e.hash != hash || s.nestLeft < int(e.bytes)+leafRoom || s.wordsLeft < int(e.words) {
@@ -115,8 +109,8 @@ func (s *Scratch) noteLeaf(hash uint64, before effects) {
 	e.hash, e.bytes, e.words = hash, uint16(n), uint16(w) //nolint:gosec // small
 }
 
-// effects is what reading a value does besides edits: what it takes of the limits, what
-// it counts, and whether a rule was asked that goes by the document, too.
+// effects is what reading a value does: what it takes of the limits, what it counts, and
+// whether it replaced something or asked what goes by the document, too.
 type effects struct {
 	nestLeft, wordsLeft int
 	noted, asked        uint64

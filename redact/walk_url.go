@@ -198,8 +198,21 @@ func (s *Scratch) walkPath(src []byte, c ctx) {
 			s.truncated(src, pos, c, "")
 			return
 		default:
+			var hash uint64
+			if plain && !named {
+				sc := c
+				sc.v.flags |= ofSegment
+				var known bool
+				if hash, known = s.quietLeaf(seg, sc); known {
+					break
+				}
+			}
+			before := s.effects()
 			under, named = s.segment(src, pos, end, c)
 			under.v.describeItem(src[:end])
+			if !named {
+				s.noteLeaf(hash, before)
+			}
 		}
 		pos = end + 1
 	}
@@ -251,6 +264,9 @@ func (s *Scratch) plainSegments(src []byte, pos int, c ctx) (next int, named ver
 	}
 	return len(src) + 1, verdict{}, stateNone
 }
+
+// ofSegment tells what is known of segments from what is known of values.
+const ofSegment verdictFlags = 1 << 15
 
 // Classes of the bytes of a segment.
 const (
