@@ -23,7 +23,7 @@ func TestArguments(t *testing.T) {
 	} {
 		td, span := newSpan()
 		s := span.Attributes().PutEmptySlice("process.command_args")
-		for _, a := range strings.Fields(line) {
+		for a := range strings.FieldsSeq(line) {
 			s.AppendEmpty().SetStr(a)
 		}
 		out := onlySpan(t, redactorFor(t, "preset: default", nil).mustTraces(t, td)).Attributes()
