@@ -73,7 +73,7 @@ func (s *Scratch) otherMeaning(c *ctx, dec []byte) bool {
 	case "default:mfa*": // "totp", "required"
 		return shape.Words(dec)
 	case "default:pass":
-		if c.place == placeResponseBody && (shape.Words(dec) || shape.Prose(dec)) && s.records() && !s.document(docAccount, "user", "User", "ogin", "mail", "Mail", "host",
+		if c.place == placeResponseBody && shape.HasBlank(dec) && (shape.Words(dec) || shape.Prose(dec)) && s.records() && !s.document(docAccount, "user", "User", "ogin", "mail", "Mail", "host",
 			"Host", "auth", "Auth", "ccount", "smtp", "db", "admin", "root", "redential", "ssid", "ssh", "proxy", "erver", "remote", "client", "domain", "port") {
 			return true
 		}
