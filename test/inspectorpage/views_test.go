@@ -21,6 +21,13 @@ func TestViews(t *testing.T) {
 			shoot := func(name string) { b.picture(name + "-" + s.name) }
 			b.wait("document.querySelectorAll('.rows tr[data-id]').length > 5")
 			shoot("live")
+			// As many backends as there are have room for their marks.
+			if cut := b.js(`(() => { const td = document.querySelector('.rows td.c-backends'), all = [...td.childNodes];
+				if (!td.offsetWidth) return 0;
+				td.append(...Array.from({ length: 8 - all.length }, () => all[0].cloneNode(true)));
+				const cut = td.scrollWidth - td.clientWidth; td.replaceChildren(...all); return cut; })()`); cut != "0" {
+				t.Errorf("the marks of eight backends are %s px wider than their column", cut)
+			}
 			b.hash("#/?q=status:500")
 			b.wait("document.querySelector('.rows tr[data-id] .status').innerText === '500'")
 			b.press("j", enter)

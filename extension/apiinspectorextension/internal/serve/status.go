@@ -25,12 +25,12 @@ func (s *Server) stats() api.Stats {
 	}
 }
 
-// round keeps a share from changing all the time.
+// round keeps a share from changing all the time. A small one is not none, which the page would take for not known.
 func round(p float64) float64 {
 	if p >= 0.995 {
 		return 1
 	}
-	return float64(int(p*1000)) / 1000
+	return max(float64(int(p*1000)), 1) / 1000
 }
 
 func (s *Server) makeStatus() api.Status {
@@ -127,13 +127,24 @@ func (s *Server) trafficNotices(st *api.Status, add func(level, code, text, fix 
 	if stats.TooLarge > 0 {
 		add("warning", "too_large", fmt.Sprintf("%s not shown: an exchange may fill half of the memory there is (max_bytes).", are(stats.TooLarge, "part of an exchange", "parts of exchanges")), "")
 	}
-	if stats.Sampling < 1 {
-		add("info", "sample", fmt.Sprintf("Details are a sample, %s of the traces (details_per_second); numbers count all.", percent(stats.Sampling)), "")
+	if text := sampled(stats); text != "" {
+		add("info", "sample", text, "")
 	}
 	if stats.NewFields > 0 {
 		add("warning", "new_fields", are(int64(stats.NewFields), "field", "fields")+" new: see Fields.", "")
 	}
 	s.leftNotices(add)
+}
+
+// sampled says that the list is a sample, also when what it left out came at once and is over.
+func sampled(s *api.Stats) string {
+	switch kept := float64(s.Kept) / float64(max(s.Seen, 1)); {
+	case s.Sampling < 1:
+		return fmt.Sprintf("Details are a sample, %s of the traces (details_per_second); numbers count all.", percent(s.Sampling))
+	case kept < 0.95 && s.Seen-s.Kept > 20: // some may be on their way
+		return fmt.Sprintf("Details were kept of %s of the exchanges since the start, as more came at once (details_per_second); numbers count all.", percent(kept))
+	}
+	return ""
 }
 
 // are begins a sentence about a number of things.
