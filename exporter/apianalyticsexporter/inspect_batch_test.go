@@ -4,6 +4,7 @@
 package apianalyticsexporter
 
 import (
+	"fmt"
 	"maps"
 	"math/rand/v2"
 	"slices"
@@ -17,8 +18,8 @@ import (
 	"github.com/apispan/apispan/internal/inspect/inspecttest"
 )
 
-// TestInspectedBatches: of batches of any size and make, all exchanges are counted, once, and
-// shown are those that are wanted and no others.
+// TestInspectedBatches: of batches of any size and make, all exchanges are counted, once, with
+// nothing of another one, and shown are those that are wanted and no others.
 func TestInspectedBatches(t *testing.T) {
 	t.Parallel()
 	rnd := rand.New(rand.NewPCG(5, 6))
@@ -31,6 +32,7 @@ func TestInspectedBatches(t *testing.T) {
 		r := newRig(t, cfg).looked(rec).start()
 		td := ptrace.NewTraces()
 		counted, read, left := map[uint64]int{}, map[inspect.Key]int{}, map[inspect.Key]int{}
+		places, callers := map[uint64]inspect.Place{}, map[uint64]string{}
 		rare, first := rnd.IntN(2) == 0, 0
 		for range 1 + rnd.IntN(4) {
 			part := traces(first, rnd.IntN(150))
@@ -56,11 +58,25 @@ func TestInspectedBatches(t *testing.T) {
 				case 2:
 					span.SetKind(ptrace.SpanKindServer)
 				}
+				bare, place, caller := rnd.IntN(4) == 0, inspect.Place{Service: "shop", Method: "POST", Route: "/orders"}, fmt.Sprint("c", rnd.IntN(9))
+				span.Attributes().PutStr(httpattr.ConsumerID, caller)
+				if rnd.IntN(3) == 0 {
+					span.Attributes().Remove(httpattr.Route)
+					span.Attributes().PutStr(httpattr.URLPath, "/paths/1")
+					if place.Route, place.Guessed = "/paths/{id}", true; bare {
+						place.Route = "/"
+					}
+				}
+				if bare {
+					span.Attributes().Remove(httpattr.RedactionPolicy)
+					caller = ""
+				}
 				if k.None() {
 					continue
 				}
 				counted[k.Hash()]++
-				if !unwanted[k] {
+				places[k.Hash()], callers[k.Hash()] = place, caller
+				if !unwanted[k] && !bare {
 					read[k]++
 				}
 			}
@@ -72,8 +88,13 @@ func TestInspectedBatches(t *testing.T) {
 		r.shutdown()
 		for _, c := range rec.Calls("Saw") {
 			for _, s := range c.All {
-				if counted[s.ID]--; s.ID == 0 || s.Place == nil {
-					t.Errorf("counted is %+v", s)
+				counted[s.ID]--
+				caller := ""
+				if s.Caller != nil {
+					caller = s.Caller.ID
+				}
+				if want, ok := places[s.ID]; s.ID == 0 || ok && (*s.Place != want || caller != callers[s.ID]) {
+					t.Errorf("counted is %+v of %q, want %+v of %q", s.Place, caller, want, callers[s.ID])
 				}
 			}
 		}

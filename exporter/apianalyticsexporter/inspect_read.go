@@ -77,12 +77,13 @@ func (w *watch) read(l *look, ex *exchange.Exchange, requireRedaction bool) {
 	s.Service, s.Method, s.Route, s.Status = ex.ServiceName, ex.Method, ex.Route, ex.Status
 	s.Duration, s.Weight, s.Bodies = ex.End.Sub(ex.Start), ex.Weight, ex.Request.Body.Captured || ex.Response.Body.Captured
 	s.RequestBytes, s.ResponseBytes = ex.Request.Body.Size, ex.Response.Body.Size
+	s.Operation, s.UserID, s.CompanyID, s.ConsumerID, s.Label = ex.Operation, ex.UserID, ex.CompanyID, ex.ConsumerID, ex.ConsumerLabel
+	if s.Route == "" {
+		s.Path, s.Host = ex.Path, ex.Host
+	}
 	bare := requireRedaction && ex.RedactionPolicy == ""
-	if !bare {
-		s.Operation, s.UserID, s.CompanyID, s.ConsumerID, s.Label = ex.Operation, ex.UserID, ex.CompanyID, ex.ConsumerID, ex.ConsumerLabel
-		if s.Route == "" {
-			s.Path, s.Host = ex.Path, ex.Host
-		}
+	if bare {
+		s.Operation, s.UserID, s.CompanyID, s.ConsumerID, s.Label, s.Path, s.Host = "", "", "", "", "", "", ""
 	}
 	if l.wanted = l.asked.Is(l.at); l.wanted || s.Key.None() {
 		w.show(l, s, ex, bare)

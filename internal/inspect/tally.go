@@ -87,7 +87,7 @@ const batchLen = 64
 type Batch struct {
 	*memory
 
-	n int // here, and not in the memory, as it is at hand
+	n, used int // here, and not in the memory, as they are at hand
 }
 
 // memory is that of a batch.
@@ -101,8 +101,8 @@ type memory struct {
 // Begin begins to count exchanges; End ends it.
 func (n *Names) Begin() Batch { return Batch{memory: n.batches.Get().(*memory)} }
 
-// Next is where to write the next exchange, whose names are as they were read. All of it is
-// zero. When it is nil, what has been written is to be taken.
+// Next is where to write the next exchange, whose names are as they were read: all that is
+// counted, as something older stands there. When it is nil, what has been written is to be taken.
 func (b *Batch) Next() *Summary {
 	if b.n == batchLen {
 		return nil
@@ -114,16 +114,16 @@ func (b *Batch) Next() *Summary {
 // Take makes the tallies of what has been written. They are valid until the next Take.
 func (b *Batch) Take() []Tally {
 	all, out := b.all[:b.n], b.out[:b.n]
-	b.n = 0
+	b.used, b.n = max(b.used, b.n), 0
 	b.names.tally(out, all, &b.hashes)
-	clear(all) // nothing of them is held
-	clear(b.hashes[:len(all)])
 	return out
 }
 
-// End gives the memory back.
+// End gives the memory back. Nothing of what was counted is held in it.
 func (b *Batch) End() {
-	clear(b.all[:b.n])
+	used := max(b.used, b.n)
+	clear(b.all[:used])
+	clear(b.hashes[:used])
 	b.names.batches.Put(b.memory)
 	*b = Batch{}
 }
