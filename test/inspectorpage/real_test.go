@@ -135,11 +135,18 @@ func TestReal(t *testing.T) {
 	b.press("g", "d")
 	b.wait("document.querySelector('.card')")
 	b.picture("real-delivery")
-	b.downloads()
+	dir := b.downloads()
 	for _, path := range []string{"api/export?format=har", "api/export?format=ndjson", "api/fields?format=csv", "api/fields?format=json", "api/fields?format=html"} {
 		if got := b.js(fmt.Sprintf("fetch(%q).then(async (r) => r.status + ' ' + r.headers.get('Content-Disposition') + ' ' + (await r.text()).length)", path)); !strings.HasPrefix(got, "200 attachment") {
 			t.Errorf("%s: %s", path, got)
 		}
+	}
+	// The page for the audit, as wide as paper: no word of its heads is broken.
+	b.run(chromedp.EmulateViewport(800, 1100), chromedp.Navigate("file://"+filepath.Join(dir, "fields.html")))
+	b.picture("real-audit")
+	if got := b.js(`[...document.querySelectorAll('th')].filter((th) => { const all = document.createRange(); all.selectNodeContents(th);
+		return all.getClientRects().length > th.innerText.split(' ').length; }).map((th) => th.innerText).join()`); got != "" {
+		t.Errorf("broken words: %s", got)
 	}
 }
 
@@ -156,7 +163,7 @@ func TestRealStates(t *testing.T) {
 }
 
 // downloads presses what saves files, and waits until they are there by their names, and what they should be.
-func (b *tab) downloads() {
+func (b *tab) downloads() string {
 	b.Helper()
 	dir := b.TempDir()
 	if _, err := chromedp.CallBrowser(b.ctx, browser.SetDownloadBehavior, browser.SetDownloadBehaviorParams{
@@ -189,6 +196,7 @@ func (b *tab) downloads() {
 			b.Errorf("%s: %.80q", name, got)
 		}
 	}
+	return dir
 }
 
 // keep takes a picture that the documentation shows; the flag -pictures writes it there.

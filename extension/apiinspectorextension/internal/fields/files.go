@@ -47,9 +47,9 @@ var page = template.Must(template.New("fields").Funcs(template.FuncMap{
 <style>
 body{font:13px/1.45 system-ui,sans-serif;margin:2rem auto;max-width:75rem;padding:0 1rem;color:#111;background:#fff}
 h1{font-size:1.5rem}h2{font-size:1.15rem;margin-top:2rem;break-after:avoid}
-table{border-collapse:collapse;width:100%}th,td{text-align:left;vertical-align:top;padding:.25rem .5rem;border-bottom:1px solid #ccc;overflow-wrap:anywhere}
+table{border-collapse:collapse;width:100%}th,td{text-align:left;vertical-align:top;padding:.25rem .5rem;border-bottom:1px solid #ccc}
 th{border-bottom:2px solid #333}tr{break-inside:avoid}thead{display:table-header-group}
-code{font:12px ui-monospace,monospace}.n{text-align:right}.warn{font-weight:600}
+code{font:12px ui-monospace,monospace}code,td:first-child{overflow-wrap:anywhere}td:nth-child(3):not(.n){min-width:8rem}.n{text-align:right}.warn{font-weight:600}
 dt{font-weight:600}dd{margin:0 0 .4rem 0}
 @media print{body{margin:0;max-width:none}}
 </style></head><body>
