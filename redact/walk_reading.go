@@ -246,6 +246,9 @@ func tagEnd(src []byte, i int) (end, pairs int) {
 				if n < 0 {
 					return i + len(b), 0
 				}
+				if csvLike(b[k+2 : k+2+n]) { // to a text its lines are none of a table
+					pairs++
+				}
 				k += n + 2
 			}
 		}
