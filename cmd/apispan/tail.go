@@ -35,9 +35,9 @@ takes, as they pass. The query is that of the inspector's page: method:POST stat
 -route:/health req.$.user.email:* "free text". What was captured is printed without
 anything that a terminal would act on. It reconnects by itself.
 
-For CI: --expect none (or --fail-if-any) ends with exit code 1 at the first exchange
-that the query takes, of those that are kept already and of those that come in the time
-of --for; --expect any ends with 0 at the first, and with 1 if none came. Exchanges of
+For CI: --expect none (or --fail-if-any) ends with exit code 1 if the query takes an
+exchange: some that are kept already, which are all printed, or the first that comes in
+the time of --for; --expect any ends with 0 then, and with 1 if none came. Exchanges of
 which the inspector kept no details make "none" fail, too, since nobody has looked.`,
 		Example: `  apispan tail -q 'status:5xx' --address 'http://127.0.0.1:8089/?t=…'
   apispan tail -q 'req.$.email:*' --fail-if-any --for 30s --wait 20s
