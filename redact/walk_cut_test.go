@@ -50,6 +50,8 @@ func TestBrokenDocumentInText(t *testing.T) {
 	for _, in := range []string{
 		`x {"value":1,"password":S3CR3Tword}`, `x {"name":"a","value":"b","password":S3CR3Tword, "c":1}`, `x {"value":1,"user":"Bob" Password: S3CR3Tword}`,
 		`x {"a":[{"name":"password","value":"S3CR3Tword"}]%7`, `x {"name":"password","value":"S3CR3Tword"(cut)`, `x {"value":[{"password":S3CR3Tword`,
+		"x {\"name\":\"password\",\"value\":\"\tS3CR3Tword\"} y", "x {\"q\":\"mutation{login(password:$p)}\",\"variables\":{\"p\":\"S3CR3T\tword",
+		"x {\"q\":\"mutation{login(password:$p)}\",\"variables\":{\"p\":\"S3CR3Tword\"%}", "x {\"q\":\"mutation{login(password:$p)}\",\"variables\":{\"p\":\"S3CR3T\n",
 	} {
 		if out := bodyOf(p, "text/plain", in); strings.Contains(out, "S3CR3T") {
 			t.Errorf("%s\n becomes %s", in, out)

@@ -45,8 +45,8 @@ func (f *jsonFinder) next(pos int) (start, end int) {
 				continue
 			}
 		}
-		// Whole, or cut, or broken off: there names beside values would not be seen.
-		if f.broken = !ok && e < len(f.src); !f.broken || f.s.namesValue(f.src[i:e], f.c) {
+		// Whole, or cut, or broken off: there names beside values and variables would not be seen.
+		if f.broken = !ok && e < len(f.src); !f.broken || f.s.namesValue(f.src[i:e], f.c) || f.s.variablesOf(f.c) {
 			f.failed = e
 			return i, e
 		}

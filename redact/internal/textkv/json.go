@@ -36,7 +36,7 @@ func JSONEnd(src []byte, i int) (end int, ok bool) {
 			for i++; i < len(src) && src[i] != '"'; i++ {
 				if src[i] == '\\' {
 					i++
-				} else if src[i] < ' ' {
+				} else if src[i] == '\n' || src[i] == '\r' { // other control characters have no say
 					return i, false
 				}
 			}
