@@ -74,10 +74,13 @@ func TestKeyboardWalk(t *testing.T) {
 	b.press("f")
 	b.wait("document.querySelector('.freeze').innerText.startsWith('Resume')")
 	b.press("f")
+	b.wait("!document.querySelector('.freeze').innerText.startsWith('Resume')")
 
 	// No shortcut acts within an input.
 	b.hash("#/")
+	b.wait("document.querySelector('nav [aria-current]').innerText.startsWith('Live')")
 	b.press("/")
+	b.wait("document.activeElement.matches('input')")
 	b.press("gfnjkb?")
 	b.wait("document.activeElement.value.endsWith('gfnjkb?') && !document.querySelector('dialog[open]')")
 	b.press(escape)
