@@ -49,15 +49,21 @@ type unmet struct {
 
 const unmetBits = 10
 
-// hash returns what stands for a value of 8 to 32 bytes, 0 for others, and whether it was
+// hash returns what stands for a value of 4 to 32 bytes, 0 for others, and whether it was
 // noted.
 func (u *unmet) hash(b []byte) (hash uint64, known bool) {
 	n := len(b)
-	if n < 8 || n > 32 {
+	if n < 4 || n > 32 {
 		return 0, false
 	}
 	// Words that overlap have all bytes; the length says which.
-	hi, lo := bits.Mul64(binary.LittleEndian.Uint64(b)^u.keys[0], binary.LittleEndian.Uint64(b[n-8:])^u.keys[1])
+	var first, last uint64
+	if n < 8 {
+		first = ends(b)
+	} else {
+		first, last = binary.LittleEndian.Uint64(b), binary.LittleEndian.Uint64(b[n-8:])
+	}
+	hi, lo := bits.Mul64(first^u.keys[0], last^u.keys[1])
 	if n > 16 {
 		hi2, lo2 := bits.Mul64(binary.LittleEndian.Uint64(b[8:])^u.keys[2], binary.LittleEndian.Uint64(b[n-16:])^u.keys[3])
 		hi, lo = hi+lo2, lo^hi2

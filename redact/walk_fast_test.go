@@ -178,7 +178,7 @@ func TestUnmet(t *testing.T) {
 	for n := range 40 {
 		b := []byte(strings.Repeat("abcdefgh-1234567", 3)[:n])
 		hash, known := learned.unmet.hash(b)
-		if known || (hash != 0) != (n >= 8 && n <= 32) {
+		if known || (hash != 0) != (n >= 4 && n <= 32) {
 			t.Fatalf("%d bytes: hash %x, known %v", n, hash, known)
 		}
 		learned.unmet.note(hash)
