@@ -180,6 +180,9 @@ const (
 	// flagColumns: the value lists the columns of a table; with flagVariables, it has its
 	// rows.
 	flagColumns
+	// flagSegment is none of a verdict: it tells what is remembered of segments of paths
+	// from what is of values.
+	flagSegment
 
 	cookieBits = flagCookie | flagSetCookie
 	// ruleFlags belong to the rule.

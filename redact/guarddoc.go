@@ -39,8 +39,11 @@ func (s *Scratch) answer(question uint8, ask func() bool) bool {
 			s.docs |= 2 << question
 		}
 	}
-	return s.docs>>question&2 != 0
+	return s.yes(question)
 }
+
+// yes reports whether a question was asked, and answered with yes.
+func (s *Scratch) yes(question uint8) bool { return s.docs>>question&2 != 0 }
 
 // document reports whether the document has one of some texts.
 func (s *Scratch) document(question uint8, texts ...string) bool {

@@ -150,7 +150,7 @@ func (w *jsonWalk) open(i int) (int, jsonStep) {
 	case object || v.flags&flagColumns == 0:
 	case v.flags&rows == flagColumns:
 		s.tableColumns(src, i, w.c)
-	case s.docs>>docTable&2 != 0 && s.docs>>docParameters&2 != 0 && (parent != nil && parent.flags&frameVariables != 0 || startsContainer(src, i+1)):
+	case s.yes(docTable) && s.yes(docParameters) && (parent != nil && parent.flags&frameVariables != 0 || startsContainer(src, i+1)):
 		f.flags |= frameVariables
 	}
 	if !object && (v.flags&rows == flagVariables && s.parametersOf(w.c) || parent == nil && s.besideStatement(w.c)) || parent != nil && parent.flags&(frameVariables|frameObject) == frameVariables {

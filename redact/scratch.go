@@ -59,7 +59,7 @@ type Scratch struct {
 	judged, judgedKey []byte
 	// doc is the whole value of the running apply.
 	doc  []byte
-	docs uint64 // answers to questions about doc, two bits each: 1 no, 2 yes
+	docs uint64 // answers to questions about doc, two bits each: 1 asked, 2 yes
 	// docBound are the variables of GraphQL in doc, bound those in the running
 	// document and the ones around it.
 	docBound, bound []boundVariable

@@ -18,7 +18,7 @@ func (s *Scratch) tableColumns(src []byte, i int, c ctx) {
 	}
 	end := min(len(src), i+maxColumnsText)
 	src = src[:end]
-	known, denied := s.docs>>docTable&2 != 0, false
+	known, denied := s.yes(docTable), false
 	var columns [maxTableColumns]verdict
 	n := 0
 	c = ctx{place: c.place, nest: c.nest}

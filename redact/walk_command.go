@@ -141,13 +141,13 @@ func beginsOption(src []byte) bool {
 			}
 			i += j
 		}
-		if i > 0 && !wordGap(src[i-1]) {
+		if i > 0 && !wordGaps[src[i-1]] {
 			continue
 		}
 		for i++; i < len(src) && src[i] == '-'; {
 			i++
 		}
-		if i < len(src) && !wordGap(src[i]) {
+		if i < len(src) && !wordGaps[src[i]] {
 			return true
 		}
 	}
@@ -192,8 +192,8 @@ func (s *Scratch) passwordOption(src []byte, tools *toolNames, line, start, end 
 				stop = at + n
 			}
 		}
-		for stop < len(src) && stop <= at && !wordGap(src[stop]) {
-			for stop < len(src) && !wordGap(src[stop]) {
+		for stop < len(src) && stop <= at && !wordGaps[src[stop]] {
+			for stop < len(src) && !wordGaps[src[stop]] {
 				stop++
 			}
 		}
@@ -211,7 +211,7 @@ func (s *Scratch) passwordOption(src []byte, tools *toolNames, line, start, end 
 // and "set -x NAME value" (fish), whose name is at pos.
 func (s *Scratch) assigned(src []byte, pos int, c ctx) {
 	if src[pos] == '-' {
-		for pos < len(src) && !wordGap(src[pos]) {
+		for pos < len(src) && !wordGaps[src[pos]] {
 			pos++
 		}
 		for pos < len(src) && src[pos] == ' ' {
@@ -219,7 +219,7 @@ func (s *Scratch) assigned(src []byte, pos int, c ctx) {
 		}
 	}
 	end := pos
-	for end < len(src) && !wordGap(src[end]) && src[end] != '=' {
+	for end < len(src) && !wordGaps[src[end]] && src[end] != '=' {
 		end++
 	}
 	if end == pos || end == len(src) || src[end] != ' ' {

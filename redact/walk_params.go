@@ -31,7 +31,7 @@ func (s *Scratch) parametersOf(c ctx) bool {
 			}
 		}
 	}
-	return s.docs>>docParameters&2 != 0
+	return s.yes(docParameters)
 }
 
 // bindParameters finds the statements of a document.

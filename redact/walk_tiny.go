@@ -85,7 +85,7 @@ const leafRoom = 2 * maxTiny
 // is found. hash is what to note; 0 if more may be found in it the next time.
 func (s *Scratch) quietLeaf(b []byte, c ctx) (hash uint64, known bool) {
 	if len(b) == 0 || len(b) > maxTiny || c.v.act != actNone || c.cut || c.state != stateNone || s.matched != nil ||
-		s.docs>>docTable&2 != 0 { // the columns of a table have a say in lists
+		s.yes(docTable) { // the columns of a table have a say in lists
 		return 0, false
 	}
 	hash = maphash.Bytes(s.seed, b) ^ (uint64(s.env(c.place))<<32|uint64(c.v.flags)<<8|uint64(c.nest)+1)*s.hashKey

@@ -201,7 +201,7 @@ func (s *Scratch) walkPath(src []byte, c ctx) {
 			var hash uint64
 			if plain && !named {
 				sc := c
-				sc.v.flags |= ofSegment
+				sc.v.flags |= flagSegment
 				var known bool
 				if hash, known = s.quietLeaf(seg, sc); known {
 					break
@@ -264,9 +264,6 @@ func (s *Scratch) plainSegments(src []byte, pos int, c ctx) (next int, named ver
 	}
 	return len(src) + 1, verdict{}, stateNone
 }
-
-// ofSegment tells what is known of segments from what is known of values.
-const ofSegment verdictFlags = 1 << 15
 
 // Classes of the bytes of a segment.
 const (

@@ -231,8 +231,6 @@ func markedWord(src []byte, b byte, ok func(int) bool) bool {
 // wordGaps has the bytes between words.
 var wordGaps = [256]bool{' ': true, '\t': true, '|': true, '\n': true, '\r': true}
 
-func wordGap(b byte) bool { return b == ' ' || b == '\t' || b == '|' || b == '\n' || b == '\r' }
-
 // cardCode reports whether "cvv 123" stands in a text.
 func cardCode(word, rest []byte) bool {
 	if len(word) < 3 || len(word) > 4 || !hasFold(word, "cvv") && !hasFold(word, "cvc") {
@@ -242,7 +240,7 @@ func cardCode(word, rest []byte) bool {
 	for n < len(rest) && rest[n]-'0' < 10 {
 		n++
 	}
-	return (n == 3 || n == 4) && (n == len(rest) || wordGap(rest[n]) || rest[n] == ',' || rest[n] == '.')
+	return (n == 3 || n == 4) && (n == len(rest) || wordGaps[rest[n]] || rest[n] == ',' || rest[n] == '.')
 }
 
 // sqlFirst has the first letters of sqlWords.
@@ -297,12 +295,12 @@ func (s *Scratch) wordValue(src, name []byte, pos int, c ctx, how byte, first bo
 		pos++
 	}
 	end := pos
-	for end < len(src) && src[end] != '\n' && src[end] != '\r' && (quote != 0 && src[end] != quote || quote == 0 && !wordGap(src[end])) {
+	for end < len(src) && src[end] != '\n' && src[end] != '\r' && (quote != 0 && src[end] != quote || quote == 0 && !wordGaps[src[end]]) {
 		end++
 	}
 	if how == 'c' {
 		for end < len(src) && src[end] == ' ' { // AUTH user password
-			for pos = end + 1; end+1 < len(src) && !wordGap(src[end+1]); {
+			for pos = end + 1; end+1 < len(src) && !wordGaps[src[end+1]]; {
 				end++
 			}
 			end++

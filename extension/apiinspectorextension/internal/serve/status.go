@@ -147,13 +147,16 @@ func sampled(s *api.Stats) string {
 	return ""
 }
 
-// are begins a sentence about a number of things.
-func are(n int64, one, many string) string {
+// counted is a number of things.
+func counted(n int64, one, many string) string {
 	if n == 1 {
-		return "1 " + one + " is"
+		return "1 " + one
 	}
-	return fmt.Sprintf("%d %s are", n, many)
+	return fmt.Sprintf("%d %s", n, many)
 }
+
+// are begins a sentence about a number of things.
+func are(n int64, one, many string) string { return counted(n, one+" is", many+" are") }
 
 // NoneOf says what arrived where none was an exchange, by kind as inspect.NoExchange has it.
 func NoneOf(arrived map[string]int64) string {
@@ -166,11 +169,7 @@ func NoneOf(arrived map[string]int64) string {
 		name, rest, _ := strings.Cut(k, " ")
 		kinds[i] = strings.TrimSpace(fmt.Sprintf("%s %d %s", name, arrived[k], rest))
 	}
-	spans := "spans"
-	if n == 1 {
-		spans = "span"
-	}
-	return fmt.Sprintf("%d %s arrived, none was an HTTP exchange (kinds: %s).", n, spans, strings.Join(kinds, ", "))
+	return fmt.Sprintf("%s arrived, none was an HTTP exchange (kinds: %s).", counted(n, "span", "spans"), strings.Join(kinds, ", "))
 }
 
 // Bare says that a pipeline has no redaction.
